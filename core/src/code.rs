@@ -1,0 +1,181 @@
+//! The codes that peers and applications act on: one open table of numbers.
+//!
+//! A code is a number first. Numbers we do not know travel through unharmed, and [`Code::kind`] still says what sort of trouble they are, because the thousands digit
+//! does. A released number keeps its meaning for ever.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What happened, as a number that peers and applications act on. Known ones are the constants; any other is as valid.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Code(pub u16);
+
+/// What sort of trouble a code means, from its thousands digit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// 0: nothing is wrong.
+    Success,
+    /// 1000–1999: the request cannot be right, here or anywhere.
+    Request,
+    /// 2000–2999: the room does not allow it as things stand.
+    Room,
+    /// 3000–3999: the peer may not.
+    Authorization,
+    /// 4000–4999: the network or the media path failed.
+    Network,
+    /// 5000–5999: the server or the software is at fault.
+    Internal,
+    /// Any other thousand: a newer peer knows.
+    Unknown,
+}
+
+/// Whether trying again can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Retry {
+    /// The same request fails the same way.
+    Never,
+    /// The same request may succeed later.
+    Later,
+    /// A new connection is needed first.
+    Reconnect,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $retry:ident, $text:literal;)+) => {
+        impl Code {
+            $($(#[$doc])* pub const $name: Self = Self($number);)+
+
+            /// Every code this version knows, by number.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The constant's name, for a code that this version knows.
+            pub const fn name(self) -> Option<&'static str> {
+                match self.0 { $($number => Some(stringify!($name)),)+ _ => None }
+            }
+
+            /// What to tell a person, for a code that this version knows.
+            pub const fn text(self) -> Option<&'static str> {
+                match self.0 { $($number => Some($text),)+ _ => None }
+            }
+
+            /// Whether trying again can help. For an unknown code its kind decides.
+            pub const fn retry(self) -> Retry {
+                match self.0 {
+                    $($number => Retry::$retry,)+
+                    _ => match self.kind() {
+                        Kind::Network => Retry::Reconnect,
+                        Kind::Internal => Retry::Later,
+                        Kind::Success | Kind::Request | Kind::Room | Kind::Authorization | Kind::Unknown => Retry::Never,
+                    },
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// It worked.
+    OK = 0, Never, "it worked";
+    /// A field is missing, of the wrong type, or out of its range.
+    BAD_REQUEST = 1001, Never, "the request is not valid";
+    /// The message is of a kind this version does not know.
+    UNKNOWN_MESSAGE = 1002, Never, "this version does not know the message";
+    /// The request came before a join or after a leave.
+    NOT_IN_ROOM = 1003, Never, "not in the room";
+    /// The session is in the room already.
+    ALREADY_IN_ROOM = 1004, Never, "already in the room";
+    /// The session has as many open requests as it may.
+    TOO_MANY_REQUESTS = 1005, Later, "too many requests are open";
+    /// The room has as many members as it may.
+    ROOM_FULL = 2001, Later, "the room is full";
+    /// There is no such stream in the room.
+    NO_SUCH_STREAM = 2002, Never, "there is no such stream";
+    /// The member publishes a stream of this kind already.
+    ALREADY_PUBLISHED = 2003, Never, "the stream is published already";
+    /// The member is not subscribed to the stream.
+    NOT_SUBSCRIBED = 2004, Never, "not subscribed to the stream";
+    /// A member cannot subscribe to its own stream.
+    OWN_STREAM = 2005, Never, "a member cannot subscribe to its own stream";
+    /// The member subscribes to as many streams as it may.
+    TOO_MANY_SUBSCRIPTIONS = 2006, Never, "too many subscriptions";
+    /// The room's numbers for streams are used up.
+    OUT_OF_STREAMS = 2007, Never, "the room's stream numbers are used up";
+    /// The member's role does not allow it.
+    ROLE_FORBIDS = 3001, Never, "the role does not allow it";
+    /// The same user joined from another session, which takes this one's place.
+    REPLACED = 3002, Never, "the user joined from another session";
+    /// The session to be resumed is gone; a new join is needed.
+    SESSION_GONE = 3003, Never, "the session is gone";
+    /// The server removed the user.
+    REMOVED = 3004, Never, "removed from the room";
+    /// The connection could not be made in time.
+    CONNECT_TIMEOUT = 4001, Reconnect, "connecting took too long";
+    /// The connection was lost and did not come back in time.
+    RECONNECT_TIMEOUT = 4002, Reconnect, "the connection did not come back in time";
+    /// The server did not answer in time.
+    RESPONSE_TIMEOUT = 4003, Later, "no answer in time";
+    /// There is no connection to send on.
+    NOT_CONNECTED = 4004, Later, "not connected";
+    /// The request was cut short by a leave or by the loss of the session.
+    CUT_SHORT = 4005, Never, "cut short by leaving";
+    /// The other side fell silent.
+    HEARTBEAT_LOST = 4006, Reconnect, "the other side fell silent";
+    /// The other side said goodbye.
+    CLOSED_BY_PEER = 4007, Reconnect, "the other side closed the connection";
+    /// The server is at fault.
+    INTERNAL = 5001, Later, "the server is at fault";
+}
+
+impl Code {
+    /// What sort of trouble the code means. Total: the thousands digit decides.
+    pub const fn kind(self) -> Kind {
+        match self.0 {
+            0 => Kind::Success,
+            1000..=1999 => Kind::Request,
+            2000..=2999 => Kind::Room,
+            3000..=3999 => Kind::Authorization,
+            4000..=4999 => Kind::Network,
+            5000..=5999 => Kind::Internal,
+            1..=999 | 6000.. => Kind::Unknown,
+        }
+    }
+}
+
+/// The number, and the name where there is one: `2001 ROOM_FULL`.
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => write!(f, "{} {name}", self.0),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_rise_and_each_has_a_name_a_text_and_a_kind() {
+        assert!(Code::ALL.windows(2).all(|pair| pair[0] < pair[1]));
+        for code in Code::ALL {
+            assert!(code.name().is_some() && code.text().is_some());
+            assert_ne!(code.kind(), Kind::Unknown, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_number_from_a_newer_peer_survives_and_says_its_kind() {
+        let code: Code = serde_json::from_str("4999").expect("any u16 is a code");
+        assert_eq!((code, code.name(), code.kind(), code.retry()), (Code(4999), None, Kind::Network, Retry::Reconnect));
+        assert_eq!(serde_json::to_string(&code).expect("a number"), "4999");
+    }
+}

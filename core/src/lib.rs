@@ -1,0 +1,15 @@
+//! greenroom-core
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod code;
+pub mod id;
+pub mod limits;
+pub mod role;
+pub mod stream;
+pub mod time;
+pub mod wire;

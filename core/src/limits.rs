@@ -1,0 +1,49 @@
+//! Every bound in one place, each with where its number comes from.
+//!
+//! Reaching a bound is answered with a [`Code`](crate::code::Code); nothing grows without one.
+
+use core::time::Duration;
+
+/// Longest room id, in bytes. Both vendor documents print 64 (SparkRTC `join`, Agora `Client.join`).
+pub const ROOM_ID_BYTES: usize = 64;
+/// Longest user id, in bytes. SparkRTC `join` prints 64 characters of an ASCII set.
+pub const USER_ID_BYTES: usize = 64;
+/// Longest user name, in bytes of UTF-8. SparkRTC prints 256 (its FAQ prints 128; the reference wins).
+pub const USER_NAME_BYTES: usize = 256;
+/// Longest rid, in characters: RTP's one-byte header extension carries 1 to 16 bytes (RFC 8285 section 4.2).
+pub const RID_BYTES: usize = 16;
+
+/// Most members of one room. A choice: the vendors print none, and the benches go to 10,000.
+pub const ROOM_MEMBERS: usize = 10_000;
+/// Most streams one member publishes: a main and an auxiliary one (SparkRTC statistics name `mainStream` and `subStream`).
+pub const STREAMS_PER_MEMBER: usize = 2;
+/// Most layers of one stream. Three simulcast encodings are what browsers send; six leaves room for temporal layers beside them.
+pub const LAYERS_PER_STREAM: usize = 6;
+/// Most streams one member subscribes to. A choice: a seven by seven grid, and a share.
+pub const SUBSCRIPTIONS_PER_MEMBER: usize = 50;
+/// Most requests a client has open at once. A choice: more than any screen can start at a time.
+pub const OPEN_REQUESTS: usize = 64;
+/// Longest opaque media description on the wire, in bytes. An ICE and DTLS description without SDP takes some 300.
+pub const MEDIA_DESCRIPTION_BYTES: usize = 4096;
+
+/// How often a session says it is there, when nothing else is said. A choice: LiveKit pings every 5 s; a call notices sooner.
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(2);
+/// Silence after which a connection counts as gone: three heartbeats.
+pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(6);
+/// How long a request may go without its answer.
+pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the first connection may take before join fails.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a member's place is kept while its connection is away.
+pub const RECONNECT_WINDOW: Duration = Duration::from_secs(30);
+/// First wait before another attempt to connect; it doubles up to [`BACKOFF_MAX`].
+pub const BACKOFF_FIRST: Duration = Duration::from_millis(300);
+/// Longest wait between attempts to connect.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// Longest time one attempt to reconnect may take.
+pub const RECONNECT_ATTEMPT: Duration = Duration::from_secs(3);
+
+/// Shortest time between two key-frame requests for one layer of one stream, however many ask. libwebrtc's receivers wait 300 ms as well.
+pub const KEY_FRAME_INTERVAL: Duration = Duration::from_millis(300);
+/// How long to wait for a requested key frame before asking again. mediasoup's manager and LiveKit's upper bound are 1 s.
+pub const KEY_FRAME_RETRY: Duration = Duration::from_secs(1);

@@ -1,0 +1,137 @@
+//! What a member publishes: a stream of audio, video, or both, the video in one or more layers.
+
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{LayerId, Rid, StreamId, UserId},
+    limits,
+};
+
+/// Which of a member's streams this is. A member publishes at most one of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamKind {
+    /// The camera and the microphone.
+    Main,
+    /// A shared screen.
+    Aux,
+}
+
+impl StreamKind {
+    /// The word for it in files and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Main => "main",
+            Self::Aux => "aux",
+        }
+    }
+}
+
+/// Audio or video.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrackKind {
+    /// Sound.
+    Audio,
+    /// Pictures.
+    Video,
+}
+
+/// A rate in bits per second.
+pub type BitsPerSecond = u64;
+
+/// One simulcast encoding, as its publisher declares it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Layer {
+    /// Its name in RTP header extensions.
+    pub rid: Rid,
+    /// Height of the picture, in pixels.
+    pub height: u16,
+    /// Most that the publisher means to send, in bits per second.
+    pub max_bps: BitsPerSecond,
+}
+
+/// The parts of a stream that its publisher declares.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct StreamOffer {
+    /// Which of the member's streams.
+    pub kind: StreamKind,
+    /// What the audio needs, in bits per second; none without audio.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_bps: Option<BitsPerSecond>,
+    /// The video's layers, lowest first; none without video.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<Layer>,
+}
+
+/// Why an offer cannot be a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum OfferError {
+    /// There is neither audio nor video in it.
+    #[error("the stream has neither audio nor video")]
+    Empty,
+    /// There are more layers than a stream may have.
+    #[error("the stream has {given} layers; at most {max} are allowed")]
+    TooManyLayers {
+        /// How many were given.
+        given: usize,
+        /// How many are allowed.
+        max: usize,
+    },
+    /// Two layers have one rid, or a layer needs no more than the one below it.
+    #[error("layer {at} does not stand above the one below it: rids differ and rates rise from layer to layer")]
+    NotALadder {
+        /// The place of the offending layer.
+        at: usize,
+    },
+}
+
+impl StreamOffer {
+    /// Checks that the offer can be a stream: not empty, at most [`limits::LAYERS_PER_STREAM`] layers, rids distinct and rates rising.
+    pub fn check(&self) -> Result<(), OfferError> {
+        if self.audio_bps.is_none() && self.layers.is_empty() {
+            return Err(OfferError::Empty);
+        }
+        if self.layers.len() > limits::LAYERS_PER_STREAM {
+            return Err(OfferError::TooManyLayers { given: self.layers.len(), max: limits::LAYERS_PER_STREAM });
+        }
+        for (at, layer) in self.layers.iter().enumerate() {
+            let below = &self.layers[..at];
+            if below.iter().any(|b| b.rid == layer.rid || b.max_bps >= layer.max_bps) {
+                return Err(OfferError::NotALadder { at });
+            }
+        }
+        Ok(())
+    }
+
+    /// The layer of that rid.
+    pub fn layer_of(&self, rid: &Rid) -> Option<LayerId> {
+        let at = self.layers.iter().position(|l| l.rid == *rid)?;
+        u8::try_from(at).ok().map(LayerId)
+    }
+
+    /// The rid of that layer.
+    pub fn rid_of(&self, layer: LayerId) -> Option<&Rid> {
+        self.layers.get(usize::from(layer.0)).map(|l| &l.rid)
+    }
+}
+
+/// A published stream, as everyone in the room knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct StreamInfo {
+    /// Its number in the room.
+    pub id: StreamId,
+    /// Who publishes it.
+    pub user: UserId,
+    /// What it holds.
+    #[serde(flatten)]
+    pub offer: StreamOffer,
+    /// Whether its owner muted the audio.
+    #[serde(default)]
+    pub audio_muted: bool,
+    /// Whether its owner muted the video.
+    #[serde(default)]
+    pub video_muted: bool,
+}

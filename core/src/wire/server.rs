@@ -1,0 +1,144 @@
+//! What the server says to a client.
+
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::{MediaDescription, Version};
+use crate::{
+    code::Code,
+    id::{RequestId, SessionId, StreamId, UserId, UserName},
+    role::Role,
+    stream::StreamInfo,
+};
+
+/// What the server tells a client.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ServerMessage {
+    /// A request was granted.
+    Accepted {
+        /// The request.
+        request: RequestId,
+        /// What it brought.
+        #[serde(flatten)]
+        accepted: Accepted,
+    },
+    /// A request was refused, and changed nothing.
+    Refused {
+        /// The request.
+        request: RequestId,
+        /// Why.
+        code: Code,
+    },
+    /// Somebody entered the room.
+    PeerJoined {
+        /// Who.
+        user: UserId,
+        /// The name to show.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<UserName>,
+    },
+    /// Somebody left the room.
+    PeerLeft {
+        /// Who.
+        user: UserId,
+        /// Why.
+        reason: LeaveReason,
+    },
+    /// Somebody publishes a stream.
+    StreamAdded {
+        /// The stream.
+        #[serde(flatten)]
+        stream: StreamInfo,
+    },
+    /// A stream is published no longer; subscriptions to it have ended.
+    StreamRemoved {
+        /// The stream.
+        stream: StreamId,
+        /// Whose it was.
+        user: UserId,
+    },
+    /// A stream's owner muted or unmuted a part of it.
+    StreamMuted {
+        /// The stream.
+        stream: StreamId,
+        /// Whose it is.
+        user: UserId,
+        /// Whether its audio is muted.
+        audio: bool,
+        /// Whether its video is muted.
+        video: bool,
+    },
+    /// How the server's media transport for this client is reached.
+    Media {
+        /// How it is reached.
+        description: MediaDescription,
+    },
+    /// The client is in the room no longer.
+    Removed {
+        /// Why.
+        code: Code,
+    },
+    /// I am here too.
+    Pong,
+    /// A message of a kind that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a granted request brought.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "granted", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Accepted {
+    /// In the room, as a newcomer or again.
+    Joined {
+        /// The number of this session, to come back as after a lost connection.
+        session: SessionId,
+        /// The protocol version that both speak.
+        version: Version,
+        /// The role that was granted.
+        role: Role,
+        /// Whether an earlier session goes on: then publications and subscriptions stand as they did.
+        resumed: bool,
+        /// Everyone else in the room, by user id.
+        members: Vec<MemberInfo>,
+        /// Every stream of others, by user id and kind; after a resumption the session's own too.
+        streams: Vec<StreamInfo>,
+    },
+    /// Publishing.
+    Published {
+        /// The stream's number.
+        stream: StreamId,
+    },
+    /// Done; there is nothing to add.
+    Done,
+}
+
+/// A member of the room, as the others know it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct MemberInfo {
+    /// Who.
+    pub user: UserId,
+    /// The name to show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<UserName>,
+}
+
+/// Why a member left the room. Numbers are those of SparkRTC's table 3-6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LeaveReason(pub u8);
+
+impl LeaveReason {
+    /// The user left.
+    pub const LEFT: Self = Self(0);
+    /// The same user joined from another session.
+    pub const REPLACED: Self = Self(5);
+    /// The connection was lost and did not come back in time.
+    pub const CONNECTION_LOST: Self = Self(7);
+    /// The server removed the user.
+    pub const REMOVED: Self = Self(9);
+}

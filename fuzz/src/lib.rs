@@ -1,0 +1,1 @@
+//! Harnesses that fuzz targets and ordinary tests share.

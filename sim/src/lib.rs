@@ -1,0 +1,4 @@
+//! greenroom-sim
+pub mod media;
+pub mod net;
+pub mod record;

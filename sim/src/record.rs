@@ -1,0 +1,28 @@
+//! What a run leaves behind: what happened ([`Entry`]), what was measured ([`MetricRow`]), and what it comes to ([`Summary`]).
+//!
+//! Everything that reads a run (checks, report, files) reads these types and nothing else.
+
+mod entry;
+mod metric;
+mod summary;
+
+pub use self::{
+    entry::{Direction, Entry, StreamName, What},
+    metric::MetricRow,
+    summary::{CheckResult, Summary, Viewer},
+};
+
+/// The whole record of one run.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The scenario's title.
+    pub title: String,
+    /// The scenario's own words about itself.
+    pub about: String,
+    /// What it comes to.
+    pub summary: Summary,
+    /// What happened, in order of time.
+    pub entries: Vec<Entry>,
+    /// What was measured, in order of time, then viewer, then stream.
+    pub metrics: Vec<MetricRow>,
+}
