@@ -1,7 +1,7 @@
 //! Identifiers: parsed once at the edge, cheap to copy and compare inside.
 //!
 //! Names that people and applications choose ([`UserId`], [`RoomId`], [`UserName`], [`Rid`]) are checked text behind a shared pointer. Numbers that a machine hands out
-//! ([`SessionId`], [`StreamId`], [`RequestId`], [`LayerId`]) are newtypes over integers, so that none is mistaken for another.
+//! ([`SessionId`], [`MemberId`], [`StreamId`], [`RequestId`], [`LayerId`]) are newtypes over integers, so that none is mistaken for another.
 
 use alloc::{string::String, sync::Arc};
 use core::{fmt, str::FromStr};
@@ -154,6 +154,10 @@ macro_rules! number_id {
 number_id!(
     /// One signalling connection of one user, numbered by the embedder and never used again: what arrives late for an old session cannot touch a newer one.
     SessionId(u64), "session "
+);
+number_id!(
+    /// One stay of one user in a room, numbered by the room and never used again: it outlives lost connections, and a user who leaves and enters again gets another.
+    MemberId(u32), "member "
 );
 number_id!(
     /// A published stream, numbered by its room and never used again within it.

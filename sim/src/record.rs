@@ -4,11 +4,13 @@
 
 mod entry;
 mod metric;
+mod sample;
 mod summary;
 
 pub use self::{
     entry::{Direction, Entry, StreamName, What},
     metric::MetricRow,
+    sample::{Counted, Flow, SAMPLE_INTERVAL, Sample},
     summary::{CheckResult, Summary, Viewer},
 };
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MediaDescription, Versions};
 use crate::{
-    id::{LayerId, RequestId, RoomId, SessionId, StreamId, UserId, UserName},
+    id::{LayerId, MemberId, RequestId, RoomId, StreamId, UserId, UserName},
     role::Role,
     stream::StreamOffer,
 };
@@ -38,9 +38,9 @@ pub enum ClientMessage {
         name: Option<UserName>,
         /// What the user means to do there.
         role: Role,
-        /// The session to come back as, after a lost connection.
+        /// The stay to go on with, after a lost connection.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        resumes: Option<SessionId>,
+        resumes: Option<MemberId>,
         /// How the client's media transport is reached.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         media: Option<MediaDescription>,

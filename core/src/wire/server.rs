@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{MediaDescription, Version};
 use crate::{
     code::Code,
-    id::{RequestId, SessionId, StreamId, UserId, UserName},
+    id::{MemberId, RequestId, StreamId, UserId, UserName},
     role::Role,
     stream::StreamInfo,
 };
@@ -95,17 +95,17 @@ pub enum ServerMessage {
 pub enum Accepted {
     /// In the room, as a newcomer or again.
     Joined {
-        /// The number of this session, to come back as after a lost connection.
-        session: SessionId,
+        /// The number of this stay, to go on with after a lost connection.
+        member: MemberId,
         /// The protocol version that both speak.
         version: Version,
         /// The role that was granted.
         role: Role,
-        /// Whether an earlier session goes on: then publications and subscriptions stand as they did.
+        /// Whether an earlier stay goes on: then publications and subscriptions stand as they did.
         resumed: bool,
         /// Everyone else in the room, by user id.
         members: Vec<MemberInfo>,
-        /// Every stream of others, by user id and kind; after a resumption the session's own too.
+        /// Every stream of others, by user id and kind; after a resumption the user's own too.
         streams: Vec<StreamInfo>,
     },
     /// Publishing.

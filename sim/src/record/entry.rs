@@ -142,6 +142,11 @@ pub enum What {
 
     /// The user asked to enter the room.
     JoinCalled,
+    /// The user asked to receive a stream.
+    SubscribeCalled {
+        /// The stream.
+        stream: StreamName,
+    },
     /// The signalling connection was lost; attempts to restore it begin.
     Interrupted {
         /// How the loss was noticed.
@@ -240,6 +245,7 @@ impl What {
             | Self::Left
             | Self::Removed { .. } => true,
             Self::JoinCalled
+            | Self::SubscribeCalled { .. }
             | Self::Interrupted { .. }
             | Self::Restored { .. }
             | Self::MediaConnected { .. }

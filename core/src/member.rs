@@ -1,0 +1,106 @@
+//! A member: one user's stay in a room, with what the user sends and receives.
+
+use alloc::collections::BTreeMap;
+
+use crate::{
+    id::{LayerId, MemberId, SessionId, StreamId, UserId, UserName},
+    role::Role,
+    stream::{BitsPerSecond, StreamKind},
+    time::Instant,
+};
+
+/// A user's stay in a room.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Member {
+    /// The number of the stay.
+    pub id: MemberId,
+    /// Who.
+    pub user: UserId,
+    /// The name to show.
+    pub name: Option<UserName>,
+    /// What the member may do.
+    pub role: Role,
+    /// Whether there is a connection.
+    pub presence: Presence,
+    /// When the room looks at the member again: the end of its silence or of its absence, or earlier.
+    pub deadline: Instant,
+    /// Whether there is a media transport.
+    pub media: MediaState,
+    /// The member's own streams.
+    pub published: BTreeMap<StreamKind, StreamId>,
+    /// The streams it receives.
+    pub subscriptions: BTreeMap<StreamId, Subscription>,
+    /// What the server can send it, in bits per second; none before the first estimate.
+    pub estimate_bps: Option<BitsPerSecond>,
+    /// What its media transport was told last: the floor for padding, and what is wanted.
+    pub bandwidth: Bandwidth,
+}
+
+/// Whether a member has a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Presence {
+    /// It has.
+    Here {
+        /// The connection.
+        session: SessionId,
+        /// When anything was heard on it.
+        last_heard: Instant,
+    },
+    /// The connection was lost. The member's place is kept for a while.
+    Away {
+        /// Until then.
+        until: Instant,
+    },
+}
+
+impl Presence {
+    /// The connection, if there is one.
+    pub fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::Here { session, .. } => Some(*session),
+            Self::Away { .. } => None,
+        }
+    }
+}
+
+/// How far a member's media transport is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MediaState {
+    /// The member described none.
+    Absent,
+    /// It is being set up.
+    Opening,
+    /// Media can flow.
+    Connected,
+}
+
+/// What the bandwidth estimator of a media transport is to aim at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Bandwidth {
+    /// Pad up to this, in bits per second, so that the next step up can be discovered.
+    pub minimum_bps: BitsPerSecond,
+    /// More than this is of no use, in bits per second.
+    pub desired_bps: BitsPerSecond,
+}
+
+/// What a member receives of one stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Subscription {
+    /// Whether it receives the audio.
+    pub audio: bool,
+    /// What it receives of the video, if it does.
+    pub video: Option<VideoPlan>,
+}
+
+/// Which layer of a video a member is to receive, and which it receives.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct VideoPlan {
+    /// The highest layer wanted; the highest there is when absent.
+    pub max_layer: Option<LayerId>,
+    /// The layer decided; none is a pause.
+    pub target: Option<LayerId>,
+    /// The layer being forwarded; it follows the target at a key frame.
+    pub current: Option<LayerId>,
+    /// Since when the target waits for a key frame.
+    pub waiting_since: Option<Instant>,
+}

@@ -1,0 +1,118 @@
+//! What a session knows of its room, and how it catches up after an absence.
+
+use alloc::{collections::BTreeMap, vec::Vec};
+
+use super::{Event, JoinCall};
+use crate::{
+    id::{MemberId, StreamId, UserId, UserName},
+    role::Role,
+    stream::{StreamInfo, StreamOffer},
+    wire::{LeaveReason, MemberInfo, ServerMessage},
+};
+
+/// The room as one session sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct RoomView {
+    /// How the session entered: what it says again when it comes back. The role is the present one.
+    pub(super) join: JoinCall,
+    pub(super) member: MemberId,
+    members: BTreeMap<UserId, Option<UserName>>,
+    /// Streams of others.
+    pub(super) streams: BTreeMap<StreamId, StreamInfo>,
+    /// Streams of one's own.
+    pub(super) own: BTreeMap<StreamId, StreamOffer>,
+}
+
+impl RoomView {
+    /// The room on entering, and the events that tell of who and what is there already.
+    pub(super) fn new(
+        join: JoinCall,
+        member: MemberId,
+        role: Role,
+        members: Vec<MemberInfo>,
+        streams: Vec<StreamInfo>,
+    ) -> (Self, Vec<Event>) {
+        let join = JoinCall { role, ..join };
+        let mut view = Self { join, member, members: BTreeMap::new(), streams: BTreeMap::new(), own: BTreeMap::new() };
+        let news = view.catch_up(members, streams);
+        (view, news)
+    }
+
+    /// Takes the role on; stepping down ends one's own streams.
+    pub(super) fn take_role(&mut self, role: Role) {
+        self.join.role = role;
+        if !role.may_publish() {
+            self.own.clear();
+        }
+    }
+
+    /// Brings the view up to the server's snapshot, and tells the difference: who left, what ended, who entered, what began, what was muted.
+    pub(super) fn catch_up(&mut self, members: Vec<MemberInfo>, streams: Vec<StreamInfo>) -> Vec<Event> {
+        let mut news = Vec::new();
+        let (own, others): (Vec<_>, Vec<_>) = streams.into_iter().partition(|stream| stream.user == self.join.user);
+        self.own = own.into_iter().map(|stream| (stream.id, stream.offer)).collect();
+        let streams: BTreeMap<_, _> = others.into_iter().map(|stream| (stream.id, stream)).collect();
+        let members: BTreeMap<_, _> = members.into_iter().map(|member| (member.user, member.name)).collect();
+
+        for (id, stream) in &self.streams {
+            if !streams.contains_key(id) {
+                news.push(Event::StreamRemoved { stream: stream.clone() });
+            }
+        }
+        for user in self.members.keys() {
+            if !members.contains_key(user) {
+                news.push(Event::PeerLeft { user: user.clone(), reason: LeaveReason::LEFT });
+            }
+        }
+        for (user, name) in &members {
+            if !self.members.contains_key(user) {
+                news.push(Event::PeerJoined { user: user.clone(), name: name.clone() });
+            }
+        }
+        let mut added: Vec<&StreamInfo> = streams.values().filter(|s| !self.streams.contains_key(&s.id)).collect();
+        added.sort_by(|a, b| (&a.user, a.offer.kind).cmp(&(&b.user, b.offer.kind)));
+        news.extend(added.into_iter().map(|stream| Event::StreamAdded { stream: stream.clone() }));
+        for (id, stream) in &streams {
+            if self.streams.get(id).is_some_and(|before| before != stream) {
+                news.push(Event::StreamMuted { stream: stream.clone() });
+            }
+        }
+        self.members = members;
+        self.streams = streams;
+        news
+    }
+
+    /// Takes in one piece of news, and tells it unless it is none.
+    pub(super) fn apply(&mut self, news: ServerMessage) -> Option<Event> {
+        match news {
+            ServerMessage::PeerJoined { user, name } => {
+                self.members.insert(user.clone(), name.clone());
+                Some(Event::PeerJoined { user, name })
+            }
+            ServerMessage::PeerLeft { user, reason } => {
+                self.members.remove(&user)?;
+                Some(Event::PeerLeft { user, reason })
+            }
+            ServerMessage::StreamAdded { stream } => {
+                let before = self.streams.insert(stream.id, stream.clone());
+                before.is_none().then_some(Event::StreamAdded { stream })
+            }
+            ServerMessage::StreamRemoved { stream, .. } => {
+                let stream = self.streams.remove(&stream)?;
+                Some(Event::StreamRemoved { stream })
+            }
+            ServerMessage::StreamMuted { stream, audio, video, .. } => {
+                let known = self.streams.get_mut(&stream)?;
+                known.audio_muted = audio;
+                known.video_muted = video;
+                Some(Event::StreamMuted { stream: known.clone() })
+            }
+            ServerMessage::Accepted { .. }
+            | ServerMessage::Refused { .. }
+            | ServerMessage::Media { .. }
+            | ServerMessage::Removed { .. }
+            | ServerMessage::Pong
+            | ServerMessage::Unknown => None,
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Nodes: the machines of the core with media around them, behind the same four verbs.
+//!
+//! A node is told datagrams, signalling and the time, and says what to send, when to wake it, and what happened. It knows nothing of sockets, queues or hosts: those are an
+//! engine's. A node decides nothing about the room either: the core does, and the node obeys.
+
+mod camera;
+mod client;
+mod pictures;
+mod sfu;
+
+use bytes::Bytes;
+use greenroom_core::time::Instant;
+
+pub use self::{
+    client::{ClientConfig, ClientNode},
+    sfu::{SfuConfig, SfuNode},
+};
+use crate::{
+    net::Datagram,
+    record::{Entry, Sample},
+};
+
+/// A signalling connection, numbered by the client that opens it: its place among the nodes above, the number of its attempt below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Connection(pub u64);
+
+impl Connection {
+    /// The `attempt`-th connection of the client at place `node`.
+    pub const fn new(node: u16, attempt: u32) -> Self {
+        Self(((node as u64) << 32) | attempt as u64)
+    }
+
+    /// The place of the client that opened it.
+    pub const fn client(self) -> u16 {
+        (self.0 >> 32) as u16
+    }
+
+    /// Which of the client's attempts it was.
+    #[expect(clippy::cast_possible_truncation, reason = "the low half is the attempt")]
+    pub const fn attempt(self) -> u32 {
+        self.0 as u32
+    }
+}
+
+/// What a node is told.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A datagram arrived.
+    Datagram(Datagram),
+    /// Something happened on a signalling connection.
+    Signal {
+        /// Which.
+        connection: Connection,
+        /// What.
+        signal: Signal,
+    },
+}
+
+/// What happens on a signalling connection, to either end of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// It is open.
+    Opened,
+    /// A message arrived.
+    Message(Bytes),
+    /// The other end closed it.
+    Closed,
+}
+
+/// What a node wants done, and what it has to tell.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Send a datagram.
+    Datagram(Datagram),
+    /// Open a signalling connection to the server.
+    Connect {
+        /// The number for it.
+        connection: Connection,
+    },
+    /// Send a message.
+    Message {
+        /// On which connection.
+        connection: Connection,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// Close a connection, after what was sent on it.
+    Close {
+        /// Which.
+        connection: Connection,
+    },
+    /// Something happened.
+    Entry(Entry),
+    /// Something was measured.
+    Sample(Sample),
+}
+
+/// A node: see the [module](self).
+pub trait Node {
+    /// Takes in one input.
+    fn handle_input(&mut self, now: Instant, input: Input);
+    /// Does what is due.
+    fn handle_timeout(&mut self, now: Instant);
+    /// Takes the next output, oldest first.
+    fn poll_output(&mut self) -> Option<Output>;
+    /// When the node wants to be told the time next.
+    fn poll_timeout(&self) -> Option<Instant>;
+}

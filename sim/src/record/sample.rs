@@ -1,0 +1,89 @@
+//! What nodes count, every 100 ms: the raw material of `metrics.csv` and of the checks.
+
+use core::time::Duration;
+
+use greenroom_core::{
+    id::{Rid, UserId},
+    stream::BitsPerSecond,
+    time::Instant,
+};
+
+use super::StreamName;
+
+/// How often nodes tell what they counted.
+pub const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// What a node counted in one interval, or knows at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// End of the interval.
+    pub at: Instant,
+    /// Whose traffic.
+    pub user: UserId,
+    /// The stream.
+    pub stream: StreamName,
+    /// What was counted.
+    pub what: Counted,
+}
+
+/// What was counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// By the server: what it received from the user.
+    Ingress(Flow),
+    /// By the server: what it forwarded to the user.
+    Sent {
+        /// Packets and bytes of the interval.
+        flow: Flow,
+        /// The layer that flows.
+        layer: Option<Rid>,
+        /// The user's estimate, all streams together; none before the first one.
+        estimate_bps: Option<BitsPerSecond>,
+        /// What the plan for the user is made with: the estimate, or what is assumed before the first one.
+        budget_bps: BitsPerSecond,
+        /// What everything planned for the user needs by its publishers' declarations.
+        planned_bps: BitsPerSecond,
+        /// The part of it that is video.
+        planned_video_bps: BitsPerSecond,
+    },
+    /// By the user: what arrived.
+    Received {
+        /// Packets and bytes of the interval.
+        flow: Flow,
+        /// Packets missing since the beginning: expected minus received.
+        lost_packets: u64,
+    },
+    /// By the network: what it did to the server's datagrams for the user, all streams together, since the beginning.
+    Downlink {
+        /// Capacity at the end of the interval; none when it is not limited.
+        capacity_bps: Option<BitsPerSecond>,
+        /// What a packet would wait in the queue now.
+        queue_delay: Duration,
+    },
+}
+
+/// Packets over an interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flow {
+    /// How many.
+    pub packets: u64,
+    /// Their RTP payloads.
+    pub bytes: u64,
+    /// When the first and the last one went or came; none without any.
+    pub span: Option<(Instant, Instant)>,
+}
+
+impl Flow {
+    /// Counts a packet.
+    pub fn count(&mut self, now: Instant, bytes: u32) {
+        self.packets += 1;
+        self.bytes += u64::from(bytes);
+        let first = self.span.map_or(now, |(first, _)| first);
+        self.span = Some((first, now));
+    }
+
+    /// The flow so far; counting starts over.
+    pub fn take(&mut self) -> Self {
+        core::mem::take(self)
+    }
+}
