@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
+pub mod link;
+
 /// A datagram between two nodes.
 ///
 /// Addresses are the laboratory's own: every engine uses the same ones, so that traces can be compared.
@@ -22,6 +24,8 @@ pub struct Datagram {
 impl Datagram {
     /// Size on the wire above UDP, in bytes.
     pub fn size_bytes(&self) -> u32 {
-        u32::try_from(self.payload.len()).unwrap_or(u32::MAX).saturating_add(self.absent_bytes)
+        u32::try_from(self.payload.len())
+            .unwrap_or(u32::MAX)
+            .saturating_add(self.absent_bytes)
     }
 }
