@@ -96,6 +96,8 @@ pub enum Output {
 }
 
 /// A node: see the [module](self).
+///
+/// Whoever drives a node hands it instants that never fall, and calls `handle_timeout` for timers that are due before it hands over an input of the same instant.
 pub trait Node {
     /// Takes in one input.
     fn handle_input(&mut self, now: Instant, input: Input);

@@ -1,0 +1,592 @@
+//! A client: a [`Session`], a media transport, a camera, and a script of what its user does when.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
+};
+
+use bytes::Bytes;
+use greenroom_core::{
+    code::Code,
+    id::{LayerId, RoomId, StreamId},
+    session::{self, Answer, Call, CallId, ConnectionId, JoinCall, Session},
+    stream::{StreamInfo, TrackKind},
+    time::Instant,
+    wire::{MediaDescription, ServerMessage},
+};
+
+use super::{
+    Connection, Input, Node, Output, Signal,
+    camera::{self, Camera},
+    pictures::{Arrivals, Pictures},
+};
+use crate::{
+    media::{End, Fidelity, MediaPacket, Peer, PeerConfig, PeerOutput, TrackId},
+    record::{Counted, Entry, Flow, SAMPLE_INTERVAL, Sample, StreamName, What},
+    scenario::{Action, Camera as CameraSettings, User},
+};
+
+/// What a client is made from.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// Its place among the nodes.
+    pub node: u16,
+    /// Its address.
+    pub address: SocketAddr,
+    /// The room it enters.
+    pub room: RoomId,
+    /// Whose client it is, and what the user does.
+    pub user: User,
+    /// What it publishes.
+    pub camera: CameraSettings,
+    /// How real its media transport is.
+    pub fidelity: Fidelity,
+    /// The run's seed.
+    pub seed: u64,
+}
+
+/// A client node.
+#[derive(Debug)]
+pub struct ClientNode {
+    config: ClientConfig,
+    session: Session,
+    peer: Option<Peer>,
+    /// Peers made so far: each draws from a stream of its own.
+    peers_made: u64,
+    camera: Option<Camera>,
+    views: BTreeMap<StreamId, View>,
+    /// Actions not yet taken, the next one first.
+    script: VecDeque<(Instant, Action)>,
+    /// Actions that wait for the user to be in the room.
+    parked: VecDeque<Action>,
+    calls: BTreeMap<CallId, Asked>,
+    next_call: u32,
+    join_called: Instant,
+    in_room: bool,
+    /// The media transport is to be replaced as soon as the server can be asked.
+    transport_owed: bool,
+    next_sample: Instant,
+    outputs: VecDeque<Output>,
+    now: Instant,
+}
+
+/// A stream that the user watches.
+#[derive(Debug)]
+struct View {
+    info: StreamInfo,
+    subscribed_at: Instant,
+    audio: Arrivals,
+    video: Arrivals,
+    pictures: Pictures,
+}
+
+/// What a call was for, so that its answer can be told.
+#[derive(Clone, Debug)]
+enum Asked {
+    Join,
+    Leave,
+    Publish,
+    Unpublish(StreamName),
+    Subscribe(StreamName),
+    Mute,
+    SwitchRole(greenroom_core::role::Role),
+    Media,
+}
+
+impl Asked {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Join => "join",
+            Self::Leave => "leave",
+            Self::Publish => "publish",
+            Self::Unpublish(_) => "unpublish",
+            Self::Subscribe(_) => "subscribe",
+            Self::Mute => "mute",
+            Self::SwitchRole(_) => "switch_role",
+            Self::Media => "media",
+        }
+    }
+}
+
+impl ClientNode {
+    /// A client that does nothing until its script says so.
+    pub fn new(now: Instant, config: ClientConfig) -> Self {
+        let mut session_config = session::Config::default();
+        session_config.seed = config.seed ^ u64::from(config.node);
+        let script = config.user.actions.iter().copied().collect();
+        Self {
+            session: Session::new(now, session_config),
+            peer: None,
+            peers_made: 0,
+            camera: None,
+            views: BTreeMap::new(),
+            script,
+            parked: VecDeque::new(),
+            calls: BTreeMap::new(),
+            next_call: 1,
+            join_called: now,
+            in_room: false,
+            transport_owed: false,
+            next_sample: now.saturating_add(SAMPLE_INTERVAL),
+            outputs: VecDeque::new(),
+            now,
+            config,
+        }
+    }
+
+    /// Lets everything that is due happen, until nothing is left to do at this instant.
+    fn settle(&mut self) {
+        loop {
+            let mut idle = true;
+            while let Some(output) = self.session.poll_output() {
+                idle = false;
+                self.obey(output);
+            }
+            if let Some(peer) = &mut self.peer {
+                peer.flush(self.now);
+            }
+            while let Some(output) = self.peer.as_mut().and_then(Peer::poll_output) {
+                idle = false;
+                self.media(output);
+            }
+            if idle {
+                break;
+            }
+        }
+    }
+
+    fn take_actions(&mut self) {
+        while self.script.front().is_some_and(|(at, _)| *at <= self.now) {
+            let (_, action) = self.script.pop_front().expect("looked at above");
+            match action {
+                Action::Join => self.join(),
+                Action::Leave => {
+                    self.parked.clear();
+                    self.call(Call::Leave, Asked::Leave);
+                }
+                other if self.in_room => self.act(other),
+                other => self.parked.push_back(other),
+            }
+        }
+    }
+
+    fn join(&mut self) {
+        self.join_called = self.now;
+        self.entry(What::JoinCalled);
+        let media = self.fresh_peer();
+        let user = &self.config.user;
+        let join = JoinCall { room: self.config.room.clone(), user: user.id.clone(), name: user.name.clone(), role: user.role, media };
+        self.call(Call::Join(join), Asked::Join);
+    }
+
+    fn act(&mut self, action: Action) {
+        let own = self.camera.as_ref().map(Camera::stream);
+        match (action, own) {
+            (Action::Publish, _) => self.call(Call::Publish { offer: camera::offer(&self.config.camera) }, Asked::Publish),
+            (Action::Unpublish, Some(stream)) => {
+                let name = self.own_stream();
+                self.call(Call::Unpublish { stream }, Asked::Unpublish(name));
+            }
+            (Action::SwitchRole(role), _) => self.call(Call::SwitchRole { role }, Asked::SwitchRole(role)),
+            (Action::Mute { audio, video }, Some(stream)) => self.mute(stream, audio, video, true),
+            (Action::Unmute { audio, video }, Some(stream)) => self.mute(stream, audio, video, false),
+            (Action::Unpublish | Action::Mute { .. } | Action::Unmute { .. }, None) => {
+                self.entry(What::Failed { call: "mute or unpublish", code: Code::NO_SUCH_STREAM });
+            }
+            (Action::Join | Action::Leave, _) => unreachable!("taken at once, never parked"),
+        }
+    }
+
+    fn mute(&mut self, stream: StreamId, audio: bool, video: bool, muted: bool) {
+        let (audio, video) = (audio.then_some(muted), video.then_some(muted));
+        if let Some(camera) = &mut self.camera {
+            camera.set_muted(audio, video);
+        }
+        self.call(Call::Mute { stream, audio, video }, Asked::Mute);
+    }
+
+    fn call(&mut self, call: Call, asked: Asked) {
+        let id = CallId(self.next_call);
+        self.next_call += 1;
+        self.calls.insert(id, asked);
+        self.tell_session(session::Input::Call { id, call });
+    }
+
+    fn tell_session(&mut self, input: session::Input) {
+        self.session.handle_input(self.now, input).expect("an engine's time never falls");
+    }
+
+    /// A media transport that knows nothing of the server yet, and what the server must know of it.
+    fn fresh_peer(&mut self) -> Option<MediaDescription> {
+        let seed = crate::random::Stream::new(self.config.seed, self.config.user.id.as_str(), &format!("peer/{}", self.peers_made)).below(u64::MAX);
+        self.peers_made += 1;
+        let config =
+            PeerConfig { fidelity: self.config.fidelity, local: self.config.address, end: End::Client, estimate_from: None, seed };
+        let mut peer = Peer::new(self.now, config);
+        let description = MediaDescription::new(&peer.description());
+        for view in self.views.values() {
+            expect_tracks(&mut peer, self.now, &view.info);
+        }
+        self.peer = Some(peer);
+        if let Some(camera) = &mut self.camera {
+            camera.restart();
+        }
+        self.send_tracks();
+        description
+    }
+
+    fn obey(&mut self, output: session::Output) {
+        match output {
+            session::Output::Connect { connection } => {
+                self.outputs.push_back(Output::Connect { connection: self.connection(connection) });
+            }
+            session::Output::Send { connection, frame } => {
+                let bytes = serde_json::to_vec(&frame).expect("a message is text and numbers");
+                self.outputs.push_back(Output::Message { connection: self.connection(connection), bytes: bytes.into() });
+            }
+            session::Output::Disconnect { connection } => {
+                self.outputs.push_back(Output::Close { connection: self.connection(connection) });
+            }
+            session::Output::Event(event) => self.event(event),
+        }
+    }
+
+    fn event(&mut self, event: session::Event) {
+        match event {
+            session::Event::Answered { id, result } => self.answered(id, result),
+            session::Event::PeerJoined { user, .. } => self.entry(What::PeerJoined { peer: user }),
+            session::Event::PeerLeft { user, reason } => self.entry(What::PeerLeft { peer: user, reason: reason.0 }),
+            session::Event::StreamAdded { stream } => self.stream_added(stream),
+            session::Event::StreamRemoved { stream } => {
+                self.entry(What::StreamRemoved { stream: name(&stream) });
+                self.drop_view(stream.id);
+            }
+            session::Event::StreamMuted { stream } => {
+                let muted = What::StreamMuted { stream: name(&stream), audio: stream.audio_muted, video: stream.video_muted };
+                self.entry(muted);
+                if let Some(view) = self.views.get_mut(&stream.id) {
+                    view.pictures.excuse();
+                    view.info = stream;
+                }
+            }
+            session::Event::Media { description } => {
+                // A description that does not fit was meant for an earlier transport of ours; the one for this transport follows.
+                if let Some(peer) = &mut self.peer {
+                    let _meant_for_another = peer.set_remote(self.now, description.as_str());
+                }
+            }
+            session::Event::Interrupted { code } => self.entry(What::Interrupted { code }),
+            session::Event::Restored { after } => {
+                self.entry(What::Restored { after_ms: millis(after) });
+                if core::mem::take(&mut self.transport_owed) {
+                    self.replace_transport();
+                }
+            }
+            session::Event::Removed { code } => {
+                self.entry(What::Removed { code });
+                self.out_of_room();
+            }
+            // The states are told by the entries above, and a newer core's events are not ours to tell.
+            session::Event::StateChanged { .. } | _ => {}
+        }
+    }
+
+    fn answered(&mut self, id: CallId, result: Result<Answer, Code>) {
+        let Some(asked) = self.calls.remove(&id) else { return };
+        let answer = match result {
+            Ok(answer) => answer,
+            Err(_) if matches!(asked, Asked::Media) => {
+                self.transport_owed = true; // asked again once the connection is back
+                return;
+            }
+            Err(code) => {
+                self.entry(What::Failed { call: asked.name(), code });
+                if matches!(asked, Asked::Join) {
+                    self.out_of_room();
+                }
+                return;
+            }
+        };
+        match (asked, answer) {
+            (Asked::Join, Answer::Joined { role }) => {
+                self.in_room = true;
+                self.entry(What::Joined { role });
+                for action in core::mem::take(&mut self.parked) {
+                    self.act(action);
+                }
+            }
+            (Asked::Publish, Answer::Published { stream }) => {
+                let owner = self.config.user.id.as_str();
+                let camera = Camera::new(self.now, &self.config.camera, stream, self.config.fidelity, self.config.seed, owner);
+                self.camera = Some(camera);
+                self.send_tracks();
+                let stream = self.own_stream();
+                self.entry(What::Published { stream });
+            }
+            (Asked::Unpublish(stream), Answer::Done) => {
+                self.stop_camera();
+                self.entry(What::Unpublished { stream });
+            }
+            (Asked::Subscribe(stream), Answer::Done) => self.entry(What::Subscribed { stream }),
+            (Asked::SwitchRole(role), Answer::Done) => {
+                if !role.may_publish() {
+                    self.stop_camera();
+                }
+                self.entry(What::RoleChanged { role });
+            }
+            (Asked::Leave, _) => {
+                self.entry(What::Left);
+                self.out_of_room();
+            }
+            (Asked::Mute | Asked::Media, _) => {}
+            (asked, answer) => unreachable!("a session answers {} with {answer:?}", asked.name()),
+        }
+    }
+
+    fn stream_added(&mut self, stream: StreamInfo) {
+        let name = name(&stream);
+        self.entry(What::StreamAdded { stream: name.clone() });
+        if !self.config.user.watch.holds(&stream.user) {
+            return;
+        }
+        let (id, audio, video) = (stream.id, stream.offer.audio_bps.is_some(), !stream.offer.layers.is_empty());
+        if let Some(peer) = &mut self.peer {
+            expect_tracks(peer, self.now, &stream); // before asking: what comes unexpected is lost
+        }
+        let view = View {
+            info: stream,
+            subscribed_at: self.now,
+            audio: Arrivals::default(),
+            video: Arrivals::default(),
+            pictures: Pictures::new(self.config.camera.fps),
+        };
+        self.views.insert(id, view);
+        self.entry(What::SubscribeCalled { stream: name.clone() });
+        self.call(Call::Subscribe { stream: id, audio, video, max_layer: None }, Asked::Subscribe(name));
+    }
+
+    fn drop_view(&mut self, stream: StreamId) {
+        let Some(mut view) = self.views.remove(&stream) else { return };
+        self.sample(&mut view); // what came since the last sample still counts
+        if let Some(peer) = &mut self.peer {
+            for kind in [TrackKind::Audio, TrackKind::Video] {
+                peer.stop_track(self.now, TrackId { stream, kind });
+            }
+        }
+    }
+
+    fn stop_camera(&mut self) {
+        let Some(camera) = self.camera.take() else { return };
+        if let Some(peer) = &mut self.peer {
+            for kind in [TrackKind::Audio, TrackKind::Video] {
+                peer.stop_track(self.now, TrackId { stream: camera.stream(), kind });
+            }
+        }
+    }
+
+    /// The stay is over: no media, nothing to watch.
+    fn out_of_room(&mut self) {
+        self.in_room = false;
+        self.stop_camera();
+        for stream in self.views.keys().copied().collect::<Vec<_>>() {
+            self.drop_view(stream);
+        }
+        self.peer = None;
+    }
+
+    fn send_tracks(&mut self) {
+        let (Some(peer), Some(camera)) = (&mut self.peer, &self.camera) else { return };
+        let stream = camera.stream();
+        if !camera.rids().is_empty() {
+            peer.send_track(self.now, TrackId { stream, kind: TrackKind::Video }, camera.rids());
+        }
+        if camera.has_audio() {
+            peer.send_track(self.now, TrackId { stream, kind: TrackKind::Audio }, &[]);
+        }
+    }
+
+    fn media(&mut self, output: PeerOutput) {
+        match output {
+            PeerOutput::Datagram(datagram) => self.outputs.push_back(Output::Datagram(datagram)),
+            PeerOutput::Connected => {
+                let after_ms = millis(self.now.saturating_since(self.join_called));
+                self.entry(What::MediaConnected { after_ms });
+                if let Some(camera) = &mut self.camera {
+                    camera.restart();
+                }
+            }
+            PeerOutput::Packet(packet) => self.packet(&packet),
+            PeerOutput::KeyFrameRequested { track, layer } => {
+                if let Some(camera) = self.camera.as_mut().filter(|camera| camera.stream() == track.stream) {
+                    camera.request_key_frame(layer);
+                }
+            }
+            PeerOutput::Estimate { .. } => {} // clients send what they are asked for: adapting the camera is the publisher's own business
+            PeerOutput::Disconnected => self.replace_transport(),
+        }
+    }
+
+    fn replace_transport(&mut self) {
+        if self.in_room
+            && let Some(description) = self.fresh_peer()
+        {
+            self.call(Call::Media { description }, Asked::Media);
+        }
+    }
+
+    fn packet(&mut self, packet: &MediaPacket) {
+        let now = self.now;
+        let Some(view) = self.views.get_mut(&packet.track.stream) else { return };
+        match packet.track.kind {
+            TrackKind::Audio => view.audio.count(now, packet),
+            TrackKind::Video => {
+                view.video.count(now, packet);
+                let shown = view.pictures.handle_packet(now, packet);
+                let stream = name(&view.info);
+                let since = view.subscribed_at;
+                if shown.first {
+                    let after_ms = millis(now.saturating_since(since));
+                    self.entry(What::FirstFrame { stream, after_ms });
+                } else if let Some(freeze) = shown.freeze {
+                    self.entry(What::Freeze { stream, duration_ms: millis(freeze) });
+                }
+            }
+        }
+    }
+
+    fn ask_for_key_frames(&mut self) {
+        let Some(peer) = &mut self.peer else { return };
+        for (stream, view) in &mut self.views {
+            if !view.info.video_muted && view.pictures.take_key_frame_request(self.now) {
+                peer.request_key_frame(self.now, TrackId { stream: *stream, kind: TrackKind::Video }, LayerId(0));
+            }
+        }
+    }
+
+    fn take_samples(&mut self) {
+        if self.next_sample > self.now {
+            return;
+        }
+        self.next_sample = self.next_sample.saturating_add(SAMPLE_INTERVAL);
+        let mut views = core::mem::take(&mut self.views);
+        for view in views.values_mut() {
+            self.sample(view);
+        }
+        self.views = views;
+    }
+
+    fn sample(&mut self, view: &mut View) {
+        let (audio, video) = (view.audio.flow.take(), view.video.flow.take());
+        let flow = Flow {
+            packets: audio.packets + video.packets,
+            bytes: audio.bytes + video.bytes,
+            span: match (audio.span, video.span) {
+                (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+                (one, other) => one.or(other),
+            },
+        };
+        let lost_packets = view.audio.lost_packets() + view.video.lost_packets();
+        let what = Counted::Received { flow, lost_packets };
+        let sample = Sample { at: self.now, user: self.config.user.id.clone(), stream: name(&view.info), what };
+        self.outputs.push_back(Output::Sample(sample));
+    }
+
+    fn capture(&mut self) {
+        let (Some(camera), Some(peer)) = (&mut self.camera, &mut self.peer) else { return };
+        camera.capture(self.now, |packet| peer.write(self.now, &packet, None));
+    }
+
+    fn entry(&mut self, what: What) {
+        self.outputs.push_back(Output::Entry(Entry { at: self.now, user: Some(self.config.user.id.clone()), what }));
+    }
+
+    fn own_stream(&self) -> StreamName {
+        StreamName { user: self.config.user.id.clone(), kind: greenroom_core::stream::StreamKind::Main }
+    }
+
+    fn connection(&self, id: ConnectionId) -> Connection {
+        Connection::new(self.config.node, id.0)
+    }
+}
+
+impl Node for ClientNode {
+    fn handle_input(&mut self, now: Instant, input: Input) {
+        debug_assert!(now >= self.now, "time fell from {} to {now}", self.now);
+        self.now = now;
+        match input {
+            Input::Datagram(datagram) => {
+                if let Some(peer) = &mut self.peer {
+                    peer.handle_datagram(now, &datagram);
+                }
+            }
+            Input::Signal { connection, signal } => {
+                let connection = ConnectionId(connection.attempt());
+                match signal {
+                    Signal::Opened => self.tell_session(session::Input::Opened { connection }),
+                    Signal::Closed => self.tell_session(session::Input::Closed { connection }),
+                    Signal::Message(bytes) => {
+                        if let Some(message) = read(&bytes) {
+                            self.tell_session(session::Input::Received { connection, message });
+                        }
+                    }
+                }
+            }
+        }
+        self.settle();
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        debug_assert!(now >= self.now, "time fell from {} to {now}", self.now);
+        self.now = now;
+        self.take_actions();
+        if self.session.poll_timeout().is_some_and(|at| at <= now) {
+            self.session.handle_timeout(now);
+        }
+        self.capture();
+        if let Some(peer) = &mut self.peer
+            && peer.poll_timeout().is_some_and(|at| at <= now)
+        {
+            peer.handle_timeout(now);
+        }
+        self.ask_for_key_frames();
+        self.settle();
+        self.take_samples();
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        if !self.outputs.is_empty() {
+            return Some(self.now);
+        }
+        let script = self.script.front().map(|(at, _)| *at);
+        let camera = self.camera.as_ref().filter(|_| self.peer.is_some()).and_then(Camera::poll_timeout);
+        let peer = self.peer.as_ref().and_then(Peer::poll_timeout);
+        let pictures = self.views.values().filter(|view| !view.info.video_muted).filter_map(|view| view.pictures.poll_timeout()).min();
+        [script, camera, peer, pictures, self.session.poll_timeout(), Some(self.next_sample)].into_iter().flatten().min()
+    }
+}
+
+fn expect_tracks(peer: &mut Peer, now: Instant, stream: &StreamInfo) {
+    if stream.offer.audio_bps.is_some() {
+        peer.receive_track(now, TrackId { stream: stream.id, kind: TrackKind::Audio }, &[]);
+    }
+    if !stream.offer.layers.is_empty() {
+        peer.receive_track(now, TrackId { stream: stream.id, kind: TrackKind::Video }, &[]);
+    }
+}
+
+fn name(stream: &StreamInfo) -> StreamName {
+    StreamName { user: stream.user.clone(), kind: stream.offer.kind }
+}
+
+/// A message from the server; none when it cannot be read, which is skipped like any other that means nothing to us.
+fn read(bytes: &Bytes) -> Option<ServerMessage> {
+    serde_json::from_slice(bytes).ok()
+}
+
+fn millis(span: core::time::Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

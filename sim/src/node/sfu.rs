@@ -1,0 +1,512 @@
+//! The SFU: a [`Room`] with a media transport for each member, and a forwarder for each pair of track and viewer.
+
+mod routes;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::SocketAddr,
+};
+
+use bytes::Bytes;
+use greenroom_core::{
+    id::{MemberId, RequestId, Rid, RoomId, SessionId, StreamId, UserId},
+    member::Member,
+    room::{self, Event, MediaInput, MediaOutput, Room},
+    stream::{BitsPerSecond, StreamInfo, TrackKind},
+    time::Instant,
+    wire::{ClientFrame, ClientMessage, MediaDescription},
+};
+
+use self::routes::{Forwarded, Routes};
+use super::{Connection, Input, Node, Output, Signal};
+use crate::{
+    media::{End, Fidelity, MediaPacket, Peer, PeerConfig, PeerOutput, TrackId},
+    random::Stream,
+    record::{Counted, Entry, SAMPLE_INTERVAL, Sample, StreamName, What},
+    scenario::SfuSettings,
+};
+
+/// What a server is made from.
+#[derive(Clone, Debug)]
+pub struct SfuConfig {
+    /// Its address.
+    pub address: SocketAddr,
+    /// The one room it has.
+    pub room: RoomId,
+    /// How it is set up.
+    pub settings: SfuSettings,
+    /// How real its media transport is.
+    pub fidelity: Fidelity,
+    /// The run's seed.
+    pub seed: u64,
+}
+
+/// The server node.
+#[derive(Debug)]
+pub struct SfuNode {
+    config: SfuConfig,
+    room: Room,
+    transports: Transports,
+    routes: Routes,
+    /// Names of all streams there have been: reports outlive streams.
+    names: BTreeMap<StreamId, StreamName>,
+    users: BTreeMap<MemberId, UserId>,
+    transports_made: u64,
+    next_sample: Instant,
+    samples_taken: u64,
+    outputs: VecDeque<Output>,
+    now: Instant,
+}
+
+/// Layers are measured once in so many samples: twice a second, so that a frame more or less does not matter.
+const SAMPLES_PER_MEASUREMENT: u64 = 5;
+
+/// Every member's media transport.
+///
+/// Transports stand in slots, so that forwarding a packet finds its viewer's without a search.
+#[derive(Debug, Default)]
+struct Transports {
+    slots: Vec<Option<Transport>>,
+    of_member: BTreeMap<MemberId, usize>,
+    of_address: BTreeMap<SocketAddr, usize>,
+    /// When each transport wants to be told the time.
+    timers: BTreeSet<(Instant, usize)>,
+    /// Slots that were written to or told something, and are to be flushed and heard.
+    touched: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct Transport {
+    member: MemberId,
+    peer: Peer,
+    armed: Option<Instant>,
+    touched: bool,
+}
+
+impl Transports {
+    fn open(&mut self, member: MemberId, peer: Peer) -> usize {
+        self.close(member);
+        let slot = self.slots.iter().position(Option::is_none).unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() - 1
+        });
+        if let Some(address) = peer.remote_address() {
+            self.of_address.insert(address, slot);
+        }
+        self.of_member.insert(member, slot);
+        self.slots[slot] = Some(Transport { member, peer, armed: None, touched: false });
+        self.touch(slot);
+        slot
+    }
+
+    fn close(&mut self, member: MemberId) {
+        let Some(slot) = self.of_member.remove(&member) else { return };
+        if let Some(Transport { peer, armed: Some(at), .. }) = self.slots[slot].take() {
+            self.timers.remove(&(at, slot));
+            if let Some(address) = peer.remote_address() {
+                self.of_address.remove(&address);
+            }
+        }
+    }
+
+    fn touch(&mut self, slot: usize) {
+        if let Some(Some(transport)) = self.slots.get_mut(slot)
+            && !transport.touched
+        {
+            transport.touched = true;
+            self.touched.push(slot);
+        }
+    }
+
+    /// The member's transport, to be changed: whoever takes it owes it a flush, which is noted.
+    fn of(&mut self, member: MemberId) -> Option<&mut Peer> {
+        let slot = *self.of_member.get(&member)?;
+        self.touch(slot);
+        self.slots[slot].as_mut().map(|transport| &mut transport.peer)
+    }
+
+    fn arm(&mut self, slot: usize) {
+        let Some(Some(transport)) = self.slots.get_mut(slot) else { return };
+        let at = transport.peer.poll_timeout();
+        if at != transport.armed {
+            if let Some(before) = transport.armed {
+                self.timers.remove(&(before, slot));
+            }
+            if let Some(at) = at {
+                self.timers.insert((at, slot));
+            }
+            transport.armed = at;
+        }
+    }
+}
+
+impl SfuNode {
+    /// A server with an empty room.
+    pub fn new(now: Instant, config: SfuConfig) -> Self {
+        let mut room_config = room::Config::new(config.room.clone());
+        room_config.reconnect_window = config.settings.reconnect_window;
+        room_config.start_estimate_bps = config.settings.start_estimate_bps;
+        Self {
+            room: Room::new(now, room_config),
+            transports: Transports::default(),
+            routes: Routes::default(),
+            names: BTreeMap::new(),
+            users: BTreeMap::new(),
+            transports_made: 0,
+            next_sample: now.saturating_add(SAMPLE_INTERVAL),
+            samples_taken: 0,
+            outputs: VecDeque::new(),
+            now,
+            config,
+        }
+    }
+
+    /// Lets everything that follows happen, until nothing is left to do at this instant.
+    fn settle(&mut self) {
+        loop {
+            while let Some(output) = self.room.poll_output() {
+                self.obey(output);
+            }
+            let Some(slot) = self.transports.touched.pop() else { break };
+            if let Some(Some(transport)) = self.transports.slots.get_mut(slot) {
+                transport.touched = false;
+                transport.peer.flush(self.now);
+            }
+            while let Some(Some(transport)) = self.transports.slots.get_mut(slot)
+                && let Some(output) = transport.peer.poll_output()
+            {
+                let member = transport.member;
+                self.media(member, output);
+            }
+            self.transports.arm(slot);
+        }
+    }
+
+    fn tell_room(&mut self, input: room::Input) {
+        self.room.handle_input(self.now, input).expect("an engine's time never falls");
+    }
+
+    fn signal(&mut self, connection: Connection, signal: Signal) {
+        let session = SessionId(connection.0);
+        match signal {
+            Signal::Opened => {} // the room knows a connection from its first message on
+            Signal::Closed => self.tell_room(room::Input::Disconnected { session }),
+            Signal::Message(bytes) => self.tell_room(room::Input::Message { session, frame: read(&bytes) }),
+        }
+    }
+
+    fn obey(&mut self, output: room::Output) {
+        match output {
+            room::Output::Send { to, message } => {
+                let bytes: Bytes = serde_json::to_vec(&message).expect("a message is text and numbers").into();
+                for session in self.room.sessions_of(&to) {
+                    self.outputs.push_back(Output::Message { connection: Connection(session.0), bytes: bytes.clone() });
+                }
+            }
+            room::Output::Close { session } => self.outputs.push_back(Output::Close { connection: Connection(session.0) }),
+            room::Output::Media(order) => self.order(order),
+            room::Output::Event(event) => self.event(event),
+        }
+    }
+
+    fn order(&mut self, order: MediaOutput) {
+        let now = self.now;
+        match order {
+            MediaOutput::Open { member, description } => self.open(member, &description),
+            MediaOutput::Close { member } => {
+                self.transports.close(member);
+                self.routes.forget_viewer(member);
+            }
+            MediaOutput::Receive { member, stream } => {
+                self.names.insert(stream.id, name(&stream));
+                if let Some(peer) = self.transports.of(member) {
+                    let rids: Vec<Rid> = stream.offer.layers.iter().map(|layer| layer.rid.clone()).collect();
+                    if !rids.is_empty() {
+                        peer.receive_track(now, TrackId { stream: stream.id, kind: TrackKind::Video }, &rids);
+                    }
+                    if stream.offer.audio_bps.is_some() {
+                        peer.receive_track(now, TrackId { stream: stream.id, kind: TrackKind::Audio }, &[]);
+                    }
+                }
+                self.routes.open(member, stream);
+            }
+            MediaOutput::StopReceiving { member, stream } => {
+                let viewers: Vec<MemberId> = self.routes.viewers_of(stream).collect();
+                for member in viewers.into_iter().chain([member]) {
+                    if let Some(peer) = self.transports.of(member) {
+                        for kind in [TrackKind::Audio, TrackKind::Video] {
+                            peer.stop_track(now, TrackId { stream, kind });
+                        }
+                    }
+                }
+                self.sample_stream(stream); // what flowed since the last sample still counts
+                self.routes.close(stream);
+            }
+            MediaOutput::Forward { member, stream, audio, video } => {
+                let Some(&slot) = self.transports.of_member.get(&member) else { return };
+                if !audio && !video {
+                    self.sample_stream(stream);
+                }
+                let change = self.routes.forward(stream, member, slot, audio, video);
+                let peer = self.transports.of(member).expect("its slot was just found");
+                for kind in change.started {
+                    peer.send_track(now, TrackId { stream, kind }, &[]);
+                }
+                for kind in change.stopped {
+                    peer.stop_track(now, TrackId { stream, kind });
+                }
+            }
+            MediaOutput::Layer { member, stream, target } => self.routes.set_target(stream, member, target),
+            MediaOutput::RequestKeyFrame { member, stream, layer } => {
+                if let Some(peer) = self.transports.of(member) {
+                    peer.request_key_frame(now, TrackId { stream, kind: TrackKind::Video }, layer);
+                }
+            }
+            MediaOutput::Bandwidth { member, bandwidth } => {
+                if let Some(peer) = self.transports.of(member) {
+                    peer.set_bandwidth(now, bandwidth.minimum_bps, bandwidth.desired_bps);
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, member: MemberId, description: &MediaDescription) {
+        let seed = Stream::new(self.config.seed, "sfu", &format!("peer/{}", self.transports_made)).below(u64::MAX);
+        self.transports_made += 1;
+        let mut peer = Peer::new(
+            self.now,
+            PeerConfig {
+                fidelity: self.config.fidelity,
+                local: self.config.address,
+                end: End::Server,
+                estimate_from: Some(self.config.settings.start_estimate_bps),
+                seed,
+            },
+        );
+        // A description that cannot be read is its member's own loss: there is no transport, and nobody else notices.
+        if peer.set_remote(self.now, description.as_str()).is_err() {
+            return;
+        }
+        let ours = MediaDescription::new(&peer.description());
+        self.routes.forget_viewer(member);
+        self.transports.open(member, peer);
+        if let Some(description) = ours {
+            self.tell_room(room::Input::Media(MediaInput::Ready { member, description }));
+        }
+    }
+
+    fn media(&mut self, member: MemberId, output: PeerOutput) {
+        match output {
+            PeerOutput::Datagram(datagram) => self.outputs.push_back(Output::Datagram(datagram)),
+            PeerOutput::Connected => self.tell_room(room::Input::Media(MediaInput::Connected { member })),
+            PeerOutput::Packet(packet) => self.forward(member, &packet),
+            PeerOutput::KeyFrameRequested { track, .. } => {
+                self.tell_room(room::Input::Media(MediaInput::KeyFrameNeeded { member, stream: track.stream }));
+            }
+            PeerOutput::Estimate { bps } => self.tell_room(room::Input::Media(MediaInput::Estimate { member, bps })),
+            // The member describes another transport when it has one; until then its media rests.
+            PeerOutput::Disconnected => {}
+        }
+    }
+
+    /// Sends a publisher's packet to everyone whose forwarder lets it pass.
+    fn forward(&mut self, publisher: MemberId, packet: &MediaPacket) {
+        let stream = packet.track.stream;
+        let Some(arrival) = self.routes.arrived(self.now, publisher, packet) else { return };
+        if arrival.began_to_flow {
+            self.tell_room(room::Input::Media(MediaInput::LayerRate { stream, layer: packet.layer, bps: 1 }));
+        }
+        if arrival.key_frame {
+            self.tell_room(room::Input::Media(MediaInput::KeyFrame { stream, layer: packet.layer }));
+        }
+        let (transports, now) = (&mut self.transports, self.now);
+        let mut switched = Vec::new();
+        self.routes.forward_packet(now, packet, |forwarded: Forwarded| {
+            transports.touch(forwarded.slot);
+            if let Some(Some(transport)) = transports.slots.get_mut(forwarded.slot) {
+                transport.peer.write(now, &forwarded.packet, forwarded.rewrite);
+                if let Some(layer) = forwarded.switched {
+                    switched.push(MediaInput::Switched { member: transport.member, stream, layer });
+                }
+            }
+        });
+        for input in switched {
+            self.tell_room(room::Input::Media(input));
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Joined { member, user, .. } => {
+                self.users.insert(member, user);
+            }
+            Event::LayerDecided { member, stream, from, to, reason, estimate_bps, allocated_bps } => {
+                let (from, to) = (from.and_then(|layer| self.rid(stream, layer)), to.and_then(|layer| self.rid(stream, layer)));
+                let reason = reason.to_string();
+                let what = What::Layer { stream: self.name(stream), from, to, reason, estimate_bps: Some(estimate_bps), allocated_bps };
+                self.entry(self.users.get(&member).cloned(), what);
+            }
+            Event::LayerSwitched { member, stream, from, to, waited } => {
+                let Some(to) = self.rid(stream, to) else { return };
+                let from = from.and_then(|layer| self.rid(stream, layer));
+                let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+                let what = What::Switched { stream: self.name(stream), from, to, waited_ms };
+                self.entry(self.users.get(&member).cloned(), what);
+            }
+            Event::KeyFrameRequested { stream, layer, waiting } => {
+                let Some(layer) = self.rid(stream, layer) else { return };
+                let reason = match waiting {
+                    0 => "a viewer lost its picture".to_owned(),
+                    1 => "a viewer waits to switch".to_owned(),
+                    n => format!("{n} viewers wait to switch"),
+                };
+                let stream = self.name(stream);
+                self.entry(Some(stream.user.clone()), What::KeyFrameRequested { stream, layer, reason });
+            }
+            // Who comes and goes is told by the clients, as they see it.
+            Event::Left { .. } | Event::Away { .. } | Event::Back { .. } | _ => {}
+        }
+    }
+
+    fn entry(&mut self, user: Option<UserId>, what: What) {
+        self.outputs.push_back(Output::Entry(Entry { at: self.now, user, what }));
+    }
+
+    fn name(&self, stream: StreamId) -> StreamName {
+        self.names.get(&stream).cloned().expect("a stream is named before anything is decided about it")
+    }
+
+    fn rid(&self, stream: StreamId, layer: greenroom_core::id::LayerId) -> Option<Rid> {
+        self.room.stream(stream)?.offer.rid_of(layer).cloned()
+    }
+
+    fn take_samples(&mut self) {
+        if self.next_sample > self.now {
+            return;
+        }
+        self.next_sample = self.next_sample.saturating_add(SAMPLE_INTERVAL);
+        self.samples_taken += 1;
+        let streams: Vec<StreamId> = self.routes.streams().collect();
+        for stream in streams {
+            self.sample_stream(stream);
+        }
+        if self.samples_taken.is_multiple_of(SAMPLES_PER_MEASUREMENT) {
+            let interval = SAMPLE_INTERVAL * u32::try_from(SAMPLES_PER_MEASUREMENT).expect("it is 5");
+            for (stream, layer, bps) in self.routes.measure(interval) {
+                self.tell_room(room::Input::Media(MediaInput::LayerRate { stream, layer, bps }));
+            }
+        }
+    }
+
+    /// Tells what of a stream came in and went out since the last time.
+    fn sample_stream(&mut self, stream: StreamId) {
+        let Some((publisher, ingress)) = self.routes.take_ingress(stream) else { return };
+        let (at, stream_name) = (self.now, self.name(stream));
+        let owner = self.users.get(&publisher).cloned().unwrap_or_else(|| stream_name.user.clone());
+        let mut samples = vec![Sample { at, user: owner, stream: stream_name.clone(), what: Counted::Ingress(ingress) }];
+        for (viewer, flow, layer) in self.routes.take_egress(stream) {
+            let Some(user) = self.users.get(&viewer).cloned() else { continue };
+            let (estimate_bps, plan) = self.room.member(viewer).map_or((None, Planned::default()), |member| (member.estimate_bps, self.planned(member)));
+            let layer = layer.and_then(|layer| self.rid(stream, layer));
+            let budget_bps = estimate_bps.unwrap_or(self.config.settings.start_estimate_bps);
+            let what = Counted::Sent {
+                flow,
+                layer,
+                estimate_bps,
+                budget_bps,
+                planned_bps: plan.audio_bps + plan.video_bps,
+                planned_video_bps: plan.video_bps,
+            };
+            samples.push(Sample { at, user, stream: stream_name.clone(), what });
+        }
+        self.outputs.extend(samples.into_iter().map(Output::Sample));
+    }
+
+    /// What everything that is planned for a member needs, by its publishers' own declarations.
+    fn planned(&self, member: &Member) -> Planned {
+        let mut planned = Planned::default();
+        for (stream, subscription) in &member.subscriptions {
+            let Some(offer) = self.room.stream(*stream).map(|info| &info.offer) else { continue };
+            if subscription.audio {
+                planned.audio_bps += offer.audio_bps.unwrap_or(0);
+            }
+            let target = subscription.video.as_ref().and_then(|plan| plan.target);
+            planned.video_bps += target.and_then(|layer| offer.layers.get(usize::from(layer.0))).map_or(0, |layer| layer.max_bps);
+        }
+        planned
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Planned {
+    audio_bps: BitsPerSecond,
+    video_bps: BitsPerSecond,
+}
+
+impl Node for SfuNode {
+    fn handle_input(&mut self, now: Instant, input: Input) {
+        debug_assert!(now >= self.now, "time fell from {} to {now}", self.now);
+        self.now = now;
+        match input {
+            Input::Datagram(datagram) => {
+                if let Some(&slot) = self.transports.of_address.get(&datagram.src) {
+                    self.transports.touch(slot);
+                    if let Some(Some(transport)) = self.transports.slots.get_mut(slot) {
+                        transport.peer.handle_datagram(now, &datagram);
+                    }
+                }
+            }
+            Input::Signal { connection, signal } => self.signal(connection, signal),
+        }
+        self.settle();
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        debug_assert!(now >= self.now, "time fell from {} to {now}", self.now);
+        self.now = now;
+        if self.room.poll_timeout().is_some_and(|at| at <= now) {
+            self.room.handle_timeout(now);
+        }
+        while let Some(&(at, slot)) = self.transports.timers.first()
+            && at <= now
+        {
+            self.transports.timers.pop_first();
+            self.transports.touch(slot);
+            if let Some(Some(transport)) = self.transports.slots.get_mut(slot) {
+                transport.armed = None;
+                transport.peer.handle_timeout(now);
+            }
+        }
+        self.settle();
+        self.take_samples();
+        self.settle();
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        if !self.outputs.is_empty() {
+            return Some(self.now);
+        }
+        let transport = self.transports.timers.first().map(|(at, _)| *at);
+        [transport, self.room.poll_timeout(), Some(self.next_sample)].into_iter().flatten().min()
+    }
+}
+
+fn name(stream: &StreamInfo) -> StreamName {
+    StreamName { user: stream.user.clone(), kind: stream.offer.kind }
+}
+
+/// A message from a client. One that cannot be read is one that is not known, and is answered so.
+fn read(bytes: &Bytes) -> ClientFrame {
+    #[derive(serde::Deserialize)]
+    struct Numbered {
+        request: RequestId,
+    }
+    serde_json::from_slice(bytes).unwrap_or_else(|_| {
+        let request = serde_json::from_slice::<Numbered>(bytes).map_or(RequestId(0), |numbered| numbered.request);
+        ClientFrame { request, message: ClientMessage::Unknown }
+    })
+}
