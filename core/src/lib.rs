@@ -7,9 +7,12 @@ extern crate alloc;
 extern crate std;
 
 pub mod code;
+pub mod forward;
 pub mod id;
 pub mod limits;
 pub mod role;
+pub mod select;
 pub mod stream;
 pub mod time;
+pub mod vp8;
 pub mod wire;
