@@ -17,7 +17,10 @@ mod backoff;
 mod reconnect;
 mod room_view;
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    vec::Vec,
+};
 use core::time::Duration;
 
 pub use self::backoff::Backoff;
@@ -346,15 +349,33 @@ pub struct Session {
 enum Phase {
     Idle,
     /// The first connection is being made.
-    Connecting { connection: ConnectionId, call: CallId, join: JoinCall, until: Instant },
+    Connecting {
+        connection: ConnectionId,
+        call: CallId,
+        join: JoinCall,
+        until: Instant,
+    },
     /// The join is on its way; its request watches the time.
-    Joining { connection: ConnectionId, join: JoinCall },
+    Joining {
+        connection: ConnectionId,
+        join: JoinCall,
+    },
     /// In the room.
-    Joined { link: Link, view: RoomView },
+    Joined {
+        link: Link,
+        view: RoomView,
+    },
     /// In the room, as far as the server knows; the connection is being restored.
-    Reconnecting { attempt: Attempt, view: RoomView, lost_at: Instant, until: Instant },
+    Reconnecting {
+        attempt: Attempt,
+        view: RoomView,
+        lost_at: Instant,
+        until: Instant,
+    },
     /// The leave is on its way; its request watches the time.
-    Leaving { connection: ConnectionId },
+    Leaving {
+        connection: ConnectionId,
+    },
 }
 
 /// A connection that stands.
@@ -425,7 +446,9 @@ impl Session {
         self.expire_requests();
         match &mut self.phase {
             Phase::Idle | Phase::Joining { .. } | Phase::Leaving { .. } => {}
-            Phase::Connecting { connection, call, until, .. } => {
+            Phase::Connecting {
+                connection, call, until, ..
+            } => {
                 if *until <= now {
                     let (connection, call) = (*connection, *call);
                     self.disconnect(connection);
@@ -503,8 +526,22 @@ impl Session {
                 self.request(id, message, Purpose::Publish(offer));
             }
             Call::Unpublish { stream } => self.request(id, ClientMessage::Unpublish { stream }, Purpose::Unpublish(stream)),
-            Call::Subscribe { stream, audio, video, max_layer } => {
-                self.request(id, ClientMessage::Subscribe { stream, audio, video, max_layer }, Purpose::Other);
+            Call::Subscribe {
+                stream,
+                audio,
+                video,
+                max_layer,
+            } => {
+                self.request(
+                    id,
+                    ClientMessage::Subscribe {
+                        stream,
+                        audio,
+                        video,
+                        max_layer,
+                    },
+                    Purpose::Other,
+                );
             }
             Call::Unsubscribe { stream, audio, video } => {
                 self.request(id, ClientMessage::Unsubscribe { stream, audio, video }, Purpose::Other);
@@ -521,7 +558,12 @@ impl Session {
         }
         let connection = self.connect();
         let until = self.now.saturating_add(self.config.connect_timeout);
-        self.enter(Phase::Connecting { connection, call: id, join, until });
+        self.enter(Phase::Connecting {
+            connection,
+            call: id,
+            join,
+            until,
+        });
     }
 
     /// Leaving always works: in the room it is asked for and answered; on the way in or back it just ends the attempts.
@@ -585,13 +627,18 @@ impl Session {
     fn send(&mut self, connection: ConnectionId, message: ClientMessage) -> RequestId {
         let request = RequestId(self.next_request);
         self.next_request = self.next_request.wrapping_add(1);
-        self.outputs.push_back(Output::Send { connection, frame: ClientFrame { request, message } });
+        self.outputs.push_back(Output::Send {
+            connection,
+            frame: ClientFrame { request, message },
+        });
         request
     }
 
     fn opened(&mut self, opened: ConnectionId) {
         match &self.phase {
-            Phase::Connecting { connection, call, join, .. } if *connection == opened => {
+            Phase::Connecting {
+                connection, call, join, ..
+            } if *connection == opened => {
                 let (call, join) = (*call, join.clone());
                 self.send_request(opened, call, join_message(&join, None), Purpose::Join);
                 self.enter(Phase::Joining { connection: opened, join });
@@ -651,9 +698,21 @@ impl Session {
     }
 
     fn accepted(&mut self, connection: ConnectionId, request: RequestId, accepted: Accepted) {
-        let Some(OpenRequest { call, purpose, .. }) = self.open.remove(&request) else { return };
+        let Some(OpenRequest { call, purpose, .. }) = self.open.remove(&request) else {
+            return;
+        };
         match (purpose, accepted) {
-            (Purpose::Join, Accepted::Joined { member, role, members, streams, resumed, .. }) => {
+            (
+                Purpose::Join,
+                Accepted::Joined {
+                    member,
+                    role,
+                    members,
+                    streams,
+                    resumed,
+                    ..
+                },
+            ) => {
                 let link = self.fresh_link(connection);
                 match core::mem::replace(&mut self.phase, Phase::Idle) {
                     Phase::Joining { join, .. } => {
@@ -692,7 +751,9 @@ impl Session {
     }
 
     fn refused(&mut self, request: RequestId, code: Code) {
-        let Some(OpenRequest { call, purpose, .. }) = self.open.remove(&request) else { return };
+        let Some(OpenRequest { call, purpose, .. }) = self.open.remove(&request) else {
+            return;
+        };
         match (&self.phase, purpose) {
             (Phase::Joining { connection, .. }, Purpose::Join) => {
                 let connection = *connection;
@@ -788,7 +849,11 @@ impl Session {
     }
 
     fn fresh_link(&self, connection: ConnectionId) -> Link {
-        Link { connection, last_heard: self.now, next_ping: self.now.saturating_add(self.config.heartbeat_interval) }
+        Link {
+            connection,
+            last_heard: self.now,
+            next_ping: self.now.saturating_add(self.config.heartbeat_interval),
+        }
     }
 
     fn connect(&mut self) -> ConnectionId {
@@ -810,7 +875,7 @@ impl Session {
         self.outputs.push_back(Output::Event(event));
     }
 
-    fn events(&mut self, events: alloc::vec::Vec<Event>) {
+    fn events(&mut self, events: Vec<Event>) {
         self.outputs.extend(events.into_iter().map(Output::Event));
     }
 

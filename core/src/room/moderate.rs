@@ -1,5 +1,7 @@
 //! Roles, and removal by the application.
 
+use alloc::vec::Vec;
+
 use super::Room;
 use crate::{
     code::Code,
@@ -14,7 +16,7 @@ impl Room {
         let member = self.members.get_mut(&id).expect("the caller is a member");
         member.role = role;
         if !role.may_publish() {
-            let own: alloc::vec::Vec<_> = member.published.values().copied().collect();
+            let own: Vec<_> = member.published.values().copied().collect();
             for stream in own {
                 self.withdraw(stream);
             }

@@ -26,7 +26,10 @@ impl Room {
             MediaInput::Ready { member, description } => {
                 if let Some(session) = self.members.get(&member).and_then(|m| m.presence.session()) {
                     let message = ServerMessage::Media { description };
-                    self.outputs.push_back(Output::Send { to: Recipients::Session(session), message });
+                    self.outputs.push_back(Output::Send {
+                        to: Recipients::Session(session),
+                        message,
+                    });
                 }
             }
             MediaInput::Connected { member } => {
@@ -92,7 +95,9 @@ impl Room {
     /// Makes a member's plan and orders what changed.
     pub(super) fn plan(&mut self, id: MemberId) {
         self.replan.remove(&id);
-        let Some(member) = self.members.get(&id).filter(|m| m.media == MediaState::Connected) else { return };
+        let Some(member) = self.members.get(&id).filter(|m| m.media == MediaState::Connected) else {
+            return;
+        };
         let estimate_bps = member.estimate_bps.unwrap_or(self.config.start_estimate_bps);
         let audio_bps: BitsPerSecond = member
             .subscriptions
@@ -108,11 +113,21 @@ impl Room {
             .collect();
         let demands: Vec<Demand<'_>> = layers_bps
             .iter()
-            .map(|(stream, plan, layer_bps)| Demand { stream: *stream, max_layer: plan.max_layer, layer_bps, current: plan.target })
+            .map(|(stream, plan, layer_bps)| Demand {
+                stream: *stream,
+                max_layer: plan.max_layer,
+                layer_bps,
+                current: plan.target,
+            })
             .collect();
         // Audio goes first: it is cheap, and a call without it is none.
         let allocation = select::allocate(estimate_bps.saturating_sub(audio_bps), &demands);
-        let Allocation { choices, used_bps, minimum_bps, desired_bps } = allocation;
+        let Allocation {
+            choices,
+            used_bps,
+            minimum_bps,
+            desired_bps,
+        } = allocation;
 
         for Choice { stream, layer, reason } in choices {
             let from = self.video_plan(id, stream).expect("demands come from plans").target;
@@ -121,10 +136,20 @@ impl Room {
             }
             self.retarget(id, stream, layer);
             let allocated_bps = used_bps.saturating_add(audio_bps);
-            self.event(Event::LayerDecided { member: id, stream, from, to: layer, reason, estimate_bps, allocated_bps });
+            self.event(Event::LayerDecided {
+                member: id,
+                stream,
+                from,
+                to: layer,
+                reason,
+                estimate_bps,
+                allocated_bps,
+            });
         }
-        let bandwidth =
-            Bandwidth { minimum_bps: minimum_bps.saturating_add(audio_bps), desired_bps: desired_bps.saturating_add(audio_bps) };
+        let bandwidth = Bandwidth {
+            minimum_bps: minimum_bps.saturating_add(audio_bps),
+            desired_bps: desired_bps.saturating_add(audio_bps),
+        };
         let member = self.members.get_mut(&id).expect("looked up above");
         if member.bandwidth != bandwidth {
             member.bandwidth = bandwidth;
@@ -134,7 +159,14 @@ impl Room {
 
     fn layers_bps(&self, stream: StreamId) -> Vec<BitsPerSecond> {
         let known = &self.streams[&stream];
-        known.info.offer.layers.iter().zip(&known.measured_bps).map(|(layer, measured)| needed_bps(layer.max_bps, *measured)).collect()
+        known
+            .info
+            .offer
+            .layers
+            .iter()
+            .zip(&known.measured_bps)
+            .map(|(layer, measured)| needed_bps(layer.max_bps, *measured))
+            .collect()
     }
 
     /// Points a member's video at another layer, and asks for the key frame that the switch waits for.
@@ -148,7 +180,11 @@ impl Room {
         }
         let waits_for = target.filter(|layer| plan.current != Some(*layer));
         plan.waiting_since = waits_for.map(|_| now);
-        self.media(MediaOutput::Layer { member: id, stream, target });
+        self.media(MediaOutput::Layer {
+            member: id,
+            stream,
+            target,
+        });
         if let Some(layer) = waits_for {
             self.waiting.insert((stream, layer, id));
             if self.key_frames.want(now, stream, layer) {
@@ -164,10 +200,19 @@ impl Room {
         if plan.target != Some(layer) {
             return;
         }
-        let waited = plan.waiting_since.take().map_or(Duration::ZERO, |since| now.saturating_since(since));
+        let waited = plan
+            .waiting_since
+            .take()
+            .map_or(Duration::ZERO, |since| now.saturating_since(since));
         self.waiting.remove(&(stream, layer, id));
         if from != Some(layer) {
-            self.event(Event::LayerSwitched { member: id, stream, from, to: layer, waited });
+            self.event(Event::LayerSwitched {
+                member: id,
+                stream,
+                from,
+                to: layer,
+                waited,
+            });
         }
     }
 
@@ -186,7 +231,9 @@ impl Room {
     /// The member waits for no key frame of the stream; a request that nobody else waits for is given up.
     pub(super) fn wait_no_longer(&mut self, id: MemberId, stream: StreamId) {
         let Some(plan) = self.video_plan_mut(id, stream) else { return };
-        let (Some(layer), Some(_)) = (plan.target, plan.waiting_since.take()) else { return };
+        let (Some(layer), Some(_)) = (plan.target, plan.waiting_since.take()) else {
+            return;
+        };
         self.waiting.remove(&(stream, layer, id));
         let first = (stream, layer, MemberId(0));
         let last = (stream, layer, MemberId(u32::MAX));
@@ -196,9 +243,18 @@ impl Room {
     }
 
     pub(super) fn ask_for_key_frame(&mut self, stream: StreamId, layer: LayerId) {
-        let Some(owner) = self.streams.get(&stream).map(|s| s.owner) else { return };
-        let waiting = self.waiting.range((stream, layer, MemberId(0))..=(stream, layer, MemberId(u32::MAX))).count();
-        self.media(MediaOutput::RequestKeyFrame { member: owner, stream, layer });
+        let Some(owner) = self.streams.get(&stream).map(|s| s.owner) else {
+            return;
+        };
+        let waiting = self
+            .waiting
+            .range((stream, layer, MemberId(0))..=(stream, layer, MemberId(u32::MAX)))
+            .count();
+        self.media(MediaOutput::RequestKeyFrame {
+            member: owner,
+            stream,
+            layer,
+        });
         let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
         self.event(Event::KeyFrameRequested { stream, layer, waiting });
     }

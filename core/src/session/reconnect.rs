@@ -60,18 +60,28 @@ impl Session {
         let attempt = self.attempt();
         let until = self.now.saturating_add(self.config.reconnect_window);
         self.event(Event::Interrupted { code });
-        self.enter(Phase::Reconnecting { attempt, view, lost_at: self.now, until });
+        self.enter(Phase::Reconnecting {
+            attempt,
+            view,
+            lost_at: self.now,
+            until,
+        });
     }
 
     fn attempt(&mut self) -> Attempt {
         let connection = self.connect();
-        Attempt::Connecting { connection, until: self.now.saturating_add(limits::RECONNECT_ATTEMPT) }
+        Attempt::Connecting {
+            connection,
+            until: self.now.saturating_add(limits::RECONNECT_ATTEMPT),
+        }
     }
 
     /// Timers of the phase: the window is over, an attempt took too long, or the next one is due.
     pub(super) fn reconnect_timers(&mut self) {
         let now = self.now;
-        let Phase::Reconnecting { attempt, until, .. } = &self.phase else { return };
+        let Phase::Reconnecting { attempt, until, .. } = &self.phase else {
+            return;
+        };
         if *until <= now {
             return self.removed(Code::RECONNECT_TIMEOUT);
         }
@@ -91,7 +101,9 @@ impl Session {
     }
 
     pub(super) fn reopened(&mut self, opened: ConnectionId) {
-        let Phase::Reconnecting { attempt, view, .. } = &self.phase else { return };
+        let Phase::Reconnecting { attempt, view, .. } = &self.phase else {
+            return;
+        };
         if !matches!(attempt, Attempt::Connecting { connection, .. } if *connection == opened) {
             return;
         }
@@ -99,7 +111,14 @@ impl Session {
         let request = self.send(opened, message);
         let until = self.now.saturating_add(self.config.response_timeout);
         // Not a call of the application's: the number is never answered.
-        self.open.insert(request, OpenRequest { call: CallId(0), until, purpose: Purpose::Join });
+        self.open.insert(
+            request,
+            OpenRequest {
+                call: CallId(0),
+                until,
+                purpose: Purpose::Join,
+            },
+        );
         self.set_attempt(Attempt::Resuming { connection: opened, until });
     }
 
@@ -115,11 +134,21 @@ impl Session {
     }
 
     /// The stay goes on. What changed meanwhile is told as if it had been heard.
-    pub(super) fn restored(&mut self, link: Link, mut view: RoomView, lost_at: Instant, members: Vec<MemberInfo>, streams: Vec<StreamInfo>) {
+    pub(super) fn restored(
+        &mut self,
+        link: Link,
+        mut view: RoomView,
+        lost_at: Instant,
+        members: Vec<MemberInfo>,
+        streams: Vec<StreamInfo>,
+    ) {
         let news = view.catch_up(members, streams);
         let after: Duration = self.now.saturating_since(lost_at);
         self.event(Event::Restored { after });
-        self.event(Event::StateChanged { from: super::ConnectionState::Reconnecting, to: super::ConnectionState::Connected });
+        self.event(Event::StateChanged {
+            from: super::ConnectionState::Reconnecting,
+            to: super::ConnectionState::Connected,
+        });
         self.phase = Phase::Joined { link, view };
         self.events(news);
     }
