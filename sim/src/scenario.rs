@@ -1,7 +1,19 @@
 //! Scenarios: who enters a room over which network and does what when, read from a file that people like to read.
+//!
+//! A file is TOML; `docs/SCENARIOS.md` shows every key. It is read in steps, and each has its file: the text becomes a tree that knows where everything stands
+//! (`document`), overrides are set in it (`overrides`), its keys and words are checked against the schema (`shape`), it is read into types (`file`, `quantity`), and names and
+//! times are resolved into what engines run (`check`). Whatever goes wrong is said once, with its line and what would be right (`error`).
+
+mod check;
+mod document;
+mod error;
+mod file;
+mod overrides;
+mod quantity;
+mod shape;
 
 use core::time::Duration;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, path::Path};
 
 use greenroom_core::{
     id::{UserId, UserName},
@@ -10,6 +22,18 @@ use greenroom_core::{
     time::Instant,
 };
 
+use serde::Deserialize as _;
+use toml::{Spanned, de::DeTable};
+
+use self::{
+    document::{Fault, Text},
+    file::File,
+};
+pub use self::{
+    error::{Invalid, ScenarioError},
+    overrides::Override,
+    shape::schema,
+};
 use crate::net::link::LinkConfig;
 
 /// A story to run, checked: whatever it names exists, and whatever it asks for can be asked for at its time.
@@ -29,6 +53,46 @@ pub struct Scenario {
     pub camera: Camera,
     /// How the server is set up.
     pub sfu: SfuSettings,
+}
+
+impl Scenario {
+    /// Reads the scenario from the file at `path`, with `overrides` set in it.
+    pub fn load(path: &Path, overrides: &[Override]) -> Result<Self, ScenarioError> {
+        let label = path.display().to_string();
+        let text = fs::read_to_string(path).map_err(|error| ScenarioError::Unreadable {
+            file: label.clone(),
+            reason: error.to_string(),
+        })?;
+        let name = path
+            .file_stem()
+            .map_or_else(|| label.clone(), |stem| stem.to_string_lossy().into_owned());
+        read(&label, &name, &text, overrides)
+    }
+
+    /// Reads the scenario called `name` from `text`, with `overrides` set in it.
+    pub fn parse(name: &str, text: &str, overrides: &[Override]) -> Result<Self, ScenarioError> {
+        read(name, name, text, overrides)
+    }
+}
+
+fn read(label: &str, name: &str, file: &str, overrides: &[Override]) -> Result<Scenario, ScenarioError> {
+    let text = Text::new(label, file, overrides);
+    let mut root = DeTable::parse(text.file()).map_err(|error| {
+        let place = error.span().unwrap_or(file.len()..file.len());
+        text.error_at(place, format!("this is not TOML: {}", error.message()))
+    })?;
+    overrides::apply(&text, &mut root)?;
+    shape::check(&root).map_err(|fault| text.error(&root, fault))?;
+    let file = typed(&root).map_err(|fault| text.error(&root, fault))?;
+    check::scenario(name, &file).map_err(|fault| text.error(&root, fault))
+}
+
+/// The file in its types. What can still be wrong after the shape is right are texts that have to mean something: quantities.
+fn typed(root: &Spanned<DeTable<'_>>) -> Result<File, Fault> {
+    File::deserialize(toml::de::Deserializer::from(root.clone())).map_err(|error| {
+        let path = error.span().map(|place| document::path_to(root, &place)).unwrap_or_default();
+        Fault::new(path, error.message())
+    })
 }
 
 /// Somebody who takes part.
