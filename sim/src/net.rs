@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 
 pub mod link;
+pub mod network;
 
 /// A datagram between two nodes.
 ///

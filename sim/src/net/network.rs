@@ -1,0 +1,150 @@
+//! The network of one run: an access link for each client, with the server at the other end of all of them.
+//!
+//! Both engines ask the same [`Network`] when a datagram arrives; they differ only in how they let that time pass.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use greenroom_core::time::Instant;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::{
+    Datagram,
+    link::{Link, LinkConfig, Verdict},
+};
+use crate::scenario::User;
+
+/// The server's place among the nodes. Clients follow, in the scenario's order.
+pub const SERVER: u16 = 0;
+/// The port of every node.
+const PORT: u16 = 5000;
+
+/// The address of the node at that place: `10.1.x.y`, the same in every engine.
+pub const fn address_of(node: u16) -> SocketAddr {
+    let [high, low] = node.to_be_bytes();
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 1, high, low)), PORT)
+}
+
+/// The place of the node with that address.
+pub const fn node_at(address: SocketAddr) -> Option<u16> {
+    match address.ip() {
+        IpAddr::V4(ip) => match ip.octets() {
+            [10, 1, high, low] => Some(u16::from_be_bytes([high, low])),
+            _ => None,
+        },
+        IpAddr::V6(_) => None,
+    }
+}
+
+/// The links of a run, and a hash over everything that was sent.
+#[derive(Debug)]
+pub struct Network {
+    /// By client, the first one at place 1.
+    access: Vec<Access>,
+    /// By sender, so that the hash does not depend on how an engine interleaves nodes.
+    sent: Vec<Sent>,
+}
+
+#[derive(Debug)]
+struct Access {
+    up: Link,
+    down: Link,
+}
+
+#[derive(Default)]
+struct Sent {
+    datagrams: u64,
+    hash: Xxh3,
+}
+
+impl std::fmt::Debug for Sent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sent").field("datagrams", &self.datagrams).finish_non_exhaustive()
+    }
+}
+
+impl Network {
+    /// The network that these users have, in this order.
+    pub fn new(users: &[User], seed: u64) -> Self {
+        let access = |user: &User| Access {
+            up: Link::new(user.up.clone(), seed, &format!("{}/up", user.id)),
+            down: Link::new(user.down.clone(), seed, &format!("{}/down", user.id)),
+        };
+        Self { access: users.iter().map(access).collect(), sent: (0..=users.len()).map(|_| Sent::default()).collect() }
+    }
+
+    /// Sends a datagram: who gets it, and when; none when nobody does.
+    pub fn carry(&mut self, now: Instant, from: u16, datagram: &Datagram) -> Option<(u16, Instant)> {
+        let to = node_at(datagram.dst)?;
+        if let Some(sent) = self.sent.get_mut(usize::from(from)) {
+            sent.record(now, from, to, datagram);
+        }
+        let client = if from == SERVER { to } else { from };
+        let access = self.access.get_mut(usize::from(client).checked_sub(1)?)?;
+        let link = if from == SERVER { &mut access.down } else { &mut access.up };
+        match link.offer(now, datagram.size_bytes()) {
+            Verdict::Deliver { at } => Some((to, at)),
+            Verdict::Drop(_) => None,
+        }
+    }
+
+    /// When a byte of signalling sent by `from` arrives at the other end of its connection to or from `client`.
+    ///
+    /// Signalling is reliable and small, so it neither queues nor is lost: TCP sends again what an outage swallowed, and what is sent last during one arrives first after it.
+    pub fn signalling_arrival(&self, now: Instant, from: u16, client: u16) -> Instant {
+        let Some(access) = usize::from(client).checked_sub(1).and_then(|at| self.access.get(at)) else { return Instant::MAX };
+        let config = if from == SERVER { access.down.config() } else { access.up.config() };
+        let mut leaves = now;
+        for outage in &config.outages {
+            if outage.from <= leaves && leaves < outage.to {
+                leaves = outage.to;
+            }
+        }
+        leaves.saturating_add(config.delay)
+    }
+
+    /// The link from the server to the client at that place.
+    pub fn downlink(&self, client: u16) -> Option<&Link> {
+        Some(&self.access.get(usize::from(client).checked_sub(1)?)?.down)
+    }
+
+    /// The link from the client at that place to the server.
+    pub fn uplink(&self, client: u16) -> Option<&Link> {
+        Some(&self.access.get(usize::from(client).checked_sub(1)?)?.up)
+    }
+
+    /// Datagrams sent by all nodes.
+    pub fn datagrams(&self) -> u64 {
+        self.sent.iter().map(|sent| sent.datagrams).sum()
+    }
+
+    /// A hash over every datagram: its time in ns, source, destination and bytes, in order of time for each sender.
+    pub fn trace_hash(&self) -> u64 {
+        let mut hash = Xxh3::new();
+        for sent in &self.sent {
+            hash.update(&sent.hash.digest().to_le_bytes());
+        }
+        hash.digest()
+    }
+}
+
+impl Sent {
+    fn record(&mut self, now: Instant, from: u16, to: u16, datagram: &Datagram) {
+        self.datagrams += 1;
+        let mut head = [0; 16];
+        head[..8].copy_from_slice(&now.as_nanos().to_le_bytes());
+        head[8..10].copy_from_slice(&from.to_le_bytes());
+        head[10..12].copy_from_slice(&to.to_le_bytes());
+        head[12..].copy_from_slice(&datagram.size_bytes().to_le_bytes());
+        self.hash.update(&head);
+        self.hash.update(&datagram.payload);
+    }
+}
+
+/// The shortest one-way delay of a link that every engine can carry exactly. Under turmoil nodes run a millisecond ahead of each other, sleep to whole milliseconds, and
+/// datagrams take one more: what a node sends must not be due before it has really come.
+pub const MIN_DELAY: core::time::Duration = core::time::Duration::from_millis(3);
+
+/// Whether a link can be carried exactly by every engine.
+pub fn is_long_enough(link: &LinkConfig) -> bool {
+    link.delay >= MIN_DELAY
+}
