@@ -2,16 +2,290 @@
 //!
 //! A [`Peer`] is one end of one connection. It is sans-IO, like everything below the engines: bytes and time go in, datagrams and events come out. Three back ends share its
 //! interface: `webrtc` (str0m with real DTLS and SRTP), `webrtc-null` (str0m with null cryptography of the same sizes) and `model` (headers and lengths only).
+//!
+//! # Laws
+//!
+//! - `handle_datagram` and `handle_timeout` compute; `poll_output` pops; `poll_timeout` reads.
+//! - The other methods that change a peer only take note, so that the packets of a picture cost one round of the back end and not one each.
+//!   **After the last of them, call [`Peer::flush`]; then poll.** Whoever forgets loses no packet: while something waits for a flush, `poll_timeout` answers with the
+//!   present, and `handle_timeout` flushes.
+//! - While outputs are queued, `poll_timeout` answers with the last `now` the peer was told. Otherwise it lies after it.
+//! - No datagram makes a peer panic; one that cannot be read is counted in [`Counters`] and forgotten.
+//!
+//! # Who announces what
+//!
+//! The two ends exchange [descriptions](Peer::description) over signalling, once. Tracks are not described: their identifiers follow from [`TrackId`] (the RTP media id is
+//! `v7` for the video of stream 7 and `a7` for its audio), and an SSRC is the sender's own affair, which the receiver learns from the media id and rid that every packet
+//! carries in header extensions until the receiver has reported (RFC 8843 section 9.2). So nothing is to be agreed, and a track may stop and start again at any time.
+//! Packets that arrive before their track is [expected](Peer::receive_track) are lost, and count as lost in the sender's estimate: expect first, then ask.
+//!
+//! # Silence
+//!
+//! A connection survives silence of twelve seconds and is given up within nineteen: the server end forgets a client that asked nothing for 15 s, the client a server that answered
+//! none of its checks for 15.5 s, and checks are 3 s apart. Both say [`PeerOutput::Disconnected`] once, and nothing any more after it.
 
-use std::sync::Arc;
+mod model;
+mod webrtc;
+
+use std::{fmt, net::SocketAddr, str::FromStr, sync::Arc};
 
 use greenroom_core::{
     id::{LayerId, Rid, StreamId},
     stream::{BitsPerSecond, TrackKind},
     time::Instant,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::net::Datagram;
+
+/// One end of one connection.
+#[derive(Debug)]
+pub struct Peer(Back);
+
+#[derive(Debug)]
+enum Back {
+    WebRtc(Box<webrtc::Peer>),
+    Model(Box<model::Peer>),
+}
+
+/// Calls the back end, whichever it is.
+macro_rules! back {
+    ($self:expr, $peer:ident => $call:expr) => {
+        match $self {
+            Back::WebRtc($peer) => $call,
+            Back::Model($peer) => $call,
+        }
+    };
+}
+
+impl Peer {
+    /// A peer that knows nothing of the other end yet.
+    pub fn new(now: Instant, config: PeerConfig) -> Self {
+        Self(match config.fidelity {
+            Fidelity::WebRtc | Fidelity::WebRtcNull => Back::WebRtc(Box::new(webrtc::Peer::new(now, config))),
+            Fidelity::Model => Back::Model(Box::new(model::Peer::new(now, config))),
+        })
+    }
+
+    /// What the other end must know of this one, as compact JSON: address and credentials. The same at every call.
+    pub fn description(&mut self) -> String {
+        let description = back!(&mut self.0, peer => peer.description());
+        serde_json::to_string(&description).expect("a description is text and numbers")
+    }
+
+    /// Tells this end of the other one, and starts connecting. To be flushed.
+    pub fn set_remote(&mut self, now: Instant, description: &str) -> Result<(), MediaError> {
+        let description = Description::parse(description)?;
+        back!(&mut self.0, peer => peer.set_remote(now, description))
+    }
+
+    /// Where the other end is, once it is known.
+    pub fn remote_address(&self) -> Option<SocketAddr> {
+        back!(&self.0, peer => peer.remote_address())
+    }
+
+    /// Begins to send a track. With rids it has that many layers, the first rid being layer 0; without, it has one encoding (audio, or what a server forwards). To be flushed.
+    pub fn send_track(&mut self, now: Instant, track: TrackId, rids: &[Rid]) {
+        back!(&mut self.0, peer => peer.send_track(now, track, rids));
+    }
+
+    /// Expects a track that the other end sends with the same rids. To be flushed.
+    pub fn receive_track(&mut self, now: Instant, track: TrackId, rids: &[Rid]) {
+        back!(&mut self.0, peer => peer.receive_track(now, track, rids));
+    }
+
+    /// Stops sending and expecting a track. To be flushed.
+    pub fn stop_track(&mut self, now: Instant, track: TrackId) {
+        back!(&mut self.0, peer => peer.stop_track(now, track));
+    }
+
+    /// Sends a packet of a track, with the sequence number and timestamp it says, the sequence numbers of each layer rising. To be flushed.
+    ///
+    /// Without a connection, or when the track is not one this end sends, the packet is dropped and [counted](Counters::unsent_packets).
+    pub fn write(&mut self, now: Instant, packet: &MediaPacket, rewrite: Option<Vp8Rewrite>) {
+        back!(&mut self.0, peer => peer.write(now, packet, rewrite));
+    }
+
+    /// Asks the other end for a key frame of a layer it sends (PLI, RFC 4585 section 6.3.1). To be flushed.
+    pub fn request_key_frame(&mut self, now: Instant, track: TrackId, layer: LayerId) {
+        back!(&mut self.0, peer => peer.request_key_frame(now, track, layer));
+    }
+
+    /// Tells the estimator of an end that [estimates](PeerConfig::estimate_from) what is wanted of it: up to `minimum` it may fill the link with padding so as to know that it carries that
+    /// much; up to `desired` it may probe. To be flushed.
+    pub fn set_bandwidth(&mut self, now: Instant, minimum: BitsPerSecond, desired: BitsPerSecond) {
+        back!(&mut self.0, peer => peer.set_bandwidth(now, minimum, desired));
+    }
+
+    /// Takes in a datagram.
+    pub fn handle_datagram(&mut self, now: Instant, datagram: &Datagram) {
+        back!(&mut self.0, peer => peer.handle_datagram(now, datagram));
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        back!(&mut self.0, peer => peer.handle_timeout(now));
+    }
+
+    /// Carries out what the calls since the last flush asked for. Costs next to nothing when they asked for nothing.
+    pub fn flush(&mut self, now: Instant) {
+        back!(&mut self.0, peer => peer.flush(now));
+    }
+
+    /// Takes the next output, oldest first.
+    pub fn poll_output(&mut self) -> Option<PeerOutput> {
+        back!(&mut self.0, peer => peer.poll_output())
+    }
+
+    /// When this peer wants to be told the time next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        back!(&self.0, peer => peer.poll_timeout())
+    }
+
+    /// Whether media can flow.
+    pub fn is_connected(&self) -> bool {
+        back!(&self.0, peer => peer.is_connected())
+    }
+
+    /// What went wrong without anyone being at fault, so far.
+    pub fn counters(&self) -> Counters {
+        back!(&self.0, peer => peer.counters())
+    }
+}
+
+/// What a peer is made from.
+#[derive(Clone, Debug)]
+pub struct PeerConfig {
+    /// How real it is. Both ends must agree.
+    pub fidelity: Fidelity,
+    /// Its address: the source of what it sends, and the destination of what it is handed.
+    pub local: SocketAddr,
+    /// Which end of the connection it is. The two ends differ.
+    pub end: End,
+    /// Where its estimate of the way to the other end begins; none if it makes none and sends without pacing.
+    pub estimate_from: Option<BitsPerSecond>,
+    /// Where its draws begin (credentials, keys, identifiers). Peers with one seed draw alike.
+    pub seed: u64,
+}
+
+/// The two ends of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The end that reaches out: it runs the ICE checks and opens DTLS.
+    Client,
+    /// The end at a known address: ICE-lite, and passive in DTLS.
+    Server,
+}
+
+/// How real media transport is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fidelity {
+    /// str0m with real DTLS 1.2 and SRTP.
+    #[serde(rename = "webrtc")]
+    WebRtc,
+    /// str0m with null cryptography: the same datagrams by number and size, for half the time.
+    #[serde(rename = "webrtc-null")]
+    WebRtcNull,
+    /// Headers and lengths, and a model of bandwidth estimation: thousands of viewers.
+    #[serde(rename = "model")]
+    Model,
+}
+
+impl Fidelity {
+    /// All of them, the most real first.
+    pub const ALL: [Self; 3] = [Self::WebRtc, Self::WebRtcNull, Self::Model];
+
+    /// The word for it in files and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::WebRtc => "webrtc",
+            Self::WebRtcNull => "webrtc-null",
+            Self::Model => "model",
+        }
+    }
+}
+
+impl fmt::Display for Fidelity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Fidelity {
+    type Err = MediaError;
+    fn from_str(text: &str) -> Result<Self, MediaError> {
+        let found = Self::ALL.into_iter().find(|fidelity| fidelity.name() == text);
+        found.ok_or_else(|| MediaError::UnknownFidelity { given: text.to_owned() })
+    }
+}
+
+/// What a peer dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Packets written without a connection, of a track or layer not sent, or too large for a datagram.
+    pub unsent_packets: u64,
+    /// Datagrams that could not be read.
+    pub bad_datagrams: u64,
+}
+
+/// Why a text is not what media transport needs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MediaError {
+    /// There is no such fidelity.
+    #[error("unknown media fidelity {given:?}; expected webrtc, webrtc-null or model")]
+    UnknownFidelity {
+        /// The text given.
+        given: String,
+    },
+    /// The description is not JSON of the expected shape.
+    #[error("the media description is not understood: {reason}; expected what the other end's Peer::description said")]
+    Unreadable {
+        /// What the JSON reader said.
+        reason: String,
+    },
+    /// The other end is of another fidelity.
+    #[error("the other end speaks {theirs} media and this one {ours}; give both the same fidelity")]
+    OtherFidelity {
+        /// Ours.
+        ours: Fidelity,
+        /// Theirs.
+        theirs: Fidelity,
+    },
+    /// A field of the description holds something impossible.
+    #[error("{field} of the media description is {given:?}; expected {expected}")]
+    BadField {
+        /// Its name.
+        field: &'static str,
+        /// What it holds.
+        given: String,
+        /// What it should.
+        expected: &'static str,
+    },
+    /// The other end was described before.
+    #[error("this peer already knows its other end; make a new peer for a new connection")]
+    AlreadySet,
+}
+
+/// What one end tells the other about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    fidelity: Fidelity,
+    address: SocketAddr,
+    /// ICE user name fragment and password (RFC 8445 section 5.3).
+    ufrag: String,
+    pwd: String,
+    /// SHA-256 of the DTLS certificate, as hex digits; empty where there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    fingerprint: String,
+}
+
+impl Description {
+    fn parse(text: &str) -> Result<Self, MediaError> {
+        serde_json::from_str(text).map_err(|error| MediaError::Unreadable { reason: error.to_string() })
+    }
+}
 
 /// A track of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,4 +354,6 @@ pub enum PeerOutput {
         /// In bits per second.
         bps: BitsPerSecond,
     },
+    /// The connection is given up: nothing of the other end was heard for [some 15 seconds](self#silence). This peer is over, and a new one is needed on both ends.
+    Disconnected,
 }
