@@ -27,7 +27,10 @@ const P: u8 = 0x01;
 
 /// What a VP8 payload descriptor says, and whether a key frame starts behind it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[expect(clippy::struct_excessive_bools, reason = "they are bits of a header, and a reader looks for them by name")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are bits of a header, and a reader looks for them by name"
+)]
 pub struct Descriptor {
     /// The picture's number, if it carries one: 15 bits, or 7 where [`long_picture_id`](Self::long_picture_id) is false.
     pub picture_id: Option<u16>,
