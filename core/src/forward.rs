@@ -1,11 +1,12 @@
 //! Per-packet forwarding: which of a track's packets one subscriber gets, and which numbers they carry.
 //!
 //! A publisher sends each simulcast layer as an RTP stream of its own, with its own sequence numbers, timestamps and picture ids. A subscriber must see *one* stream
-//! that an ordinary receiver can decode, whatever is switched, paused or restarted behind it. The trick all selective forwarders share: cut what flows into *runs*, and number
-//! each run by constant offsets.
+//! that an ordinary receiver can decode, whatever is switched, paused or restarted behind it. The trick all selective forwarders share: cut what flows into *runs*, and
+//! number each run by constant offsets.
 //!
-//! A **run** is a stretch of packets of one layer from one source (a numbering that did not restart). It begins with the first packet of a key frame, since a decoder can begin
-//! nowhere else; a track that every packet can begin (audio) is the easy case. At the beginning the offsets are chosen so that the run joins on to what went out before:
+//! A **run** is a stretch of packets of one layer from one source (a numbering that did not restart). It begins with the first packet of a key frame, since a decoder
+//! can begin nowhere else; a track that every packet can begin (audio) is the easy case. At the beginning the offsets are chosen so that the run joins on to what went
+//! out before:
 //!
 //! | number | at the beginning of a run | within the run |
 //! |---|---|---|
@@ -14,13 +15,13 @@
 //! | VP8 picture id, TL0PICIDX | newest sent + 1 | + constant |
 //!
 //! Constant offsets are what makes the rest come out right by itself: reordered packets keep their order, a gap upstream stays a gap (so the subscriber asks for the
-//! packet again and gets it under its number), a duplicate stays a duplicate. And because a run's first packet has the lowest number that the run may use, and everything before it
-//! is dropped, no two runs share a number.
+//! packet again and gets it under its number), a duplicate stays a duplicate. And because a run's first packet has the lowest number that the run may use, and
+//! everything before it is dropped, no two runs share a number.
 //!
 //! The old layer keeps flowing until the new one's key frame begins, so a switch never freezes the picture; from that packet on the old one is dropped.
 //!
-//! The time between two runs is taken from arrival, because timestamps of different layers need not share an offset (RFC 3550 section 5.1). The error is the key frame's queuing
-//! delay, some tens of milliseconds, once per switch. Sender reports could remove it.
+//! The time between two runs is taken from arrival, because timestamps of different layers need not share an offset (RFC 3550 section 5.1). The error is the key
+//! frame's queuing delay, some tens of milliseconds, once per switch. Sender reports could remove it.
 
 use core::time::Duration;
 
@@ -44,8 +45,8 @@ pub struct Config {
     pub clock_rate: u32,
     /// Which packets can begin a run.
     pub start: Start,
-    /// The first sequence number. It has 16 bits, because a receiver takes SRTP's rollover counter to be 0 at first (RFC 3711 section 3.3.1); below 2^15 is better, or the loss
-    /// of the first packets can hide a wrap from the receiver (RFC 3711 section 3.3.1 as well).
+    /// The first sequence number. It has 16 bits, because a receiver takes SRTP's rollover counter to be 0 at first (RFC 3711 section 3.3.1). Stay below 2^15: if the
+    /// first packets before a wrap are lost, the receiver cannot know that there was one.
     pub first_seq: u16,
     /// The first timestamp.
     pub first_timestamp: u32,
@@ -123,7 +124,8 @@ pub struct Switch {
     pub to: LayerId,
 }
 
-/// Farthest distance of two sequence numbers between which a receiver, who sees 16 bits, can tell which is the newer: half of them (RFC 3711 section 3.3.1, RFC 3550 appendix A.1).
+/// Farthest distance of two sequence numbers between which a receiver, who sees 16 bits, can tell which is the newer: half of them (RFC 3711 section 3.3.1, RFC 3550
+/// appendix A.1).
 const SEQ_REACH: u64 = 1 << 15;
 /// VP8 picture ids count modulo this, and short ones modulo the second (RFC 7741 section 4.2).
 const PICTURE_IDS: u16 = 1 << 15;
@@ -143,7 +145,8 @@ struct Run {
     newest_seq: u64,
     /// What to add to a timestamp, modulo 2^32.
     timestamp_offset: u32,
-    /// The numbers of the newest picture, as it came and as it went out. A pair in place of an offset, because a 7-bit picture id means the nearest of those it may stand for.
+    /// The numbers of the newest picture, as it came and as it went out. A pair in place of an offset, because a 7-bit picture id means the nearest of those it may
+    /// stand for.
     came: Picture,
     went: Picture,
     /// Packets of the layer came that do not continue the run: only a key frame helps.

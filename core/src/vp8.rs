@@ -10,11 +10,10 @@
 //!       |S0 |H| VER |P| …     the VP8 data; its first byte is the payload header if S=1 and PID=0. P=0 means key frame (RFC 7741 section 4.3)
 //! ```
 //!
-//! A forwarder reads where key frames start and replaces the two numbers that must not jump when it changes layers ([`Picture`]). KEYIDX is left as it comes: it counts within
-//! one encoding, and picture id and TL0PICIDX already tell a receiver what follows what.
+//! A forwarder reads where key frames start and replaces the two numbers that must not jump when it changes layers ([`Picture`]). KEYIDX is left as it comes: it counts
+//! within one encoding, and picture id and TL0PICIDX already tell a receiver what follows what.
 
 const X: u8 = 0x80;
-const N: u8 = 0x20;
 const S: u8 = 0x10;
 const PID: u8 = 0x07;
 const I: u8 = 0x80;
@@ -28,6 +27,10 @@ const P: u8 = 0x01;
 
 /// What a VP8 payload descriptor says, and whether a key frame starts behind it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are bits of a header, and a reader looks for them by name"
+)]
 pub struct Descriptor {
     /// The picture's number, if it carries one: 15 bits, or 7 where [`long_picture_id`](Self::long_picture_id) is false.
     pub picture_id: Option<u16>,
@@ -41,8 +44,6 @@ pub struct Descriptor {
     pub layer_sync: bool,
     /// A count of key frames, 5 bits.
     pub key_idx: Option<u8>,
-    /// Whether other pictures may rest on this one (N=0). One that none rests on can be dropped alone.
-    pub referenced: bool,
     /// Whether the packet is the first of its picture (S=1 and PID=0).
     pub start_of_frame: bool,
     /// Whether the packet is the first of a key frame.
@@ -82,15 +83,14 @@ impl Descriptor {
             temporal_id: layout.has_temporal_id.then_some(last >> 6),
             layer_sync: layout.has_temporal_id && last & Y != 0,
             key_idx: layout.has_key_idx.then_some(last & KEYIDX),
-            referenced: first & N == 0,
             start_of_frame,
             key_frame: start_of_frame && byte(layout.data)? & P == 0,
         })
     }
 }
 
-/// The head of a simulated encoder's packet: a descriptor with a 15-bit picture id, TL0PICIDX and temporal layer 0, and the first byte of the VP8 data, which is the payload
-/// header's where `start` is true. The temporal id is there because receivers (str0m, for one) refuse a TL0PICIDX without.
+/// The head of a simulated encoder's packet: a descriptor with a 15-bit picture id, TL0PICIDX and temporal layer 0, and the first byte of the VP8 data, which is the
+/// payload header's where `start` is true. The temporal id is there because receivers (str0m, for one) refuse a TL0PICIDX without.
 pub const fn head(start: bool, key_frame: bool, picture_id: u16, tl0_pic_idx: u8) -> [u8; HEAD_BYTES] {
     let [high, low] = picture_id.to_be_bytes();
     let first = if start { X | S } else { X };
@@ -173,14 +173,12 @@ impl Layout {
 mod tests {
     use super::*;
 
-    // The four shapes that section 4.6 of RFC 7741 shows, by their bits.
     #[test]
     fn a_bare_descriptor_tells_only_where_pictures_start() {
         let key = Descriptor::parse(&[0x10, 0x50]).expect("one byte, and the payload header");
         assert_eq!(
             key,
             Descriptor {
-                referenced: true,
                 start_of_frame: true,
                 key_frame: true,
                 ..Descriptor::default()

@@ -2,17 +2,17 @@
 //!
 //! The rule has three steps.
 //!
-//! 1. **Live first.** Each stream gets its lowest layer, the cheapest first, as long as they fit. Cheapest first gives the largest number of live streams that any choice gives,
-//!    so that more budget never means fewer of them.
+//! 1. **Live first.** Each stream gets its lowest layer, the cheapest first, as long as they fit. Cheapest first gives the largest number of live streams that any
+//!    choice gives, so that more budget never means fewer of them.
 //! 2. **Then fair.** In rounds over the streams in order of their ids, each goes up by one rung if it fits: the shares are max-min fair, counted in rungs.
-//! 3. **Up takes more than stay.** A step to a layer that costs more than the one the stream had before must leave a margin ([`UP_MARGIN_PERMILLE`]). Keeping a layer or going
-//!    down takes none. So an estimate that wavers within the margin changes nothing.
+//! 3. **Up takes more than stay.** A step to a layer that costs more than the one the stream had before must leave a margin ([`UP_MARGIN_PERMILLE`]). Keeping a layer
+//!    or going down takes none. So an estimate that wavers within the margin changes nothing.
 //!
-//! The result is a fixpoint: given back as `current` with the same budget it comes out again, because every step that was taken is now free of the margin, and every step that was
-//! refused still takes it. All of it is integer arithmetic on values; nothing depends on the order of the demands.
+//! The result is a fixpoint: given back as `current` with the same budget it comes out again, because every step that was taken is now free of the margin, and every
+//! step that was refused still takes it. All of it is integer arithmetic on values; nothing depends on the order of the demands.
 //!
-//! A stream's **rungs** are its layers that flow, up to the wanted one, less those that cost as much as a higher one: rates are measured, and for a moment a still 720p picture can cost less
-//! than a moving 360p one. On rungs cost rises strictly.
+//! A stream's **rungs** are its layers that flow, up to the wanted one, less those that cost as much as a higher one: rates are measured, and for a moment a still 720p
+//! picture can cost less than a moving 360p one. On rungs cost rises strictly.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -22,11 +22,11 @@ use crate::{
     stream::BitsPerSecond,
 };
 
-/// What going up takes of the budget, in thousandths of the need. 15 % is the change of estimate that Jitsi Videobridge waits for before it allocates anew; delay-based
-/// estimators waver by 5 to 10 % at a constant capacity.
+/// What going up takes of the budget, in thousandths of the need. 15 % is the change of estimate that Jitsi Videobridge waits for before it allocates anew: less than
+/// that is taken for noise.
 pub const UP_MARGIN_PERMILLE: u64 = 1150;
-/// What the prober should look for, in thousandths of the need. It must exceed [`UP_MARGIN_PERMILLE`], since an estimate comes out a little below the rate that was probed. LiveKit
-/// probes at 120 % as well.
+/// What the prober should look for, in thousandths of the need. It must exceed [`UP_MARGIN_PERMILLE`], since an estimate comes out a little below the rate that was
+/// probed. LiveKit probes at 120 % as well.
 pub const DESIRED_PERMILLE: u64 = 1200;
 
 /// What one subscriber wants of one stream, and what that would take.
@@ -85,8 +85,8 @@ pub struct Allocation {
     pub choices: Vec<Choice>,
     /// What the chosen layers need together. Never more than the budget.
     pub used_bps: BitsPerSecond,
-    /// What to send at least, filled up with padding as far as the estimate allows: what must be seen to flow before the cheapest next step up is taken, margin included. As much as is used where
-    /// no step is left.
+    /// What to send at least, filled up with padding as far as the estimate allows: what must be seen to flow before the cheapest next step up is taken, margin
+    /// included. As much as is used where no step is left.
     pub minimum_bps: BitsPerSecond,
     /// What the bandwidth prober should look for: every stream at its highest rung, and [`DESIRED_PERMILLE`] of that. Never less than the minimum.
     pub desired_bps: BitsPerSecond,

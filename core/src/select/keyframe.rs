@@ -1,8 +1,8 @@
 //! Asking publishers for key frames: one request for everyone who waits.
 //!
-//! A key frame costs five to ten times an ordinary picture, and every viewer of a layer gets it. So the requests of all viewers fold into one per stream and layer, with two clocks:
-//! a request is repeated after [`limits::KEY_FRAME_RETRY`] if the key frame does not come (the request or the key frame was lost), and two requests are never closer than
-//! [`limits::KEY_FRAME_INTERVAL`], or each viewer who joins would cost everyone a key frame.
+//! A key frame costs several times an ordinary picture, and every viewer of a layer gets it. So the requests of all viewers fold into one per stream and layer, with
+//! two clocks: a request is repeated after [`limits::KEY_FRAME_RETRY`] if the key frame does not come (the request or the key frame was lost), and two requests are
+//! never closer than [`limits::KEY_FRAME_INTERVAL`], or each viewer who joins would cost everyone a key frame.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;

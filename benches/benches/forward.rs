@@ -1,0 +1,95 @@
+//! What one packet and one plan cost: the two decisions that an SFU makes most often.
+//!
+//! `forward` is one packet for one of 500 subscribers, so that their state does not sit in one cache line; `allocate` is one new estimate of one subscriber.
+
+use core::hint::black_box;
+
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use greenroom_core::{
+    forward::{Config, Forwarder, Incoming},
+    id::{LayerId, StreamId},
+    select::{Demand, KeyFrameRequests, allocate},
+    stream::BitsPerSecond,
+    time::Instant,
+    vp8::{self, Descriptor},
+};
+
+const SUBSCRIBERS: usize = 500;
+/// A camera's three layers: 180p, 360p, 720p.
+const CAMERA: [BitsPerSecond; 3] = [150_000, 500_000, 1_500_000];
+
+/// A second of one layer: 30 pictures of four packets, the first of them a key frame.
+fn second_of(layer: u8) -> Vec<Incoming> {
+    (0_u16..120)
+        .map(|i| {
+            let picture = i / 4;
+            let head = vp8::head(i % 4 == 0, picture == 0, picture, 0);
+            Incoming {
+                layer: LayerId(layer),
+                source: 0,
+                seq: u64::from(i),
+                timestamp: u32::from(picture) * 3000,
+                picture: Descriptor::parse(&head),
+            }
+        })
+        .collect()
+}
+
+fn forward(c: &mut Criterion) {
+    let mut group = c.benchmark_group("forward");
+    group.throughput(Throughput::Elements(SUBSCRIBERS as u64 * 120));
+    let packets = second_of(2);
+    let fan_out = |subscribers: &mut [Forwarder]| {
+        for packet in &packets {
+            for subscriber in &mut *subscribers {
+                black_box(subscriber.handle_packet(Instant::from_millis(packet.seq), black_box(packet)));
+            }
+        }
+    };
+    for (what, target) in [("forwarded", LayerId(2)), ("dropped", LayerId(0))] {
+        let mut forwarder = Forwarder::new(Config::VIDEO);
+        forwarder.set_target(Some(target));
+        let subscribers = vec![forwarder; SUBSCRIBERS];
+        group.bench_function(what, |b| {
+            b.iter_batched_ref(|| subscribers.clone(), |subscribers| fan_out(subscribers), BatchSize::LargeInput);
+        });
+    }
+    let head = vp8::head(true, true, 1234, 56);
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("parse_descriptor", |b| b.iter(|| Descriptor::parse(black_box(&head))));
+    group.finish();
+}
+
+fn plan(c: &mut Criterion) {
+    let mut group = c.benchmark_group("allocate");
+    for streams in [1_u32, 10, 49] {
+        let demands: Vec<Demand<'_>> = (0..streams)
+            .map(|i| Demand {
+                stream: StreamId(i),
+                max_layer: Some(LayerId(2)),
+                layer_bps: &CAMERA,
+                current: Some(LayerId(1)),
+            })
+            .collect();
+        // About half of the streams can have their top layer.
+        let budget_bps = u64::from(streams) * 1_150_000;
+        group.throughput(Throughput::Elements(u64::from(streams)));
+        group.bench_with_input(BenchmarkId::new("streams", streams), &demands, |b, demands| {
+            b.iter(|| allocate(black_box(budget_bps), black_box(demands)));
+        });
+    }
+    group.finish();
+}
+
+fn key_frames(c: &mut Criterion) {
+    let mut requests = KeyFrameRequests::default();
+    for stream in 0..49 {
+        requests.want(Instant::ZERO, StreamId(stream), LayerId(2));
+    }
+    c.bench_function("key_frames/want_again", |b| {
+        b.iter(|| requests.want(black_box(Instant::from_millis(5)), StreamId(24), LayerId(2)));
+    });
+}
+
+criterion_group!(benches, forward, plan, key_frames);
+criterion_main!(benches);
