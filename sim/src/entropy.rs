@@ -38,13 +38,18 @@ pub fn isolated<T: Send>(seed: u64, stack_bytes: usize, f: impl FnOnce() -> T + 
 
 fn on_simulated_thread<T: Send>(seed: u64, stack_bytes: usize, f: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
-        let run = thread::Builder::new().name(format!("simulation-{seed}")).stack_size(stack_bytes).spawn_scoped(scope, move || {
-            overrides::keep();
-            SIMULATED.set(Some(seed));
-            fastrand::seed(seed);
-            f()
-        });
-        run.expect("the machine can start one more thread").join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let run = thread::Builder::new()
+            .name(format!("simulation-{seed}"))
+            .stack_size(stack_bytes)
+            .spawn_scoped(scope, move || {
+                overrides::keep();
+                SIMULATED.set(Some(seed));
+                fastrand::seed(seed);
+                f()
+            });
+        run.expect("the machine can start one more thread")
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
@@ -52,9 +57,7 @@ fn on_simulated_thread<T: Send>(seed: u64, stack_bytes: usize, f: impl FnOnce() 
 /// base of [`std_instant`]; both on a simulated thread, so that all processes freeze the same.
 fn freeze() -> StdInstant {
     static BASE: OnceLock<StdInstant> = OnceLock::new();
-    *BASE.get_or_init(|| on_simulated_thread(0, 1 << 20, || {
-        StdInstant::now() + BASE_OFFSET
-    }))
+    *BASE.get_or_init(|| on_simulated_thread(0, 1 << 20, || StdInstant::now() + BASE_OFFSET))
 }
 
 /// How far the epoch of simulations lies after the frozen instant. str0m's own beginning of time must come before everything it is told; a second is plenty.

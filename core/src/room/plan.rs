@@ -15,6 +15,8 @@ use crate::{
     wire::ServerMessage,
 };
 
+/// A cap that caps nothing: ladders end below it.
+const TOP: LayerId = LayerId(u8::MAX);
 /// Plans made at one time, when a stream changes for many. A choice: 64 plans of a few streams take less than a video packet's time on a fast link.
 const PLAN_BATCH: usize = 64;
 /// Time between two batches: ten thousand viewers are through in 160 ms, before the next estimates come.

@@ -143,7 +143,9 @@ async fn attend(shared: Rc<Shared>, site: u16, clients: u16) -> turmoil::Result 
 
 async fn bind(shared: &Shared, place: u16, host: &str) -> io::Result<UdpSocket> {
     let port = MEDIA_PORT + place;
-    shared.nodes[usize::from(place)].address.set(Some(SocketAddr::new(turmoil::lookup(host), port)));
+    shared.nodes[usize::from(place)]
+        .address
+        .set(Some(SocketAddr::new(turmoil::lookup(host), port)));
     UdpSocket::bind((IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)).await
 }
 
@@ -169,7 +171,10 @@ async fn drive(shared: Rc<Shared>, place: u16, socket: UdpSocket) {
                 return;
             }
             while let Some((count, output)) = driver.poll_output() {
-                shared.world.borrow_mut().dispatch(at, place, count, output, |delivery| deliveries.push(delivery));
+                shared
+                    .world
+                    .borrow_mut()
+                    .dispatch(at, place, count, output, |delivery| deliveries.push(delivery));
             }
             drop(driver);
             for delivery in deliveries.drain(..) {
@@ -217,13 +222,21 @@ impl Shared {
         let Delivery { to, arrival } = delivery;
         match &arrival.input {
             Input::Datagram(datagram) => {
-                let Some(address) = self.nodes.get(usize::from(to)).and_then(|post| post.address.get()) else { return };
+                let Some(address) = self.nodes.get(usize::from(to)).and_then(|post| post.address.get()) else {
+                    return;
+                };
                 frame::write_datagram(out, to, &arrival, datagram);
                 if socket.try_send_to(out, address).is_err() {
-                    self.fail(EngineError::Turmoil(format!("node {from} could not send a datagram at {}", arrival.at)));
+                    self.fail(EngineError::Turmoil(format!(
+                        "node {from} could not send a datagram at {}",
+                        arrival.at
+                    )));
                 }
             }
-            Input::Signal { connection, signal: Signal::Opened } if to == from => {
+            Input::Signal {
+                connection,
+                signal: Signal::Opened,
+            } if to == from => {
                 let (writer, frames) = mpsc::unbounded_channel();
                 self.nodes[usize::from(from)].writers.borrow_mut().insert(*connection, writer);
                 tokio::task::spawn_local(open_connection(self.clone(), *connection, arrival, frames));
@@ -255,13 +268,18 @@ async fn open_connection(shared: Rc<Shared>, connection: Connection, opened: Arr
             shared.expect(client, opened);
             read_frames(&shared, client, reader).await;
         }
-        Err(error) => shared.fail(EngineError::Turmoil(format!("client {} could not connect: {error}", connection.client()))),
+        Err(error) => shared.fail(EngineError::Turmoil(format!(
+            "client {} could not connect: {error}",
+            connection.client()
+        ))),
     }
 }
 
 /// The server's side of a connection. The first frame tells which one it is.
 async fn take_connection(shared: Rc<Shared>, mut reader: OwnedReadHalf, writer: OwnedWriteHalf) {
-    let Ok((connection, opened)) = frame::read_signal(&mut reader).await else { return };
+    let Ok((connection, opened)) = frame::read_signal(&mut reader).await else {
+        return;
+    };
     let (sender, frames) = mpsc::unbounded_channel();
     shared.nodes[usize::from(SERVER)].writers.borrow_mut().insert(connection, sender);
     tokio::task::spawn_local(write_frames(writer, frames));

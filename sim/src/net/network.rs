@@ -69,7 +69,10 @@ impl Network {
             up: Link::new(user.up.clone(), seed, &format!("{}/up", user.id)),
             down: Link::new(user.down.clone(), seed, &format!("{}/down", user.id)),
         };
-        Self { access: users.iter().map(access).collect(), sent: (0..=users.len()).map(|_| Sent::default()).collect() }
+        Self {
+            access: users.iter().map(access).collect(),
+            sent: (0..=users.len()).map(|_| Sent::default()).collect(),
+        }
     }
 
     /// Sends a datagram: who gets it, and when; none when nobody does.
@@ -91,7 +94,9 @@ impl Network {
     ///
     /// Signalling is reliable and small, so it neither queues nor is lost: TCP sends again what an outage swallowed, and what is sent last during one arrives first after it.
     pub fn signalling_arrival(&self, now: Instant, from: u16, client: u16) -> Instant {
-        let Some(access) = usize::from(client).checked_sub(1).and_then(|at| self.access.get(at)) else { return Instant::MAX };
+        let Some(access) = usize::from(client).checked_sub(1).and_then(|at| self.access.get(at)) else {
+            return Instant::MAX;
+        };
         let config = if from == SERVER { access.down.config() } else { access.up.config() };
         let mut leaves = now;
         for outage in &config.outages {

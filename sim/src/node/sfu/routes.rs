@@ -100,7 +100,10 @@ impl Routes {
     }
 
     pub(super) fn viewers_of(&self, stream: StreamId) -> impl Iterator<Item = MemberId> + '_ {
-        self.streams.get(&stream).into_iter().flat_map(|route| route.viewers.iter().map(|viewer| viewer.member))
+        self.streams
+            .get(&stream)
+            .into_iter()
+            .flat_map(|route| route.viewers.iter().map(|viewer| viewer.member))
     }
 
     /// Nothing is forwarded to the member any more: its transport is gone.
@@ -113,11 +116,22 @@ impl Routes {
     /// Forwards these parts of a stream to a member, and no others.
     pub(super) fn forward(&mut self, stream: StreamId, member: MemberId, slot: usize, audio: bool, video: bool) -> Change {
         let mut change = Change::default();
-        let Some(route) = self.streams.get_mut(&stream) else { return change };
+        let Some(route) = self.streams.get_mut(&stream) else {
+            return change;
+        };
         let at = match route.viewers.binary_search_by_key(&member, |viewer| viewer.member) {
             Ok(at) => at,
             Err(at) => {
-                route.viewers.insert(at, Viewer { member, slot, audio: None, video: None, flow: Flow::default() });
+                route.viewers.insert(
+                    at,
+                    Viewer {
+                        member,
+                        slot,
+                        audio: None,
+                        video: None,
+                        flow: Flow::default(),
+                    },
+                );
                 at
             }
         };
@@ -146,7 +160,10 @@ impl Routes {
     }
 
     pub(super) fn set_target(&mut self, stream: StreamId, member: MemberId, target: Option<LayerId>) {
-        let viewer = self.streams.get_mut(&stream).and_then(|route| route.viewers.iter_mut().find(|viewer| viewer.member == member));
+        let viewer = self
+            .streams
+            .get_mut(&stream)
+            .and_then(|route| route.viewers.iter_mut().find(|viewer| viewer.member == member));
         if let Some(forwarder) = viewer.and_then(|viewer| viewer.video.as_mut()) {
             forwarder.set_target(target);
         }
@@ -154,10 +171,16 @@ impl Routes {
 
     /// Counts a packet in. None when it belongs to no stream of its sender.
     pub(super) fn arrived(&mut self, now: Instant, publisher: MemberId, packet: &MediaPacket) -> Option<Arrival> {
-        let route = self.streams.get_mut(&packet.track.stream).filter(|route| route.publisher == publisher)?;
+        let route = self
+            .streams
+            .get_mut(&packet.track.stream)
+            .filter(|route| route.publisher == publisher)?;
         route.ingress.count(now, packet.size_bytes());
         if packet.track.kind == TrackKind::Audio {
-            return Some(Arrival { key_frame: false, began_to_flow: false });
+            return Some(Arrival {
+                key_frame: false,
+                began_to_flow: false,
+            });
         }
         let meter = route.layers.get_mut(usize::from(packet.layer.0))?;
         meter.bytes += u64::from(packet.size_bytes());
@@ -168,7 +191,9 @@ impl Routes {
 
     /// Offers a packet to every viewer's forwarder, and hands on what passes.
     pub(super) fn forward_packet(&mut self, now: Instant, packet: &MediaPacket, mut send: impl FnMut(Forwarded)) {
-        let Some(route) = self.streams.get_mut(&packet.track.stream) else { return };
+        let Some(route) = self.streams.get_mut(&packet.track.stream) else {
+            return;
+        };
         let video = packet.track.kind == TrackKind::Video;
         let incoming = Incoming {
             layer: packet.layer,
@@ -178,13 +203,31 @@ impl Routes {
             picture: if video { vp8::Descriptor::parse(&packet.payload) } else { None },
         };
         for viewer in &mut route.viewers {
-            let Some(forwarder) = (if video { &mut viewer.video } else { &mut viewer.audio }) else { continue };
-            let Verdict::Forward(Outgoing { seq, timestamp, picture, switched }) = forwarder.handle_packet(now, &incoming) else { continue };
+            let Some(forwarder) = (if video { &mut viewer.video } else { &mut viewer.audio }) else {
+                continue;
+            };
+            let Verdict::Forward(Outgoing {
+                seq,
+                timestamp,
+                picture,
+                switched,
+            }) = forwarder.handle_packet(now, &incoming)
+            else {
+                continue;
+            };
             viewer.flow.count(now, packet.size_bytes());
             send(Forwarded {
                 slot: viewer.slot,
-                packet: MediaPacket { layer: LayerId(0), seq, timestamp, ..packet.clone() },
-                rewrite: picture.map(|picture| Vp8Rewrite { picture_id: picture.picture_id, tl0_pic_idx: picture.tl0_pic_idx }),
+                packet: MediaPacket {
+                    layer: LayerId(0),
+                    seq,
+                    timestamp,
+                    ..packet.clone()
+                },
+                rewrite: picture.map(|picture| Vp8Rewrite {
+                    picture_id: picture.picture_id,
+                    tl0_pic_idx: picture.tl0_pic_idx,
+                }),
                 switched: switched.filter(|_| video).map(|switch| switch.to),
             });
         }
@@ -198,9 +241,15 @@ impl Routes {
 
     /// What went out of a stream since the last time, to whom, and the layer that flows.
     pub(super) fn take_egress(&mut self, stream: StreamId) -> Vec<(MemberId, Flow, Option<LayerId>)> {
-        let Some(route) = self.streams.get_mut(&stream) else { return Vec::new() };
+        let Some(route) = self.streams.get_mut(&stream) else {
+            return Vec::new();
+        };
         let layer = |viewer: &Viewer| viewer.video.as_ref().and_then(Forwarder::current);
-        route.viewers.iter_mut().map(|viewer| (viewer.member, viewer.flow.take(), layer(viewer))).collect()
+        route
+            .viewers
+            .iter_mut()
+            .map(|viewer| (viewer.member, viewer.flow.take(), layer(viewer)))
+            .collect()
     }
 
     /// The rate of each layer over the last `interval`; layers that never flowed are left out.
