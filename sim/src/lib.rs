@@ -1,6 +1,7 @@
 //! greenroom-sim
 #![deny(unsafe_code)] // but in `entropy`, which answers for the C library
 
+pub mod check;
 pub mod engine;
 pub mod entropy;
 pub mod media;
@@ -8,4 +9,5 @@ pub mod net;
 pub mod node;
 pub mod random;
 pub mod record;
+pub mod run;
 pub mod scenario;

@@ -117,7 +117,7 @@ impl Room {
             .iter()
             .map(|(stream, plan, layer_bps)| Demand {
                 stream: *stream,
-                max_layer: plan.max_layer,
+                max_layer: Some(plan.max_layer.unwrap_or(TOP)),
                 layer_bps,
                 current: plan.target,
             })
