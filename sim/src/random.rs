@@ -73,7 +73,6 @@ const fn low(product: u128) -> u64 {
     product as u64
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "what is left of 128 bits after 64 fits 64")]
 const fn high(product: u128) -> u64 {
     (product >> 64) as u64
 }

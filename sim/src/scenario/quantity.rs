@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::error::suggestion;
+use super::error::{either, suggestion};
 
 /// A kind of quantity: how to speak of it, and the units it may have with what each of them is worth.
 pub(super) struct Kind {
@@ -89,21 +89,17 @@ fn read(text: &str, kinds: &[&'static Kind]) -> Result<(u64, &'static Kind), Str
     let whole: u128 = whole.parse::<u64>().map_err(|_| too_large())?.into();
     let fraction = fraction.trim_end_matches('0');
     let too_fine = || problem(format!("it does not come to a whole number of {}", kind.base));
-    // 10³⁰ fits; nothing here is finer than a thousand millionth, and more digits would have to be zeros.
-    if fraction.len() > 30 {
+    // What a unit is worth holds at most twenty twos (MiB) or ten fives (min), so more decimals than twenty never come out whole.
+    if fraction.len() > 20 {
         return Err(too_fine());
     }
-    let scale = 10_u128.pow(u32::try_from(fraction.len()).expect("at most 30"));
-    let parts = match fraction {
-        "" => 0,
-        digits => digits.parse::<u128>().map_err(|_| too_fine())?,
-    };
-    // The worth divides by the scale only as far as they share twos and fives: if the product does not come out even, the text asks for less than one base unit.
-    let parts_worth = parts.checked_mul(worth).ok_or_else(too_fine)?;
-    if !parts_worth.is_multiple_of(scale) {
+    let (parts, scale) = fraction
+        .bytes()
+        .fold((0, 1), |(parts, scale), digit| (parts * 10 + u128::from(digit - b'0'), scale * 10));
+    if !(parts * worth).is_multiple_of(scale) {
         return Err(too_fine());
     }
-    let value = whole * worth + parts_worth / scale;
+    let value = whole * worth + parts * worth / scale;
     Ok((u64::try_from(value).map_err(|_| too_large())?, kind))
 }
 
@@ -113,10 +109,7 @@ fn expected(kinds: &[&Kind]) -> String {
         .iter()
         .map(|kind| format!("{} such as \"{}\"", kind.what, kind.example))
         .collect();
-    match each.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        Some(_) | None => each.concat(),
-    }
+    either(&each)
 }
 
 /// The schema of a text that is a number and a unit of that kind.
@@ -285,6 +278,7 @@ mod tests {
             ["1 B", "1 kB", "1 KiB", "1.5 MiB"].map(|size| Size::read(size).map(|s| s.0)),
             [Ok(1), Ok(1000), Ok(1024), Ok(1_572_864)]
         );
+        assert_eq!(Size::read("0.00000095367431640625 MiB"), Ok(Size(1)), "2 to the -20");
         assert_eq!(Rate::read("18446744073709551615 bps"), Ok(Rate(u64::MAX)));
         assert_eq!(Rate::read(&format!("1.{} kbps", "0".repeat(50))), Ok(Rate(1000)));
     }
