@@ -2,3 +2,4 @@
 pub mod media;
 pub mod net;
 pub mod record;
+pub mod report;
