@@ -60,7 +60,11 @@ pub fn html(record: &Record) -> String {
         _ => put_key(&mut page, &viewers),
     }
     if viewer_count > TIMELINES {
-        put!(page, "<p class=\"aside\">{TIMELINES} of {} are drawn: those whose picture froze longest, ", counted(viewer_count, "viewer", "viewers"));
+        put!(
+            page,
+            "<p class=\"aside\">{TIMELINES} of {} are drawn: those whose picture froze longest, ",
+            counted(viewer_count, "viewer", "viewers")
+        );
         put!(page, "then those who used the least of what they could have had.</p>\n");
     }
     for (number, series) in viewers.iter().enumerate() {
@@ -70,12 +74,19 @@ pub fn html(record: &Record) -> String {
 
     put!(page, "<section aria-labelledby=\"checks\">\n<h2 id=\"checks\">Checks</h2>\n");
     tables::put_checks(&mut page, &record.summary);
-    put!(page, "</section>\n<section aria-labelledby=\"events\">\n<h2 id=\"events\">What happened</h2>\n");
+    put!(
+        page,
+        "</section>\n<section aria-labelledby=\"events\">\n<h2 id=\"events\">What happened</h2>\n"
+    );
     tables::put_events(&mut page, &record.entries);
     put!(page, "</section>\n</main>\n");
     put!(page, "<footer><p>Written by greenroom {}. ", Escaped(&record.summary.version));
     put!(page, "The same scenario, seed and version give the same trace hash.</p></footer>\n");
-    put!(page, "<script type=\"application/json\" id=\"data\">{}</script>\n", data(&viewers, axis));
+    put!(
+        page,
+        "<script type=\"application/json\" id=\"data\">{}</script>\n",
+        data(&viewers, axis)
+    );
     put!(page, "<script>{}</script>\n</body>\n</html>\n", include_str!("report/report.js"));
     page.into_string()
 }
@@ -112,10 +123,21 @@ fn keep_the_worst(viewers: &mut Vec<ViewerSeries>, summary: &Summary) {
 
 fn put_head(page: &mut Page, title: &str) {
     put!(page, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
-    put!(page, "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n");
+    put!(
+        page,
+        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n"
+    );
     // Nothing is fetched, whatever the page says.
-    put!(page, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';style-src 'unsafe-inline';script-src 'unsafe-inline'\">\n");
-    put!(page, "<title>{} · greenroom</title>\n<style>{}</style>\n</head>\n", Escaped(title), include_str!("report/report.css"));
+    put!(
+        page,
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';style-src 'unsafe-inline';script-src 'unsafe-inline'\">\n"
+    );
+    put!(
+        page,
+        "<title>{} · greenroom</title>\n<style>{}</style>\n</head>\n",
+        Escaped(title),
+        include_str!("report/report.css")
+    );
 }
 
 fn put_header(page: &mut Page, record: &Record) {
@@ -128,10 +150,20 @@ fn put_header(page: &mut Page, record: &Record) {
     let failed: Vec<_> = summary.checks.iter().filter(|check| !check.ok).collect();
     match (summary.checks.len(), failed.len()) {
         (0, _) => put!(page, "<p class=\"verdict\">No checks were made.</p>\n"),
-        (1, 0) => put!(page, "<p class=\"verdict pass\"><span aria-hidden=\"true\">✓</span> The one check passed.</p>\n"),
-        (all, 0) => put!(page, "<p class=\"verdict pass\"><span aria-hidden=\"true\">✓</span> All {all} checks passed.</p>\n"),
+        (1, 0) => put!(
+            page,
+            "<p class=\"verdict pass\"><span aria-hidden=\"true\">✓</span> The one check passed.</p>\n"
+        ),
+        (all, 0) => put!(
+            page,
+            "<p class=\"verdict pass\"><span aria-hidden=\"true\">✓</span> All {all} checks passed.</p>\n"
+        ),
         (all, count) => {
-            put!(page, "<div class=\"verdict fail\"><p><span aria-hidden=\"true\">✗</span> {count} of {} failed.</p>\n<ul>\n", counted(all, "check", "checks"));
+            put!(
+                page,
+                "<div class=\"verdict fail\"><p><span aria-hidden=\"true\">✗</span> {count} of {} failed.</p>\n<ul>\n",
+                counted(all, "check", "checks")
+            );
             for check in failed {
                 put!(page, "<li><code>{}</code> {}</li>\n", Escaped(&check.name), Escaped(&check.detail));
             }
@@ -142,7 +174,10 @@ fn put_header(page: &mut Page, record: &Record) {
     put!(page, "<dl class=\"facts\">\n");
     let mut fact = |name: &str, value: String| put!(page, "<div><dt>{name}</dt><dd>{}</dd></div>\n", Escaped(value));
     fact("simulated", Seconds(end_ns(record)).to_string());
-    fact("took", format!("{:.2}\u{a0}s, {:.0} times as fast", summary.wall_seconds, summary.speed));
+    fact(
+        "took",
+        format!("{:.2}\u{a0}s, {:.0} times as fast", summary.wall_seconds, summary.speed),
+    );
     fact("datagrams", Count(summary.datagrams).to_string());
     fact("engine", summary.engine.clone());
     fact("media", summary.media.clone());
@@ -160,10 +195,25 @@ fn put_header(page: &mut Page, record: &Record) {
 fn put_key(page: &mut Page, viewers: &[ViewerSeries]) {
     use self::figure::Glyph;
     let mean_ms = viewers.first().map_or(0, ViewerSeries::mean_ms);
-    put!(page, "<p class=\"key\">Received is the sum of a viewer's streams as a mean over {mean_ms}&#160;ms, with single measurements faint behind it. ");
-    put!(page, "Below it, one band per stream shows the forwarded layer; {} a decision for a higher layer, {} for a lower one, ", Glyph::Up, Glyph::Down);
-    put!(page, "{} the first picture, <span class=\"swatch freeze\"><i></i></span> a frozen picture, ", Glyph::Picture);
-    put!(page, "<span class=\"swatch stretch outage\"></span> a link that carries nothing, <span class=\"swatch stretch interrupted\"></span> signalling lost. ");
+    put!(
+        page,
+        "<p class=\"key\">Received is the sum of a viewer's streams as a mean over {mean_ms}&#160;ms, with single measurements faint behind it. "
+    );
+    put!(
+        page,
+        "Below it, one band per stream shows the forwarded layer; {} a decision for a higher layer, {} for a lower one, ",
+        Glyph::Up,
+        Glyph::Down
+    );
+    put!(
+        page,
+        "{} the first picture, <span class=\"swatch freeze\"><i></i></span> a frozen picture, ",
+        Glyph::Picture
+    );
+    put!(
+        page,
+        "<span class=\"swatch stretch outage\"></span> a link that carries nothing, <span class=\"swatch stretch interrupted\"></span> signalling lost. "
+    );
     put!(page, "Point at a mark or focus it to read why; follow it to the event.</p>\n");
 }
 
@@ -171,14 +221,35 @@ fn put_viewer(page: &mut Page, record: &Record, number: usize, series: &ViewerSe
     let exact_ns = timeline::capacity_changes_ns(&series.user, &record.entries);
     let capacity = series.capacity_stretches(&exact_ns);
     let decisions = Decision::all_for(&series.user, &record.entries);
-    let link = record.summary.viewers.iter().find(|viewer| viewer.user == series.user).map_or("", |viewer| &viewer.link);
+    let link = record
+        .summary
+        .viewers
+        .iter()
+        .find(|viewer| viewer.user == series.user)
+        .map_or("", |viewer| &viewer.link);
 
-    put!(page, "<section class=\"viewer\" aria-labelledby=\"v{number}\">\n<h3 id=\"v{number}\">{}", Escaped(&series.user));
+    put!(
+        page,
+        "<section class=\"viewer\" aria-labelledby=\"v{number}\">\n<h3 id=\"v{number}\">{}",
+        Escaped(&series.user)
+    );
     if !link.is_empty() {
         put!(page, " <span class=\"link\">on {}</span>", Escaped(link));
     }
-    put!(page, "</h3>\n<p id=\"v{number}-story\" class=\"story\">{}</p>\n", Escaped(story::tell(series, &capacity, &record.entries)));
-    Timeline { number, series, capacity: &capacity, decisions: &decisions, entries: &record.entries, axis }.put(page);
+    put!(
+        page,
+        "</h3>\n<p id=\"v{number}-story\" class=\"story\">{}</p>\n",
+        Escaped(story::tell(series, &capacity, &record.entries))
+    );
+    Timeline {
+        number,
+        series,
+        capacity: &capacity,
+        decisions: &decisions,
+        entries: &record.entries,
+        axis,
+    }
+    .put(page);
     tables::put_decisions(page, &decisions);
     tables::put_values(page, series);
     put!(page, "</section>\n");
@@ -226,10 +297,17 @@ fn data(viewers: &[ViewerSeries], axis: TimeAxis) -> String {
             .map(|stream| StreamData {
                 name: &stream.name,
                 layers: &stream.layers,
-                received_kbps: stream.points.iter().map(|point| point.map(|point| kbps(point.received_bps))).collect(),
+                received_kbps: stream
+                    .points
+                    .iter()
+                    .map(|point| point.map(|point| kbps(point.received_bps)))
+                    .collect(),
                 layer: stream.points.iter().map(|point| point.and_then(|point| point.layer)).collect(),
             })
             .collect(),
     });
-    json_for_script(&Data { end_ms: ms(axis.end_ns), viewers: viewers.collect() })
+    json_for_script(&Data {
+        end_ms: ms(axis.end_ns),
+        viewers: viewers.collect(),
+    })
 }

@@ -26,11 +26,20 @@ fn a_call_is_told_viewer_by_viewer() {
     keep(&page, "first-call.html");
     check_well_formed(&page);
     for viewer in ["ben", "cem", "dia"] {
-        assert!(page.contains(&format!("\">{viewer} <span class=\"link\">on ")), "{viewer} has a timeline");
+        assert!(
+            page.contains(&format!("\">{viewer} <span class=\"link\">on ")),
+            "{viewer} has a timeline"
+        );
     }
     let dia = story_of(&page, "dia");
-    assert!(dia.starts_with("Capacity was 2.5 Mbps at first, fell to 600 kbps at 20 s and rose to 2.5 Mbps at 40 s."), "{dia}");
-    assert!(dia.contains("Of ada/main it got f from 1.4 s, h from 20.7 s, q from 21.4 s, h from 24 s and f from 44.1 s."), "{dia}");
+    assert!(
+        dia.starts_with("Capacity was 2.5 Mbps at first, fell to 600 kbps at 20 s and rose to 2.5 Mbps at 40 s."),
+        "{dia}"
+    );
+    assert!(
+        dia.contains("Of ada/main it got f from 1.4 s, h from 20.7 s, q from 21.4 s, h from 24 s and f from 44.1 s."),
+        "{dia}"
+    );
     assert!(dia.contains("The queue was longest at 20.6 s, with 300 ms."), "{dia}");
     assert!(dia.contains("The picture froze once, for 420 ms."), "{dia}");
     assert!(plain(&page).contains("estimate 540 kbps does not hold f (1.7 Mbps)"));
@@ -47,9 +56,15 @@ fn an_outage_and_a_failed_check_are_in_plain_sight() {
     assert!(page.contains("1 of 2 checks failed."));
     assert!(page.contains("class=\"stretch outage\"") && page.contains("class=\"stretch interrupted\""));
     let ids: BTreeSet<&str> = attribute_values(&page, "id").into_iter().collect();
-    let restored = page.find("signalling restored after 6.2").expect("the end of the interruption is told");
+    let restored = page
+        .find("signalling restored after 6.2")
+        .expect("the end of the interruption is told");
     assert!(ids.contains("room-story") && restored > 0);
-    assert!(story_of(&page, "cem").contains("The picture froze once, for 8.3 s."), "{}", story_of(&page, "cem"));
+    assert!(
+        story_of(&page, "cem").contains("The picture froze once, for 8.3 s."),
+        "{}",
+        story_of(&page, "cem")
+    );
 }
 
 #[test]
@@ -64,7 +79,11 @@ fn hostile_words_stay_words() {
     record.summary.media = attack.into();
     record.summary.version = attack.into();
     record.summary.trace_hash = attack.into();
-    record.summary.checks.push(CheckResult { name: attack.into(), ok: false, detail: attack.into() });
+    record.summary.checks.push(CheckResult {
+        name: attack.into(),
+        ok: false,
+        detail: attack.into(),
+    });
     for viewer in &mut record.summary.viewers {
         (viewer.user, viewer.stream, viewer.link) = (attack.into(), attack.into(), attack.into());
     }
@@ -80,8 +99,13 @@ fn hostile_words_stay_words() {
     // when it is reported, then the page has the elements and attributes it has without
     let page = report::html(&record);
     check_well_formed(&page);
-    let elements = |page: &str| tags(page).into_iter().map(|tag| tag.name).collect::<BTreeSet<_>>();
-    assert_eq!(elements(&page), elements(&report::html(&first_call())));
+    let elements = |page: &str| tags(page).into_iter().map(|tag| tag.name.to_owned()).collect::<BTreeSet<_>>();
+    let harmless = elements(&report::html(&first_call()));
+    let surplus: Vec<_> = elements(&page).difference(&harmless).cloned().collect();
+    assert!(
+        surplus.iter().all(|name| ["ul", "li"].contains(&name.as_str())),
+        "the list of failed checks and nothing else: {surplus:?}"
+    );
     assert!(!page.contains('\0'));
     assert!(page.contains("&lt;script&gt;alert(1)"));
 }
@@ -105,10 +129,15 @@ fn a_record_of_a_thousand_viewers_draws_those_that_fared_worst() {
     for n in 0..1_000 {
         let user = format!("viewer-{n:04}");
         for t in 1..=3 {
-            record.metrics.push(row(t * 100, &user, "ada/main", Some(2_000_000), Some(1_500_000), 150_000, "q", 0));
+            record
+                .metrics
+                .push(row(t * 100, &user, "ada/main", Some(2_000_000), Some(1_500_000), 150_000, "q", 0));
         }
         let freeze_ms = if n == 700 { 900 } else { 0 };
-        record.summary.viewers.push(viewer(&user, "ada/main", "wifi", Some(2_000_000), 150_000, (0, freeze_ms, 300)));
+        record
+            .summary
+            .viewers
+            .push(viewer(&user, "ada/main", "wifi", Some(2_000_000), 150_000, (0, freeze_ms, 300)));
     }
     record.metrics.sort_by(|a, b| (a.t_ns, &a.user).cmp(&(b.t_ns, &b.user)));
 
@@ -116,7 +145,6 @@ fn a_record_of_a_thousand_viewers_draws_those_that_fared_worst() {
     let page = report::html(&record);
     check_well_formed(&page);
     assert!(page.contains("16 of 1\u{202f}000 viewers are drawn"));
-    assert!(page.contains("aria-label") || !story_of(&page, "viewer-0700").is_empty());
     assert!(!story_of(&page, "viewer-0700").is_empty());
     assert!(page.len() < 1_500_000, "{} bytes", page.len());
 }
@@ -164,7 +192,11 @@ fn tags(page: &str) -> Vec<Tag<'_>> {
     while let Some(at) = rest.find('<') {
         rest = &rest[at + 1..];
         if let Some(after) = rest.strip_prefix('!') {
-            assert!(after.starts_with("doctype html>"), "no comments, no other declarations: {:.40}", after);
+            assert!(
+                after.starts_with("doctype html>"),
+                "no comments, no other declarations: {:.40}",
+                after
+            );
             continue;
         }
         let closes = rest.starts_with('/');
@@ -183,8 +215,13 @@ fn tags(page: &str) -> Vec<Tag<'_>> {
                 rest = after;
                 break false;
             }
-            let (key, after) = inside.split_once("=\"").unwrap_or_else(|| panic!("an attribute without a quoted value in <{name}: {inside:.60}"));
-            assert!(key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'), "a strange attribute {key:.60} in <{name}>");
+            let (key, after) = inside
+                .split_once("=\"")
+                .unwrap_or_else(|| panic!("an attribute without a quoted value in <{name}: {inside:.60}"));
+            assert!(
+                key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'),
+                "a strange attribute {key:.60} in <{name}>"
+            );
             let (value, after) = after.split_once('"').expect("a value ends");
             assert!(!value.contains('<'), "markup in {key}");
             attributes.push((key, value));
@@ -194,7 +231,12 @@ fn tags(page: &str) -> Vec<Tag<'_>> {
             let end = rest.find(&format!("</{name}")).expect("scripts and styles end");
             rest = &rest[end..];
         }
-        tags.push(Tag { name, closes, closes_itself, attributes });
+        tags.push(Tag {
+            name,
+            closes,
+            closes_itself,
+            attributes,
+        });
     }
     tags
 }
@@ -214,15 +256,26 @@ fn check_well_formed(page: &str) {
             headings.push(level);
         }
         for (key, value) in tag.attributes {
-            assert!(!["src", "srcset", "data", "action", "ping", "background"].contains(&key), "<{} {key}={value:?}>", tag.name);
+            assert!(
+                !["src", "srcset", "data", "action", "ping", "background"].contains(&key),
+                "<{} {key}={value:?}>",
+                tag.name
+            );
             assert!(!key.starts_with("on"), "<{} {key}>: no handlers in markup", tag.name);
             assert!(key != "href" || value.starts_with('#'), "a link out of the page: {value}");
         }
-        assert!(!["link", "iframe", "img", "object", "embed", "base", "image", "use"].contains(&tag.name), "<{}> fetches", tag.name);
+        assert!(
+            !["link", "iframe", "img", "object", "embed", "base", "image", "use"].contains(&tag.name),
+            "<{}> fetches",
+            tag.name
+        );
     }
     assert!(open.is_empty(), "left open: {open:?}");
     assert_eq!(headings.first(), Some(&1));
-    assert!(headings.windows(2).all(|pair| pair[1] <= pair[0] + 1), "headings skip a level: {headings:?}");
+    assert!(
+        headings.windows(2).all(|pair| pair[1] <= pair[0] + 1),
+        "headings skip a level: {headings:?}"
+    );
     for fetch in ["url(", "@import", "http://", "https://", "fetch(", "XMLHttpRequest", "import("] {
         assert!(!page.contains(fetch), "{fetch} in the page");
     }
@@ -239,7 +292,12 @@ fn check_well_formed(page: &str) {
 }
 
 fn attribute_values<'a>(page: &'a str, key: &str) -> Vec<&'a str> {
-    tags(page).into_iter().flat_map(|tag| tag.attributes).filter(|(k, _)| *k == key).map(|(_, value)| value).collect()
+    tags(page)
+        .into_iter()
+        .flat_map(|tag| tag.attributes)
+        .filter(|(k, _)| *k == key)
+        .map(|(_, value)| value)
+        .collect()
 }
 
 /// The page with its unbreakable spaces made plain.
@@ -249,7 +307,9 @@ fn plain(page: &str) -> String {
 
 /// The paragraph below a viewer's heading; empty when there is none.
 fn story_of(page: &str, user: &str) -> String {
-    let Some((_, after)) = page.split_once(&format!("\">{user} <span class=\"link\">")) else { return String::new() };
+    let Some((_, after)) = page.split_once(&format!("\">{user} <span class=\"link\">")) else {
+        return String::new();
+    };
     let (_, after) = after.split_once("class=\"story\">").expect("a story follows the heading");
     plain(after.split_once("</p>").expect("a paragraph ends").0)
 }
@@ -271,7 +331,14 @@ fn first_call() -> Record {
     let say = &mut record.entries;
     let mut at = |ms: u64, who: &str, what: What| say.push(entry(ms, who, what));
 
-    at(0, "dia", What::Capacity { direction: Direction::Down, rate_bps: Some(2_500_000) });
+    at(
+        0,
+        "dia",
+        What::Capacity {
+            direction: Direction::Down,
+            rate_bps: Some(2_500_000),
+        },
+    );
     at(0, "ada", What::JoinCalled);
     at(62, "ada", What::Joined { role: Role::Joiner });
     at(240, "ada", What::MediaConnected { after_ms: 240 });
@@ -282,35 +349,182 @@ fn first_call() -> Record {
         at(joined + 2, who, What::StreamAdded { stream: stream("ada") });
         at(joined + 3, who, What::Subscribed { stream: stream("ada") });
         at(joined + 180, who, What::MediaConnected { after_ms: 240 });
-        at(joined + 200, who, layer("ada", None, Some("f"), "first subscription: the start estimate holds f", None, 1_700_000));
-        at(joined + 210, "ada", What::KeyFrameRequested { stream: stream("ada"), layer: rid("f"), reason: format!("{who} is to get it") });
-        at(picture - 20, who, What::Switched { stream: stream("ada"), from: None, to: rid("f"), waited_ms: picture - joined - 220 });
-        at(picture, who, What::FirstFrame { stream: stream("ada"), after_ms: picture - joined });
+        at(
+            joined + 200,
+            who,
+            layer(
+                "ada",
+                None,
+                Some("f"),
+                "first subscription: the start estimate holds f",
+                None,
+                1_700_000,
+            ),
+        );
+        at(
+            joined + 210,
+            "ada",
+            What::KeyFrameRequested {
+                stream: stream("ada"),
+                layer: rid("f"),
+                reason: format!("{who} is to get it"),
+            },
+        );
+        at(
+            picture - 20,
+            who,
+            What::Switched {
+                stream: stream("ada"),
+                from: None,
+                to: rid("f"),
+                waited_ms: picture - joined - 220,
+            },
+        );
+        at(
+            picture,
+            who,
+            What::FirstFrame {
+                stream: stream("ada"),
+                after_ms: picture - joined,
+            },
+        );
     }
-    at(20_000, "dia", What::Capacity { direction: Direction::Down, rate_bps: Some(600_000) });
+    at(
+        20_000,
+        "dia",
+        What::Capacity {
+            direction: Direction::Down,
+            rate_bps: Some(600_000),
+        },
+    );
     for (ms, from, to, reason, estimate, needs, waited) in [
-        (20_640, "f", "h", "estimate 1.2 Mbps does not hold f (1.7 Mbps)", 1_200_000, 500_000, 90),
-        (21_310, "h", "q", "estimate 540 kbps does not hold f (1.7 Mbps) or h (500 kbps) with audio and reserve", 540_000, 150_000, 60),
-        (23_900, "q", "h", "estimate 590 kbps has held h (500 kbps) for 2 s", 590_000, 500_000, 110),
-        (43_980, "h", "f", "estimate 2.1 Mbps has held f (1.7 Mbps) for 2 s", 2_100_000, 1_700_000, 130),
+        (
+            20_640,
+            "f",
+            "h",
+            "estimate 1.2 Mbps does not hold f (1.7 Mbps)",
+            1_200_000,
+            500_000,
+            90,
+        ),
+        (
+            21_310,
+            "h",
+            "q",
+            "estimate 540 kbps does not hold f (1.7 Mbps) or h (500 kbps) with audio and reserve",
+            540_000,
+            150_000,
+            60,
+        ),
+        (
+            23_900,
+            "q",
+            "h",
+            "estimate 590 kbps has held h (500 kbps) for 2 s",
+            590_000,
+            500_000,
+            110,
+        ),
+        (
+            43_980,
+            "h",
+            "f",
+            "estimate 2.1 Mbps has held f (1.7 Mbps) for 2 s",
+            2_100_000,
+            1_700_000,
+            130,
+        ),
     ] {
         at(ms, "dia", layer("ada", Some(from), Some(to), reason, Some(estimate), needs));
-        at(ms + waited, "dia", What::Switched { stream: stream("ada"), from: Some(rid(from)), to: rid(to), waited_ms: waited });
+        at(
+            ms + waited,
+            "dia",
+            What::Switched {
+                stream: stream("ada"),
+                from: Some(rid(from)),
+                to: rid(to),
+                waited_ms: waited,
+            },
+        );
     }
-    at(21_050, "dia", What::Freeze { stream: stream("ada"), duration_ms: 420 });
+    at(
+        21_050,
+        "dia",
+        What::Freeze {
+            stream: stream("ada"),
+            duration_ms: 420,
+        },
+    );
     at(30_000, "ben", What::RoleChanged { role: Role::Joiner });
     at(30_240, "ben", What::Published { stream: stream("ben") });
     at(30_260, "cem", What::StreamAdded { stream: stream("ben") });
     at(30_270, "cem", What::Subscribed { stream: stream("ben") });
-    at(30_300, "cem", layer("ben", None, Some("h"), "estimate 2.4 Mbps holds f of ada/main and h of ben/main", Some(2_400_000), 2_200_000));
-    at(30_480, "cem", What::Switched { stream: stream("ben"), from: None, to: rid("h"), waited_ms: 180 });
-    at(30_520, "cem", What::FirstFrame { stream: stream("ben"), after_ms: 250 });
-    at(36_000, "cem", What::StreamMuted { stream: stream("ada"), audio: true, video: false });
-    at(39_500, "cem", What::StreamMuted { stream: stream("ada"), audio: false, video: false });
-    at(40_000, "dia", What::Capacity { direction: Direction::Down, rate_bps: Some(2_500_000) });
+    at(
+        30_300,
+        "cem",
+        layer(
+            "ben",
+            None,
+            Some("h"),
+            "estimate 2.4 Mbps holds f of ada/main and h of ben/main",
+            Some(2_400_000),
+            2_200_000,
+        ),
+    );
+    at(
+        30_480,
+        "cem",
+        What::Switched {
+            stream: stream("ben"),
+            from: None,
+            to: rid("h"),
+            waited_ms: 180,
+        },
+    );
+    at(
+        30_520,
+        "cem",
+        What::FirstFrame {
+            stream: stream("ben"),
+            after_ms: 250,
+        },
+    );
+    at(
+        36_000,
+        "cem",
+        What::StreamMuted {
+            stream: stream("ada"),
+            audio: true,
+            video: false,
+        },
+    );
+    at(
+        39_500,
+        "cem",
+        What::StreamMuted {
+            stream: stream("ada"),
+            audio: false,
+            video: false,
+        },
+    );
+    at(
+        40_000,
+        "dia",
+        What::Capacity {
+            direction: Direction::Down,
+            rate_bps: Some(2_500_000),
+        },
+    );
     at(50_000, "ben", What::Left);
     at(50_030, "cem", What::StreamRemoved { stream: stream("ben") });
-    at(50_031, "cem", What::PeerLeft { peer: user("ben"), reason: 1 });
+    at(
+        50_031,
+        "cem",
+        What::PeerLeft {
+            peer: user("ben"),
+            reason: 1,
+        },
+    );
     record.entries.sort_by_key(|entry| entry.at);
 
     for t in 1..=600_u64 {
@@ -324,17 +538,44 @@ fn first_call() -> Record {
         if (500..=50_000).contains(&ms) {
             let estimate = (ms > 800).then(|| ramp(1_900_000, 5_800_000, 800, 9_000));
             let received = if ms > 690 { take(1_740_000, 1) } else { 0 };
-            record.metrics.push(row(ms, "ben", "ada/main", Some(100_000_000), estimate, received, if ms > 690 { "f" } else { "" }, 80));
+            record.metrics.push(row(
+                ms,
+                "ben",
+                "ada/main",
+                Some(100_000_000),
+                estimate,
+                received,
+                if ms > 690 { "f" } else { "" },
+                80,
+            ));
         }
         if ms >= 600 {
             let estimate = (ms > 900).then(|| ramp(1_700_000, 3_300_000, 900, 14_000) - wobble(5) * 2_000);
             let received = if ms > 1_050 { take(1_700_000, 2) } else { 0 };
-            let mut first = row(ms, "cem", "ada/main", Some(20_000_000), estimate, received, if ms > 1_050 { "f" } else { "" }, 900 + wobble(3) * 60);
+            let mut first = row(
+                ms,
+                "cem",
+                "ada/main",
+                Some(20_000_000),
+                estimate,
+                received,
+                if ms > 1_050 { "f" } else { "" },
+                900 + wobble(3) * 60,
+            );
             first.lost_packets = t / 60;
             record.metrics.push(first);
             if (30_300..=50_000).contains(&ms) {
                 let received = if ms > 30_480 { take(520_000, 4) } else { 0 };
-                record.metrics.push(row(ms, "cem", "ben/main", Some(20_000_000), estimate, received, if ms > 30_480 { "h" } else { "" }, 900));
+                record.metrics.push(row(
+                    ms,
+                    "cem",
+                    "ben/main",
+                    Some(20_000_000),
+                    estimate,
+                    received,
+                    if ms > 30_480 { "h" } else { "" },
+                    900,
+                ));
             }
         }
         if ms >= 700 {
@@ -367,14 +608,22 @@ fn first_call() -> Record {
                 24_000..=40_000 => 4_000 + wobble(12) * 120,
                 _ => 900 + wobble(12) * 25,
             };
-            record.metrics.push(row(ms, "dia", "ada/main", Some(capacity), estimate, received, layer, queue_us));
+            record
+                .metrics
+                .push(row(ms, "dia", "ada/main", Some(capacity), estimate, received, layer, queue_us));
         }
     }
 
     record.summary.checks = vec![
-        passed("conservation", "every datagram was delivered, lost or dropped: 48 211 = 47 903 + 262 + 46"),
+        passed(
+            "conservation",
+            "every datagram was delivered, lost or dropped: 48 211 = 47 903 + 262 + 46",
+        ),
         passed("one-story", "4 members saw the same 23 room events in the same order"),
-        passed("no-long-freeze", "the longest freeze was 420 ms (dia, ada/main, at 20.63 s); at most 1 s is allowed"),
+        passed(
+            "no-long-freeze",
+            "the longest freeze was 420 ms (dia, ada/main, at 20.63 s); at most 1 s is allowed",
+        ),
     ];
     record.summary.viewers = vec![
         viewer("ben", "ada/main", "fibre", Some(100_000_000), 1_740_000, (0, 0, 380)),
@@ -400,25 +649,72 @@ fn outage() -> Record {
     at(400, "cem", What::Joined { role: Role::Player });
     at(402, "cem", What::Subscribed { stream: stream("ada") });
     at(700, "cem", What::MediaConnected { after_ms: 400 });
-    at(900, "cem", What::FirstFrame { stream: stream("ada"), after_ms: 498 });
+    at(
+        900,
+        "cem",
+        What::FirstFrame {
+            stream: stream("ada"),
+            after_ms: 498,
+        },
+    );
     at(10_000, "cem", What::OutageBegan);
-    at(12_500, "cem", What::Interrupted { code: Code::HEARTBEAT_LOST });
-    at(13_000, "ada", What::PeerLeft { peer: user("cem"), reason: 2 });
+    at(
+        12_500,
+        "cem",
+        What::Interrupted {
+            code: Code::HEARTBEAT_LOST,
+        },
+    );
+    at(
+        13_000,
+        "ada",
+        What::PeerLeft {
+            peer: user("cem"),
+            reason: 2,
+        },
+    );
     at(17_000, "cem", What::OutageEnded);
-    at(18_400, "cem", What::Freeze { stream: stream("ada"), duration_ms: 8_300 });
+    at(
+        18_400,
+        "cem",
+        What::Freeze {
+            stream: stream("ada"),
+            duration_ms: 8_300,
+        },
+    );
     at(18_700, "cem", What::Restored { after_ms: 6_200 });
     at(22_000, "dot", What::JoinCalled);
-    at(22_100, "dot", What::Failed { call: "join", code: Code::ROOM_FULL });
+    at(
+        22_100,
+        "dot",
+        What::Failed {
+            call: "join",
+            code: Code::ROOM_FULL,
+        },
+    );
     for t in 9..=300 {
         let ms = t * 100;
         let down = (10_000..18_100).contains(&ms);
-        let mut row = row(ms, "cem", "ada/main", None, Some(if down { 300_000 } else { 900_000 }), if down { 0 } else { 480_000 }, "h", 2_000);
+        let mut row = row(
+            ms,
+            "cem",
+            "ada/main",
+            None,
+            Some(if down { 300_000 } else { 900_000 }),
+            if down { 0 } else { 480_000 },
+            "h",
+            2_000,
+        );
         row.lost_packets = if ms > 10_000 { 131 } else { 0 };
         record.metrics.push(row);
     }
     record.summary.checks = vec![
         passed("one-story", "2 members saw the same events"),
-        CheckResult { name: "no-long-freeze".into(), ok: false, detail: "cem, ada/main: 8.3 s from 10.1 s on; at most 1 s is allowed".into() },
+        CheckResult {
+            name: "no-long-freeze".into(),
+            ok: false,
+            detail: "cem, ada/main: 8.3 s from 10.1 s on; at most 1 s is allowed".into(),
+        },
     ];
     record.summary.viewers = vec![viewer("cem", "ada/main", "train", None, 351_000, (0, 8_300, 498))];
     record
@@ -449,7 +745,11 @@ fn empty() -> Record {
 }
 
 fn entry(ms: u64, who: &str, what: What) -> Entry {
-    Entry { at: Instant::from_millis(ms), user: Some(user(who)), what }
+    Entry {
+        at: Instant::from_millis(ms),
+        user: Some(user(who)),
+        what,
+    }
 }
 
 fn user(name: &str) -> UserId {
@@ -461,15 +761,34 @@ fn rid(name: &str) -> Rid {
 }
 
 fn stream(of: &str) -> StreamName {
-    StreamName { user: user(of), kind: StreamKind::Main }
+    StreamName {
+        user: user(of),
+        kind: StreamKind::Main,
+    }
 }
 
 fn layer(of: &str, from: Option<&str>, to: Option<&str>, reason: &str, estimate_bps: Option<u64>, allocated_bps: u64) -> What {
-    What::Layer { stream: stream(of), from: from.map(rid), to: to.map(rid), reason: reason.into(), estimate_bps, allocated_bps }
+    What::Layer {
+        stream: stream(of),
+        from: from.map(rid),
+        to: to.map(rid),
+        reason: reason.into(),
+        estimate_bps,
+        allocated_bps,
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "a row of a table, column by column")]
-fn row(ms: u64, user: &str, stream: &str, capacity: Option<u64>, estimate: Option<u64>, received: u64, layer: &str, queue_us: u64) -> MetricRow {
+fn row(
+    ms: u64,
+    user: &str,
+    stream: &str,
+    capacity: Option<u64>,
+    estimate: Option<u64>,
+    received: u64,
+    layer: &str,
+    queue_us: u64,
+) -> MetricRow {
     MetricRow {
         t_ns: ms * 1_000_000,
         user: user.into(),
@@ -485,10 +804,21 @@ fn row(ms: u64, user: &str, stream: &str, capacity: Option<u64>, estimate: Optio
 }
 
 fn passed(name: &str, detail: &str) -> CheckResult {
-    CheckResult { name: name.into(), ok: true, detail: detail.into() }
+    CheckResult {
+        name: name.into(),
+        ok: true,
+        detail: detail.into(),
+    }
 }
 
-fn viewer(user: &str, stream: &str, link: &str, capacity: Option<u64>, received: u64, (switches, freeze_ms, first_ms): (u32, u64, u64)) -> Viewer {
+fn viewer(
+    user: &str,
+    stream: &str,
+    link: &str,
+    capacity: Option<u64>,
+    received: u64,
+    (switches, freeze_ms, first_ms): (u32, u64, u64),
+) -> Viewer {
     Viewer {
         user: user.into(),
         stream: stream.into(),

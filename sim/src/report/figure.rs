@@ -45,7 +45,13 @@ pub(super) struct Name<'a> {
 impl Figure {
     /// An empty figure.
     pub(super) fn new(axis: TimeAxis) -> Self {
-        Self { axis, rail: Page::default(), ink: Page::default(), marks: Page::default(), tail: Page::default() }
+        Self {
+            axis,
+            rail: Page::default(),
+            ink: Page::default(),
+            marks: Page::default(),
+            tail: Page::default(),
+        }
     }
 
     /// Thin lines at round times from `top_px` to `bottom_px`, and the times below.
@@ -53,19 +59,31 @@ impl Figure {
         let ticks = self.axis.ticks();
         for &tick in &ticks {
             let (x, end) = (self.axis.percent(tick), tick * 20 >= self.axis.end_ns * 19);
-            put!(self.ink, "<line class=\"grid\" x1=\"{x}\" x2=\"{x}\" y1=\"{top_px}\" y2=\"{bottom_px}\"/>");
+            put!(
+                self.ink,
+                "<line class=\"grid\" x1=\"{x}\" x2=\"{x}\" y1=\"{top_px}\" y2=\"{bottom_px}\"/>"
+            );
             let anchor = match tick {
                 0 => "start",
                 _ if end => "end",
                 _ => "middle",
             };
-            put!(self.ink, "<text class=\"tick\" x=\"{x}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>", bottom_px + 15, Seconds(tick));
+            put!(
+                self.ink,
+                "<text class=\"tick\" x=\"{x}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>",
+                bottom_px + 15,
+                Seconds(tick)
+            );
         }
     }
 
     /// A text in the rail, its middle at `y_px`.
     pub(super) fn put_rail(&mut self, y_px: u64, class: &str, text: &str) {
-        put!(self.rail, "<span class=\"{class}\" style=\"top:{y_px}px\" title=\"{0}\">{0}</span>", Escaped(text));
+        put!(
+            self.rail,
+            "<span class=\"{class}\" style=\"top:{y_px}px\" title=\"{0}\">{0}</span>",
+            Escaped(text)
+        );
     }
 
     /// A text in the tail, its middle at `y_px`.
@@ -76,11 +94,25 @@ impl Figure {
     /// Puts the figure on the page. `plot` are further attributes of the plot's element.
     pub(super) fn finish(self, page: &mut Page, name: Name<'_>, height_px: u64, plot: &str) {
         let Name { heading, story } = name;
-        put!(page, "<div class=\"scroll\"><div class=\"figure\" style=\"height:{height_px}px\">\n");
-        put!(page, "<div class=\"rail\" aria-hidden=\"true\">{}</div>\n<div class=\"plot\"{plot}>", self.rail.into_string());
-        put!(page, "<svg class=\"ink\" role=\"img\" aria-labelledby=\"{heading} {story}\" width=\"100%\" height=\"{height_px}\">");
+        put!(
+            page,
+            "<div class=\"scroll\"><div class=\"figure\" style=\"height:{height_px}px\">\n"
+        );
+        put!(
+            page,
+            "<div class=\"rail\" aria-hidden=\"true\">{}</div>\n<div class=\"plot\"{plot}>",
+            self.rail.into_string()
+        );
+        put!(
+            page,
+            "<svg class=\"ink\" role=\"img\" aria-labelledby=\"{heading} {story}\" width=\"100%\" height=\"{height_px}\">"
+        );
         put!(page, "{}</svg>\n{}</div>\n", self.ink.into_string(), self.marks.into_string());
-        put!(page, "<div class=\"tail\" aria-hidden=\"true\">{}</div>\n</div></div>\n", self.tail.into_string());
+        put!(
+            page,
+            "<div class=\"tail\" aria-hidden=\"true\">{}</div>\n</div></div>\n",
+            self.tail.into_string()
+        );
     }
 }
 
@@ -105,7 +137,10 @@ impl fmt::Display for Glyph {
             Self::Down => ("down", "M5 9l4.5-8h-9z"),
             Self::Picture => ("picture", "M2 .5l7 4.5-7 4.5z"),
         };
-        write!(f, "<svg class=\"glyph {class}\" width=\"10\" height=\"10\" aria-hidden=\"true\"><path d=\"{path}\"/></svg>")
+        write!(
+            f,
+            "<svg class=\"glyph {class}\" width=\"10\" height=\"10\" aria-hidden=\"true\"><path d=\"{path}\"/></svg>"
+        )
     }
 }
 
@@ -157,7 +192,10 @@ impl Cluster {
 
     /// The one that speaks for them: the last among the heaviest, which tells what it came to.
     pub(super) fn speaker(&self) -> &Mark {
-        self.0.iter().max_by_key(|mark| mark.weight).expect("a cluster is made with its first mark")
+        self.0
+            .iter()
+            .max_by_key(|mark| mark.weight)
+            .expect("a cluster is made with its first mark")
     }
 
     /// How many there are.
@@ -165,13 +203,28 @@ impl Cluster {
         self.0.len()
     }
 
-    /// Puts the link: `inside` is its visible content, `extra` further style.
-    pub(super) fn put(&self, marks: &mut Page, x: Percent, class: &str, extra: &str, inside: &str) {
+    /// Puts the link. `words` are what it shows beside its glyph, possibly nothing; `style` is its place across the plot.
+    pub(super) fn put(&self, marks: &mut Page, x: Percent, class: &str, style: &str, inside: &str, words: &str) {
+        /// Events that a tip tells; the table has the rest.
+        const LINES: usize = 8;
         // A tip opens towards the middle, so that it stays within the plot.
         let side = if x.0 > 50_000 { " west" } else { "" };
-        put!(marks, "<a class=\"mark {class}{side}\" style=\"left:{x};{extra}\" href=\"#{}\">{inside}<span class=\"tip\">", tables::row(self.first().event));
-        /// Lines that a tip shows; the table has the rest.
-        const LINES: usize = 8;
+        put!(
+            marks,
+            "<a class=\"mark {class}{side}\" style=\"left:{x};{style}\" href=\"#{}\" aria-label=\"",
+            tables::row(self.first().event)
+        );
+        if !words.is_empty() {
+            put!(marks, "{}: ", Escaped(words));
+        }
+        for mark in self.0.iter().take(LINES) {
+            put!(marks, "{} {}; ", Seconds(mark.at_ns), Escaped(&mark.sentence));
+        }
+        put!(marks, "\">{inside}");
+        if !words.is_empty() {
+            put!(marks, "<span class=\"says\">{}</span>", Escaped(words));
+        }
+        put!(marks, "<span class=\"tip\">");
         for mark in self.0.iter().take(LINES) {
             put!(marks, "<span><b>{}</b> {}</span>", Seconds(mark.at_ns), Escaped(&mark.sentence));
         }
@@ -211,19 +264,31 @@ impl Lanes {
     pub(super) fn place(&mut self, at_px: u64, letters: usize) -> Place {
         let width_px = Self::MARK_PX + Self::LETTER_PX * letters as u64;
         let before = at_px + width_px > PLOT_WIDTH_PX + Self::MARK_PX && at_px >= width_px;
-        let (from_px, to_px) = if before { (at_px - width_px, at_px + Self::MARK_PX / 2) } else { (at_px, at_px + width_px) };
+        let (from_px, to_px) = if before {
+            (at_px - width_px, at_px + Self::MARK_PX / 2)
+        } else {
+            (at_px, at_px + width_px)
+        };
         if let Some(lane) = self.ends_px.iter().position(|&end| end <= from_px) {
             self.ends_px[lane] = to_px;
             return Place { lane, before, words: true };
         }
         if self.ends_px.len() < Self::MOST {
             self.ends_px.push(to_px);
-            return Place { lane: self.ends_px.len() - 1, before, words: true };
+            return Place {
+                lane: self.ends_px.len() - 1,
+                before,
+                words: true,
+            };
         }
         // No room for words: the mark alone, where the fewest words are in its way.
         let lane = (0..Self::MOST).min_by_key(|&lane| self.ends_px[lane]).expect("there are lanes");
         self.ends_px[lane] = self.ends_px[lane].max(at_px + Self::MARK_PX);
-        Place { lane, before: false, words: false }
+        Place {
+            lane,
+            before: false,
+            words: false,
+        }
     }
 
     /// How many lanes were needed.
@@ -237,7 +302,14 @@ mod tests {
     use super::*;
 
     fn mark(at_ns: u64, weight: u8) -> Mark {
-        Mark { at_ns, label: format!("at {at_ns}"), weight, glyph: Glyph::Dot, sentence: String::new(), event: 0 }
+        Mark {
+            at_ns,
+            label: format!("at {at_ns}"),
+            weight,
+            glyph: Glyph::Dot,
+            sentence: String::new(),
+            event: 0,
+        }
     }
 
     #[test]
@@ -251,10 +323,38 @@ mod tests {
     #[test]
     fn labels_in_one_lane_keep_clear_of_each_other_and_of_the_edge() {
         let mut lanes = Lanes::default();
-        assert_eq!(lanes.place(0, 10), Place { lane: 0, before: false, words: true });
-        assert_eq!(lanes.place(40, 10), Place { lane: 1, before: false, words: true });
-        assert_eq!(lanes.place(80, 10), Place { lane: 0, before: false, words: true });
-        assert_eq!(lanes.place(630, 10), Place { lane: 0, before: true, words: true });
+        assert_eq!(
+            lanes.place(0, 10),
+            Place {
+                lane: 0,
+                before: false,
+                words: true
+            }
+        );
+        assert_eq!(
+            lanes.place(40, 10),
+            Place {
+                lane: 1,
+                before: false,
+                words: true
+            }
+        );
+        assert_eq!(
+            lanes.place(80, 10),
+            Place {
+                lane: 0,
+                before: false,
+                words: true
+            }
+        );
+        assert_eq!(
+            lanes.place(630, 10),
+            Place {
+                lane: 0,
+                before: true,
+                words: true
+            }
+        );
         assert_eq!(lanes.count(), 2);
     }
 }

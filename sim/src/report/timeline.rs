@@ -45,7 +45,15 @@ pub(super) struct Timeline<'a> {
 pub(super) fn capacity_changes_ns(user: &str, entries: &[Entry]) -> Vec<u64> {
     let of_user = entries.iter().filter(|entry| is_about(entry, user));
     of_user
-        .filter(|entry| matches!(entry.what, What::Capacity { direction: Direction::Down, .. }))
+        .filter(|entry| {
+            matches!(
+                entry.what,
+                What::Capacity {
+                    direction: Direction::Down,
+                    ..
+                }
+            )
+        })
         .map(|entry| entry.at.as_nanos())
         .collect()
 }
@@ -78,7 +86,11 @@ impl Timeline<'_> {
         figure.put_time_axis(rates_top, bottom);
         self.put_outages(&mut figure, rates_top, bottom);
         if let Some(note) = &rates.note {
-            put!(figure.ink, "<text class=\"note\" x=\"100%\" y=\"{}\" text-anchor=\"end\">{note}</text>", rates_top - 6);
+            put!(
+                figure.ink,
+                "<text class=\"note\" x=\"100%\" y=\"{}\" text-anchor=\"end\">{note}</text>",
+                rates_top - 6
+            );
         }
         self.put_rates(&mut figure, &rates, rates_top);
         for (stream, top) in self.series.streams.iter().zip(stream_tops) {
@@ -89,14 +101,33 @@ impl Timeline<'_> {
 
         let (heading, story) = (format!("v{}", self.number), format!("v{}-story", self.number));
         let plot = format!(" data-viewer=\"{}\" data-top=\"{rates_top}\" data-bottom=\"{bottom}\"", self.number);
-        figure.finish(page, Name { heading: &heading, story: &story }, bottom + TIMES, &plot);
+        figure.finish(
+            page,
+            Name {
+                heading: &heading,
+                story: &story,
+            },
+            bottom + TIMES,
+            &plot,
+        );
     }
 
     fn event_marks(&self) -> (Vec<(Cluster, Place)>, u64) {
-        let marks = self.entries.iter().enumerate().filter(|(_, entry)| is_about(entry, &self.series.user));
+        let marks = self
+            .entries
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| is_about(entry, &self.series.user));
         let marks = marks.filter_map(|(event, entry)| {
             let label = words::label(&entry.what)?;
-            Some(Mark { at_ns: entry.at.as_nanos(), label, weight: weight(&entry.what), glyph: Glyph::Dot, sentence: words::sentence(&entry.what), event })
+            Some(Mark {
+                at_ns: entry.at.as_nanos(),
+                label,
+                weight: weight(&entry.what),
+                glyph: Glyph::Dot,
+                sentence: words::sentence(&entry.what),
+                event,
+            })
         });
         let mut lanes = Lanes::default();
         let placed: Vec<_> = (Cluster::gather(marks.collect(), self.axis).into_iter())
@@ -113,10 +144,14 @@ impl Timeline<'_> {
         for (cluster, place) in events {
             let x = self.axis.percent(cluster.first().at_ns);
             let y = (lanes - 1 - place.lane as u64) * LANE;
-            put!(figure.ink, "<line class=\"event-line\" x1=\"{x}\" x2=\"{x}\" y1=\"{}\" y2=\"{bottom}\"/>", y + LANE / 2);
-            let words = if place.words { format!("<span class=\"says\">{}</span>", Escaped(spoken(cluster))) } else { String::new() };
+            put!(
+                figure.ink,
+                "<line class=\"event-line\" x1=\"{x}\" x2=\"{x}\" y1=\"{}\" y2=\"{bottom}\"/>",
+                y + LANE / 2
+            );
+            let words = if place.words { spoken(cluster) } else { String::new() };
             let class = if place.before { "event before" } else { "event" };
-            cluster.put(&mut figure.marks, x, class, &format!("top:{y}px"), &format!("{}{words}", Glyph::Dot));
+            cluster.put(&mut figure.marks, x, class, &format!("top:{y}px"), &Glyph::Dot.to_string(), &words);
         }
     }
 
@@ -124,7 +159,15 @@ impl Timeline<'_> {
     fn put_outages(&self, figure: &mut Figure, top: u64, bottom: u64) {
         let about = || self.entries.iter().filter(|entry| is_about(entry, &self.series.user));
         let stretches = [
-            ("outage", stretches(about(), self.axis.end_ns, |what| matches!(what, What::OutageBegan), |what| matches!(what, What::OutageEnded))),
+            (
+                "outage",
+                stretches(
+                    about(),
+                    self.axis.end_ns,
+                    |what| matches!(what, What::OutageBegan),
+                    |what| matches!(what, What::OutageEnded),
+                ),
+            ),
             (
                 "interrupted",
                 stretches(
@@ -139,7 +182,10 @@ impl Timeline<'_> {
             for (from_ns, to_ns) in stretches {
                 let (x, width) = (self.axis.percent(from_ns), self.axis.width(from_ns, to_ns));
                 let height = bottom - top;
-                put!(figure.marks, "<span class=\"stretch {class}\" style=\"left:{x};width:{width};top:{top}px;height:{height}px\"></span>");
+                put!(
+                    figure.marks,
+                    "<span class=\"stretch {class}\" style=\"left:{x};width:{width};top:{top}px;height:{height}px\"></span>"
+                );
             }
         }
     }
@@ -154,14 +200,20 @@ impl Timeline<'_> {
         curve::open(&mut figure.ink, top, RATES);
         let y = |bps: u64| rates.y(bps);
         let (line, area) = curve::steps(self.capacity, self.axis, RATES, y);
-        put!(figure.ink, "<path class=\"capacity-area\" d=\"{area}\"/><path class=\"capacity\" d=\"{line}\"/>");
+        put!(
+            figure.ink,
+            "<path class=\"capacity-area\" d=\"{area}\"/><path class=\"capacity\" d=\"{line}\"/>"
+        );
         let series = self.series;
         let raw = curve::line(series, self.axis, |at| Some(y(series.received_bps[at])));
         put!(figure.ink, "<path class=\"received raw\" d=\"{raw}\"/>");
         let means = series.received_means_bps();
         let mean = curve::line(series, self.axis, |at| Some(y(means[at])));
         let estimate = curve::line(series, self.axis, |at| series.estimate_bps[at].map(y));
-        put!(figure.ink, "<path class=\"received\" d=\"{mean}\"/><path class=\"estimate\" d=\"{estimate}\"/></svg>");
+        put!(
+            figure.ink,
+            "<path class=\"received\" d=\"{mean}\"/><path class=\"estimate\" d=\"{estimate}\"/></svg>"
+        );
 
         // Names stand where the curves end, moved apart where they would touch.
         let Some(last) = series.times_ns.len().checked_sub(1) else { return };
@@ -169,7 +221,11 @@ impl Timeline<'_> {
         if let Some(at) = series.estimate_bps.iter().rposition(Option::is_some) {
             ends.extend(series.estimate_bps[at].map(|bps| ("estimate", y(bps))));
         }
-        ends.extend(series.capacity_bps[last].filter(|&bps| bps <= rates.axis.top).map(|bps| ("capacity", y(bps))));
+        ends.extend(
+            series.capacity_bps[last]
+                .filter(|&bps| bps <= rates.axis.top)
+                .map(|bps| ("capacity", y(bps))),
+        );
         ends.sort_by_key(|&(_, y)| y);
         let mut free = top;
         for (at, &(name, y)) in ends.iter().enumerate() {
@@ -184,7 +240,11 @@ impl Timeline<'_> {
                 figure.put_tail(y_px, name, name);
             } else {
                 let x = self.axis.percent(end_ns);
-                put!(figure.ink, "<text class=\"name {name}-name\" x=\"{x}\" dx=\"6\" y=\"{}\">{name}</text>", y_px + 4);
+                put!(
+                    figure.ink,
+                    "<text class=\"name {name}-name\" x=\"{x}\" dx=\"6\" y=\"{}\">{name}</text>",
+                    y_px + 4
+                );
             }
         }
     }
@@ -197,21 +257,33 @@ impl Timeline<'_> {
             let Some(layer) = band.layer else {
                 let y = band_top + BAND / 2;
                 let end = self.axis.percent(band.to_ns);
-                put!(figure.ink, "<line class=\"no-layer\" x1=\"{x}\" x2=\"{end}\" y1=\"{y}\" y2=\"{y}\"/>");
+                put!(
+                    figure.ink,
+                    "<line class=\"no-layer\" x1=\"{x}\" x2=\"{end}\" y1=\"{y}\" y2=\"{y}\"/>"
+                );
                 continue;
             };
             let (tone, name) = (tone(stream, layer), Escaped(&stream.layers[layer]));
-            put!(figure.ink, "<rect class=\"layer tone{tone}\" x=\"{x}\" width=\"{width}\" y=\"{band_top}\" height=\"{BAND}\"/>");
+            put!(
+                figure.ink,
+                "<rect class=\"layer tone{tone}\" x=\"{x}\" width=\"{width}\" y=\"{band_top}\" height=\"{BAND}\"/>"
+            );
             let room_px = self.axis.pixels(band.to_ns, PLOT_WIDTH_PX) - self.axis.pixels(band.from_ns, PLOT_WIDTH_PX);
             if room_px >= 8 + 7 * stream.layers[layer].chars().count() as u64 {
                 let y = band_top + 14;
-                put!(figure.ink, "<text class=\"layer-name on-tone{tone}\" x=\"{x}\" dx=\"5\" y=\"{y}\">{name}</text>");
+                put!(
+                    figure.ink,
+                    "<text class=\"layer-name on-tone{tone}\" x=\"{x}\" dx=\"5\" y=\"{y}\">{name}</text>"
+                );
             }
         }
         self.put_decisions(figure, stream, top);
         self.put_freezes(figure, stream, band_top + BAND + 1);
 
-        let changes = stream.bands.windows(2).filter(|pair| pair[0].layer != pair[1].layer && pair[0].layer.is_some() && pair[1].layer.is_some());
+        let changes = stream
+            .bands
+            .windows(2)
+            .filter(|pair| pair[0].layer != pair[1].layer && pair[0].layer.is_some() && pair[1].layer.is_some());
         figure.put_tail(band_top + BAND / 2, "count", &counted(changes.count(), "switch", "switches"));
     }
 
@@ -219,32 +291,73 @@ impl Timeline<'_> {
         let decisions = self.decisions.iter().filter(|decision| decision.stream.to_string() == stream.name);
         let mut marks: Vec<Mark> = decisions
             .map(|decision| {
-                let estimate = decision.estimate_bps.map(|bps| format!(" Estimate {}.", Rate(bps))).unwrap_or_default();
+                let estimate = decision
+                    .estimate_bps
+                    .map(|bps| format!(" Estimate {}.", Rate(bps)))
+                    .unwrap_or_default();
                 let reason = decision.reason.unwrap_or("switched without a decision on record");
                 let sentence = format!("{}: {reason}.{estimate} Switched: {}.", decision.change(), decision.outcome());
-                let glyph = if place_of(stream, decision.to) < place_of(stream, decision.from) { Glyph::Down } else { Glyph::Up };
-                Mark { at_ns: decision.at_ns, label: String::new(), weight: 1, glyph, sentence, event: decision.event }
+                let glyph = if place_of(stream, decision.to) < place_of(stream, decision.from) {
+                    Glyph::Down
+                } else {
+                    Glyph::Up
+                };
+                Mark {
+                    at_ns: decision.at_ns,
+                    label: String::new(),
+                    weight: 1,
+                    glyph,
+                    sentence,
+                    event: decision.event,
+                }
             })
             .collect();
-        let entries = self.entries.iter().enumerate().filter(|(_, entry)| is_about(entry, &self.series.user));
+        let entries = self
+            .entries
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| is_about(entry, &self.series.user));
         marks.extend(entries.filter_map(|(event, entry)| match &entry.what {
             What::FirstFrame { stream: s, after_ms } if s.to_string() == stream.name => {
                 let sentence = format!("first picture, {} after subscribing", Span(*after_ms));
-                Some(Mark { at_ns: entry.at.as_nanos(), label: String::new(), weight: 0, glyph: Glyph::Picture, sentence, event })
+                Some(Mark {
+                    at_ns: entry.at.as_nanos(),
+                    label: String::new(),
+                    weight: 0,
+                    glyph: Glyph::Picture,
+                    sentence,
+                    event,
+                })
             }
             _ => None,
         }));
         marks.sort_by_key(|mark| mark.at_ns);
         for cluster in Cluster::gather(marks, self.axis) {
             let x = self.axis.percent(cluster.first().at_ns);
-            let count = if cluster.len() > 1 { format!("<small>{}</small>", cluster.len()) } else { String::new() };
-            cluster.put(&mut figure.marks, x, "decision", &format!("top:{top}px"), &format!("{}{count}", cluster.speaker().glyph));
+            let count = if cluster.len() > 1 {
+                format!("<small>{}</small>", cluster.len())
+            } else {
+                String::new()
+            };
+            let inside = format!("{}{count}", cluster.speaker().glyph);
+            cluster.put(&mut figure.marks, x, "decision", &format!("top:{top}px"), &inside, "");
         }
     }
 
     fn put_freezes(&self, figure: &mut Figure, stream: &StreamSeries, top: u64) {
-        for (event, entry) in self.entries.iter().enumerate().filter(|(_, entry)| is_about(entry, &self.series.user)) {
-            let What::Freeze { stream: frozen, duration_ms } = &entry.what else { continue };
+        for (event, entry) in self
+            .entries
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| is_about(entry, &self.series.user))
+        {
+            let What::Freeze {
+                stream: frozen,
+                duration_ms,
+            } = &entry.what
+            else {
+                continue;
+            };
             if frozen.to_string() != stream.name {
                 continue;
             }
@@ -252,9 +365,16 @@ impl Timeline<'_> {
             let from_ns = to_ns.saturating_sub(duration_ms.saturating_mul(1_000_000));
             let (x, width) = (self.axis.percent(from_ns), self.axis.width(from_ns, to_ns));
             let sentence = format!("the picture stood still for {}", Span(*duration_ms));
-            let mark = Mark { at_ns: from_ns, label: String::new(), weight: 0, glyph: Glyph::Dot, sentence, event };
+            let mark = Mark {
+                at_ns: from_ns,
+                label: String::new(),
+                weight: 0,
+                glyph: Glyph::Dot,
+                sentence,
+                event,
+            };
             let extra = format!("top:{top}px;width:{width}");
-            Cluster::from(mark).put(&mut figure.marks, x, "freeze", &extra, "<i></i>");
+            Cluster::from(mark).put(&mut figure.marks, x, "freeze", &extra, "<i></i>", "");
         }
     }
 
@@ -265,7 +385,10 @@ impl Timeline<'_> {
         let peak = series.queue_us.iter().copied().max().unwrap_or(0);
         let axis = Axis::holding(peak.max(LEAST_US));
         let bottom = top + QUEUE;
-        put!(figure.ink, "<line class=\"zero\" x1=\"0\" x2=\"100%\" y1=\"{bottom}\" y2=\"{bottom}\"/>");
+        put!(
+            figure.ink,
+            "<line class=\"zero\" x1=\"0\" x2=\"100%\" y1=\"{bottom}\" y2=\"{bottom}\"/>"
+        );
         put!(figure.ink, "<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"{top}\" y2=\"{top}\"/>");
         figure.put_rail(top, "tick", &Span(axis.top / 1000).to_string());
         figure.put_rail(top + QUEUE / 2 + 4, "stream", "queue delay");
@@ -297,7 +420,12 @@ fn weight(what: &What) -> u8 {
 /// How high a layer stands: 0 for none, then from the lowest up. A layer that was decided and never forwarded is not in the series; it counts as the highest.
 fn place_of(stream: &StreamSeries, rid: Option<&Rid>) -> usize {
     let Some(rid) = rid else { return 0 };
-    stream.layers.iter().position(|layer| layer == rid.as_str()).unwrap_or(stream.layers.len()) + 1
+    stream
+        .layers
+        .iter()
+        .position(|layer| layer == rid.as_str())
+        .unwrap_or(stream.layers.len())
+        + 1
 }
 
 /// The tone of a layer, 1 to 3 from the lowest up. The usual ladder keeps its tones even when not all of it was used.
