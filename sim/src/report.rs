@@ -234,7 +234,7 @@ fn put_viewer(page: &mut Page, record: &Record, number: usize, series: &ViewerSe
         Escaped(&series.user)
     );
     if !link.is_empty() {
-        put!(page, " <span class=\"link\">on {}</span>", Escaped(link));
+        put!(page, " <span class=\"link\">link {}</span>", Escaped(link));
     }
     put!(
         page,

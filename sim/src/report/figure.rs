@@ -151,7 +151,7 @@ pub(super) struct Mark {
     pub(super) at_ns: u64,
     /// A few words; of several in one mark, the heaviest speaks.
     pub(super) label: String,
-    /// What it weighs against others at the same place.
+    /// What it weighs against others at the same place; of equal ones the later one counts.
     pub(super) weight: u8,
     /// What it looks like.
     pub(super) glyph: Glyph,
@@ -198,9 +198,9 @@ impl Cluster {
             .expect("a cluster is made with its first mark")
     }
 
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
+    /// The marks in it.
+    pub(super) fn marks(&self) -> &[Mark] {
+        &self.0
     }
 
     /// Puts the link. `words` are what it shows beside its glyph, possibly nothing; `style` is its place across the plot.
@@ -228,8 +228,8 @@ impl Cluster {
         for mark in self.0.iter().take(LINES) {
             put!(marks, "<span><b>{}</b> {}</span>", Seconds(mark.at_ns), Escaped(&mark.sentence));
         }
-        if self.len() > LINES {
-            put!(marks, "<span>and {} more</span>", self.len() - LINES);
+        if self.0.len() > LINES {
+            put!(marks, "<span>and {} more</span>", self.0.len() - LINES);
         }
         put!(marks, "</span></a>\n");
     }
@@ -316,7 +316,7 @@ mod tests {
     fn marks_that_would_overlap_become_one_and_the_heaviest_speaks() {
         let axis = TimeAxis::until(PLOT_WIDTH_PX); // one nanosecond, one pixel
         let clusters = Cluster::gather(vec![mark(0, 1), mark(5, 3), mark(11, 3), mark(12, 1)], axis);
-        assert_eq!(clusters.iter().map(Cluster::len).collect::<Vec<_>>(), [3, 1]);
+        assert_eq!(clusters.iter().map(|cluster| cluster.marks().len()).collect::<Vec<_>>(), [3, 1]);
         assert_eq!(clusters[0].speaker().label, "at 11");
     }
 

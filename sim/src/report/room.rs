@@ -1,12 +1,13 @@
 //! The room's story on the same axis: who was there, in which role, and what they published.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use greenroom_core::{role::Role, stream::StreamKind};
 
 use super::{
     figure::{Figure, Name, PLOT_WIDTH_PX},
     page::{Escaped, Page, put},
+    story::{self, listed},
     timeline::stretches,
     units::{Seconds, TimeAxis},
     words,
@@ -287,7 +288,19 @@ impl Member {
             Some(left_ns) if left_ns < end_ns => steps.push(format!("left at {}", Seconds(left_ns))),
             Some(_) => {}
         }
-        format!("{} {}.", self.user, super::story::listed(&steps))
+        let mut told = format!("{} {}.", self.user, listed(&steps));
+        for (kind, airings) in &self.streams {
+            let muted: Vec<String> = (airings.iter().filter(|airing| airing.audio_muted || airing.video_muted))
+                .map(|airing| {
+                    let what = words::muted(airing.audio_muted, airing.video_muted);
+                    format!("{what} from {} to {}", Seconds(airing.from_ns), Seconds(airing.to_ns))
+                })
+                .collect();
+            if !muted.is_empty() {
+                write!(told, " Its stream {} was {}.", kind.name(), story::told(&muted)).expect("a String takes any text");
+            }
+        }
+        told
     }
 }
 

@@ -194,7 +194,7 @@ impl ViewerSeries {
 
     /// Whether the interval at `at` follows the one before it without a hole.
     pub(super) fn continues(&self, at: usize) -> bool {
-        at > 0 && self.times_ns[at] - self.times_ns[at - 1] <= self.interval_ns + self.interval_ns / 2
+        at > 0 && self.times_ns[at] - self.times_ns[at - 1] <= self.interval_ns.saturating_add(self.interval_ns / 2)
     }
 
     /// When the interval at `at` begins, in nanoseconds.
@@ -286,7 +286,7 @@ fn bands(steps: &[Step], interval_ns: u64, switches_ns: &[u64]) -> Vec<Band> {
         let begin_ns = t_ns.saturating_sub(interval_ns);
         match bands.last_mut() {
             // Half an interval of slack, as rows may stand a little apart from the grid.
-            Some(last) if last.to_ns + interval_ns / 2 >= begin_ns => {
+            Some(last) if last.to_ns.saturating_add(interval_ns / 2) >= begin_ns => {
                 if last.layer == layer {
                     last.to_ns = t_ns;
                 } else {

@@ -123,6 +123,14 @@ fn freeze_sentence(user: &str, entries: &[Entry]) -> String {
     }
 }
 
+/// The items one by one, or the first of them and how many there are.
+pub(super) fn told(items: &[String]) -> String {
+    match items {
+        [first, ..] if items.len() > ONE_BY_ONE => format!("{first} and {} more times", items.len() - 1),
+        _ => listed(items),
+    }
+}
+
 /// `a`, `a and b`, `a, b and c`.
 pub(super) fn listed(items: &[String]) -> String {
     match items {

@@ -334,12 +334,16 @@ impl Timeline<'_> {
         marks.sort_by_key(|mark| mark.at_ns);
         for cluster in Cluster::gather(marks, self.axis) {
             let x = self.axis.percent(cluster.first().at_ns);
-            let count = if cluster.len() > 1 {
-                format!("<small>{}</small>", cluster.len())
+            // The arrow of the last decision, how many there were, and whether the first picture came with them.
+            let (pictures, decisions): (Vec<_>, Vec<_>) = cluster.marks().iter().partition(|mark| mark.glyph == Glyph::Picture);
+            let arrow = decisions.last().map(|mark| mark.glyph.to_string()).unwrap_or_default();
+            let count = if decisions.len() > 1 {
+                format!("<small>{}</small>", decisions.len())
             } else {
                 String::new()
             };
-            let inside = format!("{}{count}", cluster.speaker().glyph);
+            let picture = pictures.last().map(|mark| mark.glyph.to_string()).unwrap_or_default();
+            let inside = format!("{arrow}{count}{picture}");
             cluster.put(&mut figure.marks, x, "decision", &format!("top:{top}px"), &inside, "");
         }
     }
@@ -395,13 +399,21 @@ impl Timeline<'_> {
         curve::open(&mut figure.ink, top, QUEUE);
         let area = curve::area(series, self.axis, QUEUE, |at| curve::y(axis, series.queue_us[at], QUEUE));
         put!(figure.ink, "<path class=\"queue\" d=\"{area}\"/></svg>");
-        figure.put_tail(top + QUEUE / 2 + 4, "count", &format!("peak {}", Span(peak / 1000)));
+        figure.put_tail(
+            top + QUEUE / 2 + 4,
+            "count",
+            &if peak < 1000 {
+                "peak below 1\u{a0}ms".into()
+            } else {
+                format!("peak {}", Span(peak / 1000))
+            },
+        );
     }
 }
 
 /// The label of a cluster: its speaker's, and how many others there are.
 fn spoken(cluster: &Cluster) -> String {
-    match cluster.len() {
+    match cluster.marks().len() {
         1 => cluster.speaker().label.clone(),
         count => format!("{} +{}", cluster.speaker().label, count - 1),
     }

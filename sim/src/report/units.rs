@@ -15,7 +15,7 @@ impl fmt::Display for Rate {
         let mut unit: u64 = 1;
         let mut name = 0;
         // 999.5 of a unit reads as 1 of the next one.
-        while name + 1 < NAMES.len() && self.0 >= unit * 1000 - unit.div_ceil(2) {
+        while name + 1 < NAMES.len() && self.0 >= unit * 1000 - unit / 2 {
             unit *= 1000;
             name += 1;
         }
