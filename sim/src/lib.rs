@@ -2,6 +2,7 @@
 #![deny(unsafe_code)] // but in `entropy`, which answers for the C library
 
 pub mod check;
+pub mod cli;
 pub mod engine;
 pub mod entropy;
 pub mod media;
@@ -9,5 +10,6 @@ pub mod net;
 pub mod node;
 pub mod random;
 pub mod record;
+pub mod report;
 pub mod run;
 pub mod scenario;
