@@ -34,6 +34,7 @@ impl Group {
             | What::Left
             | What::Removed { .. } => Self::Room,
             What::JoinCalled
+            | What::SubscribeCalled { .. }
             | What::Interrupted { .. }
             | What::Restored { .. }
             | What::MediaConnected { .. }
@@ -88,6 +89,7 @@ pub(super) fn label(what: &What) -> Option<String> {
         What::OutageBegan => "outage".into(),
         What::OutageEnded => "outage over".into(),
         What::JoinCalled
+        | What::SubscribeCalled { .. }
         | What::PeerJoined { .. }
         | What::PeerLeft { .. }
         | What::StreamAdded { .. }
@@ -119,6 +121,7 @@ pub(super) fn sentence(what: &What) -> String {
         What::Left => "left the room".into(),
         What::Removed { code } => format!("was removed: {}", code_in_words(*code)),
         What::JoinCalled => "asked to join".into(),
+        What::SubscribeCalled { stream } => format!("asked for {stream}"),
         What::Interrupted { code } => format!("signalling lost: {}", code_in_words(*code)),
         What::Restored { after_ms } => format!("signalling restored after {}", Span(*after_ms)),
         What::MediaConnected { after_ms } => format!("media connected {} after asking to join", Span(*after_ms)),
