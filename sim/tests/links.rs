@@ -136,9 +136,14 @@ fn rounding_does_not_accumulate() {
 #[test]
 fn spare_nanobits_are_for_those_who_waited() {
     let mut link = Link::new(plain(3 * MBPS), 1, "link");
-    let first = arrives(&mut link, Instant::ZERO, 1);
-    assert_eq!(first.as_nanos(), 2667);
-    assert_eq!(arrives(&mut link, first, 1).as_nanos(), 2667 + 2667);
+    let first = arrives(&mut link, Instant::ZERO, 2);
+    assert_eq!(first.as_nanos(), 5334, "5333.3… ns");
+    assert_eq!(arrives(&mut link, first, 2).as_nanos(), 5334 + 5334);
+    assert_eq!(
+        arrives(&mut link, first, 2).as_nanos(),
+        5334 + 10_667,
+        "who waited for it gets what it left"
+    );
 }
 
 #[test]
@@ -331,6 +336,21 @@ fn the_queue_counts_overhead_and_only_what_still_waits() {
     assert_eq!(link.offer(Instant::from_nanos(10_223_999), SIZE), Verdict::Drop(DropReason::Queue));
     assert!(arrival(link.offer(Instant::from_nanos(10_224_000), SIZE)).is_some());
     assert_eq!(link.offer(Instant::from_nanos(10_224_000), SIZE), Verdict::Drop(DropReason::Queue));
+}
+
+#[test]
+fn a_queue_that_emptied_has_all_of_its_room_again() {
+    for queue in [
+        QueueLimit::Bytes(2500),
+        QueueLimit::Packets(2),
+        QueueLimit::Time(Duration::from_millis(20)),
+    ] {
+        let mut link = Link::new(LinkConfig { queue, ..plain(MBPS) }, 1, "link");
+        for second in 0..3 {
+            let accepted = (0..5).filter_map(|_| arrival(link.offer(Instant::from_secs(second), SIZE))).count();
+            assert_eq!(accepted, 3, "{queue:?}, burst {second}");
+        }
+    }
 }
 
 #[test]

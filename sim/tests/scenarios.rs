@@ -11,6 +11,7 @@ use greenroom_core::{
 };
 use greenroom_sim::{
     net::link::{LinkConfig, Outage, QueueLimit, RateSchedule},
+    random::Stream,
     scenario::{Action, Camera, Override, Scenario, SfuSettings, User, Watch, schema},
 };
 use serde_json::Value;
@@ -637,6 +638,40 @@ fn layers_that_are_no_ladder() {
         first_line(&refused(&with_seven)),
         "call.toml:28:10: camera.layers: the stream has 9 layers; at most 6 are allowed"
     );
+}
+
+// Files with a few characters taken out, put in or swapped: most are refused, and none may do more than that.
+#[test]
+fn a_spoiled_file_is_refused_not_stumbled_over() {
+    const SCRAPS: [&str; 16] = [
+        "\"", "[", "]", "{", "}", "=", "\n", ".", ",", "0", "-", "e9", "é", "🚆", "\u{0}", "'''",
+    ];
+    let mut draws = Stream::new(1, "spoiler", "test");
+    let mut below = |n: usize| usize::try_from(draws.below(n as u64)).expect("below a usize");
+    let (mut accepted, mut refused) = (0, 0);
+    for sound in ["first-call.toml", "small-stage.toml", "train-tunnel.toml"] {
+        let sound = fs::read_to_string(repository().join("scenarios").join(sound)).expect("the file");
+        for _ in 0..700 {
+            let mut text: Vec<char> = sound.chars().collect();
+            for _ in 0..=below(3) {
+                let at = below(text.len());
+                match below(4) {
+                    0 => drop(text.splice(at..at, SCRAPS[below(SCRAPS.len())].chars())),
+                    1 => drop(text.drain(at..text.len().min(at + 1 + below(20)))),
+                    2 => text[at] = char::from(u8::try_from(32 + below(95)).expect("ASCII")),
+                    _ => text.truncate(at + 1),
+                }
+            }
+            match Scenario::parse("spoiled", &text.iter().collect::<String>(), &[]) {
+                Ok(_) => accepted += 1,
+                Err(error) => {
+                    refused += 1;
+                    assert!(error.to_string().starts_with("spoiled:"), "{error}");
+                }
+            }
+        }
+    }
+    assert!(accepted > 100 && refused > 1000, "{accepted} {refused}");
 }
 
 // ---- overrides -----------------------------------------------------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ use crate::net::link::{LinkConfig, Outage, QueueLimit, RateSchedule, ScheduleErr
 /// engines must tell the same story, so the bound holds for both. It is no hardship: 3 ms is 600 km of fibre.
 pub(super) const MIN_DELAY: Duration = Duration::from_millis(3);
 
-/// How much may wait for a link whose file does not say: the queue of RFC 8867 section 4.2.
+/// How much may wait for a link whose file does not say: 300 ms of drop-tail, as on the reference path of RFC 8867.
 const DEFAULT_QUEUE: QueueLimit = QueueLimit::Time(Duration::from_millis(300));
 
 /// Makes the scenario, or says what stands in the way.

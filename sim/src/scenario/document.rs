@@ -71,10 +71,10 @@ impl<'a> Text<'a> {
             };
         }
         let file = self.file();
-        let start = place.start.min(file.len());
+        let start = character_start(file, place.start);
         let line_start = file[..start].rfind('\n').map_or(0, |at| at + 1);
         let line_end = file[start..].find('\n').map_or(file.len(), |at| start + at);
-        let end = place.end.clamp(start, line_end);
+        let end = character_start(file, place.end).clamp(start, line_end);
         ScenarioError::Invalid(Box::new(Invalid {
             file: self.label.to_string(),
             line: file[..line_start].matches('\n').count() + 1,
@@ -100,6 +100,14 @@ impl<'a> Text<'a> {
         };
         self.error_at(place, problem)
     }
+}
+
+/// Where the character begins that byte `at` belongs to. A parser may point into the middle of one.
+fn character_start(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len()))
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .expect("0 is a boundary")
 }
 
 /// One step of the way to a value.

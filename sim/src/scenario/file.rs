@@ -147,6 +147,7 @@ pub(super) struct OutageTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct UserTable {
     /// Who: 1 to 64 of a-z, A-Z, 0-9, - and _.
+    #[schemars(regex(pattern = "^[A-Za-z0-9_-]{1,64}$"))]
     pub(super) id: String,
     /// A name for people to read.
     pub(super) name: Option<String>,
@@ -267,6 +268,7 @@ impl Default for CameraTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct LayerTable {
     /// Its name: 1 to 16 letters or digits.
+    #[schemars(regex(pattern = "^[A-Za-z0-9]{1,16}$"))]
     pub(super) rid: String,
     /// Height of the picture, in lines.
     #[schemars(range(min = 1, max = u16::MAX))]
