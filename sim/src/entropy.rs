@@ -35,11 +35,7 @@ thread_local! {
 pub fn isolated<T: Send>(seed: u64, stack_bytes: usize, f: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
         let run = thread::Builder::new()
-<<<<<<< HEAD
-            .name(format!("simulation-{seed}"))
-=======
             .name(format!("simulation {seed}"))
->>>>>>> part-d
             .stack_size(stack_bytes)
             .spawn_scoped(scope, move || {
                 overrides::keep();
@@ -47,15 +43,9 @@ pub fn isolated<T: Send>(seed: u64, stack_bytes: usize, f: impl FnOnce() -> T + 
                 fastrand::seed(seed);
                 f()
             });
-<<<<<<< HEAD
-        run.expect("the machine can start one more thread")
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-=======
         run.expect("a machine that runs this can start one more thread")
             .join()
             .unwrap_or_else(|panic| resume_unwind(panic))
->>>>>>> part-d
     })
 }
 
@@ -63,11 +53,7 @@ pub fn isolated<T: Send>(seed: u64, stack_bytes: usize, f: impl FnOnce() -> T + 
 /// the beginning of time, and must not be told anything before it.
 fn base() -> StdInstant {
     static BASE: OnceLock<StdInstant> = OnceLock::new();
-<<<<<<< HEAD
-    *BASE.get_or_init(|| on_simulated_thread(0, 1 << 20, || StdInstant::now() + BASE_OFFSET))
-=======
     *BASE.get_or_init(|| isolated(0, 1 << 20, StdInstant::now) + Duration::from_secs(1))
->>>>>>> part-d
 }
 
 /// The instant of std's for `at`. Meant for libraries that are told the time; it compares with nothing that a clock says.
