@@ -44,7 +44,7 @@ fn a_call_is_told_viewer_by_viewer() {
     assert!(dia.contains("The picture froze once, for 420 ms."), "{dia}");
     assert!(plain(&page).contains("estimate 540 kbps does not hold f (1.7 Mbps)"));
     assert!(plain(&page).contains("ben joined as player at 0.3 s, became joiner at 30 s and left at 50 s."));
-    assert!(plain(&page).contains("Its stream main was audio muted from 36 s to 39.5 s."));
+    assert!(plain(&page).contains("ada&#39;s stream main was audio muted from 36 s to 39.5 s."));
     assert!(plain(&page).contains("capacity 100 Mbps, off the scale"));
     assert!(page.contains("All 3 checks passed."));
 }

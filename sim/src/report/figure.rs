@@ -58,14 +58,14 @@ impl Figure {
     pub(super) fn put_time_axis(&mut self, top_px: u64, bottom_px: u64) {
         let ticks = self.axis.ticks();
         for &tick in &ticks {
-            let (x, end) = (self.axis.percent(tick), tick * 20 >= self.axis.end_ns * 19);
+            let x = self.axis.percent(tick);
             put!(
                 self.ink,
                 "<line class=\"grid\" x1=\"{x}\" x2=\"{x}\" y1=\"{top_px}\" y2=\"{bottom_px}\"/>"
             );
             let anchor = match tick {
                 0 => "start",
-                _ if end => "end",
+                _ if x.0 >= 97_000 => "end",
                 _ => "middle",
             };
             put!(

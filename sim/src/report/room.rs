@@ -297,7 +297,7 @@ impl Member {
                 })
                 .collect();
             if !muted.is_empty() {
-                write!(told, " Its stream {} was {}.", kind.name(), story::told(&muted)).expect("a String takes any text");
+                write!(told, " {}'s stream {} was {}.", self.user, kind.name(), story::told(&muted)).expect("a String takes any text");
             }
         }
         told

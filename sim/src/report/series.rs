@@ -87,10 +87,11 @@ pub(super) fn of_all_viewers(metrics: &[MetricRow], entries: &[Entry]) -> Vec<Vi
     for row in metrics {
         rows_by_user.entry(&row.user).or_default().push(row);
     }
-    rows_by_user
-        .into_iter()
-        .map(|(user, rows)| ViewerSeries::new(user, &rows, entries))
-        .collect()
+    let series = rows_by_user.into_iter().map(|(user, mut rows)| {
+        rows.sort_by_key(|row| row.t_ns);
+        ViewerSeries::new(user, &rows, entries)
+    });
+    series.collect()
 }
 
 impl ViewerSeries {

@@ -24,7 +24,7 @@ const VALUES: u64 = 60;
 pub(super) fn put_viewers(page: &mut Page, viewers: &[Viewer]) {
     put!(
         page,
-        "<div class=\"wide\"><table class=\"numbers\">\n<caption>What each viewer got of each stream</caption>\n<thead><tr>"
+        "<div class=\"wide\" role=\"group\" tabindex=\"0\" aria-label=\"what each viewer got\"><table class=\"numbers\">\n<caption>What each viewer got of each stream</caption>\n<thead><tr>"
     );
     put!(
         page,
@@ -77,7 +77,7 @@ pub(super) fn put_checks(page: &mut Page, summary: &Summary) {
     }
     put!(
         page,
-        "<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">check</th><th scope=\"col\">verdict</th><th scope=\"col\">what was looked at</th></tr></thead>\n"
+        "<div class=\"wide\" role=\"group\" tabindex=\"0\" aria-label=\"checks\"><table>\n<thead><tr><th scope=\"col\">check</th><th scope=\"col\">verdict</th><th scope=\"col\">what was looked at</th></tr></thead>\n"
     );
     put!(page, "<tbody>\n");
     let (passed, failed): (Vec<_>, Vec<_>) = summary.checks.iter().partition(|check| check.ok);
@@ -104,7 +104,7 @@ pub(super) fn put_decisions(page: &mut Page, decisions: &[Decision<'_>]) {
     let open = if decisions.len() <= OPEN { " open=\"\"" } else { "" };
     put!(
         page,
-        "<details{open}><summary>Why: {}</summary>\n<div class=\"wide\"><table>\n<thead><tr>",
+        "<details{open}><summary>Why: {}</summary>\n<div class=\"wide\" role=\"group\" tabindex=\"0\" aria-label=\"decisions\"><table>\n<thead><tr>",
         counted(decisions.len(), "decision", "decisions")
     );
     put!(
@@ -123,7 +123,11 @@ pub(super) fn put_decisions(page: &mut Page, decisions: &[Decision<'_>]) {
             Escaped(decision.stream)
         );
         put!(page, "<td class=\"change\">{}</td>", Escaped(decision.change()));
-        put!(page, "<td>{}</td>", Escaped(decision.reason.unwrap_or("not on record")));
+        put!(
+            page,
+            "<td class=\"reason\">{}</td>",
+            Escaped(decision.reason.unwrap_or("not on record"))
+        );
         put!(
             page,
             "<td class=\"number\">{}</td>",
@@ -154,7 +158,7 @@ pub(super) fn put_values(page: &mut Page, series: &ViewerSeries) {
 
     put!(
         page,
-        "<details><summary>The same as numbers, every {}</summary>\n<div class=\"wide\"><table class=\"numbers\">\n<thead><tr>",
+        "<details><summary>The same as numbers, every {}</summary>\n<div class=\"wide\" role=\"group\" tabindex=\"0\" aria-label=\"values\"><table class=\"numbers\">\n<thead><tr>",
         Seconds(step_ns)
     );
     for heading in ["time", "capacity", "estimate", "received", "queue delay"] {
@@ -173,7 +177,7 @@ pub(super) fn put_values(page: &mut Page, series: &ViewerSeries) {
         if t_ns < next_ns {
             continue;
         }
-        next_ns = (t_ns / step_ns + 1) * step_ns;
+        next_ns = (t_ns / step_ns + 1).saturating_mul(step_ns);
         put!(page, "<tr><th scope=\"row\">{}</th>", Seconds(t_ns));
         put!(page, "<td>{}</td>", Maybe(series.capacity_bps[at].map(Rate), "not limited"));
         put!(page, "<td>{}</td>", Maybe(series.estimate_bps[at].map(Rate), "–"));
@@ -235,7 +239,7 @@ pub(super) fn put_events(page: &mut Page, entries: &[Entry]) {
 
     put!(
         page,
-        "<div class=\"wide\"><table id=\"rows\">\n<thead><tr><th scope=\"col\" class=\"number\">time, s</th><th scope=\"col\">user</th>"
+        "<div class=\"wide\" role=\"group\" tabindex=\"0\" aria-label=\"events\"><table id=\"rows\">\n<thead><tr><th scope=\"col\" class=\"number\">time, s</th><th scope=\"col\">user</th>"
     );
     put!(
         page,

@@ -395,7 +395,7 @@ impl Timeline<'_> {
         );
         put!(figure.ink, "<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"{top}\" y2=\"{top}\"/>");
         figure.put_rail(top, "tick", &Span(axis.top / 1000).to_string());
-        figure.put_rail(top + QUEUE / 2 + 4, "stream", "queue delay");
+        figure.put_rail(top + QUEUE / 2 + 4, "stream", "queue");
         curve::open(&mut figure.ink, top, QUEUE);
         let area = curve::area(series, self.axis, QUEUE, |at| curve::y(axis, series.queue_us[at], QUEUE));
         put!(figure.ink, "<path class=\"queue\" d=\"{area}\"/></svg>");
