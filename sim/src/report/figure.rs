@@ -4,7 +4,7 @@
 //! stays, as on a wide screen. Curves live in a nested `svg` that stretches without thickening its lines. Marks are HTML links on top: they take the keyboard's focus, say
 //! what they mean without a script, and lead to their row in the table of events.
 
-use std::fmt;
+use core::fmt;
 
 use super::{
     page::{Escaped, Page, put},
@@ -96,7 +96,7 @@ impl Figure {
         let Name { heading, story } = name;
         put!(
             page,
-            "<div class=\"scroll\"><div class=\"figure\" style=\"height:{height_px}px\">\n"
+            "<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-labelledby=\"{heading}\"><div class=\"figure\" style=\"height:{height_px}px\">\n"
         );
         put!(
             page,

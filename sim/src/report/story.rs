@@ -37,7 +37,7 @@ fn capacity_sentence(capacity: &[Stretch]) -> String {
     };
     let mut changes = Vec::new();
     let mut before = first.value;
-    for stretch in rest.iter() {
+    for stretch in rest {
         if stretch.value != before {
             let verb = if order(stretch.value) < order(before) { "fell" } else { "rose" };
             changes.push(format!("{verb} to {} at {}", value(stretch.value), Seconds(stretch.from_ns)));

@@ -1,6 +1,6 @@
 //! What the figures are drawn from, and what they leave out, as tables.
 
-use std::fmt;
+use core::fmt;
 
 use super::{
     decision::Decision,
@@ -145,10 +145,10 @@ pub(super) fn put_decisions(page: &mut Page, decisions: &[Decision<'_>]) {
 
 /// A viewer's series as numbers, at round times.
 pub(super) fn put_values(page: &mut Page, series: &ViewerSeries) {
+    const STEPS_S: [u64; 9] = [1, 2, 5, 10, 30, 60, 120, 300, 600];
     let (Some(&first), Some(&last)) = (series.times_ns.first(), series.times_ns.last()) else {
         return;
     };
-    const STEPS_S: [u64; 9] = [1, 2, 5, 10, 30, 60, 120, 300, 600];
     let span_ns = last - first;
     let step_ns = STEPS_S
         .into_iter()

@@ -383,9 +383,9 @@ impl Timeline<'_> {
     }
 
     fn put_queue(&self, figure: &mut Figure, top: u64) {
-        let series = self.series;
-        /// Below this, a queue's length does not matter to a call: the axis never zooms in further. A choice: ITU-T G.114 finds delays below 150 ms unnoticed, whole path.
+        /// The axis never zooms in further: below this a queue does little to a call, and should look so. A choice; ITU-T G.114 has most calls unaffected by 150 ms one way.
         const LEAST_US: u64 = 100_000;
+        let series = self.series;
         let peak = series.queue_us.iter().copied().max().unwrap_or(0);
         let axis = Axis::holding(peak.max(LEAST_US));
         let bottom = top + QUEUE;
