@@ -102,8 +102,8 @@ fn loss_sentence(streams: &[StreamSeries]) -> Option<String> {
     let lost = streams.iter().map(|stream| stream.lost_packets).fold(0, u64::saturating_add);
     match lost {
         0 => None,
-        1 => Some("One packet was lost for good.".into()),
-        _ => Some(format!("{} packets were lost for good.", Count(lost))),
+        1 => Some("One packet was missing at the end.".into()),
+        _ => Some(format!("{} packets were missing at the end.", Count(lost))),
     }
 }
 

@@ -104,41 +104,40 @@ pub(super) fn put_decisions(page: &mut Page, decisions: &[Decision<'_>]) {
     let open = if decisions.len() <= OPEN { " open=\"\"" } else { "" };
     put!(
         page,
-        "<details{open}><summary>Why: {}</summary>\n<div class=\"wide\" role=\"group\" tabindex=\"0\" aria-label=\"decisions\"><table>\n<thead><tr>",
+        "<details{open}><summary>Why: {}</summary>\n",
         counted(decisions.len(), "decision", "decisions")
     );
+    put!(page, "<div class=\"wide\" role=\"group\" tabindex=\"0\" aria-label=\"decisions\">");
+    // On a telephone each row becomes a block, and a table laid out otherwise is one only by its roles.
     put!(
         page,
-        "<th scope=\"col\" class=\"number\">time</th><th scope=\"col\">stream</th><th scope=\"col\">layer</th><th scope=\"col\">reason</th>"
+        "<table class=\"decisions\" role=\"table\">\n<thead role=\"rowgroup\"><tr role=\"row\">"
     );
-    for heading in ["estimate", "allocated", "switched"] {
-        put!(page, "<th scope=\"col\" class=\"number\">{heading}</th>");
+    for (heading, class) in [("time", "number"), ("stream", "word"), ("layer", "word"), ("reason", "word")] {
+        put!(page, "<th role=\"columnheader\" scope=\"col\" class=\"{class}\">{heading}</th>");
     }
-    put!(page, "</tr></thead>\n<tbody>\n");
+    for heading in ["estimate", "allocated", "switched"] {
+        put!(page, "<th role=\"columnheader\" scope=\"col\" class=\"number\">{heading}</th>");
+    }
+    put!(page, "</tr></thead>\n<tbody role=\"rowgroup\">\n");
     for decision in decisions {
-        put!(
-            page,
-            "<tr><td class=\"number\">{}&#160;s</td><td>{}</td>",
-            Millis(decision.at_ns),
-            Escaped(decision.stream)
+        put!(page, "<tr role=\"row\">");
+        let mut cell = |class: &str, content: fmt::Arguments<'_>| put!(page, "<td role=\"cell\" class=\"{class}\">{content}</td>");
+        let reason = decision.reason.unwrap_or("not on record");
+        cell("number", format_args!("{}&#160;s", Millis(decision.at_ns)));
+        cell("word", format_args!("{}", Escaped(decision.stream)));
+        cell("change", format_args!("{}", Escaped(decision.change())));
+        cell("reason", format_args!("{}", Escaped(reason)));
+        cell(
+            "number estimated",
+            format_args!("{}", Maybe(decision.estimate_bps.map(Rate), "none yet")),
         );
-        put!(page, "<td class=\"change\">{}</td>", Escaped(decision.change()));
-        put!(
-            page,
-            "<td class=\"reason\">{}</td>",
-            Escaped(decision.reason.unwrap_or("not on record"))
+        cell(
+            "number allocated",
+            format_args!("{}", Maybe(decision.allocated_bps.map(Rate), "not on record")),
         );
-        put!(
-            page,
-            "<td class=\"number\">{}</td>",
-            Maybe(decision.estimate_bps.map(Rate), "none yet")
-        );
-        put!(
-            page,
-            "<td class=\"number\">{}</td>",
-            Maybe(decision.allocated_bps.map(Rate), "not on record")
-        );
-        put!(page, "<td class=\"number\">{}</td></tr>\n", Escaped(decision.outcome()));
+        cell("number switched", format_args!("{}", Escaped(decision.outcome())));
+        put!(page, "</tr>\n");
     }
     put!(page, "</tbody></table></div></details>\n");
 }

@@ -403,7 +403,7 @@ impl Timeline<'_> {
             top + QUEUE / 2 + 4,
             "count",
             &if peak < 1000 {
-                "peak below 1\u{a0}ms".into()
+                "under 1\u{a0}ms".into()
             } else {
                 format!("peak {}", Span(peak / 1000))
             },
