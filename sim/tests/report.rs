@@ -69,6 +69,65 @@ fn an_outage_and_a_failed_check_are_in_plain_sight() {
 }
 
 #[test]
+fn a_link_that_never_rests_is_told_in_sums() {
+    // given a link that follows a trace, and a viewer that is switched all the time
+    let mut record = empty();
+    for n in 0..600 {
+        let capacity = 800_000 + n * 37 % 50 * 60_000;
+        let layer = ["q", "h", "f"][(n / 4 % 3) as usize];
+        record.metrics.push(row(
+            (n + 1) * 100,
+            "eve",
+            "ada/main",
+            Some(capacity),
+            Some(capacity - 100_000),
+            capacity / 2,
+            layer,
+            n * 100,
+        ));
+        if n % 4 == 0 {
+            let what = self::layer(
+                "ada",
+                Some("q"),
+                Some(layer),
+                "the estimate moved",
+                Some(capacity - 100_000),
+                400_000,
+            );
+            record.entries.push(entry(n * 100, "eve", what));
+        }
+        if n % 9 == 0 {
+            let muted = What::StreamMuted {
+                stream: stream("ada"),
+                audio: n % 2 == 0,
+                video: false,
+            };
+            record.entries.push(entry(n * 100 + 50, "eve", muted));
+        }
+    }
+    record.summary.viewers = vec![viewer("eve", "ada/main", "train", Some(2_000_000), 900_000, (149, 0, 300))];
+
+    // then its story is short, and marks that would overlap are one
+    let page = report::html(&record);
+    keep(&page, "restless.html");
+    check_well_formed(&page);
+    let story = story_of(&page, "eve");
+    assert!(
+        story.starts_with("Capacity changed 599 times between 800 kbps and 3.74 Mbps."),
+        "{story}"
+    );
+    assert!(
+        story.contains("The layer of ada/main changed 149 times; it got q for 33 %, h for 33 % and f for 33 % of the time."),
+        "{story}"
+    );
+    let marks = attribute_values(&page, "class")
+        .into_iter()
+        .filter(|class| class.starts_with("mark decision"))
+        .count();
+    assert!((20..=54).contains(&marks), "{marks} marks for 150 decisions in 640 px");
+}
+
+#[test]
 fn hostile_words_stay_words() {
     // given a scenario whose every free text tries to become markup
     let attack = "<script>alert(1)</script><img src=x onerror=alert(1)>\" onload='alert(1)' --><!-- ]]> &amp; \u{0}";

@@ -71,7 +71,7 @@ impl Timeline<'_> {
 
         let (events, lanes) = self.event_marks();
         let note_px = if rates.note.is_some() { NOTE } else { 0 };
-        let rates_top = lanes.max(1) * LANE + 8 + note_px;
+        let rates_top = lanes.rows().max(1) * LANE + 8 + note_px;
         let mut below = rates_top + RATES + GAP;
         let stream_tops: Vec<u64> = (self.series.streams.iter())
             .map(|_| {
@@ -97,7 +97,7 @@ impl Timeline<'_> {
             self.put_stream(&mut figure, stream, top);
         }
         self.put_queue(&mut figure, queue_top);
-        self.put_events(&mut figure, &events, lanes, bottom);
+        self.put_events(&mut figure, &events, &lanes, bottom);
 
         let (heading, story) = (format!("v{}", self.number), format!("v{}-story", self.number));
         let plot = format!(" data-viewer=\"{}\" data-top=\"{rates_top}\" data-bottom=\"{bottom}\"", self.number);
@@ -112,7 +112,7 @@ impl Timeline<'_> {
         );
     }
 
-    fn event_marks(&self) -> (Vec<(Cluster, Place)>, u64) {
+    fn event_marks(&self) -> (Vec<(Cluster, Place)>, Lanes) {
         let marks = self
             .entries
             .iter()
@@ -137,19 +137,19 @@ impl Timeline<'_> {
                 (cluster, place)
             })
             .collect();
-        (placed, lanes.count() as u64)
+        (placed, lanes)
     }
 
-    fn put_events(&self, figure: &mut Figure, events: &[(Cluster, Place)], lanes: u64, bottom: u64) {
+    fn put_events(&self, figure: &mut Figure, events: &[(Cluster, Place)], lanes: &Lanes, bottom: u64) {
         for (cluster, place) in events {
             let x = self.axis.percent(cluster.first().at_ns);
-            let y = (lanes - 1 - place.lane as u64) * LANE;
+            let y = lanes.row(*place) * LANE;
             put!(
                 figure.ink,
                 "<line class=\"event-line\" x1=\"{x}\" x2=\"{x}\" y1=\"{}\" y2=\"{bottom}\"/>",
                 y + LANE / 2
             );
-            let words = if place.words { spoken(cluster) } else { String::new() };
+            let words = if place.lane.is_some() { spoken(cluster) } else { String::new() };
             let class = if place.before { "event before" } else { "event" };
             cluster.put(&mut figure.marks, x, class, &format!("top:{y}px"), &Glyph::Dot.to_string(), &words);
         }
