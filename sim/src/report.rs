@@ -311,3 +311,62 @@ fn data(viewers: &[ViewerSeries], axis: TimeAxis) -> String {
         viewers: viewers.collect(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CSS: &str = include_str!("report/report.css");
+
+    /// The colours of a scheme: `--name: #rrggbb` pairs of a part of the style sheet.
+    fn colours(css: &str) -> BTreeMap<&str, [f64; 3]> {
+        let pairs = css
+            .split(';')
+            .filter_map(|declaration| declaration.rsplit_once("--")?.1.split_once(": #"));
+        let channel = |hex: &str, at: usize| f64::from(u8::from_str_radix(&hex[at..at + 2], 16).expect("six hexadecimal digits"));
+        pairs
+            .map(|(name, hex)| (name, [0, 2, 4].map(|at| channel(hex, at) / 255.0)))
+            .collect()
+    }
+
+    /// WCAG 2.2, "contrast ratio" and "relative luminance".
+    fn contrast(a: [f64; 3], b: [f64; 3]) -> f64 {
+        let linear = |c: f64| if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) };
+        let luminance = |[r, g, b]: [f64; 3]| 0.0722_f64.mul_add(linear(b), 0.2126 * linear(r) + 0.7152 * linear(g));
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn text_is_legible_in_both_schemes() {
+        let (light, after) = CSS
+            .split_once("@media (prefers-color-scheme: dark)")
+            .expect("there is a dark scheme");
+        let (dark, _) = after.split_once("box-sizing").expect("the colours come first");
+        let texts = [
+            ("ink", "paper"),
+            ("quiet", "paper"),
+            ("capacity", "paper"),
+            ("estimate", "paper"),
+            ("received", "paper"),
+            ("good", "paper"),
+            ("trouble", "paper"),
+            ("ink", "panel"),
+            ("quiet", "panel"),
+            ("on-tone1", "tone1"),
+            ("on-tone2", "tone2"),
+            ("on-tone3", "tone3"),
+            ("on-joiner", "joiner"),
+            ("on-player", "player"),
+            ("estimate", "capacity-area"),
+            ("received", "capacity-area"),
+        ];
+        for scheme in [light, dark] {
+            let colours = colours(scheme);
+            for (text, ground) in texts {
+                let ratio = contrast(colours[text], colours[ground]);
+                assert!(ratio >= 4.5, "{text} on {ground}: {ratio:.2}");
+            }
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Series as paths: exact points on integer coordinates, those that lie on a level line left out.
 
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 
 use super::{
     page::{Page, put},

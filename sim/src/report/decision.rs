@@ -90,8 +90,8 @@ impl<'a> Decision<'a> {
     /// What became of it.
     pub(super) fn outcome(&self) -> String {
         match (self.to, self.waited_ms) {
-            (None, _) => "at once".into(),
-            (Some(_), Some(0)) => "at once".into(),
+            // Nothing has to arrive before a stream can stop.
+            (None, _) | (Some(_), Some(0)) => "at once".into(),
             (Some(_), Some(ms)) => format!("after {}", Span(ms)),
             (Some(_), None) => "no switch followed".into(),
         }

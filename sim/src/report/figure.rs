@@ -4,7 +4,7 @@
 //! stays, as on a wide screen. Curves live in a nested `svg` that stretches without thickening its lines. Marks are HTML links on top: they take the keyboard's focus, say
 //! what they mean without a script, and lead to their row in the table of events.
 
-use std::fmt;
+use core::fmt;
 
 use super::{
     page::{Escaped, Page, put},
@@ -58,14 +58,14 @@ impl Figure {
     pub(super) fn put_time_axis(&mut self, top_px: u64, bottom_px: u64) {
         let ticks = self.axis.ticks();
         for &tick in &ticks {
-            let (x, end) = (self.axis.percent(tick), tick * 20 >= self.axis.end_ns * 19);
+            let x = self.axis.percent(tick);
             put!(
                 self.ink,
                 "<line class=\"grid\" x1=\"{x}\" x2=\"{x}\" y1=\"{top_px}\" y2=\"{bottom_px}\"/>"
             );
             let anchor = match tick {
                 0 => "start",
-                _ if end => "end",
+                _ if x.0 >= 97_000 => "end",
                 _ => "middle",
             };
             put!(
@@ -96,7 +96,7 @@ impl Figure {
         let Name { heading, story } = name;
         put!(
             page,
-            "<div class=\"scroll\"><div class=\"figure\" style=\"height:{height_px}px\">\n"
+            "<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-labelledby=\"{heading}\"><div class=\"figure\" style=\"height:{height_px}px\">\n"
         );
         put!(
             page,
@@ -240,17 +240,17 @@ impl Cluster {
 pub(super) struct Lanes {
     /// For each lane, where its last label ends, in pixels on the narrowest plot.
     ends_px: Vec<u64>,
+    /// Whether a label found no room, and its mark stands alone.
+    bare: bool,
 }
 
 /// Where a label found room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// The lane, 0 next to the plot.
-    pub(super) lane: usize,
+    /// The lane, the lowest one first; none when there was no room for words.
+    pub(super) lane: Option<usize>,
     /// Whether the label stands before its mark rather than after it.
     pub(super) before: bool,
-    /// Whether there was room for the words at all.
-    pub(super) words: bool,
 }
 
 impl Lanes {
@@ -271,29 +271,28 @@ impl Lanes {
         };
         if let Some(lane) = self.ends_px.iter().position(|&end| end <= from_px) {
             self.ends_px[lane] = to_px;
-            return Place { lane, before, words: true };
+            return Place { lane: Some(lane), before };
         }
         if self.ends_px.len() < Self::MOST {
             self.ends_px.push(to_px);
             return Place {
-                lane: self.ends_px.len() - 1,
+                lane: Some(self.ends_px.len() - 1),
                 before,
-                words: true,
             };
         }
-        // No room for words: the mark alone, where the fewest words are in its way.
-        let lane = (0..Self::MOST).min_by_key(|&lane| self.ends_px[lane]).expect("there are lanes");
-        self.ends_px[lane] = self.ends_px[lane].max(at_px + Self::MARK_PX);
-        Place {
-            lane,
-            before: false,
-            words: false,
-        }
+        self.bare = true;
+        Place { lane: None, before: false }
     }
 
-    /// How many lanes were needed.
-    pub(super) fn count(&self) -> usize {
-        self.ends_px.len()
+    /// How many rows were needed.
+    pub(super) fn rows(&self) -> u64 {
+        self.ends_px.len() as u64 + u64::from(self.bare)
+    }
+
+    /// The row of a place, 0 at the top. Marks without words stand in a row of their own next to the plot, in nobody's way.
+    pub(super) fn row(&self, place: Place) -> u64 {
+        let lanes = self.ends_px.len();
+        place.lane.map_or(lanes, |lane| lanes - 1 - lane) as u64
     }
 }
 
@@ -326,35 +325,43 @@ mod tests {
         assert_eq!(
             lanes.place(0, 10),
             Place {
-                lane: 0,
-                before: false,
-                words: true
+                lane: Some(0),
+                before: false
             }
         );
         assert_eq!(
             lanes.place(40, 10),
             Place {
-                lane: 1,
-                before: false,
-                words: true
+                lane: Some(1),
+                before: false
             }
         );
         assert_eq!(
             lanes.place(80, 10),
             Place {
-                lane: 0,
-                before: false,
-                words: true
+                lane: Some(0),
+                before: false
             }
         );
         assert_eq!(
             lanes.place(630, 10),
             Place {
-                lane: 0,
-                before: true,
-                words: true
+                lane: Some(0),
+                before: true
             }
         );
-        assert_eq!(lanes.count(), 2);
+        assert_eq!(lanes.rows(), 2);
+    }
+
+    #[test]
+    fn a_label_without_room_leaves_its_mark_in_a_row_of_its_own() {
+        let mut lanes = Lanes::default();
+        let places: Vec<Place> = (0..4).map(|n| lanes.place(n * 12, 30)).collect();
+        assert_eq!(
+            places.iter().map(|place| place.lane).collect::<Vec<_>>(),
+            [Some(0), Some(1), Some(2), None]
+        );
+        assert_eq!(places.iter().map(|&place| lanes.row(place)).collect::<Vec<_>>(), [2, 1, 0, 3]);
+        assert_eq!(lanes.rows(), 4);
     }
 }

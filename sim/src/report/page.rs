@@ -1,6 +1,6 @@
 //! The page being written: text that is always escaped, and markup that is always ours.
 
-use std::fmt::{self, Write as _};
+use core::fmt::{self, Write as _};
 
 /// The page as far as it is written.
 #[derive(Debug, Default)]

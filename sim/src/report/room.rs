@@ -1,6 +1,7 @@
 //! The room's story on the same axis: who was there, in which role, and what they published.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use core::fmt::Write as _;
+use std::collections::BTreeMap;
 
 use greenroom_core::{role::Role, stream::StreamKind};
 
@@ -70,20 +71,21 @@ pub(super) fn put(page: &mut Page, entries: &[Entry], axis: TimeAxis) {
     }
 
     let mut figure = Figure::new(axis);
+    let bottom = GAP + members.iter().take(MEMBERS).map(|member| member.height() + GAP).sum::<u64>();
+    figure.put_time_axis(0, bottom);
     let mut y = GAP;
     for member in members.iter().take(MEMBERS) {
         member.put(&mut figure, y);
         y += member.height() + GAP;
     }
-    figure.put_time_axis(0, y);
-    let plot = format!(" data-room=\"\" data-top=\"0\" data-bottom=\"{y}\"");
+    let plot = format!(" data-top=\"0\" data-bottom=\"{bottom}\"");
     figure.finish(
         page,
         Name {
             heading: "room",
             story: "room-story",
         },
-        y + TIMES,
+        bottom + TIMES,
         &plot,
     );
     if members.len() > MEMBERS {
@@ -242,9 +244,10 @@ impl Member {
             let top = top + ROLE + STREAM * row as u64;
             for airing in airings {
                 let muted = airing.audio_muted || airing.video_muted;
-                let words = match muted {
-                    true => format!("{}, {}", kind.name(), words::muted(airing.audio_muted, airing.video_muted)),
-                    false => format!("publishes {}", kind.name()),
+                let words = if muted {
+                    format!("{}, {}", kind.name(), words::muted(airing.audio_muted, airing.video_muted))
+                } else {
+                    format!("publishes {}", kind.name())
                 };
                 let class = if muted { "airing muted" } else { "airing" };
                 bar(figure, class, (airing.from_ns, airing.to_ns), top, STREAM, &words);
@@ -297,7 +300,7 @@ impl Member {
                 })
                 .collect();
             if !muted.is_empty() {
-                write!(told, " Its stream {} was {}.", kind.name(), story::told(&muted)).expect("a String takes any text");
+                write!(told, " {}'s stream {} was {}.", self.user, kind.name(), story::told(&muted)).expect("a String takes any text");
             }
         }
         told

@@ -87,10 +87,11 @@ pub(super) fn of_all_viewers(metrics: &[MetricRow], entries: &[Entry]) -> Vec<Vi
     for row in metrics {
         rows_by_user.entry(&row.user).or_default().push(row);
     }
-    rows_by_user
-        .into_iter()
-        .map(|(user, rows)| ViewerSeries::new(user, &rows, entries))
-        .collect()
+    let series = rows_by_user.into_iter().map(|(user, mut rows)| {
+        rows.sort_by_key(|row| row.t_ns);
+        ViewerSeries::new(user, &rows, entries)
+    });
+    series.collect()
 }
 
 impl ViewerSeries {
@@ -154,13 +155,6 @@ impl ViewerSeries {
         let merge = self.times_ns.len().div_ceil(POINTS);
         if merge <= 1 {
             return self;
-        }
-        fn last<T: Copy>(values: &[T], merge: usize) -> Vec<T> {
-            values.chunks(merge).filter_map(|chunk| chunk.last().copied()).collect()
-        }
-        fn mean(values: impl Iterator<Item = u64> + Clone) -> Option<u64> {
-            let count = values.clone().count() as u64;
-            values.fold(0_u64, u64::saturating_add).checked_div(count)
         }
         let streams = self.streams.into_iter().map(|stream| StreamSeries {
             points: (stream.points.chunks(merge))
@@ -250,6 +244,17 @@ impl ViewerSeries {
         }
         stretches
     }
+}
+
+/// The last of each `merge` neighbours.
+fn last<T: Copy>(values: &[T], merge: usize) -> Vec<T> {
+    values.chunks(merge).filter_map(|chunk| chunk.last().copied()).collect()
+}
+
+/// The mean of some rates; none of none.
+fn mean(values: impl Iterator<Item = u64> + Clone) -> Option<u64> {
+    let count = values.clone().count() as u64;
+    values.fold(0_u64, u64::saturating_add).checked_div(count)
 }
 
 /// The last of `exact_ns` within `(from_ns, to_ns]`, which is when a change that shows at `to_ns` really was; `from_ns` when none is told.

@@ -37,7 +37,7 @@ fn capacity_sentence(capacity: &[Stretch]) -> String {
     };
     let mut changes = Vec::new();
     let mut before = first.value;
-    for stretch in rest.iter() {
+    for stretch in rest {
         if stretch.value != before {
             let verb = if order(stretch.value) < order(before) { "fell" } else { "rose" };
             changes.push(format!("{verb} to {} at {}", value(stretch.value), Seconds(stretch.from_ns)));
@@ -102,8 +102,8 @@ fn loss_sentence(streams: &[StreamSeries]) -> Option<String> {
     let lost = streams.iter().map(|stream| stream.lost_packets).fold(0, u64::saturating_add);
     match lost {
         0 => None,
-        1 => Some("One packet was lost for good.".into()),
-        _ => Some(format!("{} packets were lost for good.", Count(lost))),
+        1 => Some("One packet was missing at the end.".into()),
+        _ => Some(format!("{} packets were missing at the end.", Count(lost))),
     }
 }
 

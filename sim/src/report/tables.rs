@@ -1,6 +1,6 @@
 //! What the figures are drawn from, and what they leave out, as tables.
 
-use std::fmt;
+use core::fmt;
 
 use super::{
     decision::Decision,
@@ -24,7 +24,7 @@ const VALUES: u64 = 60;
 pub(super) fn put_viewers(page: &mut Page, viewers: &[Viewer]) {
     put!(
         page,
-        "<div class=\"wide\"><table class=\"numbers\">\n<caption>What each viewer got of each stream</caption>\n<thead><tr>"
+        "<div class=\"wide\" role=\"group\" tabindex=\"0\" aria-label=\"what each viewer got\"><table class=\"numbers\">\n<caption>What each viewer got of each stream</caption>\n<thead><tr>"
     );
     put!(
         page,
@@ -77,7 +77,7 @@ pub(super) fn put_checks(page: &mut Page, summary: &Summary) {
     }
     put!(
         page,
-        "<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">check</th><th scope=\"col\">verdict</th><th scope=\"col\">what was looked at</th></tr></thead>\n"
+        "<div class=\"wide\" role=\"group\" tabindex=\"0\" aria-label=\"checks\"><table>\n<thead><tr><th scope=\"col\">check</th><th scope=\"col\">verdict</th><th scope=\"col\">what was looked at</th></tr></thead>\n"
     );
     put!(page, "<tbody>\n");
     let (passed, failed): (Vec<_>, Vec<_>) = summary.checks.iter().partition(|check| check.ok);
@@ -104,47 +104,50 @@ pub(super) fn put_decisions(page: &mut Page, decisions: &[Decision<'_>]) {
     let open = if decisions.len() <= OPEN { " open=\"\"" } else { "" };
     put!(
         page,
-        "<details{open}><summary>Why: {}</summary>\n<div class=\"wide\"><table>\n<thead><tr>",
+        "<details{open}><summary>Why: {}</summary>\n",
         counted(decisions.len(), "decision", "decisions")
     );
+    put!(page, "<div class=\"wide\" role=\"group\" tabindex=\"0\" aria-label=\"decisions\">");
+    // On a telephone each row becomes a block, and a table laid out otherwise is one only by its roles.
     put!(
         page,
-        "<th scope=\"col\" class=\"number\">time</th><th scope=\"col\">stream</th><th scope=\"col\">layer</th><th scope=\"col\">reason</th>"
+        "<table class=\"decisions\" role=\"table\">\n<thead role=\"rowgroup\"><tr role=\"row\">"
     );
-    for heading in ["estimate", "allocated", "switched"] {
-        put!(page, "<th scope=\"col\" class=\"number\">{heading}</th>");
+    for (heading, class) in [("time", "number"), ("stream", "word"), ("layer", "word"), ("reason", "word")] {
+        put!(page, "<th role=\"columnheader\" scope=\"col\" class=\"{class}\">{heading}</th>");
     }
-    put!(page, "</tr></thead>\n<tbody>\n");
+    for heading in ["estimate", "allocated", "switched"] {
+        put!(page, "<th role=\"columnheader\" scope=\"col\" class=\"number\">{heading}</th>");
+    }
+    put!(page, "</tr></thead>\n<tbody role=\"rowgroup\">\n");
     for decision in decisions {
-        put!(
-            page,
-            "<tr><td class=\"number\">{}&#160;s</td><td>{}</td>",
-            Millis(decision.at_ns),
-            Escaped(decision.stream)
+        put!(page, "<tr role=\"row\">");
+        let mut cell = |class: &str, content: fmt::Arguments<'_>| put!(page, "<td role=\"cell\" class=\"{class}\">{content}</td>");
+        let reason = decision.reason.unwrap_or("not on record");
+        cell("number", format_args!("{}&#160;s", Millis(decision.at_ns)));
+        cell("word", format_args!("{}", Escaped(decision.stream)));
+        cell("change", format_args!("{}", Escaped(decision.change())));
+        cell("reason", format_args!("{}", Escaped(reason)));
+        cell(
+            "number estimated",
+            format_args!("{}", Maybe(decision.estimate_bps.map(Rate), "none yet")),
         );
-        put!(page, "<td class=\"change\">{}</td>", Escaped(decision.change()));
-        put!(page, "<td>{}</td>", Escaped(decision.reason.unwrap_or("not on record")));
-        put!(
-            page,
-            "<td class=\"number\">{}</td>",
-            Maybe(decision.estimate_bps.map(Rate), "none yet")
+        cell(
+            "number allocated",
+            format_args!("{}", Maybe(decision.allocated_bps.map(Rate), "not on record")),
         );
-        put!(
-            page,
-            "<td class=\"number\">{}</td>",
-            Maybe(decision.allocated_bps.map(Rate), "not on record")
-        );
-        put!(page, "<td class=\"number\">{}</td></tr>\n", Escaped(decision.outcome()));
+        cell("number switched", format_args!("{}", Escaped(decision.outcome())));
+        put!(page, "</tr>\n");
     }
     put!(page, "</tbody></table></div></details>\n");
 }
 
 /// A viewer's series as numbers, at round times.
 pub(super) fn put_values(page: &mut Page, series: &ViewerSeries) {
+    const STEPS_S: [u64; 9] = [1, 2, 5, 10, 30, 60, 120, 300, 600];
     let (Some(&first), Some(&last)) = (series.times_ns.first(), series.times_ns.last()) else {
         return;
     };
-    const STEPS_S: [u64; 9] = [1, 2, 5, 10, 30, 60, 120, 300, 600];
     let span_ns = last - first;
     let step_ns = STEPS_S
         .into_iter()
@@ -154,7 +157,7 @@ pub(super) fn put_values(page: &mut Page, series: &ViewerSeries) {
 
     put!(
         page,
-        "<details><summary>The same as numbers, every {}</summary>\n<div class=\"wide\"><table class=\"numbers\">\n<thead><tr>",
+        "<details><summary>The same as numbers, every {}</summary>\n<div class=\"wide\" role=\"group\" tabindex=\"0\" aria-label=\"values\"><table class=\"numbers\">\n<thead><tr>",
         Seconds(step_ns)
     );
     for heading in ["time", "capacity", "estimate", "received", "queue delay"] {
@@ -173,7 +176,7 @@ pub(super) fn put_values(page: &mut Page, series: &ViewerSeries) {
         if t_ns < next_ns {
             continue;
         }
-        next_ns = (t_ns / step_ns + 1) * step_ns;
+        next_ns = (t_ns / step_ns + 1).saturating_mul(step_ns);
         put!(page, "<tr><th scope=\"row\">{}</th>", Seconds(t_ns));
         put!(page, "<td>{}</td>", Maybe(series.capacity_bps[at].map(Rate), "not limited"));
         put!(page, "<td>{}</td>", Maybe(series.estimate_bps[at].map(Rate), "–"));
@@ -235,7 +238,7 @@ pub(super) fn put_events(page: &mut Page, entries: &[Entry]) {
 
     put!(
         page,
-        "<div class=\"wide\"><table id=\"rows\">\n<thead><tr><th scope=\"col\" class=\"number\">time, s</th><th scope=\"col\">user</th>"
+        "<div class=\"wide\" role=\"group\" tabindex=\"0\" aria-label=\"events\"><table id=\"rows\">\n<thead><tr><th scope=\"col\" class=\"number\">time, s</th><th scope=\"col\">user</th>"
     );
     put!(
         page,

@@ -71,7 +71,7 @@ impl Timeline<'_> {
 
         let (events, lanes) = self.event_marks();
         let note_px = if rates.note.is_some() { NOTE } else { 0 };
-        let rates_top = lanes.max(1) * LANE + 8 + note_px;
+        let rates_top = lanes.rows().max(1) * LANE + 8 + note_px;
         let mut below = rates_top + RATES + GAP;
         let stream_tops: Vec<u64> = (self.series.streams.iter())
             .map(|_| {
@@ -97,7 +97,7 @@ impl Timeline<'_> {
             self.put_stream(&mut figure, stream, top);
         }
         self.put_queue(&mut figure, queue_top);
-        self.put_events(&mut figure, &events, lanes, bottom);
+        self.put_events(&mut figure, &events, &lanes, bottom);
 
         let (heading, story) = (format!("v{}", self.number), format!("v{}-story", self.number));
         let plot = format!(" data-viewer=\"{}\" data-top=\"{rates_top}\" data-bottom=\"{bottom}\"", self.number);
@@ -112,7 +112,7 @@ impl Timeline<'_> {
         );
     }
 
-    fn event_marks(&self) -> (Vec<(Cluster, Place)>, u64) {
+    fn event_marks(&self) -> (Vec<(Cluster, Place)>, Lanes) {
         let marks = self
             .entries
             .iter()
@@ -137,19 +137,19 @@ impl Timeline<'_> {
                 (cluster, place)
             })
             .collect();
-        (placed, lanes.count() as u64)
+        (placed, lanes)
     }
 
-    fn put_events(&self, figure: &mut Figure, events: &[(Cluster, Place)], lanes: u64, bottom: u64) {
+    fn put_events(&self, figure: &mut Figure, events: &[(Cluster, Place)], lanes: &Lanes, bottom: u64) {
         for (cluster, place) in events {
             let x = self.axis.percent(cluster.first().at_ns);
-            let y = (lanes - 1 - place.lane as u64) * LANE;
+            let y = lanes.row(*place) * LANE;
             put!(
                 figure.ink,
                 "<line class=\"event-line\" x1=\"{x}\" x2=\"{x}\" y1=\"{}\" y2=\"{bottom}\"/>",
                 y + LANE / 2
             );
-            let words = if place.words { spoken(cluster) } else { String::new() };
+            let words = if place.lane.is_some() { spoken(cluster) } else { String::new() };
             let class = if place.before { "event before" } else { "event" };
             cluster.put(&mut figure.marks, x, class, &format!("top:{y}px"), &Glyph::Dot.to_string(), &words);
         }
@@ -383,9 +383,9 @@ impl Timeline<'_> {
     }
 
     fn put_queue(&self, figure: &mut Figure, top: u64) {
-        let series = self.series;
-        /// Below this, a queue's length does not matter to a call: the axis never zooms in further. A choice: ITU-T G.114 finds delays below 150 ms unnoticed, whole path.
+        /// The axis never zooms in further: below this a queue does little to a call, and should look so. A choice; ITU-T G.114 has most calls unaffected by 150 ms one way.
         const LEAST_US: u64 = 100_000;
+        let series = self.series;
         let peak = series.queue_us.iter().copied().max().unwrap_or(0);
         let axis = Axis::holding(peak.max(LEAST_US));
         let bottom = top + QUEUE;
@@ -395,7 +395,7 @@ impl Timeline<'_> {
         );
         put!(figure.ink, "<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"{top}\" y2=\"{top}\"/>");
         figure.put_rail(top, "tick", &Span(axis.top / 1000).to_string());
-        figure.put_rail(top + QUEUE / 2 + 4, "stream", "queue delay");
+        figure.put_rail(top + QUEUE / 2 + 4, "stream", "queue");
         curve::open(&mut figure.ink, top, QUEUE);
         let area = curve::area(series, self.axis, QUEUE, |at| curve::y(axis, series.queue_us[at], QUEUE));
         put!(figure.ink, "<path class=\"queue\" d=\"{area}\"/></svg>");
@@ -403,7 +403,7 @@ impl Timeline<'_> {
             top + QUEUE / 2 + 4,
             "count",
             &if peak < 1000 {
-                "peak below 1\u{a0}ms".into()
+                "under 1\u{a0}ms".into()
             } else {
                 format!("peak {}", Span(peak / 1000))
             },

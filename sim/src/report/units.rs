@@ -1,6 +1,6 @@
 //! Quantities as people read them, and the axes they are drawn on. Integers throughout, so that a record has one report.
 
-use std::fmt;
+use core::fmt;
 
 /// A rate: `600 kbps`, `2.5 Mbps`. Three digits at most, because a plot cannot show more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +102,7 @@ impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = self.0.to_string();
         for (at, digit) in digits.chars().enumerate() {
-            if at > 0 && (digits.len() - at) % 3 == 0 {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
                 f.write_str("\u{202f}")?;
             }
             write!(f, "{digit}")?;
@@ -179,14 +179,14 @@ impl TimeAxis {
         const STEPS_MS: [u64; 16] = [
             10, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000,
         ];
-        let step_ms = STEPS_MS
+        let chosen_ms = STEPS_MS
             .into_iter()
             .find(|step| self.end_ns / (step * 1_000_000) <= 12)
             .unwrap_or_else(|| {
                 // Beyond six hours: whole hours, as many as it takes.
                 (self.end_ns / 12 / 3_600_000_000_000 + 1) * 3_600_000
             });
-        let step_ns = step_ms * 1_000_000;
+        let step_ns = chosen_ms * 1_000_000;
         (0..=self.end_ns / step_ns).map(|n| n * step_ns).collect()
     }
 }

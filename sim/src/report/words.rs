@@ -137,7 +137,7 @@ pub(super) fn sentence(what: &What) -> String {
         } => {
             let (from, to) = (layer_name(from.as_ref()), layer_name(to.as_ref()));
             let estimate = estimate_bps.map_or_else(|| "no estimate yet".into(), |bps| format!("estimate {}", Rate(bps)));
-            format!("{stream}: {from} → {to}. {reason} ({estimate}, allocated {})", Rate(*allocated_bps))
+            format!("{stream} {from} → {to}: {reason} ({estimate}, allocated {})", Rate(*allocated_bps))
         }
         What::Switched {
             stream,
@@ -151,7 +151,7 @@ pub(super) fn sentence(what: &What) -> String {
                 Span(*waited_ms)
             )
         }
-        What::KeyFrameRequested { stream, layer, reason } => format!("key frame of {stream}, layer {layer}, requested. {reason}"),
+        What::KeyFrameRequested { stream, layer, reason } => format!("key frame of {stream}, layer {layer}, requested: {reason}"),
         What::Capacity { direction, rate_bps } => {
             let way = match direction {
                 Direction::Up => "uplink",
