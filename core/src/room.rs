@@ -356,6 +356,8 @@ pub struct Room {
     /// Members whose plan is to be made again, a batch at a time, because something about a stream changed.
     replan: BTreeSet<MemberId>,
     replan_at: Option<Instant>,
+    /// Plans that may not rise, by when they may again.
+    holds: BTreeSet<(Instant, MemberId)>,
     /// One deadline for each member: the end of its patience or of its absence. It may lie too early, never too late.
     deadlines: BTreeSet<(Instant, MemberId)>,
     outputs: VecDeque<Output>,
@@ -388,6 +390,7 @@ impl Room {
             waiting: BTreeSet::new(),
             replan: BTreeSet::new(),
             replan_at: None,
+            holds: BTreeSet::new(),
             deadlines: BTreeSet::new(),
             outputs: VecDeque::new(),
         }
@@ -425,6 +428,7 @@ impl Room {
         while let Some((stream, layer)) = self.key_frames.take_due(now) {
             self.ask_for_key_frame(stream, layer);
         }
+        self.release_holds();
         if self.replan_at.is_some_and(|at| at <= now) {
             self.replan_batch();
         }
@@ -442,7 +446,8 @@ impl Room {
             return Some(self.now);
         }
         let member = self.deadlines.first().map(|(at, _)| *at);
-        [member, self.key_frames.poll_timeout(), self.replan_at].into_iter().flatten().min()
+        let hold = self.holds.first().map(|(at, _)| *at);
+        [member, self.key_frames.poll_timeout(), self.replan_at, hold].into_iter().flatten().min()
     }
 
     /// The connections that a message to `to` goes out on, in a fixed order.
@@ -451,12 +456,9 @@ impl Room {
             Recipients::Session(session) => (Some(*session), None),
             Recipients::Members { except } => (None, Some(*except)),
         };
-        let many = except.into_iter().flat_map(move |except| {
-            self.members
-                .values()
-                .filter(move |m| Some(m.id) != except)
-                .filter_map(|m| m.presence.session())
-        });
+        let many = except
+            .into_iter()
+            .flat_map(move |except| self.members.values().filter(move |m| Some(m.id) != except).filter_map(|m| m.presence.session()));
         one.into_iter().chain(many)
     }
 
@@ -504,12 +506,7 @@ impl Room {
             ClientMessage::Leave => self.leave(member),
             ClientMessage::Publish { offer } => self.publish(member, offer),
             ClientMessage::Unpublish { stream } => self.unpublish(member, stream),
-            ClientMessage::Subscribe {
-                stream,
-                audio,
-                video,
-                max_layer,
-            } => self.subscribe(member, stream, audio, video, max_layer),
+            ClientMessage::Subscribe { stream, audio, video, max_layer } => self.subscribe(member, stream, audio, video, max_layer),
             ClientMessage::Unsubscribe { stream, audio, video } => self.unsubscribe(member, stream, audio, video),
             ClientMessage::Mute { stream, audio, video } => self.mute(member, stream, audio, video),
             ClientMessage::SwitchRole { role } => self.switch_role(member, role),
@@ -523,10 +520,7 @@ impl Room {
     }
 
     fn send(&mut self, session: SessionId, message: ServerMessage) {
-        self.outputs.push_back(Output::Send {
-            to: Recipients::Session(session),
-            message,
-        });
+        self.outputs.push_back(Output::Send { to: Recipients::Session(session), message });
     }
 
     fn refuse(&mut self, session: SessionId, request: RequestId, code: Code) {
@@ -534,10 +528,7 @@ impl Room {
     }
 
     fn send_to_others(&mut self, except: MemberId, message: ServerMessage) {
-        self.outputs.push_back(Output::Send {
-            to: Recipients::Members { except: Some(except) },
-            message,
-        });
+        self.outputs.push_back(Output::Send { to: Recipients::Members { except: Some(except) }, message });
     }
 
     fn event(&mut self, event: Event) {
@@ -562,44 +553,22 @@ impl Room {
             assert!(member.role.may_publish() || member.published.is_empty(), "{id}: a player publishes");
             assert!(self.deadlines.iter().any(|(_, of)| of == id), "{id}: no timer watches it");
             for stream in member.subscriptions.keys() {
-                let known = self
-                    .streams
-                    .get(stream)
-                    .is_some_and(|s| s.subscribers.contains(id) && s.owner != *id);
+                let known = self.streams.get(stream).is_some_and(|s| s.subscribers.contains(id) && s.owner != *id);
                 assert!(known, "{id}: subscribed to {stream}, which does not know it");
             }
         }
-        assert!(
-            self.sessions.values().all(|id| self.members.contains_key(id)),
-            "a connection of nobody"
-        );
-        assert!(
-            self.deadlines.iter().all(|(_, id)| self.members.contains_key(id)),
-            "a timer of nobody"
-        );
+        assert!(self.sessions.values().all(|id| self.members.contains_key(id)), "a connection of nobody");
+        assert!(self.deadlines.iter().all(|(_, id)| self.members.contains_key(id)), "a timer of nobody");
         for (id, stream) in &self.streams {
             let owner = self.members.get(&stream.owner).expect("a stream without its publisher");
-            assert_eq!(
-                owner.published.get(&stream.info.offer.kind),
-                Some(id),
-                "{id}: its publisher does not know it"
-            );
+            assert_eq!(owner.published.get(&stream.info.offer.kind), Some(id), "{id}: its publisher does not know it");
             for subscriber in &stream.subscribers {
-                assert!(
-                    self.members[subscriber].subscriptions.contains_key(id),
-                    "{id}: {subscriber} does not know its subscription"
-                );
+                assert!(self.members[subscriber].subscriptions.contains_key(id), "{id}: {subscriber} does not know its subscription");
             }
         }
         for (stream, layer, member) in &self.waiting {
-            let plan = self.members[member].subscriptions[stream]
-                .video
-                .as_ref()
-                .expect("who waits receives video");
-            assert!(
-                plan.target == Some(*layer) && plan.waiting_since.is_some(),
-                "{member} does not wait for {layer} of {stream}"
-            );
+            let plan = self.members[member].subscriptions[stream].video.as_ref().expect("who waits receives video");
+            assert!(plan.target == Some(*layer) && plan.waiting_since.is_some(), "{member} does not wait for {layer} of {stream}");
         }
     }
 }

@@ -446,9 +446,7 @@ impl Session {
         self.expire_requests();
         match &mut self.phase {
             Phase::Idle | Phase::Joining { .. } | Phase::Leaving { .. } => {}
-            Phase::Connecting {
-                connection, call, until, ..
-            } => {
+            Phase::Connecting { connection, call, until, .. } => {
                 if *until <= now {
                     let (connection, call) = (*connection, *call);
                     self.disconnect(connection);
@@ -526,22 +524,8 @@ impl Session {
                 self.request(id, message, Purpose::Publish(offer));
             }
             Call::Unpublish { stream } => self.request(id, ClientMessage::Unpublish { stream }, Purpose::Unpublish(stream)),
-            Call::Subscribe {
-                stream,
-                audio,
-                video,
-                max_layer,
-            } => {
-                self.request(
-                    id,
-                    ClientMessage::Subscribe {
-                        stream,
-                        audio,
-                        video,
-                        max_layer,
-                    },
-                    Purpose::Other,
-                );
+            Call::Subscribe { stream, audio, video, max_layer } => {
+                self.request(id, ClientMessage::Subscribe { stream, audio, video, max_layer }, Purpose::Other);
             }
             Call::Unsubscribe { stream, audio, video } => {
                 self.request(id, ClientMessage::Unsubscribe { stream, audio, video }, Purpose::Other);
@@ -558,12 +542,7 @@ impl Session {
         }
         let connection = self.connect();
         let until = self.now.saturating_add(self.config.connect_timeout);
-        self.enter(Phase::Connecting {
-            connection,
-            call: id,
-            join,
-            until,
-        });
+        self.enter(Phase::Connecting { connection, call: id, join, until });
     }
 
     /// Leaving always works: in the room it is asked for and answered; on the way in or back it just ends the attempts.
@@ -627,18 +606,13 @@ impl Session {
     fn send(&mut self, connection: ConnectionId, message: ClientMessage) -> RequestId {
         let request = RequestId(self.next_request);
         self.next_request = self.next_request.wrapping_add(1);
-        self.outputs.push_back(Output::Send {
-            connection,
-            frame: ClientFrame { request, message },
-        });
+        self.outputs.push_back(Output::Send { connection, frame: ClientFrame { request, message } });
         request
     }
 
     fn opened(&mut self, opened: ConnectionId) {
         match &self.phase {
-            Phase::Connecting {
-                connection, call, join, ..
-            } if *connection == opened => {
+            Phase::Connecting { connection, call, join, .. } if *connection == opened => {
                 let (call, join) = (*call, join.clone());
                 self.send_request(opened, call, join_message(&join, None), Purpose::Join);
                 self.enter(Phase::Joining { connection: opened, join });
@@ -702,17 +676,7 @@ impl Session {
             return;
         };
         match (purpose, accepted) {
-            (
-                Purpose::Join,
-                Accepted::Joined {
-                    member,
-                    role,
-                    members,
-                    streams,
-                    resumed,
-                    ..
-                },
-            ) => {
+            (Purpose::Join, Accepted::Joined { member, role, members, streams, resumed, .. }) => {
                 let link = self.fresh_link(connection);
                 match core::mem::replace(&mut self.phase, Phase::Idle) {
                     Phase::Joining { join, .. } => {
@@ -849,11 +813,7 @@ impl Session {
     }
 
     fn fresh_link(&self, connection: ConnectionId) -> Link {
-        Link {
-            connection,
-            last_heard: self.now,
-            next_ping: self.now.saturating_add(self.config.heartbeat_interval),
-        }
+        Link { connection, last_heard: self.now, next_ping: self.now.saturating_add(self.config.heartbeat_interval) }
     }
 
     fn connect(&mut self) -> ConnectionId {

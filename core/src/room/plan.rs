@@ -10,11 +10,14 @@ use super::{Event, MediaInput, MediaOutput, Output, Recipients, Room};
 use crate::{
     id::{LayerId, MemberId, StreamId},
     member::{Bandwidth, MediaState, VideoPlan},
-    select::{self, Allocation, Choice, Demand},
+    select::{self, Allocation, Choice, Demand, Reason},
     stream::BitsPerSecond,
     wire::ServerMessage,
 };
 
+/// After a plan was lowered for want of capacity, how long until it may rise again. GCC has just found a full queue: until that has drained, its estimate wavers around what the link
+/// carries, and a plan that followed it would flap. A choice: the queue of a bad link holds a few hundred milliseconds, and three seconds cost little of a recovery.
+const UP_HOLD: Duration = Duration::from_secs(3);
 /// A cap that caps nothing: ladders end below it.
 const TOP: LayerId = LayerId(u8::MAX);
 /// Plans made at one time, when a stream changes for many. A choice: 64 plans of a few streams take less than a video packet's time on a fast link.
@@ -28,10 +31,7 @@ impl Room {
             MediaInput::Ready { member, description } => {
                 if let Some(session) = self.members.get(&member).and_then(|m| m.presence.session()) {
                     let message = ServerMessage::Media { description };
-                    self.outputs.push_back(Output::Send {
-                        to: Recipients::Session(session),
-                        message,
-                    });
+                    self.outputs.push_back(Output::Send { to: Recipients::Session(session), message });
                 }
             }
             MediaInput::Connected { member } => {
@@ -113,45 +113,37 @@ impl Room {
             .iter()
             .filter_map(|(stream, subscription)| Some((*stream, subscription.video.as_ref()?, self.layers_bps(*stream))))
             .collect();
+        let held = member.held_until.is_some_and(|until| until > self.now);
+        // What has a layer keeps at most that one; what has none may still get its first.
+        let cap = |plan: &VideoPlan| {
+            let wanted = plan.max_layer.unwrap_or(TOP);
+            plan.target.filter(|_| held).map_or(wanted, |target| wanted.min(target))
+        };
         let demands: Vec<Demand<'_>> = layers_bps
             .iter()
-            .map(|(stream, plan, layer_bps)| Demand {
-                stream: *stream,
-                max_layer: Some(plan.max_layer.unwrap_or(TOP)),
-                layer_bps,
-                current: plan.target,
-            })
+            .map(|(stream, plan, layer_bps)| Demand { stream: *stream, max_layer: Some(cap(plan)), layer_bps, current: plan.target })
             .collect();
         // Audio goes first: it is cheap, and a call without it is none.
         let allocation = select::allocate(estimate_bps.saturating_sub(audio_bps), &demands);
-        let Allocation {
-            choices,
-            used_bps,
-            minimum_bps,
-            desired_bps,
-        } = allocation;
+        let Allocation { choices, used_bps, minimum_bps, desired_bps } = allocation;
 
+        let mut lowered = false;
         for Choice { stream, layer, reason } in choices {
             let from = self.video_plan(id, stream).expect("demands come from plans").target;
             if layer == from {
                 continue;
             }
+            lowered |= layer < from && matches!(reason, Reason::Budget { .. });
             self.retarget(id, stream, layer);
             let allocated_bps = used_bps.saturating_add(audio_bps);
-            self.event(Event::LayerDecided {
-                member: id,
-                stream,
-                from,
-                to: layer,
-                reason,
-                estimate_bps,
-                allocated_bps,
-            });
+            self.event(Event::LayerDecided { member: id, stream, from, to: layer, reason, estimate_bps, allocated_bps });
         }
-        let bandwidth = Bandwidth {
-            minimum_bps: minimum_bps.saturating_add(audio_bps),
-            desired_bps: desired_bps.saturating_add(audio_bps),
-        };
+        if lowered {
+            self.hold(id);
+        }
+        // While the plan is held no step up is looked for, so nothing is padded: the queue drains.
+        let floor_bps = if held || lowered { used_bps } else { minimum_bps };
+        let bandwidth = Bandwidth { minimum_bps: floor_bps.saturating_add(audio_bps), desired_bps: desired_bps.saturating_add(audio_bps) };
         let member = self.members.get_mut(&id).expect("looked up above");
         if member.bandwidth != bandwidth {
             member.bandwidth = bandwidth;
@@ -159,16 +151,32 @@ impl Room {
         }
     }
 
+    /// Keeps a member's plan from rising for a while.
+    fn hold(&mut self, id: MemberId) {
+        let until = self.now.saturating_add(UP_HOLD);
+        let member = self.members.get_mut(&id).expect("only members have plans");
+        if let Some(before) = member.held_until.replace(until) {
+            self.holds.remove(&(before, id));
+        }
+        self.holds.insert((until, id));
+    }
+
+    /// Plans that may rise again are made anew.
+    pub(super) fn release_holds(&mut self) {
+        while let Some(&(until, id)) = self.holds.first()
+            && until <= self.now
+        {
+            self.holds.pop_first();
+            if let Some(member) = self.members.get_mut(&id) {
+                member.held_until = None;
+                self.plan_later(id);
+            }
+        }
+    }
+
     fn layers_bps(&self, stream: StreamId) -> Vec<BitsPerSecond> {
         let known = &self.streams[&stream];
-        known
-            .info
-            .offer
-            .layers
-            .iter()
-            .zip(&known.measured_bps)
-            .map(|(layer, measured)| needed_bps(layer.max_bps, *measured))
-            .collect()
+        known.info.offer.layers.iter().zip(&known.measured_bps).map(|(layer, measured)| needed_bps(layer.max_bps, *measured)).collect()
     }
 
     /// Points a member's video at another layer, and asks for the key frame that the switch waits for.
@@ -182,11 +190,7 @@ impl Room {
         }
         let waits_for = target.filter(|layer| plan.current != Some(*layer));
         plan.waiting_since = waits_for.map(|_| now);
-        self.media(MediaOutput::Layer {
-            member: id,
-            stream,
-            target,
-        });
+        self.media(MediaOutput::Layer { member: id, stream, target });
         if let Some(layer) = waits_for {
             self.waiting.insert((stream, layer, id));
             if self.key_frames.want(now, stream, layer) {
@@ -202,19 +206,10 @@ impl Room {
         if plan.target != Some(layer) {
             return;
         }
-        let waited = plan
-            .waiting_since
-            .take()
-            .map_or(Duration::ZERO, |since| now.saturating_since(since));
+        let waited = plan.waiting_since.take().map_or(Duration::ZERO, |since| now.saturating_since(since));
         self.waiting.remove(&(stream, layer, id));
         if from != Some(layer) {
-            self.event(Event::LayerSwitched {
-                member: id,
-                stream,
-                from,
-                to: layer,
-                waited,
-            });
+            self.event(Event::LayerSwitched { member: id, stream, from, to: layer, waited });
         }
     }
 
@@ -248,15 +243,8 @@ impl Room {
         let Some(owner) = self.streams.get(&stream).map(|s| s.owner) else {
             return;
         };
-        let waiting = self
-            .waiting
-            .range((stream, layer, MemberId(0))..=(stream, layer, MemberId(u32::MAX)))
-            .count();
-        self.media(MediaOutput::RequestKeyFrame {
-            member: owner,
-            stream,
-            layer,
-        });
+        let waiting = self.waiting.range((stream, layer, MemberId(0))..=(stream, layer, MemberId(u32::MAX))).count();
+        self.media(MediaOutput::RequestKeyFrame { member: owner, stream, layer });
         let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
         self.event(Event::KeyFrameRequested { stream, layer, waiting });
     }

@@ -60,20 +60,12 @@ impl Session {
         let attempt = self.attempt();
         let until = self.now.saturating_add(self.config.reconnect_window);
         self.event(Event::Interrupted { code });
-        self.enter(Phase::Reconnecting {
-            attempt,
-            view,
-            lost_at: self.now,
-            until,
-        });
+        self.enter(Phase::Reconnecting { attempt, view, lost_at: self.now, until });
     }
 
     fn attempt(&mut self) -> Attempt {
         let connection = self.connect();
-        Attempt::Connecting {
-            connection,
-            until: self.now.saturating_add(limits::RECONNECT_ATTEMPT),
-        }
+        Attempt::Connecting { connection, until: self.now.saturating_add(limits::RECONNECT_ATTEMPT) }
     }
 
     /// Timers of the phase: the window is over, an attempt took too long, or the next one is due.
@@ -111,14 +103,7 @@ impl Session {
         let request = self.send(opened, message);
         let until = self.now.saturating_add(self.config.response_timeout);
         // Not a call of the application's: the number is never answered.
-        self.open.insert(
-            request,
-            OpenRequest {
-                call: CallId(0),
-                until,
-                purpose: Purpose::Join,
-            },
-        );
+        self.open.insert(request, OpenRequest { call: CallId(0), until, purpose: Purpose::Join });
         self.set_attempt(Attempt::Resuming { connection: opened, until });
     }
 
@@ -145,10 +130,7 @@ impl Session {
         let news = view.catch_up(members, streams);
         let after: Duration = self.now.saturating_since(lost_at);
         self.event(Event::Restored { after });
-        self.event(Event::StateChanged {
-            from: super::ConnectionState::Reconnecting,
-            to: super::ConnectionState::Connected,
-        });
+        self.event(Event::StateChanged { from: super::ConnectionState::Reconnecting, to: super::ConnectionState::Connected });
         self.phase = Phase::Joined { link, view };
         self.events(news);
     }

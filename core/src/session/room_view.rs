@@ -33,13 +33,7 @@ impl RoomView {
         streams: Vec<StreamInfo>,
     ) -> (Self, Vec<Event>) {
         let join = JoinCall { role, ..join };
-        let mut view = Self {
-            join,
-            member,
-            members: BTreeMap::new(),
-            streams: BTreeMap::new(),
-            own: BTreeMap::new(),
-        };
+        let mut view = Self { join, member, members: BTreeMap::new(), streams: BTreeMap::new(), own: BTreeMap::new() };
         let news = view.catch_up(members, streams);
         (view, news)
     }
@@ -67,18 +61,12 @@ impl RoomView {
         }
         for user in self.members.keys() {
             if !members.contains_key(user) {
-                news.push(Event::PeerLeft {
-                    user: user.clone(),
-                    reason: LeaveReason::LEFT,
-                });
+                news.push(Event::PeerLeft { user: user.clone(), reason: LeaveReason::LEFT });
             }
         }
         for (user, name) in &members {
             if !self.members.contains_key(user) {
-                news.push(Event::PeerJoined {
-                    user: user.clone(),
-                    name: name.clone(),
-                });
+                news.push(Event::PeerJoined { user: user.clone(), name: name.clone() });
             }
         }
         let mut added: Vec<&StreamInfo> = streams.values().filter(|s| !self.streams.contains_key(&s.id)).collect();

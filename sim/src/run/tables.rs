@@ -59,12 +59,16 @@ pub(super) fn metrics(scenario: &Scenario, samples: &[Sample]) -> Vec<MetricRow>
     let users: BTreeMap<&UserId, &User> = scenario.users.iter().map(|user| (&user.id, user)).collect();
 
     let mut rows: BTreeMap<Key, MetricRow> = BTreeMap::new();
+    let mut whole: BTreeSet<Key> = BTreeSet::new();
     for sample in samples {
         if matches!(sample.what, Counted::Ingress(_)) {
             continue;
         }
         let end = end_of(sample.at);
         let key = (end, sample.user.clone(), sample.stream.clone());
+        if sample.at == end {
+            whole.insert(key.clone());
+        }
         let row = rows.entry(key).or_insert_with(|| MetricRow {
             t_ns: end.as_nanos(),
             user: sample.user.to_string(),
@@ -95,6 +99,8 @@ pub(super) fn metrics(scenario: &Scenario, samples: &[Sample]) -> Vec<MetricRow>
             Counted::Ingress(_) => unreachable!("left out above"),
         }
     }
+    // A view that ended within an interval has no row for it: its rates would be those of a part, and its layer nobody's.
+    rows.retain(|(end, user, stream), _| whole.contains(&(*end, user.clone(), stream.clone())));
     rows.into_values().collect()
 }
 
