@@ -267,6 +267,9 @@ pub enum MediaError {
     AlreadySet,
 }
 
+/// Largest RTP payload, in bytes. libwebrtc's packets have 1200 bytes (`kDefaultMaxPacketSize`), header and all; a forwarded one may grow by some extensions and must still fit the paths of the internet.
+const PAYLOAD_BYTES: u32 = 1200;
+
 /// What one end tells the other about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
