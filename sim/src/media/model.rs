@@ -239,7 +239,9 @@ impl Peer {
                         timestamp,
                         marker,
                     } = head;
-                    let absent_bytes = datagram.absent_bytes.saturating_sub(wire::absent_overhead_bytes(repairs.is_some()));
+                    let absent_bytes = datagram
+                        .absent_bytes
+                        .saturating_sub(wire::absent_overhead_bytes(track.kind, repairs.is_some()));
                     let packet = MediaPacket {
                         track,
                         layer,

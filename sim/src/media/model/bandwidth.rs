@@ -287,7 +287,7 @@ pub(super) struct Estimator {
     /// None if this end does not estimate.
     estimate_bps: Option<BitsPerSecond>,
     desired_bps: BitsPerSecond,
-    /// Smoothed over some four reports, in millionths.
+    /// Smoothed: each report halves the weight of those before it. In millionths.
     loss_millionths: u64,
     next_seq: u32,
     train: u16,
@@ -355,7 +355,7 @@ impl Estimator {
         let Some(estimate) = self.estimate_bps else { return };
         let lost = u64::from(report.expected.saturating_sub(report.received));
         let loss_millionths = lost * 1_000_000 / u64::from(report.expected).max(1);
-        self.loss_millionths = (self.loss_millionths * 3 + loss_millionths) / 4;
+        self.loss_millionths = (self.loss_millionths + loss_millionths) / 2;
         let loss_permille = self.loss_millionths / 1000;
 
         let grown = (estimate / 100 * GROW_PERCENT).min(self.desired_bps.max(estimate));

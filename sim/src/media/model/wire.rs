@@ -52,8 +52,11 @@ pub(super) struct Head {
     pub(super) marker: bool,
 }
 
-/// Bytes that SRTP adds to a payload: header 12, extensions 12 (absolute send time and transport sequence number, padded), tag 16.
-const RTP_OVERHEAD_BYTES: u32 = 40;
+/// Bytes that SRTP adds to a payload of audio: header 12, extensions 12 (absolute send time and transport sequence number, padded), tag 16.
+const AUDIO_OVERHEAD_BYTES: u32 = 40;
+/// Bytes that it adds to one of video. str0m repeats the media id, and a rid if there is one, in every packet of a stream that has retransmissions; 4 is right for three characters, such as `v7` and `q`,
+/// or `v42`.
+const VIDEO_OVERHEAD_BYTES: u32 = 44;
 /// Bytes that a retransmission adds to that: the original sequence number (RFC 4588 section 4).
 const RTX_BYTES: u32 = 2;
 /// Size of a probe packet; as large as media's.
@@ -82,11 +85,11 @@ pub(super) fn write(token: u32, message: &Message, payload: &[u8], absent_bytes:
     let (kind, size_bytes) = match message {
         Message::Check => (CHECK, CHECK_BYTES),
         Message::Answer => (ANSWER, ANSWER_BYTES),
-        Message::Media { repairs, .. } => {
+        Message::Media { repairs, head, .. } => {
             let payload_bytes = u32::try_from(payload.len()).unwrap_or(u32::MAX).saturating_add(absent_bytes);
             (
                 MEDIA,
-                payload_bytes.saturating_add(RTP_OVERHEAD_BYTES + if repairs.is_some() { RTX_BYTES } else { 0 }),
+                payload_bytes.saturating_add(overhead_bytes(head.track.kind, repairs.is_some())),
             )
         }
         Message::Probe { .. } => (PROBE, PROBE_BYTES),
@@ -195,14 +198,19 @@ pub(super) fn read(token: u32, bytes: &[u8]) -> Option<(Message, &[u8])> {
     Some((message, rest.0))
 }
 
+fn overhead_bytes(kind: TrackKind, is_repair: bool) -> u32 {
+    let retransmission = if is_repair { RTX_BYTES } else { 0 };
+    retransmission
+        + match kind {
+            TrackKind::Audio => AUDIO_OVERHEAD_BYTES,
+            TrackKind::Video => VIDEO_OVERHEAD_BYTES,
+        }
+}
+
 /// Bytes of a media datagram's overhead that are not carried.
-pub(super) fn absent_overhead_bytes(repair: bool) -> u32 {
-    // kind 1, token 4, stamp 14, track 6, sequence number 8, timestamp 4
-    if repair {
-        RTP_OVERHEAD_BYTES + RTX_BYTES - 41
-    } else {
-        RTP_OVERHEAD_BYTES - 37
-    }
+pub(super) fn absent_overhead_bytes(kind: TrackKind, is_repair: bool) -> u32 {
+    // Carried are: kind 1, token 4, stamp 14, track 6, sequence number 8, timestamp 4, and the number of what is repaired.
+    overhead_bytes(kind, is_repair) - if is_repair { 41 } else { 37 }
 }
 
 /// Takes numbers off the front.
@@ -324,13 +332,13 @@ mod tests {
     #[test]
     fn a_media_datagram_is_as_large_as_an_rtp_packet() {
         for message in messages() {
-            if let Message::Media { repairs, .. } = message {
+            if let Message::Media { repairs, head, .. } = message {
                 let (bytes, absent) = write(99, &message, b"head", 1000);
                 assert_eq!(
                     u32::try_from(bytes.len()).unwrap() + absent,
                     1004 + 40 + if repairs.is_some() { 2 } else { 0 }
                 );
-                assert_eq!(absent - absent_overhead_bytes(repairs.is_some()), 1000);
+                assert_eq!(absent - absent_overhead_bytes(head.track.kind, repairs.is_some()), 1000);
             }
         }
     }
