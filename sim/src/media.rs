@@ -15,8 +15,8 @@
 //! # Who announces what
 //!
 //! The two ends exchange [descriptions](Peer::description) over signalling, once. Tracks are not described: their identifiers follow from [`TrackId`] (the RTP media id is
-//! `v7` for the video of stream 7 and `a7` for its audio), and an SSRC is the sender's own affair, which the receiver learns from the media id and rid that every packet
-//! carries in header extensions until the receiver has reported (RFC 8843 section 9.2). So nothing is to be agreed, and a track may stop and start again at any time.
+//! `v7` for the video of stream 7 and `a7` for its audio), and an SSRC is the sender's own affair, which the receiver learns from the media id and rid that packets
+//! carry in header extensions, of audio until the receiver has reported (RFC 8843 section 9.2), of video always in this str0m. So nothing is to be agreed, and a track may stop and start again at any time.
 //! Packets that arrive before their track is [expected](Peer::receive_track) are lost, and count as lost in the sender's estimate: expect first, then ask.
 //!
 //! # Silence
@@ -266,6 +266,9 @@ pub enum MediaError {
     #[error("this peer already knows its other end; make a new peer for a new connection")]
     AlreadySet,
 }
+
+/// Largest RTP payload, in bytes. libwebrtc's packets have 1200 bytes (`kDefaultMaxPacketSize`), header and all; a forwarded one may grow by some extensions and must still fit the paths of the internet.
+const PAYLOAD_BYTES: u32 = 1200;
 
 /// What one end tells the other about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -35,7 +35,7 @@ use str0m::{
     rtp::{RtpPacket, RtpWrite, Ssrc, Vp8Descriptor, Vp8Patch},
 };
 
-use super::{Counters, Description, End, Fidelity, MediaError, MediaPacket, PeerConfig, PeerOutput, TrackId, Vp8Rewrite};
+use super::{Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, PeerConfig, PeerOutput, TrackId, Vp8Rewrite};
 use crate::{
     entropy::{self, Draws, std_instant},
     net::Datagram,
@@ -104,9 +104,6 @@ struct Encoding {
     /// below 2^16 wherever its writer counts from.
     rollover: Option<u64>,
 }
-
-/// Largest RTP payload, in bytes. libwebrtc's packets have 1200 bytes (`kDefaultMaxPacketSize`), header and all; a forwarded one may grow by some extensions and must still fit the paths of the internet.
-const PAYLOAD_BYTES: u32 = 1200;
 
 /// Packets kept for retransmission: more than three seconds of the highest layer here, after which str0m drops them anyway.
 const RETRANSMIT_PACKETS: usize = 1000;
