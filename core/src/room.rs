@@ -355,7 +355,10 @@ pub struct Room {
     waiting: BTreeSet<(StreamId, LayerId, MemberId)>,
     /// Members whose plan is to be made again, a batch at a time, because something about a stream changed.
     replan: BTreeSet<MemberId>,
+    /// When the next of them is to be planned.
     replan_at: Option<Instant>,
+    /// After a full batch of timers and plans, the next batch begins here.
+    rest_until: Instant,
     /// One deadline for each member: the end of its patience or of its absence. It may lie too early, never too late.
     deadlines: BTreeSet<(Instant, MemberId)>,
     outputs: VecDeque<Output>,
@@ -388,6 +391,7 @@ impl Room {
             waiting: BTreeSet::new(),
             replan: BTreeSet::new(),
             replan_at: None,
+            rest_until: now,
             deadlines: BTreeSet::new(),
             outputs: VecDeque::new(),
         }
@@ -409,24 +413,15 @@ impl Room {
         Ok(())
     }
 
-    /// Fires the timers that are due. Early or late calls do no harm; a `now` before the last one is ignored.
+    /// Fires the timers that are due, at most [`limits::ROOM_BATCH`] of them; if more are, the next deadline is [`limits::ROOM_BATCH_SPACING`] away. Early or late
+    /// calls do no harm; a `now` before the last one is ignored.
     pub fn handle_timeout(&mut self, now: Instant) {
         if now < self.now {
             return;
         }
         self.now = now;
-        while let Some(&(at, member)) = self.deadlines.first() {
-            if at > now {
-                break;
-            }
-            self.deadlines.pop_first();
-            self.member_deadline(member);
-        }
-        while let Some((stream, layer)) = self.key_frames.take_due(now) {
-            self.ask_for_key_frame(stream, layer);
-        }
-        if self.replan_at.is_some_and(|at| at <= now) {
-            self.replan_batch();
+        if self.rest_until <= now {
+            self.work_off();
         }
         self.check_invariants();
     }
@@ -442,7 +437,17 @@ impl Room {
             return Some(self.now);
         }
         let member = self.deadlines.first().map(|(at, _)| *at);
-        [member, self.key_frames.poll_timeout(), self.replan_at].into_iter().flatten().min()
+        let first = [member, self.key_frames.poll_timeout(), self.replan_at].into_iter().flatten().min();
+        first.map(|at| at.max(self.rest_until)).filter(|at| *at < Instant::MAX)
+    }
+
+    /// The most outputs that one call makes: of [`Room::handle_input`] with an input when no timer is due, of [`Room::handle_timeout`] without. Neither depends on
+    /// how many members there are.
+    pub fn outputs_max(&self, input: Option<&Input>) -> usize {
+        match input {
+            Some(_) => limits::ROOM_OUTPUTS,
+            None => limits::ROOM_BATCH * limits::ROOM_OUTPUTS,
+        }
     }
 
     /// The connections that a message to `to` goes out on, in a fixed order.
@@ -483,6 +488,39 @@ impl Room {
     /// The stream of that number.
     pub fn stream(&self, id: StreamId) -> Option<&StreamInfo> {
         self.streams.get(&id).map(|s| &s.info)
+    }
+
+    /// Does what is due, a batch at most: a network that takes ten thousand members away at once must not make one call that says so ten thousand times.
+    fn work_off(&mut self) {
+        for _ in 0..limits::ROOM_BATCH {
+            if !self.do_next() {
+                return;
+            }
+        }
+        self.rest_until = self.now.saturating_add(limits::ROOM_BATCH_SPACING);
+    }
+
+    /// Does the first thing that is due. False: nothing is.
+    fn do_next(&mut self) -> bool {
+        if let Some(&(at, member)) = self.deadlines.first()
+            && at.is_due(self.now)
+        {
+            self.deadlines.pop_first();
+            self.member_deadline(member);
+            return true;
+        }
+        if let Some((stream, layer)) = self.key_frames.take_due(self.now) {
+            self.ask_for_key_frame(stream, layer);
+            return true;
+        }
+        if self.replan_at.is_some_and(|at| at.is_due(self.now)) {
+            match self.replan.pop_first() {
+                Some(member) => self.plan(member),
+                None => self.replan_at = None,
+            }
+            return true;
+        }
+        false
     }
 
     fn handle_frame(&mut self, session: SessionId, frame: ClientFrame) {
@@ -560,7 +598,7 @@ impl Room {
                 assert_eq!(self.sessions.get(&session), Some(id), "{id}: its {session} belongs to another");
             }
             assert!(member.role.may_publish() || member.published.is_empty(), "{id}: a player publishes");
-            assert!(self.deadlines.iter().any(|(_, of)| of == id), "{id}: no timer watches it");
+            assert!(self.deadlines.contains(&(member.deadline, *id)), "{id}: no timer watches it");
             for stream in member.subscriptions.keys() {
                 let known = self
                     .streams
@@ -573,10 +611,7 @@ impl Room {
             self.sessions.values().all(|id| self.members.contains_key(id)),
             "a connection of nobody"
         );
-        assert!(
-            self.deadlines.iter().all(|(_, id)| self.members.contains_key(id)),
-            "a timer of nobody"
-        );
+        assert_eq!(self.deadlines.len(), self.members.len(), "a timer of nobody, or two of one");
         for (id, stream) in &self.streams {
             let owner = self.members.get(&stream.owner).expect("a stream without its publisher");
             assert_eq!(

@@ -490,6 +490,23 @@ impl Session {
         [request, phase].into_iter().flatten().min()
     }
 
+    /// The most outputs that one call makes: of [`Session::handle_input`] with an input when no timer is due, of [`Session::handle_timeout`] without. A snapshot of the
+    /// room makes an event for each thing it lists or no longer lists; nothing else makes more than the open requests and a few.
+    pub fn outputs_max(&self, input: Option<&Input>) -> usize {
+        let snapshot = match input {
+            Some(Input::Received {
+                message:
+                    ServerMessage::Accepted {
+                        accepted: Accepted::Joined { members, streams, .. },
+                        ..
+                    },
+                ..
+            }) => members.len() + streams.len() + self.view().map_or(0, RoomView::len),
+            Some(_) | None => 0,
+        };
+        limits::OPEN_REQUESTS + 4 + snapshot
+    }
+
     /// How the connection stands.
     pub fn state(&self) -> ConnectionState {
         match self.phase {

@@ -9,6 +9,7 @@ use core::time::Duration;
 use super::{Event, MediaInput, MediaOutput, Output, Recipients, Room};
 use crate::{
     id::{LayerId, MemberId, StreamId},
+    limits,
     member::{Bandwidth, MediaState, VideoPlan},
     select::{self, Allocation, Choice, Demand},
     stream::BitsPerSecond,
@@ -17,11 +18,6 @@ use crate::{
 
 /// A cap that caps nothing: ladders end below it.
 const TOP: LayerId = LayerId(u8::MAX);
-/// Plans made at one time, when a stream changes for many. A choice: 64 plans of a few streams take less than a video packet's time on a fast link.
-const PLAN_BATCH: usize = 64;
-/// Time between two batches: ten thousand viewers are through in 160 ms, before the next estimates come.
-const PLAN_SPACING: Duration = Duration::from_millis(1);
-
 impl Room {
     pub(super) fn handle_media(&mut self, input: MediaInput) {
         match input {
@@ -83,15 +79,7 @@ impl Room {
 
     pub(super) fn plan_later(&mut self, member: MemberId) {
         self.replan.insert(member);
-        self.replan_at.get_or_insert(self.now.saturating_add(PLAN_SPACING));
-    }
-
-    pub(super) fn replan_batch(&mut self) {
-        for _ in 0..PLAN_BATCH {
-            let Some(member) = self.replan.pop_first() else { break };
-            self.plan(member);
-        }
-        self.replan_at = (!self.replan.is_empty()).then(|| self.now.saturating_add(PLAN_SPACING));
+        self.replan_at.get_or_insert(self.now.saturating_add(limits::ROOM_BATCH_SPACING));
     }
 
     /// Makes a member's plan and orders what changed.
@@ -106,7 +94,7 @@ impl Room {
             .iter()
             .filter(|(_, subscription)| subscription.audio)
             .filter_map(|(stream, _)| self.streams[stream].info.offer.audio_bps)
-            .sum();
+            .fold(0, |sum: BitsPerSecond, bps| sum.saturating_add(bps));
 
         let layers_bps: Vec<(StreamId, &VideoPlan, Vec<BitsPerSecond>)> = member
             .subscriptions
@@ -117,7 +105,7 @@ impl Room {
             .iter()
             .map(|(stream, plan, layer_bps)| Demand {
                 stream: *stream,
-                max_layer: plan.max_layer,
+                max_layer: plan.max_layer.or(Some(TOP)),
                 layer_bps,
                 current: plan.target,
             })

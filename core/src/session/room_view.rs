@@ -44,6 +44,11 @@ impl RoomView {
         (view, news)
     }
 
+    /// How many members and streams it holds.
+    pub(super) fn len(&self) -> usize {
+        self.members.len() + self.streams.len()
+    }
+
     /// Takes the role on; stepping down ends one's own streams.
     pub(super) fn take_role(&mut self, role: Role) {
         self.join.role = role;
