@@ -33,7 +33,9 @@ pub const ROOM_BATCH_SPACING: Duration = Duration::from_millis(1);
 /// bandwidth estimator aims at, the order to forward, and the answer.
 pub const ROOM_OUTPUTS: usize = 4 * SUBSCRIPTIONS_PER_MEMBER + 3;
 
-/// How often a session says it is there, when nothing else is said. A choice: LiveKit pings every 5 s; a call notices sooner.
+/// Shortest span that a setting may have: with none, a timer would come again at once.
+pub const SPAN_MIN: Duration = Duration::from_millis(1);
+/// How often a session says it is there. A choice: LiveKit pings every 5 s; a call notices sooner.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(2);
 /// Silence after which a connection counts as gone: three heartbeats.
 pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(6);

@@ -5,10 +5,14 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use super::{Event, JoinCall};
 use crate::{
     id::{MemberId, StreamId, UserId, UserName},
+    limits,
     role::Role,
     stream::{StreamInfo, StreamOffer},
     wire::{LeaveReason, MemberInfo, ServerMessage},
 };
+
+/// Most streams of others that are kept in mind: what goes beyond comes from no honest server.
+const STREAMS: usize = limits::ROOM_MEMBERS * limits::STREAMS_PER_MEMBER;
 
 /// The room as one session sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +48,11 @@ impl RoomView {
         (view, news)
     }
 
+    /// The others, by user id, with the names to show.
+    pub(super) fn members(&self) -> impl Iterator<Item = (&UserId, Option<&UserName>)> {
+        self.members.iter().map(|(user, name)| (user, name.as_ref()))
+    }
+
     /// How many members and streams it holds.
     pub(super) fn len(&self) -> usize {
         self.members.len() + self.streams.len()
@@ -62,8 +71,12 @@ impl RoomView {
         let mut news = Vec::new();
         let (own, others): (Vec<_>, Vec<_>) = streams.into_iter().partition(|stream| stream.user == self.join.user);
         self.own = own.into_iter().map(|stream| (stream.id, stream.offer)).collect();
-        let streams: BTreeMap<_, _> = others.into_iter().map(|stream| (stream.id, stream)).collect();
-        let members: BTreeMap<_, _> = members.into_iter().map(|member| (member.user, member.name)).collect();
+        let streams: BTreeMap<_, _> = others.into_iter().take(STREAMS).map(|stream| (stream.id, stream)).collect();
+        let members: BTreeMap<_, _> = members
+            .into_iter()
+            .take(limits::ROOM_MEMBERS)
+            .map(|member| (member.user, member.name))
+            .collect();
 
         for (id, stream) in &self.streams {
             if !streams.contains_key(id) {
@@ -103,15 +116,17 @@ impl RoomView {
     pub(super) fn apply(&mut self, news: ServerMessage) -> Option<Event> {
         match news {
             ServerMessage::PeerJoined { user, name } => {
-                self.members.insert(user.clone(), name.clone());
-                Some(Event::PeerJoined { user, name })
+                let has_room = self.members.len() < limits::ROOM_MEMBERS || self.members.contains_key(&user);
+                let before = has_room.then(|| self.members.insert(user.clone(), name.clone()))?;
+                before.is_none().then_some(Event::PeerJoined { user, name })
             }
             ServerMessage::PeerLeft { user, reason } => {
                 self.members.remove(&user)?;
                 Some(Event::PeerLeft { user, reason })
             }
             ServerMessage::StreamAdded { stream } => {
-                let before = self.streams.insert(stream.id, stream.clone());
+                let has_room = self.streams.len() < STREAMS || self.streams.contains_key(&stream.id);
+                let before = has_room.then(|| self.streams.insert(stream.id, stream.clone()))?;
                 before.is_none().then_some(Event::StreamAdded { stream })
             }
             ServerMessage::StreamRemoved { stream, .. } => {
