@@ -44,7 +44,7 @@ use crate::{
 pub struct Config {
     /// The room's name.
     pub id: RoomId,
-    /// Most members at a time.
+    /// Most members at a time; more than [`limits::ROOM_MEMBERS`] are taken as that.
     pub members_max: usize,
     /// How long a member's place is kept while its connection is away.
     pub reconnect_window: Duration,
@@ -170,6 +170,9 @@ pub enum Output {
 }
 
 /// Whom a message goes to: described, so that a join in a room of ten thousand is one output.
+///
+/// Who that is shows when the output is taken. A connection that was let in meanwhile then hears of what came before, but ahead of its [`Accepted`](crate::wire::Accepted),
+/// and what comes ahead of that a client ignores: the snapshot in it is newer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Recipients {
     /// One connection.
@@ -377,7 +380,8 @@ struct PublishedStream {
 
 impl Room {
     /// An empty room.
-    pub fn new(now: Instant, config: Config) -> Self {
+    pub fn new(now: Instant, mut config: Config) -> Self {
+        config.members_max = config.members_max.min(limits::ROOM_MEMBERS);
         Self {
             config,
             now,
@@ -510,7 +514,7 @@ impl Room {
             return true;
         }
         if let Some((stream, layer)) = self.key_frames.take_due(self.now) {
-            self.ask_for_key_frame(stream, layer);
+            self.ask_again(stream, layer);
             return true;
         }
         if self.replan_at.is_some_and(|at| at.is_due(self.now)) {

@@ -6,14 +6,14 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Event, MediaInput, MediaOutput, Output, Recipients, Room};
+use super::{Event, MediaInput, MediaOutput, Room};
 use crate::{
     id::{LayerId, MemberId, StreamId},
     limits,
     member::{Bandwidth, MediaState, VideoPlan},
     select::{self, Allocation, Choice, Demand},
     stream::BitsPerSecond,
-    wire::ServerMessage,
+    wire::{MediaDescription, ServerMessage},
 };
 
 /// A cap that caps nothing: ladders end below it.
@@ -21,15 +21,7 @@ const TOP: LayerId = LayerId(u8::MAX);
 impl Room {
     pub(super) fn handle_media(&mut self, input: MediaInput) {
         match input {
-            MediaInput::Ready { member, description } => {
-                if let Some(session) = self.members.get(&member).and_then(|m| m.presence.session()) {
-                    let message = ServerMessage::Media { description };
-                    self.outputs.push_back(Output::Send {
-                        to: Recipients::Session(session),
-                        message,
-                    });
-                }
-            }
+            MediaInput::Ready { member, description } => self.ready(member, description),
             MediaInput::Connected { member } => {
                 if let Some(known) = self.members.get_mut(&member).filter(|m| m.media == MediaState::Opening) {
                     known.media = MediaState::Connected;
@@ -53,6 +45,17 @@ impl Room {
                 }
             }
             MediaInput::Switched { member, stream, layer } => self.switched(member, stream, layer),
+        }
+    }
+
+    /// A transport can be reached. A member who is away hears of it when it comes back.
+    fn ready(&mut self, id: MemberId, description: MediaDescription) {
+        let Some(member) = self.members.get_mut(&id).filter(|m| m.media == MediaState::Opening) else {
+            return;
+        };
+        member.media_answer = Some(description.clone());
+        if let Some(session) = member.presence.session() {
+            self.send(session, ServerMessage::Media { description });
         }
     }
 
@@ -185,7 +188,11 @@ impl Room {
 
     fn switched(&mut self, id: MemberId, stream: StreamId, layer: LayerId) {
         let now = self.now;
+        let layers = self.streams.get(&stream).map_or(0, |known| known.info.offer.layers.len());
         let Some(plan) = self.video_plan_mut(id, stream) else { return };
+        if plan.target.is_none() || usize::from(layer.0) >= layers {
+            return; // news of what was paused meanwhile: what flowed then must wait for a key frame again
+        }
         let from = plan.current.replace(layer);
         if plan.target != Some(layer) {
             return;
@@ -232,7 +239,15 @@ impl Room {
         }
     }
 
-    pub(super) fn ask_for_key_frame(&mut self, stream: StreamId, layer: LayerId) {
+    /// A request for a key frame is to be repeated, unless nobody receives the stream any more.
+    pub(super) fn ask_again(&mut self, stream: StreamId, layer: LayerId) {
+        if self.streams.get(&stream).is_some_and(|known| known.subscribers.is_empty()) {
+            return self.key_frames.cancel(stream, layer);
+        }
+        self.ask_for_key_frame(stream, layer);
+    }
+
+    fn ask_for_key_frame(&mut self, stream: StreamId, layer: LayerId) {
         let Some(owner) = self.streams.get(&stream).map(|s| s.owner) else {
             return;
         };

@@ -103,13 +103,13 @@ impl Session {
                 }
             }
             ServerMessage::Removed { code } => self.removed(code),
-            ServerMessage::Media { description } => self.event(Event::Media { description }),
             ServerMessage::Pong | ServerMessage::Unknown => {}
             news @ (ServerMessage::PeerJoined { .. }
             | ServerMessage::PeerLeft { .. }
             | ServerMessage::StreamAdded { .. }
             | ServerMessage::StreamRemoved { .. }
-            | ServerMessage::StreamMuted { .. }) => {
+            | ServerMessage::StreamMuted { .. }
+            | ServerMessage::Media { .. }) => {
                 if let Phase::Joined { view, .. } = &mut self.phase
                     && let Some(event) = view.apply(news)
                 {

@@ -8,7 +8,7 @@ use crate::{
     limits,
     role::Role,
     stream::{StreamInfo, StreamOffer},
-    wire::{LeaveReason, MemberInfo, ServerMessage},
+    wire::{LeaveReason, MediaDescription, MemberInfo, ServerMessage},
 };
 
 /// Most streams of others that are kept in mind: what goes beyond comes from no honest server.
@@ -25,6 +25,8 @@ pub(super) struct RoomView {
     pub(super) streams: BTreeMap<StreamId, StreamInfo>,
     /// Streams of one's own.
     pub(super) own: BTreeMap<StreamId, StreamOffer>,
+    /// How the server's media transport is reached, as it was told last.
+    pub(super) media: Option<MediaDescription>,
 }
 
 impl RoomView {
@@ -43,6 +45,7 @@ impl RoomView {
             members: BTreeMap::new(),
             streams: BTreeMap::new(),
             own: BTreeMap::new(),
+            media: None,
         };
         let news = view.catch_up(members, streams);
         (view, news)
@@ -139,9 +142,13 @@ impl RoomView {
                 known.video_muted = video;
                 Some(Event::StreamMuted { stream: known.clone() })
             }
+            // Said again after a lost connection, it is no news.
+            ServerMessage::Media { description } => {
+                let before = self.media.replace(description.clone());
+                (before.as_ref() != Some(&description)).then_some(Event::Media { description })
+            }
             ServerMessage::Accepted { .. }
             | ServerMessage::Refused { .. }
-            | ServerMessage::Media { .. }
             | ServerMessage::Removed { .. }
             | ServerMessage::Pong
             | ServerMessage::Unknown => None,
