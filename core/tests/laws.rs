@@ -5,16 +5,21 @@ use greenroom_core::{
     room::{self, Room},
     session::{self, Session},
     time::Instant,
-    trace::{Step, laws, room_history, session_history},
+    trace::{ROOM, Step, laws, room_history, session_history},
 };
 use proptest::prelude::*;
 
 const START: Instant = Instant::from_secs(1);
 
-fn a_room() -> Room {
-    let mut config = room::Config::new(RoomId::new("stage").expect("a valid id"));
+/// A small room, so that it fills.
+fn room_config() -> room::Config {
+    let mut config = room::Config::new(RoomId::new(ROOM).expect("a valid id"));
     config.members_max = 4;
-    Room::new(START, config)
+    config
+}
+
+fn a_room() -> Room {
+    Room::new(START, room_config())
 }
 
 fn a_session() -> Session {
@@ -22,7 +27,7 @@ fn a_session() -> Session {
 }
 
 fn room_steps() -> impl Strategy<Value = Vec<Step<room::Input>>> {
-    prop::collection::vec(any::<u8>(), 0..1500).prop_map(|bytes| room_history(&bytes))
+    prop::collection::vec(any::<u8>(), 0..1500).prop_map(|bytes| room_history(&room_config(), START, &bytes))
 }
 
 fn session_steps() -> impl Strategy<Value = Vec<Step<session::Input>>> {

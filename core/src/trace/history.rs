@@ -8,7 +8,7 @@ use crate::{
     code::Code,
     id::{LayerId, MemberId, RequestId, Rid, RoomId, SessionId, StreamId, UserId, UserName},
     role::Role,
-    room::{self, MediaInput},
+    room::{self, MediaInput, MediaOutput, Room},
     session::{self, Call, CallId, ConnectionId, JoinCall, Session},
     stream::{Layer, StreamInfo, StreamKind, StreamOffer},
     time::Instant,
@@ -24,13 +24,23 @@ const USERS: u8 = 6;
 /// Connections in a room's history. More than users, so that some users have an old one and a new one.
 const SESSIONS: u8 = 9;
 
-/// A room's history: several users and their connections, old ones included, with news from a media plane that is right, late or wrong.
-pub fn room_history(bytes: &[u8]) -> Vec<Step<room::Input>> {
+/// A room's history: several users and their connections, old ones included, with a media plane that mostly does as it is told, and sometimes is late or wrong.
+pub fn room_history(config: &room::Config, start: Instant, bytes: &[u8]) -> Vec<Step<room::Input>> {
     let mut choices = Choices::new(bytes);
+    let mut world = RoomWorld {
+        room: Room::new(start, config.clone()),
+        media_news: Vec::new(),
+    };
+    let mut now = start;
     let mut steps = Vec::new();
     while !choices.is_over() && steps.len() < STEPS_MAX {
         let advance = span(&mut choices);
-        let input = room_input(&mut choices);
+        now = now.saturating_add(advance);
+        world.room.handle_timeout(now);
+        world.listen();
+        let input = world.next_input(&mut choices);
+        world.room.handle_input(now, input.clone()).expect("a sum of spans never falls");
+        world.listen();
         steps.push(Step { advance, input });
     }
     steps
@@ -79,100 +89,161 @@ fn span(choices: &mut Choices<'_>) -> Duration {
     }
 }
 
-fn room_input(choices: &mut Choices<'_>) -> room::Input {
-    match choices.below(16) {
-        0 => room::Input::Disconnected { session: session(choices) },
-        1 if choices.one_in(4) => room::Input::Remove { user: user(choices) },
-        1..=4 => room::Input::Media(media_input(choices)),
-        _ => room::Input::Message {
-            session: session(choices),
-            frame: ClientFrame {
-                request: RequestId(u32::from(choices.below(8))),
-                message: client_message(choices),
-            },
-        },
-    }
+/// What surrounds a room.
+struct RoomWorld {
+    /// A room that goes through the history as it is made up, so that inputs can be about those who are there.
+    room: Room,
+    /// What the media plane has to say about the orders it was given, oldest first.
+    media_news: Vec<MediaInput>,
 }
 
-fn client_message(choices: &mut Choices<'_>) -> ClientMessage {
-    match choices.below(24) {
-        0..=6 => ClientMessage::Join {
-            versions: if choices.one_in(16) {
-                Versions {
-                    min: Version(8),
-                    max: Version(9),
+impl RoomWorld {
+    /// Notes what the media plane was told.
+    fn listen(&mut self) {
+        while let Some(output) = self.room.poll_output() {
+            let room::Output::Media(order) = output else { continue };
+            match order {
+                MediaOutput::Open { member, description } => {
+                    self.media_news
+                        .extend([MediaInput::Ready { member, description }, MediaInput::Connected { member }]);
                 }
-            } else {
-                Versions::SUPPORTED
-            },
-            room: if choices.one_in(16) {
-                text(RoomId::new("elsewhere"))
-            } else {
-                text(RoomId::new(ROOM))
-            },
-            user: user(choices),
-            name: choices.flag().then(|| text(UserName::new("Ada L."))),
-            role: role(choices),
-            resumes: choices.one_in(4).then(|| member(choices)),
-            media: choices.flag().then(|| description(choices)),
-        },
-        7 => ClientMessage::Leave,
-        8..=10 => ClientMessage::Publish { offer: offer(choices) },
-        11 => ClientMessage::Unpublish { stream: stream(choices) },
-        12..=15 => ClientMessage::Subscribe {
-            stream: stream(choices),
-            audio: choices.flag(),
-            video: !choices.one_in(3),
-            max_layer: choices.one_in(3).then(|| layer(choices)),
-        },
-        16 | 17 => ClientMessage::Unsubscribe {
-            stream: stream(choices),
-            audio: choices.flag(),
-            video: choices.flag(),
-        },
-        18 => ClientMessage::Mute {
-            stream: stream(choices),
-            audio: maybe_flag(choices),
-            video: maybe_flag(choices),
-        },
-        19 | 20 => ClientMessage::SwitchRole { role: role(choices) },
-        21 => ClientMessage::Media {
-            description: description(choices),
-        },
-        22 => ClientMessage::Ping,
-        _ => ClientMessage::Unknown,
+                MediaOutput::RequestKeyFrame { stream, layer, .. } => self.media_news.push(MediaInput::KeyFrame { stream, layer }),
+                MediaOutput::Layer {
+                    member,
+                    stream,
+                    target: Some(layer),
+                } => self.media_news.push(MediaInput::Switched { member, stream, layer }),
+                MediaOutput::Layer { target: None, .. }
+                | MediaOutput::Close { .. }
+                | MediaOutput::Receive { .. }
+                | MediaOutput::StopReceiving { .. }
+                | MediaOutput::Forward { .. }
+                | MediaOutput::Bandwidth { .. } => {}
+            }
+        }
+        self.media_news.truncate(32);
     }
-}
 
-fn media_input(choices: &mut Choices<'_>) -> MediaInput {
-    match choices.below(12) {
-        0 => MediaInput::Ready {
-            member: member(choices),
-            description: description(choices),
-        },
-        1..=4 => MediaInput::Connected { member: member(choices) },
-        5..=7 => MediaInput::Estimate {
-            member: member(choices),
-            bps: bps(choices),
-        },
-        8 => MediaInput::LayerRate {
-            stream: stream(choices),
-            layer: layer(choices),
-            bps: bps(choices),
-        },
-        9 => MediaInput::KeyFrame {
-            stream: stream(choices),
-            layer: layer(choices),
-        },
-        10 => MediaInput::KeyFrameNeeded {
-            member: member(choices),
-            stream: stream(choices),
-        },
-        _ => MediaInput::Switched {
-            member: member(choices),
-            stream: stream(choices),
-            layer: layer(choices),
-        },
+    fn next_input(&mut self, choices: &mut Choices<'_>) -> room::Input {
+        match choices.below(16) {
+            0 => room::Input::Disconnected { session: session(choices) },
+            1 if choices.one_in(4) => room::Input::Remove { user: user(choices) },
+            1..=3 => room::Input::Media(self.media_input(choices)),
+            4..=6 if !self.media_news.is_empty() => room::Input::Media(self.media_news.remove(0)),
+            _ => room::Input::Message {
+                session: session(choices),
+                frame: ClientFrame {
+                    request: RequestId(u32::from(choices.below(8))),
+                    message: self.client_message(choices),
+                },
+            },
+        }
+    }
+
+    /// Mostly a member who is there.
+    fn member(&self, choices: &mut Choices<'_>) -> MemberId {
+        let there = self.room.members().nth(usize::from(choices.below(5)));
+        there.map_or_else(|| member(choices), |member| member.id)
+    }
+
+    /// Mostly a stream that is there.
+    fn stream(&self, choices: &mut Choices<'_>) -> StreamId {
+        let there = self.room.streams().nth(usize::from(choices.below(4)));
+        there.map_or_else(|| stream(choices), |stream| stream.id)
+    }
+
+    fn client_message(&self, choices: &mut Choices<'_>) -> ClientMessage {
+        match choices.below(24) {
+            0..=4 => ClientMessage::Join {
+                versions: if choices.one_in(16) {
+                    Versions {
+                        min: Version(8),
+                        max: Version(9),
+                    }
+                } else {
+                    Versions::SUPPORTED
+                },
+                room: if choices.one_in(16) {
+                    text(RoomId::new("elsewhere"))
+                } else {
+                    text(RoomId::new(ROOM))
+                },
+                user: user(choices),
+                name: choices.flag().then(|| text(UserName::new("Ada L."))),
+                role: role(choices),
+                resumes: choices.one_in(4).then(|| self.member(choices)),
+                media: choices.flag().then(|| description(choices)),
+            },
+            5 => self.come_back(choices),
+            6 if choices.flag() => ClientMessage::Leave,
+            6..=9 => ClientMessage::Publish { offer: offer(choices) },
+            10 => ClientMessage::Unpublish {
+                stream: self.stream(choices),
+            },
+            11..=15 => ClientMessage::Subscribe {
+                stream: self.stream(choices),
+                audio: choices.flag(),
+                video: !choices.one_in(3),
+                max_layer: choices.one_in(3).then(|| layer(choices)),
+            },
+            16 => ClientMessage::Unsubscribe {
+                stream: self.stream(choices),
+                audio: choices.flag(),
+                video: choices.flag(),
+            },
+            17 | 18 => ClientMessage::Mute {
+                stream: self.stream(choices),
+                audio: maybe_flag(choices),
+                video: maybe_flag(choices),
+            },
+            19 => ClientMessage::SwitchRole { role: role(choices) },
+            20 | 21 => ClientMessage::Media {
+                description: description(choices),
+            },
+            22 => ClientMessage::Ping,
+            _ => ClientMessage::Unknown,
+        }
+    }
+
+    /// The join of somebody who is there or was there a moment ago.
+    fn come_back(&self, choices: &mut Choices<'_>) -> ClientMessage {
+        let member = self.room.members().nth(usize::from(choices.below(4)));
+        member.map_or(ClientMessage::Ping, |member| ClientMessage::Join {
+            versions: Versions::SUPPORTED,
+            room: text(RoomId::new(ROOM)),
+            user: member.user.clone(),
+            name: None,
+            role: member.role,
+            resumes: Some(member.id),
+            media: None,
+        })
+    }
+
+    fn media_input(&self, choices: &mut Choices<'_>) -> MediaInput {
+        let (member, stream) = (self.member(choices), self.stream(choices));
+        match choices.below(12) {
+            0 => MediaInput::Ready {
+                member,
+                description: description(choices),
+            },
+            1 => MediaInput::Connected { member },
+            2..=6 => MediaInput::Estimate { member, bps: bps(choices) },
+            7 | 8 => MediaInput::LayerRate {
+                stream,
+                layer: layer(choices),
+                bps: bps(choices),
+            },
+            9 => MediaInput::KeyFrame {
+                stream,
+                layer: layer(choices),
+            },
+            10 => MediaInput::KeyFrameNeeded { member, stream },
+            _ => MediaInput::Switched {
+                member,
+                stream,
+                layer: layer(choices),
+            },
+        }
     }
 }
 
