@@ -18,5 +18,6 @@ pub mod select;
 pub mod session;
 pub mod stream;
 pub mod time;
+pub mod trace;
 pub mod vp8;
 pub mod wire;

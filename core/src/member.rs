@@ -7,6 +7,7 @@ use crate::{
     role::Role,
     stream::{BitsPerSecond, StreamKind},
     time::Instant,
+    wire::MediaDescription,
 };
 
 /// A user's stay in a room.
@@ -26,6 +27,8 @@ pub struct Member {
     pub deadline: Instant,
     /// Whether there is a media transport.
     pub media: MediaState,
+    /// How the server's end of it is reached, once that is known.
+    pub media_answer: Option<MediaDescription>,
     /// The member's own streams.
     pub published: BTreeMap<StreamKind, StreamId>,
     /// The streams it receives.

@@ -44,7 +44,7 @@ use crate::{
 pub struct Config {
     /// The room's name.
     pub id: RoomId,
-    /// Most members at a time.
+    /// Most members at a time; more than [`limits::ROOM_MEMBERS`] are taken as that.
     pub members_max: usize,
     /// How long a member's place is kept while its connection is away.
     pub reconnect_window: Duration,
@@ -170,6 +170,9 @@ pub enum Output {
 }
 
 /// Whom a message goes to: described, so that a join in a room of ten thousand is one output.
+///
+/// Who that is shows when the output is taken. A connection that was let in meanwhile then hears of what came before, but ahead of its [`Accepted`](crate::wire::Accepted),
+/// and what comes ahead of that a client ignores: the snapshot in it is newer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Recipients {
     /// One connection.
@@ -355,9 +358,12 @@ pub struct Room {
     waiting: BTreeSet<(StreamId, LayerId, MemberId)>,
     /// Members whose plan is to be made again, a batch at a time, because something about a stream changed.
     replan: BTreeSet<MemberId>,
+    /// When the next of them is to be planned.
     replan_at: Option<Instant>,
     /// Plans that may not rise, by when they may again.
     holds: BTreeSet<(Instant, MemberId)>,
+    /// After a full batch of timers and plans, the next batch begins here.
+    rest_until: Instant,
     /// One deadline for each member: the end of its patience or of its absence. It may lie too early, never too late.
     deadlines: BTreeSet<(Instant, MemberId)>,
     outputs: VecDeque<Output>,
@@ -376,7 +382,8 @@ struct PublishedStream {
 
 impl Room {
     /// An empty room.
-    pub fn new(now: Instant, config: Config) -> Self {
+    pub fn new(now: Instant, mut config: Config) -> Self {
+        config.members_max = config.members_max.min(limits::ROOM_MEMBERS);
         Self {
             config,
             now,
@@ -391,6 +398,7 @@ impl Room {
             replan: BTreeSet::new(),
             replan_at: None,
             holds: BTreeSet::new(),
+            rest_until: now,
             deadlines: BTreeSet::new(),
             outputs: VecDeque::new(),
         }
@@ -412,25 +420,15 @@ impl Room {
         Ok(())
     }
 
-    /// Fires the timers that are due. Early or late calls do no harm; a `now` before the last one is ignored.
+    /// Fires the timers that are due, at most [`limits::ROOM_BATCH`] of them; if more are, the next deadline is [`limits::ROOM_BATCH_SPACING`] away. Early or late
+    /// calls do no harm; a `now` before the last one is ignored.
     pub fn handle_timeout(&mut self, now: Instant) {
         if now < self.now {
             return;
         }
         self.now = now;
-        while let Some(&(at, member)) = self.deadlines.first() {
-            if at > now {
-                break;
-            }
-            self.deadlines.pop_first();
-            self.member_deadline(member);
-        }
-        while let Some((stream, layer)) = self.key_frames.take_due(now) {
-            self.ask_for_key_frame(stream, layer);
-        }
-        self.release_holds();
-        if self.replan_at.is_some_and(|at| at <= now) {
-            self.replan_batch();
+        if self.rest_until <= now {
+            self.work_off();
         }
         self.check_invariants();
     }
@@ -447,7 +445,17 @@ impl Room {
         }
         let member = self.deadlines.first().map(|(at, _)| *at);
         let hold = self.holds.first().map(|(at, _)| *at);
-        [member, self.key_frames.poll_timeout(), self.replan_at, hold].into_iter().flatten().min()
+        let first = [member, self.key_frames.poll_timeout(), hold, self.replan_at].into_iter().flatten().min();
+        first.map(|at| at.max(self.rest_until)).filter(|at| *at < Instant::MAX)
+    }
+
+    /// The most outputs that one call makes: of [`Room::handle_input`] with an input when no timer is due, of [`Room::handle_timeout`] without. Neither depends on
+    /// how many members there are.
+    pub fn outputs_max(&self, input: Option<&Input>) -> usize {
+        match input {
+            Some(_) => limits::ROOM_OUTPUTS,
+            None => limits::ROOM_BATCH * limits::ROOM_OUTPUTS,
+        }
     }
 
     /// The connections that a message to `to` goes out on, in a fixed order.
@@ -485,6 +493,46 @@ impl Room {
     /// The stream of that number.
     pub fn stream(&self, id: StreamId) -> Option<&StreamInfo> {
         self.streams.get(&id).map(|s| &s.info)
+    }
+
+    /// Does what is due, a batch at most: a network that takes ten thousand members away at once must not make one call that says so ten thousand times.
+    fn work_off(&mut self) {
+        for _ in 0..limits::ROOM_BATCH {
+            if !self.do_next() {
+                return;
+            }
+        }
+        self.rest_until = self.now.saturating_add(limits::ROOM_BATCH_SPACING);
+    }
+
+    /// Does the first thing that is due. False: nothing is.
+    fn do_next(&mut self) -> bool {
+        if let Some(&(at, member)) = self.deadlines.first()
+            && at.is_due(self.now)
+        {
+            self.deadlines.pop_first();
+            self.member_deadline(member);
+            return true;
+        }
+        if let Some((stream, layer)) = self.key_frames.take_due(self.now) {
+            self.ask_again(stream, layer);
+            return true;
+        }
+        if let Some(&(at, member)) = self.holds.first()
+            && at.is_due(self.now)
+        {
+            self.holds.pop_first();
+            self.release(member);
+            return true;
+        }
+        if self.replan_at.is_some_and(|at| at.is_due(self.now)) {
+            match self.replan.pop_first() {
+                Some(member) => self.plan(member),
+                None => self.replan_at = None,
+            }
+            return true;
+        }
+        false
     }
 
     fn handle_frame(&mut self, session: SessionId, frame: ClientFrame) {
@@ -551,14 +599,14 @@ impl Room {
                 assert_eq!(self.sessions.get(&session), Some(id), "{id}: its {session} belongs to another");
             }
             assert!(member.role.may_publish() || member.published.is_empty(), "{id}: a player publishes");
-            assert!(self.deadlines.iter().any(|(_, of)| of == id), "{id}: no timer watches it");
+            assert!(self.deadlines.contains(&(member.deadline, *id)), "{id}: no timer watches it");
             for stream in member.subscriptions.keys() {
                 let known = self.streams.get(stream).is_some_and(|s| s.subscribers.contains(id) && s.owner != *id);
                 assert!(known, "{id}: subscribed to {stream}, which does not know it");
             }
         }
         assert!(self.sessions.values().all(|id| self.members.contains_key(id)), "a connection of nobody");
-        assert!(self.deadlines.iter().all(|(_, id)| self.members.contains_key(id)), "a timer of nobody");
+        assert_eq!(self.deadlines.len(), self.members.len(), "a timer of nobody, or two of one");
         for (id, stream) in &self.streams {
             let owner = self.members.get(&stream.owner).expect("a stream without its publisher");
             assert_eq!(owner.published.get(&stream.info.offer.kind), Some(id), "{id}: its publisher does not know it");
@@ -566,6 +614,7 @@ impl Room {
                 assert!(self.members[subscriber].subscriptions.contains_key(id), "{id}: {subscriber} does not know its subscription");
             }
         }
+        assert_eq!(self.holds.len(), self.members.values().filter(|m| m.held_until.is_some()).count(), "a hold of nobody");
         for (stream, layer, member) in &self.waiting {
             let plan = self.members[member].subscriptions[stream].video.as_ref().expect("who waits receives video");
             assert!(plan.target == Some(*layer) && plan.waiting_since.is_some(), "{member} does not wait for {layer} of {stream}");

@@ -14,17 +14,17 @@
 //! ```
 
 mod backoff;
+mod calls;
+mod messages;
+mod phase;
 mod reconnect;
 mod room_view;
 
-use alloc::{
-    collections::{BTreeMap, VecDeque},
-    vec::Vec,
-};
+use alloc::{collections::VecDeque, vec::Vec};
 use core::time::Duration;
 
 pub use self::backoff::Backoff;
-use self::{reconnect::Attempt, room_view::RoomView};
+use self::{phase::Phase, room_view::RoomView};
 use crate::{
     code::Code,
     id::{LayerId, MemberId, RequestId, RoomId, StreamId, UserId, UserName},
@@ -32,10 +32,10 @@ use crate::{
     role::Role,
     stream::{StreamInfo, StreamOffer},
     time::Instant,
-    wire::{Accepted, ClientFrame, ClientMessage, LeaveReason, MediaDescription, ServerMessage, Versions},
+    wire::{Accepted, ClientFrame, ClientMessage, LeaveReason, MediaDescription, ServerMessage},
 };
 
-/// How a session behaves.
+/// How a session behaves. Spans below [`limits::SPAN_MIN`] are taken as that.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Config {
@@ -339,87 +339,23 @@ pub struct Session {
     backoff: Backoff,
     next_connection: u32,
     next_request: u32,
-    /// Requests that wait for their answers.
-    open: BTreeMap<RequestId, OpenRequest>,
     outputs: VecDeque<Output>,
-}
-
-/// Where the session is in its life, with what it needs there and nowhere else.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Phase {
-    Idle,
-    /// The first connection is being made.
-    Connecting {
-        connection: ConnectionId,
-        call: CallId,
-        join: JoinCall,
-        until: Instant,
-    },
-    /// The join is on its way; its request watches the time.
-    Joining {
-        connection: ConnectionId,
-        join: JoinCall,
-    },
-    /// In the room.
-    Joined {
-        link: Link,
-        view: RoomView,
-    },
-    /// In the room, as far as the server knows; the connection is being restored.
-    Reconnecting {
-        attempt: Attempt,
-        view: RoomView,
-        lost_at: Instant,
-        until: Instant,
-    },
-    /// The leave is on its way; its request watches the time.
-    Leaving {
-        connection: ConnectionId,
-    },
-}
-
-/// A connection that stands.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Link {
-    connection: ConnectionId,
-    last_heard: Instant,
-    next_ping: Instant,
-}
-
-/// A request that waits for its answer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct OpenRequest {
-    call: CallId,
-    until: Instant,
-    purpose: Purpose,
-}
-
-/// What a request's answer means for the session itself.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Purpose {
-    Join,
-    Leave,
-    /// A change that the session's view of the room follows, once it is granted.
-    Publish(StreamOffer),
-    Unpublish(StreamId),
-    SwitchRole(Role),
-    Other,
 }
 
 impl Session {
     /// A session that is nowhere.
     pub fn new(now: Instant, config: Config) -> Self {
+        let at_least = |span: Duration| span.max(limits::SPAN_MIN);
+        let config = Config {
+            connect_timeout: at_least(config.connect_timeout),
+            response_timeout: at_least(config.response_timeout),
+            heartbeat_interval: at_least(config.heartbeat_interval),
+            heartbeat_timeout: at_least(config.heartbeat_timeout),
+            reconnect_window: at_least(config.reconnect_window),
+            seed: config.seed,
+        };
         let backoff = Backoff::new(limits::BACKOFF_FIRST, limits::BACKOFF_MAX, config.seed);
-        Self {
-            config,
-            now,
-            phase: Phase::Idle,
-            backoff,
-            next_connection: 1,
-            next_request: 1,
-            open: BTreeMap::new(),
-            outputs: VecDeque::new(),
-        }
+        Self { config, now, phase: Phase::Idle, backoff, next_connection: 1, next_request: 1, outputs: VecDeque::new() }
     }
 
     /// Takes in one input. Timers that are due fire first.
@@ -431,7 +367,7 @@ impl Session {
         match input {
             Input::Call { id, call } => self.handle_call(id, call),
             Input::Opened { connection } => self.opened(connection),
-            Input::Closed { connection } => self.lost(connection, Code::CLOSED_BY_PEER),
+            Input::Closed { connection } => self.closed(connection),
             Input::Received { connection, message } => self.received(connection, message),
         }
         Ok(())
@@ -443,28 +379,28 @@ impl Session {
             return;
         }
         self.now = now;
-        self.expire_requests();
         match &mut self.phase {
-            Phase::Idle | Phase::Joining { .. } | Phase::Leaving { .. } => {}
-            Phase::Connecting { connection, call, until, .. } => {
-                if *until <= now {
-                    let (connection, call) = (*connection, *call);
-                    self.disconnect(connection);
-                    self.answer(call, Err(Code::CONNECT_TIMEOUT));
-                    self.enter(Phase::Idle);
+            Phase::Idle => {}
+            Phase::Connecting { until, .. } => {
+                if until.is_due(now) {
+                    self.hang_up();
+                    self.stop(Code::CONNECT_TIMEOUT, None); // R-020
                 }
             }
-            Phase::Joined { link, .. } => {
-                if link.last_heard.saturating_add(self.config.heartbeat_timeout) <= now {
-                    let connection = link.connection;
-                    self.lost(connection, Code::HEARTBEAT_LOST);
-                } else if link.next_ping <= now {
-                    link.next_ping = now.saturating_add(self.config.heartbeat_interval);
-                    let connection = link.connection;
-                    self.send(connection, ClientMessage::Ping);
+            Phase::Joining { until, .. } => {
+                if until.is_due(now) {
+                    self.walk_out();
+                    self.stop(Code::RESPONSE_TIMEOUT, None);
                 }
             }
+            Phase::Joined { .. } => self.joined_timers(),
             Phase::Reconnecting { .. } => self.reconnect_timers(),
+            Phase::Leaving { until, .. } => {
+                if until.is_due(now) {
+                    self.hang_up();
+                    self.finish_leaving();
+                }
+            }
         }
     }
 
@@ -478,342 +414,136 @@ impl Session {
         if !self.outputs.is_empty() {
             return Some(self.now);
         }
-        let request = self.open.values().map(|r| r.until).min();
-        let phase = match &self.phase {
-            Phase::Idle | Phase::Joining { .. } | Phase::Leaving { .. } => None,
-            Phase::Connecting { until, .. } => Some(*until),
-            Phase::Joined { link, .. } => Some(link.next_ping.min(link.last_heard.saturating_add(self.config.heartbeat_timeout))),
-            Phase::Reconnecting { attempt, until, .. } => Some(attempt.deadline().min(*until)),
+        self.phase.deadline(&self.config).filter(|at| *at < Instant::MAX)
+    }
+
+    /// The most outputs that one call makes: of [`Session::handle_input`] with an input when no timer is due, of [`Session::handle_timeout`] without. A snapshot of the
+    /// room makes an event for each thing that it lists or no longer lists; nothing else makes more than the open requests and a few.
+    pub fn outputs_max(&self, input: Option<&Input>) -> usize {
+        let snapshot = match input {
+            Some(Input::Received {
+                message: ServerMessage::Accepted { accepted: Accepted::Joined { members, streams, .. }, .. }, ..
+            }) => members.len() + streams.len() + self.phase.view().map_or(0, RoomView::len),
+            Some(_) | None => 0,
         };
-        [request, phase].into_iter().flatten().min()
+        limits::OPEN_REQUESTS + 4 + snapshot
     }
 
     /// How the connection stands.
     pub fn state(&self) -> ConnectionState {
-        match self.phase {
-            Phase::Idle => ConnectionState::Disconnected,
-            Phase::Connecting { .. } => ConnectionState::Connecting,
-            Phase::Joining { .. } | Phase::Joined { .. } | Phase::Leaving { .. } => ConnectionState::Connected,
-            Phase::Reconnecting { .. } => ConnectionState::Reconnecting,
-        }
+        self.phase.state()
     }
 
     /// The number of the stay, while in a room.
     pub fn member(&self) -> Option<MemberId> {
-        self.view().map(|view| view.member)
+        self.phase.view().map(|view| view.member)
+    }
+
+    /// The present role, while in a room.
+    pub fn role(&self) -> Option<Role> {
+        self.phase.view().map(|view| view.join.role)
+    }
+
+    /// The others in the room, by user id, with the names to show.
+    pub fn peers(&self) -> impl Iterator<Item = (&UserId, Option<&UserName>)> {
+        self.phase.view().into_iter().flat_map(RoomView::members)
     }
 
     /// The streams of others in the room, by number.
     pub fn streams(&self) -> impl Iterator<Item = &StreamInfo> {
-        self.view().into_iter().flat_map(|view| view.streams.values())
+        self.phase.view().into_iter().flat_map(|view| view.streams.values())
     }
 
-    fn view(&self) -> Option<&RoomView> {
-        match &self.phase {
-            Phase::Joined { view, .. } | Phase::Reconnecting { view, .. } => Some(view),
-            Phase::Idle | Phase::Connecting { .. } | Phase::Joining { .. } | Phase::Leaving { .. } => None,
-        }
+    /// The session's own streams, by number, as the server confirmed them.
+    pub fn own_streams(&self) -> impl Iterator<Item = (StreamId, &StreamOffer)> {
+        self.phase.view().into_iter().flat_map(|view| view.own.iter().map(|(id, offer)| (*id, offer)))
     }
 
-    fn handle_call(&mut self, id: CallId, call: Call) {
-        match call {
-            Call::Join(join) => self.call_join(id, join),
-            Call::Leave => self.call_leave(id),
-            Call::Publish { offer } => {
-                let message = ClientMessage::Publish { offer: offer.clone() };
-                self.request(id, message, Purpose::Publish(offer));
-            }
-            Call::Unpublish { stream } => self.request(id, ClientMessage::Unpublish { stream }, Purpose::Unpublish(stream)),
-            Call::Subscribe { stream, audio, video, max_layer } => {
-                self.request(id, ClientMessage::Subscribe { stream, audio, video, max_layer }, Purpose::Other);
-            }
-            Call::Unsubscribe { stream, audio, video } => {
-                self.request(id, ClientMessage::Unsubscribe { stream, audio, video }, Purpose::Other);
-            }
-            Call::Mute { stream, audio, video } => self.request(id, ClientMessage::Mute { stream, audio, video }, Purpose::Other),
-            Call::SwitchRole { role } => self.request(id, ClientMessage::SwitchRole { role }, Purpose::SwitchRole(role)),
-            Call::Media { description } => self.request(id, ClientMessage::Media { description }, Purpose::Other),
-        }
-    }
-
-    fn call_join(&mut self, id: CallId, join: JoinCall) {
-        if !matches!(self.phase, Phase::Idle) {
-            return self.answer(id, Err(Code::ALREADY_IN_ROOM)); // R-003
-        }
-        let connection = self.connect();
-        let until = self.now.saturating_add(self.config.connect_timeout);
-        self.enter(Phase::Connecting { connection, call: id, join, until });
-    }
-
-    /// Leaving always works: in the room it is asked for and answered; on the way in or back it just ends the attempts (R-031).
-    fn call_leave(&mut self, id: CallId) {
-        match &self.phase {
-            Phase::Idle | Phase::Leaving { .. } => self.answer(id, Err(Code::NOT_IN_ROOM)), // R-063
-            Phase::Connecting { connection, call, .. } => {
-                let (connection, join) = (*connection, *call);
-                self.disconnect(connection);
-                self.answer(join, Err(Code::CUT_SHORT));
-                self.answer(id, Ok(Answer::Done));
-                self.enter(Phase::Idle);
-            }
-            Phase::Joining { connection, .. } => {
-                let connection = *connection;
-                self.disconnect(connection);
-                self.cut_requests_short();
-                self.answer(id, Ok(Answer::Done));
-                self.enter(Phase::Idle);
-            }
-            Phase::Reconnecting { attempt, .. } => {
-                if let Some(connection) = attempt.connection() {
-                    self.disconnect(connection);
-                }
-                self.cut_requests_short();
-                self.answer(id, Ok(Answer::Done));
-                self.enter(Phase::Idle);
-            }
-            Phase::Joined { link, .. } => {
-                let connection = link.connection;
-                self.cut_requests_short(); // R-015
-                self.send_request(connection, id, ClientMessage::Leave, Purpose::Leave);
-                self.enter(Phase::Leaving { connection });
-            }
-        }
-    }
-
-    /// Sends a request of the application, if there is a room and a connection to send it on.
-    fn request(&mut self, id: CallId, message: ClientMessage, purpose: Purpose) {
-        match &self.phase {
-            Phase::Joined { link, .. } => {
-                let connection = link.connection;
-                if self.open.len() >= limits::OPEN_REQUESTS {
-                    return self.answer(id, Err(Code::TOO_MANY_REQUESTS));
-                }
-                self.send_request(connection, id, message, purpose);
-            }
-            Phase::Reconnecting { .. } => self.answer(id, Err(Code::NOT_CONNECTED)), // R-024
-            Phase::Idle | Phase::Connecting { .. } | Phase::Joining { .. } | Phase::Leaving { .. } => {
-                self.answer(id, Err(Code::NOT_IN_ROOM));
-            }
-        }
-    }
-
-    fn send_request(&mut self, connection: ConnectionId, call: CallId, message: ClientMessage, purpose: Purpose) {
-        let request = self.send(connection, message);
-        let until = self.now.saturating_add(self.config.response_timeout);
-        self.open.insert(request, OpenRequest { call, until, purpose });
-    }
-
-    fn send(&mut self, connection: ConnectionId, message: ClientMessage) -> RequestId {
-        let request = RequestId(self.next_request);
-        self.next_request = self.next_request.wrapping_add(1);
-        self.outputs.push_back(Output::Send { connection, frame: ClientFrame { request, message } });
-        request
-    }
-
+    /// A connection that was ordered is open.
     fn opened(&mut self, opened: ConnectionId) {
         match &self.phase {
-            Phase::Connecting { connection, call, join, .. } if *connection == opened => {
-                let (call, join) = (*call, join.clone());
-                self.send_request(opened, call, join_message(&join, None), Purpose::Join);
-                self.enter(Phase::Joining { connection: opened, join });
-            }
+            Phase::Connecting { connection, .. } if *connection == opened => self.send_join(),
             Phase::Reconnecting { .. } => self.reopened(opened),
             Phase::Idle | Phase::Connecting { .. } | Phase::Joining { .. } | Phase::Joined { .. } | Phase::Leaving { .. } => {}
         }
     }
 
-    /// A connection ended, or fell silent.
-    fn lost(&mut self, lost: ConnectionId, code: Code) {
+    /// A connection ended, or could not be opened.
+    fn closed(&mut self, closed: ConnectionId) {
+        if self.phase.connection() != Some(closed) {
+            return;
+        }
         match &self.phase {
-            Phase::Connecting { connection, call, .. } if *connection == lost => {
-                let call = *call;
-                self.answer(call, Err(Code::NOT_CONNECTED));
-                self.enter(Phase::Idle);
-            }
-            Phase::Joining { connection, .. } if *connection == lost => {
-                self.fail_requests(code);
-                self.enter(Phase::Idle);
-            }
-            Phase::Leaving { connection } if *connection == lost => {
-                // Whether the server heard of it or not, the user has left.
-                self.finish_leaving();
-            }
-            Phase::Joined { link, .. } if link.connection == lost => self.begin_reconnecting(code),
-            Phase::Reconnecting { .. } => self.attempt_failed(lost),
-            Phase::Idle | Phase::Connecting { .. } | Phase::Joining { .. } | Phase::Joined { .. } | Phase::Leaving { .. } => {}
+            Phase::Idle => {}
+            Phase::Connecting { .. } => self.stop(Code::NOT_CONNECTED, None),
+            Phase::Joining { .. } => self.stop(Code::CLOSED_BY_PEER, None),
+            Phase::Joined { .. } => self.begin_reconnecting(Code::CLOSED_BY_PEER),
+            Phase::Reconnecting { .. } => self.attempt_failed(),
+            Phase::Leaving { .. } => self.finish_leaving(), // whether the server heard of it or not, the user has left
         }
     }
 
-    fn received(&mut self, connection: ConnectionId, message: ServerMessage) {
-        if self.connection() != Some(connection) {
-            return;
+    /// Timers of the room: an answer that does not come, a server that fell silent, the next heartbeat.
+    fn joined_timers(&mut self) {
+        let now = self.now;
+        let Phase::Joined { link, .. } = &mut self.phase else { return };
+        let overdue = link.take_overdue(now);
+        let connection = link.connection;
+        let silent = link.last_heard.saturating_add(self.config.heartbeat_timeout).is_due(now);
+        let ping = !silent && link.next_ping.is_due(now);
+        if ping {
+            link.next_ping = now.saturating_add(self.config.heartbeat_interval);
         }
-        if let Phase::Joined { link, .. } = &mut self.phase {
-            link.last_heard = self.now;
+        for call in overdue {
+            self.answer(call, Err(Code::RESPONSE_TIMEOUT)); // R-026
         }
-        match message {
-            ServerMessage::Accepted { request, accepted } => self.accepted(connection, request, accepted),
-            ServerMessage::Refused { request, code } => self.refused(request, code),
-            ServerMessage::Removed { code } => self.removed(code),
-            ServerMessage::Media { description } => self.event(Event::Media { description }),
-            ServerMessage::Pong | ServerMessage::Unknown => {}
-            news @ (ServerMessage::PeerJoined { .. }
-            | ServerMessage::PeerLeft { .. }
-            | ServerMessage::StreamAdded { .. }
-            | ServerMessage::StreamRemoved { .. }
-            | ServerMessage::StreamMuted { .. }) => {
-                if let Phase::Joined { view, .. } = &mut self.phase
-                    && let Some(event) = view.apply(news)
-                {
-                    self.event(event);
-                }
-            }
+        if silent {
+            self.hang_up();
+            self.begin_reconnecting(Code::HEARTBEAT_LOST);
+        } else if ping {
+            self.send(connection, ClientMessage::Ping);
         }
     }
 
-    fn accepted(&mut self, connection: ConnectionId, request: RequestId, accepted: Accepted) {
-        let Some(OpenRequest { call, purpose, .. }) = self.open.remove(&request) else {
-            return;
-        };
-        match (purpose, accepted) {
-            (Purpose::Join, Accepted::Joined { member, role, members, streams, resumed, .. }) => {
-                let link = self.fresh_link(connection);
-                match core::mem::replace(&mut self.phase, Phase::Idle) {
-                    Phase::Joining { join, .. } => {
-                        let (view, news) = RoomView::new(join, member, role, members, streams);
-                        self.phase = Phase::Joined { link, view };
-                        self.answer(call, Ok(Answer::Joined { role }));
-                        self.events(news);
-                    }
-                    Phase::Reconnecting { mut view, lost_at, .. } if resumed => {
-                        view.take_role(role);
-                        self.restored(link, view, lost_at, members, streams);
-                    }
-                    other => self.phase = other,
-                }
-            }
-            (Purpose::Publish(offer), Accepted::Published { stream }) => {
-                self.note_own(|view| view.own.insert(stream, offer));
-                self.answer(call, Ok(Answer::Published { stream }));
-            }
-            (Purpose::Leave, Accepted::Done) => {
-                self.answer(call, Ok(Answer::Done));
-                self.finish_leaving();
-            }
-            (Purpose::Unpublish(stream), Accepted::Done) => {
-                self.note_own(|view| view.own.remove(&stream));
-                self.answer(call, Ok(Answer::Done));
-            }
-            (Purpose::SwitchRole(role), Accepted::Done) => {
-                self.note_own(|view| view.take_role(role));
-                self.answer(call, Ok(Answer::Done));
-            }
-            (Purpose::Other, Accepted::Done) => self.answer(call, Ok(Answer::Done)),
-            // An answer of the wrong kind: the server broke the protocol, and the caller still needs an answer.
-            (_, Accepted::Joined { .. } | Accepted::Published { .. } | Accepted::Done) => self.answer(call, Err(Code::INTERNAL)),
+    /// Ends whatever goes on: every call that waits is answered with `code`, then `event` is told, then the state.
+    fn stop(&mut self, code: Code, event: Option<Event>) {
+        let from = self.state();
+        match core::mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Idle | Phase::Reconnecting { .. } => {}
+            Phase::Connecting { call, .. } | Phase::Joining { call, .. } | Phase::Leaving { call, .. } => self.answer(call, Err(code)),
+            Phase::Joined { link, .. } => self.answer_all(link.into_calls(), code),
         }
-    }
-
-    fn refused(&mut self, request: RequestId, code: Code) {
-        let Some(OpenRequest { call, purpose, .. }) = self.open.remove(&request) else {
-            return;
-        };
-        match (&self.phase, purpose) {
-            (Phase::Joining { connection, .. }, Purpose::Join) => {
-                let connection = *connection;
-                self.disconnect(connection);
-                self.answer(call, Err(code));
-                self.enter(Phase::Idle);
-            }
-            (Phase::Reconnecting { .. }, Purpose::Join) => self.removed(code),
-            (Phase::Leaving { .. }, Purpose::Leave) => {
-                self.answer(call, Ok(Answer::Done)); // the server says the user is not there: that was the wish
-                self.finish_leaving();
-            }
-            (_, _) => self.answer(call, Err(code)),
-        }
+        self.outputs.extend(event.map(Output::Event));
+        self.note_state(from);
     }
 
     /// The stay is over without the application's doing.
     fn removed(&mut self, code: Code) {
-        if let Some(connection) = self.connection() {
-            self.disconnect(connection);
-        }
-        self.cut_requests_short();
-        self.event(Event::Removed { code });
-        self.enter(Phase::Idle);
+        self.hang_up();
+        self.stop(Code::CUT_SHORT, Some(Event::Removed { code }));
     }
 
     fn finish_leaving(&mut self) {
-        if let Phase::Leaving { connection } = self.phase {
-            self.disconnect(connection);
+        let from = self.state();
+        if let Phase::Leaving { call, .. } = core::mem::replace(&mut self.phase, Phase::Idle) {
+            self.answer(call, Ok(Answer::Done));
         }
-        let open = core::mem::take(&mut self.open);
-        for request in open.into_values() {
-            self.answer(request.call, Ok(Answer::Done)); // only the leave itself can be open here
-        }
-        self.enter(Phase::Idle);
+        self.note_state(from);
     }
 
-    fn expire_requests(&mut self) {
-        let now = self.now;
-        while let Some(request) = self.open.iter().find(|(_, r)| r.until <= now).map(|(id, _)| *id) {
-            let OpenRequest { call, purpose, .. } = self.open.remove(&request).expect("found above");
-            match (purpose, &self.phase) {
-                (Purpose::Leave, _) => {
-                    self.answer(call, Ok(Answer::Done));
-                    self.finish_leaving();
-                }
-                (Purpose::Join, Phase::Joining { connection, .. }) => {
-                    let connection = *connection;
-                    self.disconnect(connection);
-                    self.answer(call, Err(Code::RESPONSE_TIMEOUT));
-                    self.enter(Phase::Idle);
-                }
-                (Purpose::Join, Phase::Reconnecting { attempt, .. }) => {
-                    if let Some(connection) = attempt.connection() {
-                        self.disconnect(connection);
-                        self.attempt_failed(connection);
-                    }
-                }
-                (_, _) => self.answer(call, Err(Code::RESPONSE_TIMEOUT)),
-            }
+    /// Closes the connection, if there is one.
+    fn hang_up(&mut self) {
+        if let Some(connection) = self.phase.connection() {
+            self.outputs.push_back(Output::Disconnect { connection });
         }
     }
 
-    /// Requests that a leave or a lost connection cuts short finish now, exactly once (R-015).
-    fn cut_requests_short(&mut self) {
-        self.fail_requests(Code::CUT_SHORT);
-    }
-
-    fn fail_requests(&mut self, code: Code) {
-        let open = core::mem::take(&mut self.open);
-        let reconnecting = matches!(self.phase, Phase::Reconnecting { .. });
-        for request in open.into_values() {
-            // While reconnecting, an open join is the session's own.
-            if !(reconnecting && request.purpose == Purpose::Join) {
-                self.answer(request.call, Err(code));
-            }
+    /// Closes the connection, and says goodbye first where the server may have let the session in: it is not to keep a place for somebody who will not come.
+    fn walk_out(&mut self) {
+        if let Some(connection) = self.phase.joining_on() {
+            self.send(connection, ClientMessage::Leave);
         }
-    }
-
-    fn note_own<R>(&mut self, change: impl FnOnce(&mut RoomView) -> R) {
-        if let Phase::Joined { view, .. } = &mut self.phase {
-            change(view);
-        }
-    }
-
-    fn connection(&self) -> Option<ConnectionId> {
-        match &self.phase {
-            Phase::Idle => None,
-            Phase::Connecting { connection, .. } | Phase::Joining { connection, .. } | Phase::Leaving { connection } => Some(*connection),
-            Phase::Joined { link, .. } => Some(link.connection),
-            Phase::Reconnecting { attempt, .. } => attempt.connection(),
-        }
-    }
-
-    fn fresh_link(&self, connection: ConnectionId) -> Link {
-        Link { connection, last_heard: self.now, next_ping: self.now.saturating_add(self.config.heartbeat_interval) }
+        self.hang_up();
     }
 
     fn connect(&mut self) -> ConnectionId {
@@ -823,12 +553,21 @@ impl Session {
         connection
     }
 
-    fn disconnect(&mut self, connection: ConnectionId) {
-        self.outputs.push_back(Output::Disconnect { connection });
+    fn send(&mut self, connection: ConnectionId, message: ClientMessage) -> RequestId {
+        let request = RequestId(self.next_request);
+        self.next_request = self.next_request.wrapping_add(1);
+        self.outputs.push_back(Output::Send { connection, frame: ClientFrame { request, message } });
+        request
     }
 
     fn answer(&mut self, id: CallId, result: Result<Answer, Code>) {
         self.event(Event::Answered { id, result });
+    }
+
+    fn answer_all(&mut self, calls: Vec<CallId>, code: Code) {
+        for call in calls {
+            self.answer(call, Err(code));
+        }
     }
 
     fn event(&mut self, event: Event) {
@@ -839,26 +578,17 @@ impl Session {
         self.outputs.extend(events.into_iter().map(Output::Event));
     }
 
-    /// Goes over to another phase, and says so where that changes the connection's state.
+    /// Goes over to another phase, and says so where that changes the connection's state (R-019).
     fn enter(&mut self, phase: Phase) {
         let from = self.state();
         self.phase = phase;
+        self.note_state(from);
+    }
+
+    fn note_state(&mut self, from: ConnectionState) {
         let to = self.state();
         if from != to {
             self.event(Event::StateChanged { from, to });
         }
-    }
-}
-
-/// The message that enters a room, or goes on with a stay.
-fn join_message(join: &JoinCall, resumes: Option<MemberId>) -> ClientMessage {
-    ClientMessage::Join {
-        versions: Versions::SUPPORTED,
-        room: join.room.clone(),
-        user: join.user.clone(),
-        name: join.name.clone(),
-        role: join.role,
-        resumes,
-        media: join.media.clone(),
     }
 }

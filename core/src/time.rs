@@ -49,6 +49,11 @@ impl Instant {
         Self(self.0.saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
     }
 
+    /// Whether a timer set to this instant fires at `now`. One at the end of time never does: it stands for a time that cannot be told.
+    pub const fn is_due(self, now: Self) -> bool {
+        self.0 <= now.0 && self.0 < Self::MAX.0
+    }
+
     /// How long ago `earlier` was; zero if it lies in the future.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

@@ -73,16 +73,8 @@ const CHECKS: [Check; 6] = [
 /// Every check's verdict, in the order of the table above.
 pub fn all(evidence: &Evidence<'_>) -> Vec<CheckResult> {
     let result = |(name, check): &Check| match check(evidence) {
-        Ok(detail) => CheckResult {
-            name: (*name).to_owned(),
-            ok: true,
-            detail,
-        },
-        Err(violation) => CheckResult {
-            name: (*name).to_owned(),
-            ok: false,
-            detail: violation.to_string(),
-        },
+        Ok(detail) => CheckResult { name: (*name).to_owned(), ok: true, detail },
+        Err(violation) => CheckResult { name: (*name).to_owned(), ok: false, detail: violation.to_string() },
     };
     CHECKS.iter().map(result).collect()
 }

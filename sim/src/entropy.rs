@@ -34,18 +34,13 @@ thread_local! {
 /// Two runs with equal seeds see the same in there; and so, side by side, do two threads.
 pub fn isolated<T: Send>(seed: u64, stack_bytes: usize, f: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
-        let run = thread::Builder::new()
-            .name(format!("simulation {seed}"))
-            .stack_size(stack_bytes)
-            .spawn_scoped(scope, move || {
-                overrides::keep();
-                SIMULATED.set(Some(seed));
-                fastrand::seed(seed);
-                f()
-            });
-        run.expect("a machine that runs this can start one more thread")
-            .join()
-            .unwrap_or_else(|panic| resume_unwind(panic))
+        let run = thread::Builder::new().name(format!("simulation {seed}")).stack_size(stack_bytes).spawn_scoped(scope, move || {
+            overrides::keep();
+            SIMULATED.set(Some(seed));
+            fastrand::seed(seed);
+            f()
+        });
+        run.expect("a machine that runs this can start one more thread").join().unwrap_or_else(|panic| resume_unwind(panic))
     })
 }
 
@@ -177,11 +172,7 @@ mod tests {
 
     #[test]
     fn in_a_simulation_the_clocks_stand() {
-        assert_eq!(
-            IN_FORCE,
-            cfg!(target_os = "linux"),
-            "this suite runs on glibc Linux or knows that it does not"
-        );
+        assert_eq!(IN_FORCE, cfg!(target_os = "linux"), "this suite runs on glibc Linux or knows that it does not");
         if IN_FORCE {
             let (first, second, wall) = isolated(1, STACK_BYTES, || {
                 let first = StdInstant::now();
@@ -226,11 +217,7 @@ mod tests {
             })
         };
         thread::scope(|scope| {
-            let runs: Vec<_> = [1, 2, 1, 2]
-                .map(|seed| scope.spawn(move || run(seed)))
-                .into_iter()
-                .map(|run| run.join().unwrap())
-                .collect();
+            let runs: Vec<_> = [1, 2, 1, 2].map(|seed| scope.spawn(move || run(seed))).into_iter().map(|run| run.join().unwrap()).collect();
             assert_eq!(runs[0], runs[2]);
             assert_eq!(runs[1], runs[3]);
             assert_ne!(runs[0], runs[1]);

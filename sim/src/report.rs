@@ -74,19 +74,12 @@ pub fn html(record: &Record) -> String {
 
     put!(page, "<section aria-labelledby=\"checks\">\n<h2 id=\"checks\">Checks</h2>\n");
     tables::put_checks(&mut page, &record.summary);
-    put!(
-        page,
-        "</section>\n<section aria-labelledby=\"events\">\n<h2 id=\"events\">What happened</h2>\n"
-    );
+    put!(page, "</section>\n<section aria-labelledby=\"events\">\n<h2 id=\"events\">What happened</h2>\n");
     tables::put_events(&mut page, &record.entries);
     put!(page, "</section>\n</main>\n");
     put!(page, "<footer><p>Written by greenroom {}. ", Escaped(&record.summary.version));
     put!(page, "The same scenario, seed and version give the same trace hash.</p></footer>\n");
-    put!(
-        page,
-        "<script type=\"application/json\" id=\"data\">{}</script>\n",
-        data(&viewers, axis)
-    );
+    put!(page, "<script type=\"application/json\" id=\"data\">{}</script>\n", data(&viewers, axis));
     put!(page, "<script>{}</script>\n</body>\n</html>\n", include_str!("report/report.js"));
     page.into_string()
 }
@@ -132,12 +125,7 @@ fn put_head(page: &mut Page, title: &str) {
         page,
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';style-src 'unsafe-inline';script-src 'unsafe-inline'\">\n"
     );
-    put!(
-        page,
-        "<title>{} · greenroom</title>\n<style>{}</style>\n</head>\n",
-        Escaped(title),
-        include_str!("report/report.css")
-    );
+    put!(page, "<title>{} · greenroom</title>\n<style>{}</style>\n</head>\n", Escaped(title), include_str!("report/report.css"));
 }
 
 fn put_header(page: &mut Page, record: &Record) {
@@ -150,14 +138,8 @@ fn put_header(page: &mut Page, record: &Record) {
     let failed: Vec<_> = summary.checks.iter().filter(|check| !check.ok).collect();
     match (summary.checks.len(), failed.len()) {
         (0, _) => put!(page, "<p class=\"verdict\">No checks were made.</p>\n"),
-        (1, 0) => put!(
-            page,
-            "<p class=\"verdict pass\"><span aria-hidden=\"true\">✓</span> The one check passed.</p>\n"
-        ),
-        (all, 0) => put!(
-            page,
-            "<p class=\"verdict pass\"><span aria-hidden=\"true\">✓</span> All {all} checks passed.</p>\n"
-        ),
+        (1, 0) => put!(page, "<p class=\"verdict pass\"><span aria-hidden=\"true\">✓</span> The one check passed.</p>\n"),
+        (all, 0) => put!(page, "<p class=\"verdict pass\"><span aria-hidden=\"true\">✓</span> All {all} checks passed.</p>\n"),
         (all, count) => {
             put!(
                 page,
@@ -174,10 +156,7 @@ fn put_header(page: &mut Page, record: &Record) {
     put!(page, "<dl class=\"facts\">\n");
     let mut fact = |name: &str, value: String| put!(page, "<div><dt>{name}</dt><dd>{}</dd></div>\n", Escaped(value));
     fact("simulated", Seconds(end_ns(record)).to_string());
-    fact(
-        "took",
-        format!("{:.2}\u{a0}s, {:.0} times as fast", summary.wall_seconds, summary.speed),
-    );
+    fact("took", format!("{:.2}\u{a0}s, {:.0} times as fast", summary.wall_seconds, summary.speed));
     fact("datagrams", Count(summary.datagrams).to_string());
     fact("engine", summary.engine.clone());
     fact("media", summary.media.clone());
@@ -205,11 +184,7 @@ fn put_key(page: &mut Page, viewers: &[ViewerSeries]) {
         Glyph::Up,
         Glyph::Down
     );
-    put!(
-        page,
-        "{} the first picture, <span class=\"swatch freeze\"><i></i></span> a frozen picture, ",
-        Glyph::Picture
-    );
+    put!(page, "{} the first picture, <span class=\"swatch freeze\"><i></i></span> a frozen picture, ", Glyph::Picture);
     put!(
         page,
         "<span class=\"swatch stretch outage\"></span> a link that carries nothing, <span class=\"swatch stretch interrupted\"></span> signalling lost. "
@@ -221,35 +196,14 @@ fn put_viewer(page: &mut Page, record: &Record, number: usize, series: &ViewerSe
     let exact_ns = timeline::capacity_changes_ns(&series.user, &record.entries);
     let capacity = series.capacity_stretches(&exact_ns);
     let decisions = Decision::all_for(&series.user, &record.entries);
-    let link = record
-        .summary
-        .viewers
-        .iter()
-        .find(|viewer| viewer.user == series.user)
-        .map_or("", |viewer| &viewer.link);
+    let link = record.summary.viewers.iter().find(|viewer| viewer.user == series.user).map_or("", |viewer| &viewer.link);
 
-    put!(
-        page,
-        "<section class=\"viewer\" aria-labelledby=\"v{number}\">\n<h3 id=\"v{number}\">{}",
-        Escaped(&series.user)
-    );
+    put!(page, "<section class=\"viewer\" aria-labelledby=\"v{number}\">\n<h3 id=\"v{number}\">{}", Escaped(&series.user));
     if !link.is_empty() {
         put!(page, " <span class=\"link\">link {}</span>", Escaped(link));
     }
-    put!(
-        page,
-        "</h3>\n<p id=\"v{number}-story\" class=\"story\">{}</p>\n",
-        Escaped(story::tell(series, &capacity, &record.entries))
-    );
-    Timeline {
-        number,
-        series,
-        capacity: &capacity,
-        decisions: &decisions,
-        entries: &record.entries,
-        axis,
-    }
-    .put(page);
+    put!(page, "</h3>\n<p id=\"v{number}-story\" class=\"story\">{}</p>\n", Escaped(story::tell(series, &capacity, &record.entries)));
+    Timeline { number, series, capacity: &capacity, decisions: &decisions, entries: &record.entries, axis }.put(page);
     tables::put_decisions(page, &decisions);
     tables::put_values(page, series);
     put!(page, "</section>\n");
@@ -297,19 +251,12 @@ fn data(viewers: &[ViewerSeries], axis: TimeAxis) -> String {
             .map(|stream| StreamData {
                 name: &stream.name,
                 layers: &stream.layers,
-                received_kbps: stream
-                    .points
-                    .iter()
-                    .map(|point| point.map(|point| kbps(point.received_bps)))
-                    .collect(),
+                received_kbps: stream.points.iter().map(|point| point.map(|point| kbps(point.received_bps))).collect(),
                 layer: stream.points.iter().map(|point| point.and_then(|point| point.layer)).collect(),
             })
             .collect(),
     });
-    json_for_script(&Data {
-        end_ms: ms(axis.end_ns),
-        viewers: viewers.collect(),
-    })
+    json_for_script(&Data { end_ms: ms(axis.end_ns), viewers: viewers.collect() })
 }
 
 #[cfg(test)]
@@ -320,13 +267,9 @@ mod tests {
 
     /// The colours of a scheme: `--name: #rrggbb` pairs of a part of the style sheet.
     fn colours(css: &str) -> BTreeMap<&str, [f64; 3]> {
-        let pairs = css
-            .split(';')
-            .filter_map(|declaration| declaration.rsplit_once("--")?.1.split_once(": #"));
+        let pairs = css.split(';').filter_map(|declaration| declaration.rsplit_once("--")?.1.split_once(": #"));
         let channel = |hex: &str, at: usize| f64::from(u8::from_str_radix(&hex[at..at + 2], 16).expect("six hexadecimal digits"));
-        pairs
-            .map(|(name, hex)| (name, [0, 2, 4].map(|at| channel(hex, at) / 255.0)))
-            .collect()
+        pairs.map(|(name, hex)| (name, [0, 2, 4].map(|at| channel(hex, at) / 255.0))).collect()
     }
 
     /// WCAG 2.2, "contrast ratio" and "relative luminance".
@@ -339,9 +282,7 @@ mod tests {
 
     #[test]
     fn text_is_legible_in_both_schemes() {
-        let (light, after) = CSS
-            .split_once("@media (prefers-color-scheme: dark)")
-            .expect("there is a dark scheme");
+        let (light, after) = CSS.split_once("@media (prefers-color-scheme: dark)").expect("there is a dark scheme");
         let (dark, _) = after.split_once("box-sizing").expect("the colours come first");
         let texts = [
             ("ink", "paper"),

@@ -27,11 +27,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            engine: Engine::default(),
-            media: Fidelity::WebRtc,
-            seed: 1,
-        }
+        Self { engine: Engine::default(), media: Fidelity::WebRtc, seed: 1 }
     }
 }
 
@@ -45,12 +41,8 @@ pub fn run(scenario: &Scenario, settings: Settings, progress: &Progress) -> Resu
     let collected = entropy::isolated(seed, STACK_BYTES, || engine::run(scenario, engine, media, seed, progress))?;
     let wall_seconds = started.elapsed().as_secs_f64();
 
-    let checks = check::all(&check::Evidence {
-        scenario,
-        entries: &collected.entries,
-        samples: &collected.samples,
-        network: &collected.network,
-    });
+    let checks =
+        check::all(&check::Evidence { scenario, entries: &collected.entries, samples: &collected.samples, network: &collected.network });
     let mut entries = tables::network_entries(scenario);
     entries.extend(collected.entries);
     entries.sort_by_key(|entry| entry.at);
@@ -72,11 +64,5 @@ pub fn run(scenario: &Scenario, settings: Settings, progress: &Progress) -> Resu
         checks,
         viewers,
     };
-    Ok(Record {
-        title: scenario.title.clone(),
-        about: scenario.about.clone(),
-        summary,
-        entries,
-        metrics,
-    })
+    Ok(Record { title: scenario.title.clone(), about: scenario.about.clone(), summary, entries, metrics })
 }

@@ -22,14 +22,8 @@ use xxhash_rust::xxh3::Xxh3;
 const STACK_BYTES: usize = 4 << 20;
 const CLIENT: usize = 0;
 const SERVER: usize = 1;
-const VIDEO: TrackId = TrackId {
-    stream: StreamId(7),
-    kind: TrackKind::Video,
-};
-const AUDIO: TrackId = TrackId {
-    stream: StreamId(7),
-    kind: TrackKind::Audio,
-};
+const VIDEO: TrackId = TrackId { stream: StreamId(7), kind: TrackKind::Video };
+const AUDIO: TrackId = TrackId { stream: StreamId(7), kind: TrackKind::Audio };
 /// 30 pictures a second.
 const PICTURE: Duration = Duration::from_nanos(33_333_333);
 /// Bytes of one picture of each layer: 150, 500 and 1500 kbps.
@@ -62,11 +56,7 @@ struct Bottleneck {
 
 impl Bottleneck {
     fn new(rate_bps: u64) -> Self {
-        Self {
-            rate_bps,
-            queue_bytes: 60_000,
-            free_at: Instant::ZERO,
-        }
+        Self { rate_bps, queue_bytes: 60_000, free_at: Instant::ZERO }
     }
 
     fn offer(&mut self, now: Instant, size_bytes: u32) -> Option<Instant> {
@@ -85,13 +75,7 @@ fn config(fidelity: Fidelity, end: End, seed: u64) -> PeerConfig {
         End::Client => (([10, 0, 0, 2], 5000).into(), None),
         End::Server => (([10, 0, 0, 1], 5000).into(), Some(300_000)),
     };
-    PeerConfig {
-        fidelity,
-        local,
-        end,
-        estimate_from,
-        seed,
-    }
+    PeerConfig { fidelity, local, end, estimate_from, seed }
 }
 
 impl Pair {
@@ -121,10 +105,7 @@ impl Pair {
     fn connected(fidelity: Fidelity, seed: u64) -> Self {
         let mut pair = Self::new(fidelity, seed);
         pair.run_for(Duration::from_secs(1));
-        assert!(
-            pair.peers.iter().all(Peer::is_connected),
-            "{fidelity}: not connected within a second"
-        );
+        assert!(pair.peers.iter().all(Peer::is_connected), "{fidelity}: not connected within a second");
         pair
     }
 
@@ -162,8 +143,7 @@ impl Pair {
             }
             if let (Some(arrival), false) = (arrival, self.cut) {
                 self.sent += 1;
-                self.flying
-                    .insert((arrival.saturating_add(self.delay), self.sent), (1 - end, datagram));
+                self.flying.insert((arrival.saturating_add(self.delay), self.sent), (1 - end, datagram));
             }
         }
     }
@@ -196,23 +176,11 @@ impl Pair {
     }
 
     fn packets(&self, end: usize) -> impl Iterator<Item = (Instant, &MediaPacket)> {
-        self.said[end].iter().filter_map(|(at, output)| {
-            if let PeerOutput::Packet(packet) = output {
-                Some((*at, packet))
-            } else {
-                None
-            }
-        })
+        self.said[end].iter().filter_map(|(at, output)| if let PeerOutput::Packet(packet) = output { Some((*at, packet)) } else { None })
     }
 
     fn estimates(&self, end: usize) -> impl DoubleEndedIterator<Item = (Instant, u64)> {
-        self.said[end].iter().filter_map(|(at, output)| {
-            if let PeerOutput::Estimate { bps } = output {
-                Some((*at, *bps))
-            } else {
-                None
-            }
-        })
+        self.said[end].iter().filter_map(|(at, output)| if let PeerOutput::Estimate { bps } = output { Some((*at, *bps)) } else { None })
     }
 
     /// The estimate that `end` had at `at`.
@@ -237,15 +205,7 @@ impl Camera {
             while left > 0 {
                 let size_bytes = left.min(1100);
                 left -= size_bytes;
-                let mut payload = vec![
-                    0x90,
-                    0xE0,
-                    0x80 | (self.pictures >> 8) as u8 & 0x7F,
-                    self.pictures as u8,
-                    1,
-                    0,
-                    layer as u8,
-                ]; // RFC 7741: X S, I L T, 15-bit picture id, TL0PICIDX, TID
+                let mut payload = vec![0x90, 0xE0, 0x80 | (self.pictures >> 8) as u8 & 0x7F, self.pictures as u8, 1, 0, layer as u8]; // RFC 7741: X S, I L T, 15-bit picture id, TL0PICIDX, TID
                 payload.resize(size_bytes.max(20) as usize, self.pictures as u8);
                 packets.push(MediaPacket {
                     track,
@@ -303,16 +263,8 @@ fn each_layer_arrives_as_it_was_sent() {
             pair.run_for(PICTURE);
         }
         pair.run_for(Duration::from_millis(100));
-        let tell = |packet: &MediaPacket| {
-            (
-                packet.layer,
-                packet.seq,
-                packet.timestamp,
-                packet.marker,
-                packet.payload.clone(),
-                packet.absent_bytes,
-            )
-        };
+        let tell =
+            |packet: &MediaPacket| (packet.layer, packet.seq, packet.timestamp, packet.marker, packet.payload.clone(), packet.absent_bytes);
         let mut sent: Vec<_> = sent.iter().map(tell).collect();
         let mut received: Vec<_> = pair.packets(SERVER).map(|(_, packet)| tell(packet)).collect();
         sent.sort();
@@ -332,35 +284,17 @@ fn audio_arrives_beside_video_and_at_once() {
         let mut camera = Camera::default();
         for n in 0..50 {
             let payload = vec![n as u8; 80].into();
-            let packet = MediaPacket {
-                track: AUDIO,
-                layer: LayerId(0),
-                seq: n,
-                timestamp: n as u32 * 960,
-                marker: false,
-                payload,
-                absent_bytes: 0,
-            };
+            let packet =
+                MediaPacket { track: AUDIO, layer: LayerId(0), seq: n, timestamp: n as u32 * 960, marker: false, payload, absent_bytes: 0 };
             pair.write(CLIENT, &packet);
             camera.picture(VIDEO, 3).iter().for_each(|packet| pair.write(CLIENT, packet));
             pair.flush(CLIENT);
             let sent_at = pair.now;
             pair.run_for(Duration::from_millis(20));
-            let (at, heard) = pair
-                .packets(SERVER)
-                .filter(|(_, packet)| packet.track == AUDIO)
-                .last()
-                .unwrap_or_else(|| panic!("{fidelity}: no audio"));
-            assert_eq!(
-                (heard.seq, heard.timestamp, heard.payload[0]),
-                (n, n as u32 * 960, n as u8),
-                "{fidelity}"
-            );
-            assert!(
-                at.saturating_since(sent_at) <= Duration::from_millis(11),
-                "{fidelity}: audio took {:?}",
-                at.saturating_since(sent_at)
-            );
+            let (at, heard) =
+                pair.packets(SERVER).filter(|(_, packet)| packet.track == AUDIO).last().unwrap_or_else(|| panic!("{fidelity}: no audio"));
+            assert_eq!((heard.seq, heard.timestamp, heard.payload[0]), (n, n as u32 * 960, n as u8), "{fidelity}");
+            assert!(at.saturating_since(sent_at) <= Duration::from_millis(11), "{fidelity}: audio took {:?}", at.saturating_since(sent_at));
         }
     });
 }
@@ -378,13 +312,11 @@ fn a_key_frame_request_names_the_layer() {
             pair.run_for(Duration::from_millis(50));
             let asked: Vec<_> = pair.said[CLIENT]
                 .iter()
-                .filter_map(|(_, output)| {
-                    if let PeerOutput::KeyFrameRequested { track, layer } = output {
-                        Some((*track, *layer))
-                    } else {
-                        None
-                    }
-                })
+                .filter_map(
+                    |(_, output)| {
+                        if let PeerOutput::KeyFrameRequested { track, layer } = output { Some((*track, *layer)) } else { None }
+                    },
+                )
                 .collect();
             assert_eq!(asked, [(VIDEO, layer)], "{fidelity}");
         }
@@ -397,14 +329,7 @@ fn a_rewritten_packet_shows_its_new_ids_and_nothing_else_new() {
         let mut pair = Pair::connected(fidelity, 1);
         pair.begin(SERVER, VIDEO, &[]);
         let packet = Camera::default().picture(VIDEO, 1).remove(0);
-        pair.peers[SERVER].write(
-            pair.now,
-            &packet,
-            Some(Vp8Rewrite {
-                picture_id: 0x1234,
-                tl0_pic_idx: 77,
-            }),
-        );
+        pair.peers[SERVER].write(pair.now, &packet, Some(Vp8Rewrite { picture_id: 0x1234, tl0_pic_idx: 77 }));
         pair.flush(SERVER);
         pair.run_for(Duration::from_millis(50));
         let (_, received) = pair.packets(CLIENT).next().unwrap_or_else(|| panic!("{fidelity}: nothing came"));
@@ -427,11 +352,7 @@ fn a_sequence_that_began_high_is_told_by_its_lower_bits() {
             pair.run_for(PICTURE);
         }
         let received: Vec<_> = pair.packets(CLIENT).map(|(_, packet)| packet.seq).collect();
-        assert_eq!(
-            received.iter().map(|seq| seq & 0xFFFF).collect::<Vec<_>>(),
-            [65534, 65535, 0, 1],
-            "{fidelity}"
-        );
+        assert_eq!(received.iter().map(|seq| seq & 0xFFFF).collect::<Vec<_>>(), [65534, 65535, 0, 1], "{fidelity}");
         assert!(received.is_sorted(), "{fidelity}");
     });
 }
@@ -470,26 +391,10 @@ fn what_cannot_be_sent_is_counted() {
         pair.write(CLIENT, &packet);
         assert_eq!(pair.peers[CLIENT].counters().unsent_packets, 1, "{fidelity}: not a track of ours");
         pair.begin(CLIENT, VIDEO, &LADDER);
-        pair.write(
-            CLIENT,
-            &MediaPacket {
-                layer: LayerId(3),
-                ..packet.clone()
-            },
-        );
+        pair.write(CLIENT, &MediaPacket { layer: LayerId(3), ..packet.clone() });
         assert_eq!(pair.peers[CLIENT].counters().unsent_packets, 2, "{fidelity}: no such layer");
-        pair.write(
-            CLIENT,
-            &MediaPacket {
-                absent_bytes: 5000,
-                ..packet
-            },
-        );
-        assert_eq!(
-            pair.peers[CLIENT].counters().unsent_packets,
-            3,
-            "{fidelity}: too large for a datagram"
-        );
+        pair.write(CLIENT, &MediaPacket { absent_bytes: 5000, ..packet });
+        assert_eq!(pair.peers[CLIENT].counters().unsent_packets, 3, "{fidelity}: too large for a datagram");
     });
 }
 
@@ -510,19 +415,12 @@ fn lost_video_is_repaired() {
             pair.run_for(PICTURE);
         }
         pair.run_for(Duration::from_millis(300));
-        let mut highest: Vec<_> = pair
-            .packets(SERVER)
-            .filter(|(_, packet)| packet.layer == LayerId(2))
-            .map(|(_, packet)| packet.seq)
-            .collect();
+        let mut highest: Vec<_> =
+            pair.packets(SERVER).filter(|(_, packet)| packet.layer == LayerId(2)).map(|(_, packet)| packet.seq).collect();
         let arrived_in_order = highest.is_sorted();
         highest.sort_unstable();
         assert!(!arrived_in_order, "{fidelity}: nothing was lost");
-        assert_eq!(
-            highest,
-            (100..100 + camera.next_seq[2]).collect::<Vec<_>>(),
-            "{fidelity}: each packet once"
-        );
+        assert_eq!(highest, (100..100 + camera.next_seq[2]).collect::<Vec<_>>(), "{fidelity}: each packet once");
     });
 }
 
@@ -534,19 +432,11 @@ fn an_estimate_appears_and_grows_to_what_the_link_carries() {
         pair.begin(SERVER, VIDEO, &[]);
         pair.peers[SERVER].set_bandwidth(pair.now, 0, 2_500_000);
         let begun = pair.now;
-        let mut camera = Forwarded {
-            layer: 2,
-            ..Forwarded::default()
-        };
+        let mut camera = Forwarded { layer: 2, ..Forwarded::default() };
         camera.film(&mut pair, Duration::from_secs(12));
-        let estimates: Vec<_> = (1..=12)
-            .map(|s| pair.estimate_at(SERVER, begun.saturating_add(Duration::from_secs(s))) / 1000)
-            .collect();
+        let estimates: Vec<_> = (1..=12).map(|s| pair.estimate_at(SERVER, begun.saturating_add(Duration::from_secs(s))) / 1000).collect();
         println!("{fidelity}: {estimates:?}");
-        assert!(
-            estimates[4..].iter().all(|kbps| (1200..=2800).contains(kbps)),
-            "{fidelity}: {estimates:?} kbps"
-        );
+        assert!(estimates[4..].iter().all(|kbps| (1200..=2800).contains(kbps)), "{fidelity}: {estimates:?} kbps");
     });
 }
 
@@ -572,12 +462,7 @@ impl Forwarded {
                     self.layer = layer;
                 }
             }
-            for mut packet in self
-                .camera
-                .picture(VIDEO, 3)
-                .into_iter()
-                .filter(|packet| usize::from(packet.layer.0) == self.layer)
-            {
+            for mut packet in self.camera.picture(VIDEO, 3).into_iter().filter(|packet| usize::from(packet.layer.0) == self.layer) {
                 packet.layer = LayerId(0);
                 packet.seq = self.seq;
                 self.seq += 1;
@@ -596,21 +481,14 @@ fn capacity_step(fidelity: Fidelity, adaptive: bool) -> Vec<u64> {
         pair.downlink = Some(Bottleneck::new(2_500_000));
         pair.begin(SERVER, VIDEO, &[]);
         pair.peers[SERVER].set_bandwidth(pair.now, 500_000, 2_500_000);
-        let mut forwarded = Forwarded {
-            layer: 2,
-            adaptive,
-            ..Forwarded::default()
-        };
+        let mut forwarded = Forwarded { layer: 2, adaptive, ..Forwarded::default() };
         let mut estimates_kbps = vec![];
         for second in 0..30 {
             pair.downlink.as_mut().unwrap().rate_bps = if (10..20).contains(&second) { 600_000 } else { 2_500_000 };
             forwarded.film(&mut pair, Duration::from_secs(1));
             estimates_kbps.push(pair.estimate_at(SERVER, pair.now) / 1000);
         }
-        println!(
-            "{fidelity}, {}: {estimates_kbps:?}",
-            if adaptive { "adaptive" } else { "1.5 Mbps always" }
-        );
+        println!("{fidelity}, {}: {estimates_kbps:?}", if adaptive { "adaptive" } else { "1.5 Mbps always" });
         estimates_kbps
     })
 }
@@ -667,24 +545,11 @@ fn eight_seconds_of_silence_are_survived() {
         pair.said[SERVER].clear();
         let back = pair.now;
         camera.film(&mut pair, CLIENT, 3, Duration::from_secs(3));
-        let (first, _) = pair
-            .packets(SERVER)
-            .next()
-            .unwrap_or_else(|| panic!("{fidelity}: media does not come back"));
+        let (first, _) = pair.packets(SERVER).next().unwrap_or_else(|| panic!("{fidelity}: media does not come back"));
         println!("{fidelity}: media is back {:?} after the network", first.saturating_since(back));
-        assert!(
-            first.saturating_since(back) < Duration::from_secs(1),
-            "{fidelity}: {:?}",
-            first.saturating_since(back)
-        );
+        assert!(first.saturating_since(back) < Duration::from_secs(1), "{fidelity}: {:?}", first.saturating_since(back));
         let last_second = back.saturating_add(Duration::from_secs(2));
-        assert!(
-            pair.packets(SERVER)
-                .filter(|(at, packet)| *at > last_second && packet.layer == LayerId(2))
-                .count()
-                >= 150,
-            "{fidelity}"
-        );
+        assert!(pair.packets(SERVER).filter(|(at, packet)| *at > last_second && packet.layer == LayerId(2)).count() >= 150, "{fidelity}");
         assert!(pair.peers.iter().all(Peer::is_connected), "{fidelity}");
     });
 }
@@ -709,10 +574,7 @@ fn longer_silence_ends_the_connection_on_both_ends_once() {
                 .collect();
             println!("{fidelity}: {} gave up after {ends:?}", ["client", "server"][end]);
             assert_eq!(ends.len(), 1, "{fidelity}");
-            assert!(
-                !pair.peers[end].is_connected() && pair.peers[end].poll_timeout().is_none(),
-                "{fidelity}"
-            );
+            assert!(!pair.peers[end].is_connected() && pair.peers[end].poll_timeout().is_none(), "{fidelity}");
         }
         let sent = pair.sent;
         pair.cut = false;
@@ -729,11 +591,7 @@ fn an_end_whose_other_never_comes_gives_up() {
         pair.flying.clear();
         pair.run_for(Duration::from_secs(60));
         for end in [CLIENT, SERVER] {
-            assert!(
-                matches!(pair.said[end][..], [(_, PeerOutput::Disconnected)]),
-                "{fidelity}: {:?}",
-                pair.said[end]
-            );
+            assert!(matches!(pair.said[end][..], [(_, PeerOutput::Disconnected)]), "{fidelity}: {:?}", pair.said[end]);
         }
     });
 }
@@ -778,19 +636,10 @@ fn garbage_is_counted_and_harms_nothing() {
                 pair.collect(end);
             }
         }
-        assert!(
-            pair.peers
-                .iter()
-                .all(|peer| peer.is_connected() && peer.counters().bad_datagrams > 0),
-            "{fidelity}"
-        );
+        assert!(pair.peers.iter().all(|peer| peer.is_connected() && peer.counters().bad_datagrams > 0), "{fidelity}");
         pair.said[SERVER].clear();
         camera.film(&mut pair, CLIENT, 3, Duration::from_secs(1));
-        assert!(
-            pair.packets(SERVER).count() >= 29 * 9,
-            "{fidelity}: {} packets in a second",
-            pair.packets(SERVER).count()
-        );
+        assert!(pair.packets(SERVER).count() >= 29 * 9, "{fidelity}: {} packets in a second", pair.packets(SERVER).count());
     });
 }
 
@@ -800,14 +649,7 @@ fn call(fidelity: Fidelity, seed: u64) -> (u64, [Vec<u32>; 2]) {
         let mut pair = Pair::connected(fidelity, seed);
         pair.downlink = Some(Bottleneck::new(2_500_000));
         pair.begin(CLIENT, VIDEO, &LADDER);
-        pair.begin(
-            SERVER,
-            TrackId {
-                stream: StreamId(9),
-                ..VIDEO
-            },
-            &[],
-        );
+        pair.begin(SERVER, TrackId { stream: StreamId(9), ..VIDEO }, &[]);
         pair.peers[SERVER].set_bandwidth(pair.now, 0, 2_500_000);
         Camera::default().film(&mut pair, CLIENT, 3, Duration::from_secs(10));
         (pair.hash.finish(), pair.sizes_bytes)
@@ -818,11 +660,7 @@ fn call(fidelity: Fidelity, seed: u64) -> (u64, [Vec<u32>; 2]) {
 fn one_seed_makes_one_call_and_another_another() {
     for fidelity in Fidelity::ALL {
         let seeds = [1, 1, 2, 1];
-        let calls = thread::scope(|scope| {
-            seeds
-                .map(|seed| scope.spawn(move || call(fidelity, seed).0))
-                .map(|call| call.join().unwrap())
-        });
+        let calls = thread::scope(|scope| seeds.map(|seed| scope.spawn(move || call(fidelity, seed).0)).map(|call| call.join().unwrap()));
         if entropy::IN_FORCE {
             assert!(calls[0] == calls[1] && calls[0] == calls[3], "{fidelity}: {calls:x?}");
             assert_eq!(calls[0], call(fidelity, 1).0, "{fidelity}: again, alone");
@@ -856,22 +694,12 @@ fn a_modelled_packet_is_as_large_as_a_real_one() {
                 let payload = vec![0; 80].into();
                 pair.write(
                     CLIENT,
-                    &MediaPacket {
-                        track: AUDIO,
-                        layer: LayerId(0),
-                        seq: n,
-                        timestamp: 0,
-                        marker: false,
-                        payload,
-                        absent_bytes: 0,
-                    },
+                    &MediaPacket { track: AUDIO, layer: LayerId(0), seq: n, timestamp: 0, marker: false, payload, absent_bytes: 0 },
                 );
                 let before = pair.sizes_bytes[CLIENT].len();
                 camera.film(&mut pair, CLIENT, 3, PICTURE);
                 if n >= 210 {
-                    pair.sizes_bytes[CLIENT][before..]
-                        .iter()
-                        .for_each(|bytes| *counted.entry(*bytes).or_default() += 1);
+                    pair.sizes_bytes[CLIENT][before..].iter().for_each(|bytes| *counted.entry(*bytes).or_default() += 1);
                 }
             }
             counted.retain(|_, times| *times >= 25);
@@ -888,29 +716,13 @@ fn a_description_that_is_none_is_refused_with_a_reason() {
         let good = Peer::new(Instant::ZERO, config(fidelity, End::Server, 2)).description();
         let refusal = |peer: &mut Peer, text: &str| peer.set_remote(Instant::ZERO, text).unwrap_err().to_string();
 
-        assert!(
-            refusal(&mut peer, "").starts_with("the media description is not understood: EOF while parsing"),
-            "{fidelity}"
-        );
-        assert!(
-            refusal(&mut peer, &good.replace("address", "adress")).contains("unknown field `adress`"),
-            "{fidelity}"
-        );
+        assert!(refusal(&mut peer, "").starts_with("the media description is not understood: EOF while parsing"), "{fidelity}");
+        assert!(refusal(&mut peer, &good.replace("address", "adress")).contains("unknown field `adress`"), "{fidelity}");
         for other in Fidelity::ALL.into_iter().filter(|other| *other != fidelity) {
             let theirs = Peer::new(Instant::ZERO, config(other, End::Server, 2)).description();
-            assert_eq!(
-                peer.set_remote(Instant::ZERO, &theirs),
-                Err(MediaError::OtherFidelity {
-                    ours: fidelity,
-                    theirs: other
-                })
-            );
+            assert_eq!(peer.set_remote(Instant::ZERO, &theirs), Err(MediaError::OtherFidelity { ours: fidelity, theirs: other }));
         }
-        let field = |name: &str| {
-            good.split(&format!("\"{name}\":\""))
-                .nth(1)
-                .map(|rest| rest.split('"').next().unwrap().to_owned())
-        };
+        let field = |name: &str| good.split(&format!("\"{name}\":\"")).nth(1).map(|rest| rest.split('"').next().unwrap().to_owned());
         for name in ["ufrag", "pwd", "fingerprint"] {
             if let Some(value) = field(name).filter(|_| fidelity != Fidelity::Model || name == "pwd") {
                 assert!(
@@ -940,11 +752,7 @@ fn a_false_certificate_ends_the_connection() {
         pair.peers = [client, server];
         pair.flying.clear();
         pair.run_for(Duration::from_secs(2));
-        assert!(
-            matches!(pair.said[CLIENT][..], [(_, PeerOutput::Disconnected)]),
-            "{:?}",
-            pair.said[CLIENT]
-        );
+        assert!(matches!(pair.said[CLIENT][..], [(_, PeerOutput::Disconnected)]), "{:?}", pair.said[CLIENT]);
     });
 }
 
@@ -955,22 +763,13 @@ fn fidelities_are_written_as_they_are_read() {
         assert_eq!(serde_json::to_string(&fidelity).unwrap(), format!("\"{fidelity}\""));
     }
     let error = "real".parse::<Fidelity>().unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "unknown media fidelity \"real\"; expected webrtc, webrtc-null or model"
-    );
+    assert_eq!(error.to_string(), "unknown media fidelity \"real\"; expected webrtc, webrtc-null or model");
 }
 
 /// The library's own tests show what happens on a simulation thread; that it happens in this program as well shows that the linker took the library's symbols.
 #[test]
 fn the_overrides_reach_programs_that_link_the_library() {
-    let order = || {
-        (0..100)
-            .map(|key| (key, ()))
-            .collect::<HashMap<u32, ()>>()
-            .into_keys()
-            .collect::<Vec<_>>()
-    };
+    let order = || (0..100).map(|key| (key, ())).collect::<HashMap<u32, ()>>().into_keys().collect::<Vec<_>>();
     if entropy::IN_FORCE {
         assert_eq!(isolated(5, STACK_BYTES, order), isolated(5, STACK_BYTES, order));
         let elapsed = simulated(|| {
@@ -982,8 +781,5 @@ fn the_overrides_reach_programs_that_link_the_library() {
     }
     let begun = std::time::Instant::now();
     thread::sleep(Duration::from_millis(2));
-    assert!(
-        begun.elapsed() >= Duration::from_millis(2),
-        "the clock of an ordinary thread goes on"
-    );
+    assert!(begun.elapsed() >= Duration::from_millis(2), "the clock of an ordinary thread goes on");
 }

@@ -26,20 +26,11 @@ fn a_call_is_told_viewer_by_viewer() {
     keep(&page, "first-call.html");
     check_well_formed(&page);
     for viewer in ["ben", "cem", "dia"] {
-        assert!(
-            page.contains(&format!("\">{viewer} <span class=\"link\">link ")),
-            "{viewer} has a timeline"
-        );
+        assert!(page.contains(&format!("\">{viewer} <span class=\"link\">link ")), "{viewer} has a timeline");
     }
     let dia = story_of(&page, "dia");
-    assert!(
-        dia.starts_with("Capacity was 2.5 Mbps at first, fell to 600 kbps at 20 s and rose to 2.5 Mbps at 40 s."),
-        "{dia}"
-    );
-    assert!(
-        dia.contains("Of ada/main it got f from 1.4 s, h from 20.7 s, q from 21.4 s, h from 24 s and f from 44.1 s."),
-        "{dia}"
-    );
+    assert!(dia.starts_with("Capacity was 2.5 Mbps at first, fell to 600 kbps at 20 s and rose to 2.5 Mbps at 40 s."), "{dia}");
+    assert!(dia.contains("Of ada/main it got f from 1.4 s, h from 20.7 s, q from 21.4 s, h from 24 s and f from 44.1 s."), "{dia}");
     assert!(dia.contains("The queue was longest at 20.6 s, with 300 ms."), "{dia}");
     assert!(dia.contains("The picture froze once, for 420 ms."), "{dia}");
     assert!(plain(&page).contains("estimate 540 kbps does not hold f (1.7 Mbps)"));
@@ -57,15 +48,9 @@ fn an_outage_and_a_failed_check_are_in_plain_sight() {
     assert!(page.contains("1 of 2 checks failed."));
     assert!(page.contains("class=\"stretch outage\"") && page.contains("class=\"stretch interrupted\""));
     let ids: BTreeSet<&str> = attribute_values(&page, "id").into_iter().collect();
-    let restored = page
-        .find("signalling restored after 6.2")
-        .expect("the end of the interruption is told");
+    let restored = page.find("signalling restored after 6.2").expect("the end of the interruption is told");
     assert!(ids.contains("room-story") && restored > 0);
-    assert!(
-        story_of(&page, "cem").contains("The picture froze once, for 8.3 s."),
-        "{}",
-        story_of(&page, "cem")
-    );
+    assert!(story_of(&page, "cem").contains("The picture froze once, for 8.3 s."), "{}", story_of(&page, "cem"));
 }
 
 #[test]
@@ -75,33 +60,13 @@ fn a_link_that_never_rests_is_told_in_sums() {
     for n in 0..600 {
         let capacity = 800_000 + n * 37 % 50 * 60_000;
         let layer = ["q", "h", "f"][(n / 4 % 3) as usize];
-        record.metrics.push(row(
-            (n + 1) * 100,
-            "eve",
-            "ada/main",
-            Some(capacity),
-            Some(capacity - 100_000),
-            capacity / 2,
-            layer,
-            n * 100,
-        ));
+        record.metrics.push(row((n + 1) * 100, "eve", "ada/main", Some(capacity), Some(capacity - 100_000), capacity / 2, layer, n * 100));
         if n % 4 == 0 {
-            let what = self::layer(
-                "ada",
-                Some("q"),
-                Some(layer),
-                "the estimate moved",
-                Some(capacity - 100_000),
-                400_000,
-            );
+            let what = self::layer("ada", Some("q"), Some(layer), "the estimate moved", Some(capacity - 100_000), 400_000);
             record.entries.push(entry(n * 100, "eve", what));
         }
         if n % 9 == 0 {
-            let muted = What::StreamMuted {
-                stream: stream("ada"),
-                audio: n % 2 == 0,
-                video: false,
-            };
+            let muted = What::StreamMuted { stream: stream("ada"), audio: n % 2 == 0, video: false };
             record.entries.push(entry(n * 100 + 50, "eve", muted));
         }
     }
@@ -112,18 +77,12 @@ fn a_link_that_never_rests_is_told_in_sums() {
     keep(&page, "restless.html");
     check_well_formed(&page);
     let story = story_of(&page, "eve");
-    assert!(
-        story.starts_with("Capacity changed 599 times between 800 kbps and 3.74 Mbps."),
-        "{story}"
-    );
+    assert!(story.starts_with("Capacity changed 599 times between 800 kbps and 3.74 Mbps."), "{story}");
     assert!(
         story.contains("The layer of ada/main changed 149 times; it got q for 33 %, h for 33 % and f for 33 % of the time."),
         "{story}"
     );
-    let marks = attribute_values(&page, "class")
-        .into_iter()
-        .filter(|class| class.starts_with("mark decision"))
-        .count();
+    let marks = attribute_values(&page, "class").into_iter().filter(|class| class.starts_with("mark decision")).count();
     assert!((20..=54).contains(&marks), "{marks} marks for 150 decisions in 640 px");
 }
 
@@ -139,11 +98,7 @@ fn hostile_words_stay_words() {
     record.summary.media = attack.into();
     record.summary.version = attack.into();
     record.summary.trace_hash = attack.into();
-    record.summary.checks.push(CheckResult {
-        name: attack.into(),
-        ok: false,
-        detail: attack.into(),
-    });
+    record.summary.checks.push(CheckResult { name: attack.into(), ok: false, detail: attack.into() });
     for viewer in &mut record.summary.viewers {
         (viewer.user, viewer.stream, viewer.link) = (attack.into(), attack.into(), attack.into());
     }
@@ -162,10 +117,7 @@ fn hostile_words_stay_words() {
     let elements = |page: &str| tags(page).into_iter().map(|tag| tag.name.to_owned()).collect::<BTreeSet<_>>();
     let harmless = elements(&report::html(&first_call()));
     let surplus: Vec<_> = elements(&page).difference(&harmless).cloned().collect();
-    assert!(
-        surplus.iter().all(|name| ["ul", "li"].contains(&name.as_str())),
-        "the list of failed checks and nothing else: {surplus:?}"
-    );
+    assert!(surplus.iter().all(|name| ["ul", "li"].contains(&name.as_str())), "the list of failed checks and nothing else: {surplus:?}");
     assert!(!page.contains('\0'));
     assert!(page.contains("&lt;script&gt;alert(1)"));
 }
@@ -189,15 +141,10 @@ fn a_record_of_a_thousand_viewers_draws_those_that_fared_worst() {
     for n in 0..1_000 {
         let user = format!("viewer-{n:04}");
         for t in 1..=3 {
-            record
-                .metrics
-                .push(row(t * 100, &user, "ada/main", Some(2_000_000), Some(1_500_000), 150_000, "q", 0));
+            record.metrics.push(row(t * 100, &user, "ada/main", Some(2_000_000), Some(1_500_000), 150_000, "q", 0));
         }
         let freeze_ms = if n == 700 { 900 } else { 0 };
-        record
-            .summary
-            .viewers
-            .push(viewer(&user, "ada/main", "wifi", Some(2_000_000), 150_000, (0, freeze_ms, 300)));
+        record.summary.viewers.push(viewer(&user, "ada/main", "wifi", Some(2_000_000), 150_000, (0, freeze_ms, 300)));
     }
     record.metrics.sort_by(|a, b| (a.t_ns, &a.user).cmp(&(b.t_ns, &b.user)));
 
@@ -252,10 +199,7 @@ fn tags(page: &str) -> Vec<Tag<'_>> {
     while let Some(at) = rest.find('<') {
         rest = &rest[at + 1..];
         if let Some(after) = rest.strip_prefix('!') {
-            assert!(
-                after.starts_with("doctype html>"),
-                "no comments, no other declarations: {after:.40}"
-            );
+            assert!(after.starts_with("doctype html>"), "no comments, no other declarations: {after:.40}");
             continue;
         }
         let closes = rest.starts_with('/');
@@ -274,13 +218,9 @@ fn tags(page: &str) -> Vec<Tag<'_>> {
                 rest = after;
                 break false;
             }
-            let (key, after) = inside
-                .split_once("=\"")
-                .unwrap_or_else(|| panic!("an attribute without a quoted value in <{name}: {inside:.60}"));
-            assert!(
-                key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'),
-                "a strange attribute {key:.60} in <{name}>"
-            );
+            let (key, after) =
+                inside.split_once("=\"").unwrap_or_else(|| panic!("an attribute without a quoted value in <{name}: {inside:.60}"));
+            assert!(key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'), "a strange attribute {key:.60} in <{name}>");
             let (value, after) = after.split_once('"').expect("a value ends");
             assert!(!value.contains('<'), "markup in {key}");
             attributes.push((key, value));
@@ -290,12 +230,7 @@ fn tags(page: &str) -> Vec<Tag<'_>> {
             let end = rest.find(&format!("</{name}")).expect("scripts and styles end");
             rest = &rest[end..];
         }
-        tags.push(Tag {
-            name,
-            closes,
-            closes_itself,
-            attributes,
-        });
+        tags.push(Tag { name, closes, closes_itself, attributes });
     }
     tags
 }
@@ -315,26 +250,15 @@ fn check_well_formed(page: &str) {
             headings.push(level);
         }
         for (key, value) in tag.attributes {
-            assert!(
-                !["src", "srcset", "data", "action", "ping", "background"].contains(&key),
-                "<{} {key}={value:?}>",
-                tag.name
-            );
+            assert!(!["src", "srcset", "data", "action", "ping", "background"].contains(&key), "<{} {key}={value:?}>", tag.name);
             assert!(!key.starts_with("on"), "<{} {key}>: no handlers in markup", tag.name);
             assert!(key != "href" || value.starts_with('#'), "a link out of the page: {value}");
         }
-        assert!(
-            !["link", "iframe", "img", "object", "embed", "base", "image", "use"].contains(&tag.name),
-            "<{}> fetches",
-            tag.name
-        );
+        assert!(!["link", "iframe", "img", "object", "embed", "base", "image", "use"].contains(&tag.name), "<{}> fetches", tag.name);
     }
     assert!(open.is_empty(), "left open: {open:?}");
     assert_eq!(headings.first(), Some(&1));
-    assert!(
-        headings.windows(2).all(|pair| pair[1] <= pair[0] + 1),
-        "headings skip a level: {headings:?}"
-    );
+    assert!(headings.windows(2).all(|pair| pair[1] <= pair[0] + 1), "headings skip a level: {headings:?}");
     for fetch in ["url(", "@import", "http://", "https://", "fetch(", "XMLHttpRequest", "import("] {
         assert!(!page.contains(fetch), "{fetch} in the page");
     }
@@ -351,12 +275,7 @@ fn check_well_formed(page: &str) {
 }
 
 fn attribute_values<'a>(page: &'a str, key: &str) -> Vec<&'a str> {
-    tags(page)
-        .into_iter()
-        .flat_map(|tag| tag.attributes)
-        .filter(|(k, _)| *k == key)
-        .map(|(_, value)| value)
-        .collect()
+    tags(page).into_iter().flat_map(|tag| tag.attributes).filter(|(k, _)| *k == key).map(|(_, value)| value).collect()
 }
 
 /// The page with its unbreakable spaces made plain.
@@ -391,14 +310,7 @@ fn first_call() -> Record {
     let say = &mut record.entries;
     let mut at = |ms: u64, who: &str, what: What| say.push(entry(ms, who, what));
 
-    at(
-        0,
-        "dia",
-        What::Capacity {
-            direction: Direction::Down,
-            rate_bps: Some(2_500_000),
-        },
-    );
+    at(0, "dia", What::Capacity { direction: Direction::Down, rate_bps: Some(2_500_000) });
     at(0, "ada", What::JoinCalled);
     at(62, "ada", What::Joined { role: Role::Joiner });
     at(240, "ada", What::MediaConnected { after_ms: 240 });
@@ -409,182 +321,35 @@ fn first_call() -> Record {
         at(joined + 2, who, What::StreamAdded { stream: stream("ada") });
         at(joined + 3, who, What::Subscribed { stream: stream("ada") });
         at(joined + 180, who, What::MediaConnected { after_ms: 240 });
-        at(
-            joined + 200,
-            who,
-            layer(
-                "ada",
-                None,
-                Some("f"),
-                "first subscription: the start estimate holds f",
-                None,
-                1_700_000,
-            ),
-        );
-        at(
-            joined + 210,
-            "ada",
-            What::KeyFrameRequested {
-                stream: stream("ada"),
-                layer: rid("f"),
-                reason: format!("{who} is to get it"),
-            },
-        );
-        at(
-            picture - 20,
-            who,
-            What::Switched {
-                stream: stream("ada"),
-                from: None,
-                to: rid("f"),
-                waited_ms: picture - joined - 220,
-            },
-        );
-        at(
-            picture,
-            who,
-            What::FirstFrame {
-                stream: stream("ada"),
-                after_ms: picture - joined,
-            },
-        );
+        at(joined + 200, who, layer("ada", None, Some("f"), "first subscription: the start estimate holds f", None, 1_700_000));
+        at(joined + 210, "ada", What::KeyFrameRequested { stream: stream("ada"), layer: rid("f"), reason: format!("{who} is to get it") });
+        at(picture - 20, who, What::Switched { stream: stream("ada"), from: None, to: rid("f"), waited_ms: picture - joined - 220 });
+        at(picture, who, What::FirstFrame { stream: stream("ada"), after_ms: picture - joined });
     }
-    at(
-        20_000,
-        "dia",
-        What::Capacity {
-            direction: Direction::Down,
-            rate_bps: Some(600_000),
-        },
-    );
+    at(20_000, "dia", What::Capacity { direction: Direction::Down, rate_bps: Some(600_000) });
     for (ms, from, to, reason, estimate, needs, waited) in [
-        (
-            20_640,
-            "f",
-            "h",
-            "estimate 1.2 Mbps does not hold f (1.7 Mbps)",
-            1_200_000,
-            500_000,
-            90,
-        ),
-        (
-            21_310,
-            "h",
-            "q",
-            "estimate 540 kbps does not hold f (1.7 Mbps) or h (500 kbps) with audio and reserve",
-            540_000,
-            150_000,
-            60,
-        ),
-        (
-            23_900,
-            "q",
-            "h",
-            "estimate 590 kbps has held h (500 kbps) for 2 s",
-            590_000,
-            500_000,
-            110,
-        ),
-        (
-            43_980,
-            "h",
-            "f",
-            "estimate 2.1 Mbps has held f (1.7 Mbps) for 2 s",
-            2_100_000,
-            1_700_000,
-            130,
-        ),
+        (20_640, "f", "h", "estimate 1.2 Mbps does not hold f (1.7 Mbps)", 1_200_000, 500_000, 90),
+        (21_310, "h", "q", "estimate 540 kbps does not hold f (1.7 Mbps) or h (500 kbps) with audio and reserve", 540_000, 150_000, 60),
+        (23_900, "q", "h", "estimate 590 kbps has held h (500 kbps) for 2 s", 590_000, 500_000, 110),
+        (43_980, "h", "f", "estimate 2.1 Mbps has held f (1.7 Mbps) for 2 s", 2_100_000, 1_700_000, 130),
     ] {
         at(ms, "dia", layer("ada", Some(from), Some(to), reason, Some(estimate), needs));
-        at(
-            ms + waited,
-            "dia",
-            What::Switched {
-                stream: stream("ada"),
-                from: Some(rid(from)),
-                to: rid(to),
-                waited_ms: waited,
-            },
-        );
+        at(ms + waited, "dia", What::Switched { stream: stream("ada"), from: Some(rid(from)), to: rid(to), waited_ms: waited });
     }
-    at(
-        21_050,
-        "dia",
-        What::Freeze {
-            stream: stream("ada"),
-            duration_ms: 420,
-        },
-    );
+    at(21_050, "dia", What::Freeze { stream: stream("ada"), duration_ms: 420 });
     at(30_000, "ben", What::RoleChanged { role: Role::Joiner });
     at(30_240, "ben", What::Published { stream: stream("ben") });
     at(30_260, "cem", What::StreamAdded { stream: stream("ben") });
     at(30_270, "cem", What::Subscribed { stream: stream("ben") });
-    at(
-        30_300,
-        "cem",
-        layer(
-            "ben",
-            None,
-            Some("h"),
-            "estimate 2.4 Mbps holds f of ada/main and h of ben/main",
-            Some(2_400_000),
-            2_200_000,
-        ),
-    );
-    at(
-        30_480,
-        "cem",
-        What::Switched {
-            stream: stream("ben"),
-            from: None,
-            to: rid("h"),
-            waited_ms: 180,
-        },
-    );
-    at(
-        30_520,
-        "cem",
-        What::FirstFrame {
-            stream: stream("ben"),
-            after_ms: 250,
-        },
-    );
-    at(
-        36_000,
-        "cem",
-        What::StreamMuted {
-            stream: stream("ada"),
-            audio: true,
-            video: false,
-        },
-    );
-    at(
-        39_500,
-        "cem",
-        What::StreamMuted {
-            stream: stream("ada"),
-            audio: false,
-            video: false,
-        },
-    );
-    at(
-        40_000,
-        "dia",
-        What::Capacity {
-            direction: Direction::Down,
-            rate_bps: Some(2_500_000),
-        },
-    );
+    at(30_300, "cem", layer("ben", None, Some("h"), "estimate 2.4 Mbps holds f of ada/main and h of ben/main", Some(2_400_000), 2_200_000));
+    at(30_480, "cem", What::Switched { stream: stream("ben"), from: None, to: rid("h"), waited_ms: 180 });
+    at(30_520, "cem", What::FirstFrame { stream: stream("ben"), after_ms: 250 });
+    at(36_000, "cem", What::StreamMuted { stream: stream("ada"), audio: true, video: false });
+    at(39_500, "cem", What::StreamMuted { stream: stream("ada"), audio: false, video: false });
+    at(40_000, "dia", What::Capacity { direction: Direction::Down, rate_bps: Some(2_500_000) });
     at(50_000, "ben", What::Left);
     at(50_030, "cem", What::StreamRemoved { stream: stream("ben") });
-    at(
-        50_031,
-        "cem",
-        What::PeerLeft {
-            peer: user("ben"),
-            reason: 1,
-        },
-    );
+    at(50_031, "cem", What::PeerLeft { peer: user("ben"), reason: 1 });
     record.entries.sort_by_key(|entry| entry.at);
 
     for t in 1..=600_u64 {
@@ -598,30 +363,13 @@ fn first_call() -> Record {
         if (500..=50_000).contains(&ms) {
             let estimate = (ms > 800).then(|| ramp(1_900_000, 5_800_000, 800, 9_000));
             let received = if ms > 690 { take(1_740_000, 1) } else { 0 };
-            record.metrics.push(row(
-                ms,
-                "ben",
-                "ada/main",
-                Some(100_000_000),
-                estimate,
-                received,
-                if ms > 690 { "f" } else { "" },
-                80,
-            ));
+            record.metrics.push(row(ms, "ben", "ada/main", Some(100_000_000), estimate, received, if ms > 690 { "f" } else { "" }, 80));
         }
         if ms >= 600 {
             let estimate = (ms > 900).then(|| ramp(1_700_000, 3_300_000, 900, 14_000) - wobble(5) * 2_000);
             let received = if ms > 1_050 { take(1_700_000, 2) } else { 0 };
-            let mut first = row(
-                ms,
-                "cem",
-                "ada/main",
-                Some(20_000_000),
-                estimate,
-                received,
-                if ms > 1_050 { "f" } else { "" },
-                900 + wobble(3) * 60,
-            );
+            let mut first =
+                row(ms, "cem", "ada/main", Some(20_000_000), estimate, received, if ms > 1_050 { "f" } else { "" }, 900 + wobble(3) * 60);
             first.lost_packets = t / 60;
             record.metrics.push(first);
             if (30_300..=50_000).contains(&ms) {
@@ -666,22 +414,14 @@ fn first_call() -> Record {
                 24_000..=40_000 => 4_000 + wobble(12) * 120,
                 _ => 900 + wobble(12) * 25,
             };
-            record
-                .metrics
-                .push(row(ms, "dia", "ada/main", Some(capacity), estimate, received, layer, queue_us));
+            record.metrics.push(row(ms, "dia", "ada/main", Some(capacity), estimate, received, layer, queue_us));
         }
     }
 
     record.summary.checks = vec![
-        passed(
-            "conservation",
-            "every datagram was delivered, lost or dropped: 48 211 = 47 903 + 262 + 46",
-        ),
+        passed("conservation", "every datagram was delivered, lost or dropped: 48 211 = 47 903 + 262 + 46"),
         passed("one-story", "4 members saw the same 23 room events in the same order"),
-        passed(
-            "no-long-freeze",
-            "the longest freeze was 420 ms (dia, ada/main, at 20.63 s); at most 1 s is allowed",
-        ),
+        passed("no-long-freeze", "the longest freeze was 420 ms (dia, ada/main, at 20.63 s); at most 1 s is allowed"),
     ];
     record.summary.viewers = vec![
         viewer("ben", "ada/main", "fibre", Some(100_000_000), 1_740_000, (0, 0, 380)),
@@ -707,62 +447,20 @@ fn outage() -> Record {
     at(400, "cem", What::Joined { role: Role::Player });
     at(402, "cem", What::Subscribed { stream: stream("ada") });
     at(700, "cem", What::MediaConnected { after_ms: 400 });
-    at(
-        900,
-        "cem",
-        What::FirstFrame {
-            stream: stream("ada"),
-            after_ms: 498,
-        },
-    );
+    at(900, "cem", What::FirstFrame { stream: stream("ada"), after_ms: 498 });
     at(10_000, "cem", What::OutageBegan);
-    at(
-        12_500,
-        "cem",
-        What::Interrupted {
-            code: Code::HEARTBEAT_LOST,
-        },
-    );
-    at(
-        13_000,
-        "ada",
-        What::PeerLeft {
-            peer: user("cem"),
-            reason: 2,
-        },
-    );
+    at(12_500, "cem", What::Interrupted { code: Code::HEARTBEAT_LOST });
+    at(13_000, "ada", What::PeerLeft { peer: user("cem"), reason: 2 });
     at(17_000, "cem", What::OutageEnded);
-    at(
-        18_400,
-        "cem",
-        What::Freeze {
-            stream: stream("ada"),
-            duration_ms: 8_300,
-        },
-    );
+    at(18_400, "cem", What::Freeze { stream: stream("ada"), duration_ms: 8_300 });
     at(18_700, "cem", What::Restored { after_ms: 6_200 });
     at(22_000, "dot", What::JoinCalled);
-    at(
-        22_100,
-        "dot",
-        What::Failed {
-            call: "join",
-            code: Code::ROOM_FULL,
-        },
-    );
+    at(22_100, "dot", What::Failed { call: "join", code: Code::ROOM_FULL });
     for t in 9..=300 {
         let ms = t * 100;
         let down = (10_000..18_100).contains(&ms);
-        let mut row = row(
-            ms,
-            "cem",
-            "ada/main",
-            None,
-            Some(if down { 300_000 } else { 900_000 }),
-            if down { 0 } else { 480_000 },
-            "h",
-            2_000,
-        );
+        let mut row =
+            row(ms, "cem", "ada/main", None, Some(if down { 300_000 } else { 900_000 }), if down { 0 } else { 480_000 }, "h", 2_000);
         row.lost_packets = if ms > 10_000 { 131 } else { 0 };
         record.metrics.push(row);
     }
@@ -803,11 +501,7 @@ fn empty() -> Record {
 }
 
 fn entry(ms: u64, who: &str, what: What) -> Entry {
-    Entry {
-        at: Instant::from_millis(ms),
-        user: Some(user(who)),
-        what,
-    }
+    Entry { at: Instant::from_millis(ms), user: Some(user(who)), what }
 }
 
 fn user(name: &str) -> UserId {
@@ -819,21 +513,11 @@ fn rid(name: &str) -> Rid {
 }
 
 fn stream(of: &str) -> StreamName {
-    StreamName {
-        user: user(of),
-        kind: StreamKind::Main,
-    }
+    StreamName { user: user(of), kind: StreamKind::Main }
 }
 
 fn layer(of: &str, from: Option<&str>, to: Option<&str>, reason: &str, estimate_bps: Option<u64>, allocated_bps: u64) -> What {
-    What::Layer {
-        stream: stream(of),
-        from: from.map(rid),
-        to: to.map(rid),
-        reason: reason.into(),
-        estimate_bps,
-        allocated_bps,
-    }
+    What::Layer { stream: stream(of), from: from.map(rid), to: to.map(rid), reason: reason.into(), estimate_bps, allocated_bps }
 }
 
 #[expect(clippy::too_many_arguments, reason = "a row of a table, column by column")]
@@ -862,11 +546,7 @@ fn row(
 }
 
 fn passed(name: &str, detail: &str) -> CheckResult {
-    CheckResult {
-        name: name.into(),
-        ok: true,
-        detail: detail.into(),
-    }
+    CheckResult { name: name.into(), ok: true, detail: detail.into() }
 }
 
 fn viewer(

@@ -25,11 +25,7 @@ fn parse(text: &str) -> Scenario {
 }
 
 fn user<'s>(scenario: &'s Scenario, id: &str) -> &'s User {
-    scenario
-        .users
-        .iter()
-        .find(|user| user.id.as_str() == id)
-        .unwrap_or_else(|| panic!("there is no {id}"))
+    scenario.users.iter().find(|user| user.id.as_str() == id).unwrap_or_else(|| panic!("there is no {id}"))
 }
 
 const MINIMAL: &str = r#"
@@ -56,11 +52,7 @@ fn what_is_left_out_has_its_documented_default() {
         overhead_bytes: 28,
         outages: vec![],
     };
-    let layer = |rid, height, max_bps| Layer {
-        rid: Rid::new(rid).expect("a rid"),
-        height,
-        max_bps,
-    };
+    let layer = |rid, height, max_bps| Layer { rid: Rid::new(rid).expect("a rid"), height, max_bps };
     let expected = Scenario {
         name: "test".to_string(),
         title: "t".to_string(),
@@ -81,10 +73,7 @@ fn what_is_left_out_has_its_documented_default() {
             audio_bps: 32_000,
             layers: vec![layer("q", 180, 150_000), layer("h", 360, 500_000), layer("f", 720, 1_500_000)],
         },
-        sfu: SfuSettings {
-            reconnect_window: Duration::from_secs(30),
-            start_estimate_bps: 300_000,
-        },
+        sfu: SfuSettings { reconnect_window: Duration::from_secs(30), start_estimate_bps: 300_000 },
     };
     assert_eq!(parse(MINIMAL), expected);
 }
@@ -113,11 +102,7 @@ fn a_direction_has_its_own_keys_and_the_common_ones() {
         "#,
     );
     let ada = user(&scenario, "ada");
-    let steps = vec![
-        (Instant::ZERO, None),
-        (Instant::from_secs(3), Some(0)),
-        (Instant::from_secs(4), Some(1_000_000)),
-    ];
+    let steps = vec![(Instant::ZERO, None), (Instant::from_secs(3), Some(0)), (Instant::from_secs(4), Some(1_000_000))];
     let down = LinkConfig {
         rate: RateSchedule::new(steps).expect("a schedule"),
         queue: QueueLimit::Time(Duration::from_millis(200)),
@@ -125,10 +110,7 @@ fn a_direction_has_its_own_keys_and_the_common_ones() {
         jitter: Duration::from_millis(8),
         loss_ppb: 3_000_000,
         overhead_bytes: 48,
-        outages: vec![Outage {
-            from: Instant::from_secs(4),
-            to: Instant::from_secs(6),
-        }],
+        outages: vec![Outage { from: Instant::from_secs(4), to: Instant::from_secs(6) }],
     };
     assert_eq!(ada.down, down);
     let up = LinkConfig {
@@ -149,28 +131,12 @@ fn a_group_is_spelled_out_and_its_id_stands_for_all_of_it() {
          [[event]]\nat = \"5 s\"\nuser = \"viewer\"\ndo = \"leave\"\n[[event]]\nat = \"6 s\"\nuser = \"viewer-2\"\ndo = \"join\"\n"
     );
     let scenario = parse(&text);
-    assert_eq!(
-        scenario.users.iter().map(|user| user.id.as_str()).collect::<Vec<_>>(),
-        ["ada", "viewer-1", "viewer-2", "viewer-3"]
-    );
-    assert_eq!(
-        user(&scenario, "ada").watch,
-        Watch::Users(["viewer-1", "viewer-2", "viewer-3"].map(user_id).into())
-    );
+    assert_eq!(scenario.users.iter().map(|user| user.id.as_str()).collect::<Vec<_>>(), ["ada", "viewer-1", "viewer-2", "viewer-3"]);
+    assert_eq!(user(&scenario, "ada").watch, Watch::Users(["viewer-1", "viewer-2", "viewer-3"].map(user_id).into()));
     let second = user(&scenario, "viewer-2");
     let leave = (Instant::from_secs(5), Action::Leave);
-    assert_eq!(
-        second.actions,
-        [
-            (Instant::from_millis(1005), Action::Join),
-            leave,
-            (Instant::from_secs(6), Action::Join)
-        ]
-    );
-    assert_eq!(
-        user(&scenario, "viewer-3").actions,
-        [(Instant::from_millis(1010), Action::Join), leave]
-    );
+    assert_eq!(second.actions, [(Instant::from_millis(1005), Action::Join), leave, (Instant::from_secs(6), Action::Join)]);
+    assert_eq!(user(&scenario, "viewer-3").actions, [(Instant::from_millis(1010), Action::Join), leave]);
     assert!(!second.watch.holds(&user_id("ada")));
 }
 
@@ -202,9 +168,7 @@ fn who_publishes_at_once_does_so_each_time_and_order_at_one_time_is_the_files() 
 // ---- the files in scenarios/ ---------------------------------------------------------------------------------------------------------------------------------------
 
 fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the package stands in the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package stands in the workspace")
 }
 
 fn load(name: &str) -> Scenario {
@@ -317,9 +281,7 @@ fn the_sound_scenario_is_sound() {
 
 #[test]
 fn a_file_that_is_not_there() {
-    let error = Scenario::load(Path::new("no/such.toml"), &[])
-        .expect_err("there is none")
-        .to_string();
+    let error = Scenario::load(Path::new("no/such.toml"), &[]).expect_err("there is none").to_string();
     assert!(error.starts_with("no/such.toml: cannot be read: "), "{error}");
 }
 
@@ -516,9 +478,7 @@ fn names_of_what_does_not_exist() {
         "   24 | watch = [\"ada\", \"bob\"]"
         "      |                 ^^^^^");
     assert_eq!(
-        first_line(&refused(
-            "title = \"t\"\nduration = \"1 s\"\n[[user]]\nid = \"a\"\nrole = \"player\"\nlink = \"x\"\n"
-        )),
+        first_line(&refused("title = \"t\"\nduration = \"1 s\"\n[[user]]\nid = \"a\"\nrole = \"player\"\nlink = \"x\"\n")),
         "call.toml:6:8: user.a.link: no link is called \"x\"; there is none"
     );
 }
@@ -555,21 +515,13 @@ fn users_that_cannot_be() {
             "call.toml:23:8: user.dia.name: user name holds '\\u{7}' at byte 1; allowed are all but control characters",
         ]
     );
-    let group = SOUND
-        .replace("id = \"ada\"", "id = \"dia-2\"")
-        .replace("join = \"1 s\"", "count = 2");
-    assert_eq!(
-        first_line(&refused(&group)),
-        "call.toml:20:6: user.dia.id: the id \"dia-2\" is taken; each user needs its own"
-    );
+    let group = SOUND.replace("id = \"ada\"", "id = \"dia-2\"").replace("join = \"1 s\"", "count = 2");
+    assert_eq!(first_line(&refused(&group)), "call.toml:20:6: user.dia.id: the id \"dia-2\" is taken; each user needs its own");
     assert_eq!(
         first_line(&refused("title = \"t\"\nduration = \"1 s\"\n")),
         "call.toml:1:1: nobody takes part; expected at least one [[user]]"
     );
-    assert_eq!(
-        first_line(&refusal("duration = \"10 s\"", "duration = \"0 s\"")),
-        "call.toml:2:12: duration: expected more than nothing"
-    );
+    assert_eq!(first_line(&refusal("duration = \"10 s\"", "duration = \"0 s\"")), "call.toml:2:12: duration: expected more than nothing");
 }
 
 #[test]
@@ -630,22 +582,15 @@ fn layers_that_are_no_ladder() {
         first_line(&refusal("rid = \"f\"", "rid = \"hi-res\"")),
         "call.toml:28:67: camera.layers.hi-res.rid: rid holds '-' at byte 2; allowed are a-z, A-Z and 0-9"
     );
-    let seven: Vec<_> = (1..=7)
-        .map(|n| format!("{{ rid = \"l{n}\", height = 180, rate = \"{n} kbps\" }}"))
-        .collect();
+    let seven: Vec<_> = (1..=7).map(|n| format!("{{ rid = \"l{n}\", height = 180, rate = \"{n} kbps\" }}")).collect();
     let with_seven = SOUND.replace("layers = [", &format!("layers = [{},", seven.join(", ")));
-    assert_eq!(
-        first_line(&refused(&with_seven)),
-        "call.toml:28:10: camera.layers: the stream has 9 layers; at most 6 are allowed"
-    );
+    assert_eq!(first_line(&refused(&with_seven)), "call.toml:28:10: camera.layers: the stream has 9 layers; at most 6 are allowed");
 }
 
 // Files with a few characters taken out, put in or swapped: most are refused, and none may do more than that.
 #[test]
 fn a_spoiled_file_is_refused_not_stumbled_over() {
-    const SCRAPS: [&str; 16] = [
-        "\"", "[", "]", "{", "}", "=", "\n", ".", ",", "0", "-", "e9", "é", "🚆", "\u{0}", "'''",
-    ];
+    const SCRAPS: [&str; 16] = ["\"", "[", "]", "{", "}", "=", "\n", ".", ",", "0", "-", "e9", "é", "🚆", "\u{0}", "'''"];
     let mut draws = Stream::new(1, "spoiler", "test");
     let mut below = |n: usize| usize::try_from(draws.below(n as u64)).expect("below a usize");
     let (mut accepted, mut refused) = (0, 0);
@@ -677,11 +622,7 @@ fn a_spoiled_file_is_refused_not_stumbled_over() {
 // ---- overrides -----------------------------------------------------------------------------------------------------------------------------------------------------
 
 fn with(overrides: &[&str]) -> Result<Scenario, String> {
-    let overrides = overrides
-        .iter()
-        .map(|text| Override::parse(text))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| error.to_string())?;
+    let overrides = overrides.iter().map(|text| Override::parse(text)).collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
     Scenario::parse("call.toml", SOUND, &overrides).map_err(|error| error.to_string())
 }
 
@@ -703,46 +644,25 @@ fn an_override_sets_a_value_by_name_or_by_place() {
     .expect("a scenario");
     let (ada, dia) = (user(&scenario, "ada"), user(&scenario, "dia"));
     assert_eq!(dia.down.rate, RateSchedule::constant(1_000_000));
-    assert_eq!(
-        dia.down.outages,
-        [Outage {
-            from: Instant::from_secs(1),
-            to: Instant::from_secs(2)
-        }]
-    );
+    assert_eq!(dia.down.outages, [Outage { from: Instant::from_secs(1), to: Instant::from_secs(2) }]);
     assert_eq!(dia.watch, Watch::All);
     assert_eq!(dia.actions.last(), Some(&(Instant::from_secs(7), Action::Leave)));
-    assert_eq!(
-        (ada.name.as_ref().map(greenroom_core::id::UserName::as_str), ada.link.as_str()),
-        (Some("Ada"), "dsl")
-    );
-    assert_eq!(
-        (scenario.camera.layers[0].height, scenario.camera.layers[1].max_bps),
-        (90, 2_000_000)
-    );
+    assert_eq!((ada.name.as_ref().map(greenroom_core::id::UserName::as_str), ada.link.as_str()), (Some("Ada"), "dsl"));
+    assert_eq!((scenario.camera.layers[0].height, scenario.camera.layers[1].max_bps), (90, 2_000_000));
     assert_eq!((scenario.sfu.start_estimate_bps, scenario.title.as_str()), (1_000_000, "2026"));
     let fibre = with(&["link.fibre.up.loss=2 %"]).expect("a scenario");
-    assert_eq!(
-        (user(&fibre, "ada").up.loss_ppb, user(&fibre, "ada").down.loss_ppb),
-        (20_000_000, 0)
-    );
+    assert_eq!((user(&fibre, "ada").up.loss_ppb, user(&fibre, "ada").down.loss_ppb), (20_000_000, 0));
 }
 
 #[test]
 fn of_two_overrides_of_one_key_the_later_holds() {
-    assert_eq!(
-        with(&["duration=20 s", "duration=30 s"]).map(|scenario| scenario.duration),
-        Ok(Duration::from_secs(30))
-    );
+    assert_eq!(with(&["duration=20 s", "duration=30 s"]).map(|scenario| scenario.duration), Ok(Duration::from_secs(30)));
 }
 
 #[test]
 fn an_override_that_leads_nowhere_names_the_nearest() {
     let said = |text| with(&[text]).expect_err("refused");
-    assert_eq!(
-        said("link.dls.rate=1 Mbps"),
-        "--set link.dls.rate=1 Mbps: link: none is called \"dls\"; did you mean \"dsl\"?"
-    );
+    assert_eq!(said("link.dls.rate=1 Mbps"), "--set link.dls.rate=1 Mbps: link: none is called \"dls\"; did you mean \"dsl\"?");
     assert_eq!(
         said("link.new={ delay = \"5 ms\" }"),
         "--set link.new={ delay = \"5 ms\" }: link: none is called \"new\"; known: dsl, fibre"
@@ -751,26 +671,11 @@ fn an_override_that_leads_nowhere_names_the_nearest() {
         said("link.dsl.down.rte=1 Mbps"),
         "--set link.dsl.down.rte=1 Mbps: link.dsl.down: no such key as \"rte\"; did you mean \"rate\"?"
     );
-    assert_eq!(
-        said("usr.dia.link=fibre"),
-        "--set usr.dia.link=fibre: no such key as \"usr\"; did you mean \"user\"?"
-    );
-    assert_eq!(
-        said("user.dai.link=fibre"),
-        "--set user.dai.link=fibre: user: none is called \"dai\"; did you mean \"dia\"?"
-    );
-    assert_eq!(
-        said("user.2.link=fibre"),
-        "--set user.2.link=fibre: user: there is no element 2; the list has 2, counted from 0"
-    );
-    assert_eq!(
-        said("title.size=5"),
-        "--set title.size=5: title: is a single value, with nothing below it to set"
-    );
-    assert_eq!(
-        said("user.dia.every.much=1 s"),
-        "--set user.dia.every.much=1 s: user.dia: the file has no every; set the whole of it"
-    );
+    assert_eq!(said("usr.dia.link=fibre"), "--set usr.dia.link=fibre: no such key as \"usr\"; did you mean \"user\"?");
+    assert_eq!(said("user.dai.link=fibre"), "--set user.dai.link=fibre: user: none is called \"dai\"; did you mean \"dia\"?");
+    assert_eq!(said("user.2.link=fibre"), "--set user.2.link=fibre: user: there is no element 2; the list has 2, counted from 0");
+    assert_eq!(said("title.size=5"), "--set title.size=5: title: is a single value, with nothing below it to set");
+    assert_eq!(said("user.dia.every.much=1 s"), "--set user.dia.every.much=1 s: user.dia: the file has no every; set the whole of it");
 }
 
 #[test]
@@ -788,18 +693,12 @@ fn an_override_that_makes_the_scenario_wrong_is_named() {
         said("link.fibre.up.delay=1 ms"),
         "--set link.fibre.up.delay=1 ms: link.fibre.up.delay: expected at least 3 ms: engines need that much to look ahead; found 1 ms"
     );
-    assert_eq!(
-        said("user.dia.link=dls"),
-        "--set user.dia.link=dls: user.dia.link: no link is called \"dls\"; did you mean \"dsl\"?"
-    );
+    assert_eq!(said("user.dia.link=dls"), "--set user.dia.link=dls: user.dia.link: no link is called \"dls\"; did you mean \"dsl\"?");
     assert_eq!(
         said("user.dia.publish=maybe"),
         "--set user.dia.publish=maybe: user.dia.publish: expected true or false, found the text \"maybe\""
     );
-    assert_eq!(
-        said("camera.fps=0"),
-        "--set camera.fps=0: camera.fps: expected a whole number from 1 to 240, found 0"
-    );
+    assert_eq!(said("camera.fps=0"), "--set camera.fps=0: camera.fps: expected a whole number from 1 to 240, found 0");
     assert_eq!(
         said("link.dsl.outages=[{ from = \"2 s\", to = \"1 s\" }]"),
         "--set link.dsl.outages=[{ from = \"2 s\", to = \"1 s\" }]: link.dsl.outages.0.to: the outage ends at 1 s, not after its beginning at 2 s"
@@ -811,14 +710,8 @@ fn an_override_that_makes_the_scenario_wrong_is_named() {
 #[test]
 fn an_override_that_is_none() {
     let said = |text| Override::parse(text).expect_err("refused").to_string();
-    assert_eq!(
-        said("verbose"),
-        "--set verbose: expected a key, \"=\" and a value, such as link.dsl.down.rate=\"1 Mbps\""
-    );
-    assert_eq!(
-        said("=5"),
-        "--set =5: expected keys with dots between them before the \"=\", such as link.dsl.down.rate"
-    );
+    assert_eq!(said("verbose"), "--set verbose: expected a key, \"=\" and a value, such as link.dsl.down.rate=\"1 Mbps\"");
+    assert_eq!(said("=5"), "--set =5: expected keys with dots between them before the \"=\", such as link.dsl.down.rate");
     assert_eq!(
         said("link..rate=5"),
         "--set link..rate=5: expected keys with dots between them before the \"=\", such as link.dsl.down.rate"
@@ -848,12 +741,7 @@ fn every_key_of_the_schema_is_described_there_and_on_the_page() {
     each_key(&schema(), &mut |key, below| {
         keys += 1;
         assert!(below["description"].is_string(), "{key} has no description");
-        let forms = [
-            format!("`{key}`"),
-            format!("`[{key}]`"),
-            format!("`[[{key}]]`"),
-            format!("`[{key}.NAME]`"),
-        ];
+        let forms = [format!("`{key}`"), format!("`[{key}]`"), format!("`[[{key}]]`"), format!("`[{key}.NAME]`")];
         assert!(forms.iter().any(|form| page.contains(form)), "{key} is not on the page");
     });
     assert!(keys > 40, "{keys}");
@@ -893,11 +781,7 @@ fn blocks(page: &str) -> Vec<(bool, String)> {
 fn completed(fragment: &str) -> String {
     let mut whole: toml::Table = toml::from_str(MINIMAL).expect("the minimal scenario");
     whole.extend(toml::from_str::<toml::Table>(fragment).unwrap_or_else(|error| panic!("{error}\n{fragment}")));
-    let link = whole["link"]
-        .as_table()
-        .and_then(|links| links.keys().next())
-        .expect("there is a link")
-        .clone();
+    let link = whole["link"].as_table().and_then(|links| links.keys().next()).expect("there is a link").clone();
     if !fragment.contains("[[user]]") {
         whole["user"][0]["link"] = link.into();
     }
@@ -929,11 +813,8 @@ fn every_example_on_the_page_is_right() {
 #[test]
 fn the_example_of_an_error_on_the_page_is_right() {
     let page = fs::read_to_string(repository().join("docs/SCENARIOS.md")).expect("the page");
-    let file = fs::read_to_string(repository().join("scenarios/first-call.toml"))
-        .expect("the file")
-        .replace("link = \"dsl\"", "link = \"dls\"");
-    let said = Scenario::parse("scenarios/first-call.toml", &file, &[])
-        .expect_err("refused")
-        .to_string();
+    let file =
+        fs::read_to_string(repository().join("scenarios/first-call.toml")).expect("the file").replace("link = \"dsl\"", "link = \"dls\"");
+    let said = Scenario::parse("scenarios/first-call.toml", &file, &[]).expect_err("refused").to_string();
     assert!(page.contains(&said), "{said}");
 }

@@ -43,19 +43,18 @@ impl Room {
         if sitting.is_none() && self.members.len() >= self.config.members_max {
             return self.refuse(session, request, Code::ROOM_FULL);
         }
-        if let Some(member) = sitting {
-            self.end_stay(member, LeaveReason::REPLACED, Some(Code::REPLACED));
-        }
-        self.enter(session, request, Newcomer { user, name, role, media, version });
-    }
-
-    fn enter(&mut self, session: SessionId, request: RequestId, newcomer: Newcomer) {
-        let Newcomer { user, name, role, media, version } = newcomer;
         let Some(next) = self.next_member.checked_add(1) else {
             return self.refuse(session, request, Code::INTERNAL);
         };
-        let id = MemberId(self.next_member);
-        self.next_member = next;
+        let id = MemberId(core::mem::replace(&mut self.next_member, next));
+        if let Some(member) = sitting {
+            self.end_stay(member, LeaveReason::REPLACED, Some(Code::REPLACED));
+        }
+        self.enter(session, request, id, Newcomer { user, name, role, media, version });
+    }
+
+    fn enter(&mut self, session: SessionId, request: RequestId, id: MemberId, newcomer: Newcomer) {
+        let Newcomer { user, name, role, media, version } = newcomer;
         self.members.insert(
             id,
             Member {
@@ -66,6 +65,7 @@ impl Room {
                 presence: Presence::Here { session, last_heard: self.now },
                 deadline: self.now,
                 media: MediaState::Absent,
+                media_answer: None,
                 published: BTreeMap::new(),
                 subscriptions: BTreeMap::new(),
                 estimate_bps: None,
@@ -99,6 +99,11 @@ impl Room {
         let accepted = self.snapshot_for(id, version, true);
         self.send(session, ServerMessage::Accepted { request, accepted });
         self.event(Event::Back { member: id });
+        // Where the transport does not stand yet, the client may have missed how to reach it.
+        let member = &self.members[&id];
+        if let (MediaState::Opening, Some(description)) = (member.media, member.media_answer.clone()) {
+            self.send(session, ServerMessage::Media { description });
+        }
     }
 
     /// Everything a member needs to know of the room, by user id and kind of stream.
@@ -194,6 +199,7 @@ impl Room {
     fn order_transport(&mut self, id: MemberId, description: MediaDescription) {
         let member = self.members.get_mut(&id).expect("only members order transports");
         member.media = MediaState::Opening;
+        member.media_answer = None;
         member.estimate_bps = None;
         member.bandwidth = Bandwidth::default();
         self.media(MediaOutput::Open { member: id, description });

@@ -6,34 +6,26 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Event, MediaInput, MediaOutput, Output, Recipients, Room};
+use super::{Event, MediaInput, MediaOutput, Room};
 use crate::{
     id::{LayerId, MemberId, StreamId},
+    limits,
     member::{Bandwidth, MediaState, VideoPlan},
     select::{self, Allocation, Choice, Demand, Reason},
     stream::BitsPerSecond,
-    wire::ServerMessage,
+    wire::{MediaDescription, ServerMessage},
 };
 
+/// A cap that caps nothing: ladders end below it.
+const TOP: LayerId = LayerId(u8::MAX);
 /// After a plan was lowered for want of capacity, how long until it may rise again. GCC has just found a full queue: until that has drained, its estimate wavers around what the link
 /// carries, and a plan that followed it would flap. A choice: the queue of a bad link holds a few hundred milliseconds, and three seconds cost little of a recovery.
 const UP_HOLD: Duration = Duration::from_secs(3);
-/// A cap that caps nothing: ladders end below it.
-const TOP: LayerId = LayerId(u8::MAX);
-/// Plans made at one time, when a stream changes for many. A choice: 64 plans of a few streams take less than a video packet's time on a fast link.
-const PLAN_BATCH: usize = 64;
-/// Time between two batches: ten thousand viewers are through in 160 ms, before the next estimates come.
-const PLAN_SPACING: Duration = Duration::from_millis(1);
 
 impl Room {
     pub(super) fn handle_media(&mut self, input: MediaInput) {
         match input {
-            MediaInput::Ready { member, description } => {
-                if let Some(session) = self.members.get(&member).and_then(|m| m.presence.session()) {
-                    let message = ServerMessage::Media { description };
-                    self.outputs.push_back(Output::Send { to: Recipients::Session(session), message });
-                }
-            }
+            MediaInput::Ready { member, description } => self.ready(member, description),
             MediaInput::Connected { member } => {
                 if let Some(known) = self.members.get_mut(&member).filter(|m| m.media == MediaState::Opening) {
                     known.media = MediaState::Connected;
@@ -60,6 +52,17 @@ impl Room {
         }
     }
 
+    /// A transport can be reached. A member who is away hears of it when it comes back.
+    fn ready(&mut self, id: MemberId, description: MediaDescription) {
+        let Some(member) = self.members.get_mut(&id).filter(|m| m.media == MediaState::Opening) else {
+            return;
+        };
+        member.media_answer = Some(description.clone());
+        if let Some(session) = member.presence.session() {
+            self.send(session, ServerMessage::Media { description });
+        }
+    }
+
     /// A layer began or ceased to flow, or needs more than its publisher said: then its viewers' plans no longer hold. Mere fluctuation is no reason to plan.
     fn layer_rate(&mut self, stream: StreamId, layer: LayerId, bps: BitsPerSecond) {
         let Some(known) = self.streams.get_mut(&stream) else { return };
@@ -83,15 +86,7 @@ impl Room {
 
     pub(super) fn plan_later(&mut self, member: MemberId) {
         self.replan.insert(member);
-        self.replan_at.get_or_insert(self.now.saturating_add(PLAN_SPACING));
-    }
-
-    pub(super) fn replan_batch(&mut self) {
-        for _ in 0..PLAN_BATCH {
-            let Some(member) = self.replan.pop_first() else { break };
-            self.plan(member);
-        }
-        self.replan_at = (!self.replan.is_empty()).then(|| self.now.saturating_add(PLAN_SPACING));
+        self.replan_at.get_or_insert(self.now.saturating_add(limits::ROOM_BATCH_SPACING));
     }
 
     /// Makes a member's plan and orders what changed.
@@ -106,14 +101,14 @@ impl Room {
             .iter()
             .filter(|(_, subscription)| subscription.audio)
             .filter_map(|(stream, _)| self.streams[stream].info.offer.audio_bps)
-            .sum();
+            .fold(0, |sum: BitsPerSecond, bps| sum.saturating_add(bps));
 
         let layers_bps: Vec<(StreamId, &VideoPlan, Vec<BitsPerSecond>)> = member
             .subscriptions
             .iter()
             .filter_map(|(stream, subscription)| Some((*stream, subscription.video.as_ref()?, self.layers_bps(*stream))))
             .collect();
-        let held = member.held_until.is_some_and(|until| until > self.now);
+        let held = member.held_until.is_some();
         // What has a layer keeps at most that one; what has none may still get its first.
         let cap = |plan: &VideoPlan| {
             let wanted = plan.max_layer.unwrap_or(TOP);
@@ -161,17 +156,10 @@ impl Room {
         self.holds.insert((until, id));
     }
 
-    /// Plans that may rise again are made anew.
-    pub(super) fn release_holds(&mut self) {
-        while let Some(&(until, id)) = self.holds.first()
-            && until <= self.now
-        {
-            self.holds.pop_first();
-            if let Some(member) = self.members.get_mut(&id) {
-                member.held_until = None;
-                self.plan_later(id);
-            }
-        }
+    /// A plan may rise again.
+    pub(super) fn release(&mut self, id: MemberId) {
+        self.members.get_mut(&id).expect("holds end with their members").held_until = None;
+        self.plan(id);
     }
 
     fn layers_bps(&self, stream: StreamId) -> Vec<BitsPerSecond> {
@@ -201,7 +189,11 @@ impl Room {
 
     fn switched(&mut self, id: MemberId, stream: StreamId, layer: LayerId) {
         let now = self.now;
+        let layers = self.streams.get(&stream).map_or(0, |known| known.info.offer.layers.len());
         let Some(plan) = self.video_plan_mut(id, stream) else { return };
+        if plan.target.is_none() || usize::from(layer.0) >= layers {
+            return; // news of what was paused meanwhile: what flowed then must wait for a key frame again
+        }
         let from = plan.current.replace(layer);
         if plan.target != Some(layer) {
             return;
@@ -239,7 +231,15 @@ impl Room {
         }
     }
 
-    pub(super) fn ask_for_key_frame(&mut self, stream: StreamId, layer: LayerId) {
+    /// A request for a key frame is to be repeated, unless nobody receives the stream any more.
+    pub(super) fn ask_again(&mut self, stream: StreamId, layer: LayerId) {
+        if self.streams.get(&stream).is_some_and(|known| known.subscribers.is_empty()) {
+            return self.key_frames.cancel(stream, layer);
+        }
+        self.ask_for_key_frame(stream, layer);
+    }
+
+    fn ask_for_key_frame(&mut self, stream: StreamId, layer: LayerId) {
         let Some(owner) = self.streams.get(&stream).map(|s| s.owner) else {
             return;
         };

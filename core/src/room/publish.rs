@@ -5,7 +5,7 @@ use alloc::{collections::BTreeSet, vec, vec::Vec};
 use super::{MediaOutput, PublishedStream, Room};
 use crate::{
     code::Code,
-    id::{MemberId, StreamId},
+    id::{LayerId, MemberId, StreamId},
     stream::{StreamInfo, StreamOffer},
     wire::{Accepted, ServerMessage},
 };
@@ -71,7 +71,8 @@ impl Room {
             member.subscriptions.remove(&stream);
             self.plan_later(subscriber);
         }
-        let waiting: Vec<_> = self.waiting.iter().filter(|(of, ..)| *of == stream).copied().collect();
+        let all = (stream, LayerId(0), MemberId(0))..=(stream, LayerId(u8::MAX), MemberId(u32::MAX));
+        let waiting: Vec<_> = self.waiting.range(all).copied().collect();
         for entry in waiting {
             self.waiting.remove(&entry);
         }

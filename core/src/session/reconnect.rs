@@ -1,10 +1,13 @@
 //! Coming back after a lost connection.
 
 use alloc::vec::Vec;
-use core::time::Duration;
 
-use super::{CallId, ConnectionId, Event, Link, OpenRequest, Phase, Purpose, RoomView, Session, join_message};
-use crate::{code::Code, limits, stream::StreamInfo, time::Instant, wire::MemberInfo};
+use super::{
+    ConnectionId, Event, Session,
+    calls::join_message,
+    phase::{Link, Phase},
+};
+use crate::{code::Code, id::RequestId, limits, role::Role, stream::StreamInfo, time::Instant, wire::MemberInfo};
 
 /// One attempt to come back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +28,8 @@ pub(super) enum Attempt {
     Resuming {
         /// Which.
         connection: ConnectionId,
+        /// The question.
+        request: RequestId,
         /// How long the answer may take.
         until: Instant,
     },
@@ -46,21 +51,15 @@ impl Attempt {
 }
 
 impl Session {
-    /// The connection of a stay was lost: what was asked for is cut short, and the first attempt starts at once.
+    /// The connection of a stay was lost: what was asked for is cut short, and the first attempt starts at once.
     pub(super) fn begin_reconnecting(&mut self, code: Code) {
-        if code == Code::HEARTBEAT_LOST
-            && let Some(connection) = self.connection()
-        {
-            self.disconnect(connection);
-        }
-        self.cut_requests_short();
-        let Phase::Joined { view, .. } = &self.phase else { return };
-        let view = view.clone();
+        let Phase::Joined { link, view } = &self.phase else { return };
+        let (calls, view) = (link.clone().into_calls(), view.clone());
+        self.answer_all(calls, Code::CUT_SHORT);
         self.backoff.reset();
         let attempt = self.attempt();
-        let until = self.now.saturating_add(self.config.reconnect_window);
         self.event(Event::Interrupted { code });
-        self.enter(Phase::Reconnecting { attempt, view, lost_at: self.now, until });
+        self.enter(Phase::Reconnecting { attempt, view, lost_at: self.now, until: self.now.saturating_add(self.config.reconnect_window) });
     }
 
     fn attempt(&mut self) -> Attempt {
@@ -74,65 +73,67 @@ impl Session {
         let Phase::Reconnecting { attempt, until, .. } = &self.phase else {
             return;
         };
-        if *until <= now {
-            return self.removed(Code::RECONNECT_TIMEOUT);
+        if until.is_due(now) {
+            self.walk_out();
+            let over = Event::Removed {
+                code: Code::RECONNECT_TIMEOUT,
+            };
+            return self.stop(Code::CUT_SHORT, Some(over));
         }
-        if attempt.deadline() > now {
+        if !attempt.deadline().is_due(now) {
             return;
         }
-        match attempt.connection() {
-            Some(connection) => {
-                self.disconnect(connection);
-                self.attempt_failed(connection);
-            }
-            None => {
+        match attempt {
+            Attempt::Waiting { .. } => {
                 let next = self.attempt();
                 self.set_attempt(next);
+            }
+            Attempt::Connecting { .. } | Attempt::Resuming { .. } => {
+                self.hang_up();
+                self.attempt_failed();
             }
         }
     }
 
+    /// An attempt's connection is open: the server is asked to go on with the stay.
     pub(super) fn reopened(&mut self, opened: ConnectionId) {
-        let Phase::Reconnecting { attempt, view, .. } = &self.phase else {
+        let Phase::Reconnecting { attempt: Attempt::Connecting { connection, .. }, view, .. } = &self.phase else {
             return;
         };
-        if !matches!(attempt, Attempt::Connecting { connection, .. } if *connection == opened) {
+        if *connection != opened {
             return;
         }
         let message = join_message(&view.join, Some(view.member));
         let request = self.send(opened, message);
         let until = self.now.saturating_add(self.config.response_timeout);
-        // Not a call of the application's: the number is never answered.
-        self.open.insert(request, OpenRequest { call: CallId(0), until, purpose: Purpose::Join });
-        self.set_attempt(Attempt::Resuming { connection: opened, until });
+        self.set_attempt(Attempt::Resuming { connection: opened, request, until });
     }
 
-    /// The attempt on that connection came to nothing: wait, then try again.
-    pub(super) fn attempt_failed(&mut self, failed: ConnectionId) {
-        let Phase::Reconnecting { attempt, .. } = &self.phase else { return };
-        if attempt.connection() != Some(failed) {
-            return;
-        }
-        self.open.clear(); // only the session's own join can be open here
+    /// The attempt came to nothing: wait, then try again.
+    pub(super) fn attempt_failed(&mut self) {
         let until = self.now.saturating_add(self.backoff.next_wait());
         self.set_attempt(Attempt::Waiting { until });
     }
 
-    /// The stay goes on. What changed meanwhile is told as if it had been heard.
-    pub(super) fn restored(
-        &mut self,
-        link: Link,
-        mut view: RoomView,
-        lost_at: Instant,
-        members: Vec<MemberInfo>,
-        streams: Vec<StreamInfo>,
-    ) {
+    /// The stay goes on. What changed meanwhile is told as if it had been heard; a stream whose call was cut short, and which the server has all the same, is withdrawn.
+    pub(super) fn restored(&mut self, role: Role, members: Vec<MemberInfo>, streams: Vec<StreamInfo>) {
+        let Phase::Reconnecting { attempt: Attempt::Resuming { connection, .. }, view, lost_at, .. } = &self.phase else {
+            return;
+        };
+        let (connection, mut view) = (*connection, view.clone());
+        let after = self.now.saturating_since(*lost_at);
+        view.take_role(role);
+        let known = view.own.clone();
         let news = view.catch_up(members, streams);
-        let after: Duration = self.now.saturating_since(lost_at);
+        let unknown: Vec<_> = view.own.keys().filter(|id| !known.contains_key(id)).copied().collect();
+        view.own.retain(|id, _| known.contains_key(id));
+        let link = Link::new(self.now, connection, &self.config);
         self.event(Event::Restored { after });
-        self.event(Event::StateChanged { from: super::ConnectionState::Reconnecting, to: super::ConnectionState::Connected });
-        self.phase = Phase::Joined { link, view };
+        self.enter(Phase::Joined { link, view });
         self.events(news);
+        for stream in unknown {
+            self.withdraw(stream);
+        }
     }
 
     fn set_attempt(&mut self, next: Attempt) {

@@ -5,10 +5,14 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use super::{Event, JoinCall};
 use crate::{
     id::{MemberId, StreamId, UserId, UserName},
+    limits,
     role::Role,
     stream::{StreamInfo, StreamOffer},
-    wire::{LeaveReason, MemberInfo, ServerMessage},
+    wire::{LeaveReason, MediaDescription, MemberInfo, ServerMessage},
 };
+
+/// Most streams of others that are kept in mind: what goes beyond comes from no honest server.
+const STREAMS: usize = limits::ROOM_MEMBERS * limits::STREAMS_PER_MEMBER;
 
 /// The room as one session sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +25,8 @@ pub(super) struct RoomView {
     pub(super) streams: BTreeMap<StreamId, StreamInfo>,
     /// Streams of one's own.
     pub(super) own: BTreeMap<StreamId, StreamOffer>,
+    /// How the server's media transport is reached, as it was told last.
+    pub(super) media: Option<MediaDescription>,
 }
 
 impl RoomView {
@@ -33,9 +39,19 @@ impl RoomView {
         streams: Vec<StreamInfo>,
     ) -> (Self, Vec<Event>) {
         let join = JoinCall { role, ..join };
-        let mut view = Self { join, member, members: BTreeMap::new(), streams: BTreeMap::new(), own: BTreeMap::new() };
+        let mut view = Self { join, member, members: BTreeMap::new(), streams: BTreeMap::new(), own: BTreeMap::new(), media: None };
         let news = view.catch_up(members, streams);
         (view, news)
+    }
+
+    /// The others, by user id, with the names to show.
+    pub(super) fn members(&self) -> impl Iterator<Item = (&UserId, Option<&UserName>)> {
+        self.members.iter().map(|(user, name)| (user, name.as_ref()))
+    }
+
+    /// How many members and streams it holds.
+    pub(super) fn len(&self) -> usize {
+        self.members.len() + self.streams.len()
     }
 
     /// Takes the role on; stepping down ends one's own streams.
@@ -51,8 +67,8 @@ impl RoomView {
         let mut news = Vec::new();
         let (own, others): (Vec<_>, Vec<_>) = streams.into_iter().partition(|stream| stream.user == self.join.user);
         self.own = own.into_iter().map(|stream| (stream.id, stream.offer)).collect();
-        let streams: BTreeMap<_, _> = others.into_iter().map(|stream| (stream.id, stream)).collect();
-        let members: BTreeMap<_, _> = members.into_iter().map(|member| (member.user, member.name)).collect();
+        let streams: BTreeMap<_, _> = others.into_iter().take(STREAMS).map(|stream| (stream.id, stream)).collect();
+        let members: BTreeMap<_, _> = members.into_iter().take(limits::ROOM_MEMBERS).map(|member| (member.user, member.name)).collect();
 
         for (id, stream) in &self.streams {
             if !streams.contains_key(id) {
@@ -86,15 +102,17 @@ impl RoomView {
     pub(super) fn apply(&mut self, news: ServerMessage) -> Option<Event> {
         match news {
             ServerMessage::PeerJoined { user, name } => {
-                self.members.insert(user.clone(), name.clone());
-                Some(Event::PeerJoined { user, name })
+                let has_room = self.members.len() < limits::ROOM_MEMBERS || self.members.contains_key(&user);
+                let before = has_room.then(|| self.members.insert(user.clone(), name.clone()))?;
+                before.is_none().then_some(Event::PeerJoined { user, name })
             }
             ServerMessage::PeerLeft { user, reason } => {
                 self.members.remove(&user)?;
                 Some(Event::PeerLeft { user, reason })
             }
             ServerMessage::StreamAdded { stream } => {
-                let before = self.streams.insert(stream.id, stream.clone());
+                let has_room = self.streams.len() < STREAMS || self.streams.contains_key(&stream.id);
+                let before = has_room.then(|| self.streams.insert(stream.id, stream.clone()))?;
                 before.is_none().then_some(Event::StreamAdded { stream })
             }
             ServerMessage::StreamRemoved { stream, .. } => {
@@ -107,9 +125,13 @@ impl RoomView {
                 known.video_muted = video;
                 Some(Event::StreamMuted { stream: known.clone() })
             }
+            // Said again after a lost connection, it is no news.
+            ServerMessage::Media { description } => {
+                let before = self.media.replace(description.clone());
+                (before.as_ref() != Some(&description)).then_some(Event::Media { description })
+            }
             ServerMessage::Accepted { .. }
             | ServerMessage::Refused { .. }
-            | ServerMessage::Media { .. }
             | ServerMessage::Removed { .. }
             | ServerMessage::Pong
             | ServerMessage::Unknown => None,

@@ -9,14 +9,7 @@ use crate::record::{Counted, What};
 pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
     let mut decisions = 0;
     for entry in evidence.entries {
-        let What::Layer {
-            stream,
-            to: Some(layer),
-            estimate_bps: Some(estimate_bps),
-            allocated_bps,
-            ..
-        } = &entry.what
-        else {
+        let What::Layer { stream, to: Some(layer), estimate_bps: Some(estimate_bps), allocated_bps, .. } = &entry.what else {
             continue;
         };
         decisions += 1;
@@ -24,32 +17,18 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
             && let Some(who) = &entry.user
         {
             let what = format!("{allocated_bps} bps were allocated with {layer} of {stream}, with an estimate of {estimate_bps} bps");
-            return Err(Violation {
-                at: entry.at,
-                who: who.clone(),
-                what,
-            });
+            return Err(Violation { at: entry.at, who: who.clone(), what });
         }
     }
     let mut samples = 0;
     for sample in evidence.samples {
-        let Counted::Sent {
-            budget_bps,
-            planned_bps,
-            planned_video_bps,
-            ..
-        } = sample.what
-        else {
+        let Counted::Sent { budget_bps, planned_bps, planned_video_bps, .. } = sample.what else {
             continue;
         };
         samples += 1;
         if planned_video_bps > 0 && planned_bps > budget_bps {
             let what = format!("the plan needs {planned_bps} bps, the estimate is {budget_bps} bps");
-            return Err(Violation {
-                at: sample.at,
-                who: sample.user.clone(),
-                what,
-            });
+            return Err(Violation { at: sample.at, who: sample.user.clone(), what });
         }
     }
     Ok(format!("{decisions} decisions and {samples} samples"))

@@ -26,11 +26,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
         });
         if !answered && until < evidence.end() {
             let what = format!("its join was not answered within {} s", PATIENCE.as_secs());
-            return Err(Violation {
-                at: entry.at,
-                who: who.clone(),
-                what,
-            });
+            return Err(Violation { at: entry.at, who: who.clone(), what });
         }
     }
     Ok(format!("{joins} joins"))

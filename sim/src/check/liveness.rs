@@ -24,11 +24,8 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
     let users: BTreeMap<&UserId, &User> = evidence.scenario.users.iter().map(|user| (&user.id, user)).collect();
     let mut watched = 0;
     for ((viewer, stream), spans) in views(evidence) {
-        let changes: Vec<Instant> = [viewer, &stream.user]
-            .into_iter()
-            .filter_map(|user| users.get(user))
-            .flat_map(|user| changes_of(user))
-            .collect();
+        let changes: Vec<Instant> =
+            [viewer, &stream.user].into_iter().filter_map(|user| users.get(user)).flat_map(|user| changes_of(user)).collect();
         let arrivals = arrivals(evidence, viewer, stream);
         for (from, to) in spans {
             let mut calm = from;
@@ -46,11 +43,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
                     LONGEST_PAUSE.as_secs(),
                     GRACE.as_secs()
                 );
-                return Err(Violation {
-                    at: silent,
-                    who: viewer.clone(),
-                    what,
-                });
+                return Err(Violation { at: silent, who: viewer.clone(), what });
             }
         }
     }
@@ -72,10 +65,7 @@ fn first_silence(arrivals: &[Instant], from: Instant, to: Instant) -> Option<Ins
 
 /// First and last packets of each interval in which any came.
 fn arrivals(evidence: &Evidence<'_>, viewer: &UserId, stream: &StreamName) -> Vec<Instant> {
-    let of_view = evidence
-        .samples
-        .iter()
-        .filter(|sample| sample.user == *viewer && sample.stream == *stream);
+    let of_view = evidence.samples.iter().filter(|sample| sample.user == *viewer && sample.stream == *stream);
     let spans = of_view.filter_map(|sample| match &sample.what {
         Counted::Received { flow, .. } => flow.span,
         Counted::Ingress(_) | Counted::Sent { .. } | Counted::Downlink { .. } => None,

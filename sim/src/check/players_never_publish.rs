@@ -21,19 +21,10 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
         let Counted::Ingress(flow) = &sample.what else { continue };
         let Some((first, _)) = flow.span else { continue };
         packets += flow.packets;
-        let role = roles
-            .get(&sample.user)
-            .and_then(|roles| roles.iter().rev().find(|(since, _)| *since <= first));
+        let role = roles.get(&sample.user).and_then(|roles| roles.iter().rev().find(|(since, _)| *since <= first));
         if !role.is_some_and(|(_, role)| role.may_publish()) {
-            let what = format!(
-                "the server took {} packets of {} from it, who may not publish",
-                flow.packets, sample.stream
-            );
-            return Err(Violation {
-                at: first,
-                who: sample.user.clone(),
-                what,
-            });
+            let what = format!("the server took {} packets of {} from it, who may not publish", flow.packets, sample.stream);
+            return Err(Violation { at: first, who: sample.user.clone(), what });
         }
     }
     Ok(format!("{packets} packets published"))

@@ -18,15 +18,8 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
         packets += flow.packets;
         let spans = wanted.get(&(&sample.user, &sample.stream)).map_or(&[][..], Vec::as_slice);
         if !spans.iter().any(|(from, to)| *from <= first && last <= *to) {
-            let what = format!(
-                "{} packets of {} were forwarded to it, to which it is not subscribed",
-                flow.packets, sample.stream
-            );
-            return Err(Violation {
-                at: first,
-                who: sample.user.clone(),
-                what,
-            });
+            let what = format!("{} packets of {} were forwarded to it, to which it is not subscribed", flow.packets, sample.stream);
+            return Err(Violation { at: first, who: sample.user.clone(), what });
         }
     }
     Ok(format!("{packets} packets forwarded"))

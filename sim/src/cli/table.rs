@@ -10,9 +10,8 @@ pub(super) fn of(record: &Record, directory: &Path) -> String {
     let mut text = format!("{} · {sim_seconds} s, {engine}, {media}, seed {seed}\n\n", record.title);
     let columns = ["viewer", "stream", "link", "capacity", "received", "of it", "switches", "frozen", "first picture"];
     let rows: Vec<[String; 9]> = viewers.iter().map(row).collect();
-    let widths: Vec<usize> = (0..columns.len())
-        .map(|at| rows.iter().map(|row| row[at].chars().count()).chain([columns[at].len()]).max().unwrap_or(0))
-        .collect();
+    let widths: Vec<usize> =
+        (0..columns.len()).map(|at| rows.iter().map(|row| row[at].chars().count()).chain([columns[at].len()]).max().unwrap_or(0)).collect();
     line(&mut text, &widths, columns.iter().copied());
     for row in &rows {
         line(&mut text, &widths, row.iter().map(String::as_str));
@@ -57,6 +56,12 @@ fn rate(bps: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "for people to read")]
     let bps = bps as f64;
     let (value, unit) = if bps >= 1e6 { (bps / 1e6, "Mbps") } else { (bps / 1e3, "kbps") };
-    let digits = if value >= 100.0 { 0 } else if value >= 10.0 { 1 } else { 2 };
+    let digits = if value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    };
     format!("{value:.digits$} {unit}")
 }

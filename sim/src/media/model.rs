@@ -112,17 +112,12 @@ impl Peer {
     }
 
     pub(super) fn set_remote(&mut self, now: Instant, description: Description) -> Result<(), MediaError> {
-        let Description {
-            fidelity, address, pwd, ..
-        } = description;
+        let Description { fidelity, address, pwd, .. } = description;
         if self.remote.is_some() {
             return Err(MediaError::AlreadySet);
         }
         if fidelity != Fidelity::Model {
-            return Err(MediaError::OtherFidelity {
-                ours: Fidelity::Model,
-                theirs: fidelity,
-            });
+            return Err(MediaError::OtherFidelity { ours: Fidelity::Model, theirs: fidelity });
         }
         let token = u32::from_str_radix(&pwd, 16).map_err(|_| MediaError::BadField {
             field: "pwd",
@@ -130,11 +125,7 @@ impl Peer {
             expected: "a token of eight hex digits",
         })?;
         self.remote = Some(Remote { address, token });
-        self.state = State::Connecting {
-            since: now,
-            check_at: now,
-            wait: CHECK_FIRST,
-        };
+        self.state = State::Connecting { since: now, check_at: now, wait: CHECK_FIRST };
         self.handle_timeout(now);
         Ok(())
     }
@@ -175,26 +166,8 @@ impl Peer {
     }
 
     fn send_media(&mut self, stamp: Stamp, repairs: Option<u32>, packet: &MediaPacket, rewrite: Option<Vp8Rewrite>) {
-        let MediaPacket {
-            track,
-            layer,
-            seq,
-            timestamp,
-            marker,
-            ref payload,
-            absent_bytes,
-        } = *packet;
-        let message = Message::Media {
-            stamp,
-            repairs,
-            head: Head {
-                track,
-                layer,
-                seq,
-                timestamp,
-                marker,
-            },
-        };
+        let MediaPacket { track, layer, seq, timestamp, marker, ref payload, absent_bytes } = *packet;
+        let message = Message::Media { stamp, repairs, head: Head { track, layer, seq, timestamp, marker } };
         match rewrite {
             Some(rewrite) if track.kind == TrackKind::Video => {
                 let mut payload = payload.to_vec();
@@ -232,25 +205,9 @@ impl Peer {
             Message::Answer => {}
             Message::Media { stamp, repairs, head } => {
                 if self.accept(stamp, repairs, datagram) && self.received.contains(&head.track) {
-                    let Head {
-                        track,
-                        layer,
-                        seq,
-                        timestamp,
-                        marker,
-                    } = head;
-                    let absent_bytes = datagram
-                        .absent_bytes
-                        .saturating_sub(wire::absent_overhead_bytes(track.kind, repairs.is_some()));
-                    let packet = MediaPacket {
-                        track,
-                        layer,
-                        seq,
-                        timestamp,
-                        marker,
-                        payload: payload.into(),
-                        absent_bytes,
-                    };
+                    let Head { track, layer, seq, timestamp, marker } = head;
+                    let absent_bytes = datagram.absent_bytes.saturating_sub(wire::absent_overhead_bytes(track.kind, repairs.is_some()));
+                    let packet = MediaPacket { track, layer, seq, timestamp, marker, payload: payload.into(), absent_bytes };
                     self.queue.push_back(PeerOutput::Packet(packet));
                 }
             }
@@ -298,10 +255,7 @@ impl Peer {
         match &mut self.state {
             State::Idle | State::Over => {}
             State::Connecting { .. } => {
-                self.state = State::Connected {
-                    heard_at: self.now,
-                    check_at: self.now.saturating_add(CHECK_INTERVAL),
-                };
+                self.state = State::Connected { heard_at: self.now, check_at: self.now.saturating_add(CHECK_INTERVAL) };
                 self.queue.push_back(PeerOutput::Connected);
                 self.say_estimate();
             }
@@ -365,12 +319,7 @@ impl Peer {
     fn send(&mut self, message: &Message, payload: &[u8], absent_bytes: u32) {
         let Some(Remote { address, token }) = self.remote else { return };
         let (payload, absent_bytes): (Bytes, u32) = wire::write(token, message, payload, absent_bytes);
-        self.queue.push_back(PeerOutput::Datagram(Datagram {
-            src: self.config.local,
-            dst: address,
-            payload,
-            absent_bytes,
-        }));
+        self.queue.push_back(PeerOutput::Datagram(Datagram { src: self.config.local, dst: address, payload, absent_bytes }));
     }
 
     /// There is nothing to put off: what is written is sent.
@@ -428,11 +377,7 @@ impl History {
         if self.0.len() == HISTORY_PACKETS as usize {
             self.0.pop_front();
         }
-        self.0.push_back(Unacknowledged {
-            seq,
-            packet: packet.clone(),
-            rewrite,
-        });
+        self.0.push_back(Unacknowledged { seq, packet: packet.clone(), rewrite });
     }
 
     /// The packet of that number. It stays: what repairs it may be lost too, but nobody asks for a packet twice.
@@ -452,10 +397,7 @@ struct Gaps {
 
 impl Gaps {
     /// Takes note of a number: none if it came before (or is too old to know), otherwise the gap that it opens, if it does.
-    #[expect(
-        clippy::option_option,
-        reason = "whether it is new, and whether something is missing, are two questions"
-    )]
+    #[expect(clippy::option_option, reason = "whether it is new, and whether something is missing, are two questions")]
     fn receive(&mut self, seq: u32) -> Option<Option<(u32, u32)>> {
         let Some(highest) = self.highest else {
             self.highest = Some(seq);
@@ -523,25 +465,14 @@ mod tests {
 
     #[test]
     fn a_descriptor_is_rewritten_where_it_has_fields() {
-        let rewrite = Vp8Rewrite {
-            picture_id: 0x1234,
-            tl0_pic_idx: 9,
-        };
+        let rewrite = Vp8Rewrite { picture_id: 0x1234, tl0_pic_idx: 9 };
         let rewritten = |payload: &[u8]| {
             let mut payload = payload.to_vec();
             rewrite_vp8(&mut payload, rewrite);
             payload
         };
-        assert_eq!(
-            rewritten(&[0x90, 0xE0, 0x80, 1, 2, 3]),
-            [0x90, 0xE0, 0x92, 0x34, 9, 3],
-            "long picture id and TL0PICIDX"
-        );
-        assert_eq!(
-            rewritten(&[0x90, 0xC0, 5, 2, 3]),
-            [0x90, 0xC0, 0x34, 9, 3],
-            "short picture id and TL0PICIDX"
-        );
+        assert_eq!(rewritten(&[0x90, 0xE0, 0x80, 1, 2, 3]), [0x90, 0xE0, 0x92, 0x34, 9, 3], "long picture id and TL0PICIDX");
+        assert_eq!(rewritten(&[0x90, 0xC0, 5, 2, 3]), [0x90, 0xC0, 0x34, 9, 3], "short picture id and TL0PICIDX");
         assert_eq!(rewritten(&[0x90, 0x40, 5, 3]), [0x90, 0x40, 9, 3], "TL0PICIDX alone");
         assert_eq!(rewritten(&[0x90, 0x20, 5, 3]), [0x90, 0x20, 5, 3], "neither");
         assert_eq!(rewritten(&[0x10, 0xE0, 0x80, 1]), [0x10, 0xE0, 0x80, 1], "no extension");
@@ -560,11 +491,7 @@ mod tests {
         assert_eq!(gaps.receive(2), None, "twice");
         assert_eq!(gaps.receive(u32::MAX - 1), None, "twice");
         assert_eq!(gaps.receive(3), Some(None));
-        assert_eq!(
-            gaps.receive(10_000),
-            Some(Some((10_000 - 256, 9_999))),
-            "a long gap is cut to what can be repaired"
-        );
+        assert_eq!(gaps.receive(10_000), Some(Some((10_000 - 256, 9_999))), "a long gap is cut to what can be repaired");
         assert_eq!(gaps.receive(1), None, "and what is older is forgotten");
     }
 }

@@ -123,17 +123,9 @@ impl Peer {
         settle_clocks();
         let mut draws = Draws::new(config.seed);
         let rtc = draws.scope(|| rtc(now, &config));
-        let payload_type = |codec| {
-            rtc.codec_config()
-                .find(|params| params.spec().codec == codec)
-                .expect("the codec was enabled")
-                .pt()
-        };
+        let payload_type = |codec| rtc.codec_config().find(|params| params.spec().codec == codec).expect("the codec was enabled").pt();
         let inner = Inner {
-            payload_types: PayloadTypes {
-                vp8: payload_type(Codec::Vp8),
-                opus: payload_type(Codec::Opus),
-            },
+            payload_types: PayloadTypes { vp8: payload_type(Codec::Vp8), opus: payload_type(Codec::Opus) },
             rtc,
             config,
             state: State::Connecting,
@@ -155,19 +147,8 @@ impl Peer {
     pub(super) fn description(&mut self) -> Description {
         let api = self.inner.rtc.direct_api();
         let IceCreds { ufrag, pass } = api.local_ice_credentials();
-        let fingerprint = api
-            .local_dtls_fingerprint()
-            .bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        Description {
-            fidelity: self.inner.config.fidelity,
-            address: self.inner.config.local,
-            ufrag,
-            pwd: pass,
-            fingerprint,
-        }
+        let fingerprint = api.local_dtls_fingerprint().bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        Description { fidelity: self.inner.config.fidelity, address: self.inner.config.local, ufrag, pwd: pass, fingerprint }
     }
 
     pub(super) fn set_remote(&mut self, now: Instant, description: Description) -> Result<(), MediaError> {
@@ -228,11 +209,7 @@ impl Peer {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        if self.inner.queue.is_empty() && !self.inner.dirty {
-            self.inner.deadline
-        } else {
-            Some(self.inner.now)
-        }
+        if self.inner.queue.is_empty() && !self.inner.dirty { self.inner.deadline } else { Some(self.inner.now) }
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -246,21 +223,12 @@ impl Peer {
 
 impl Inner {
     fn set_remote(&mut self, now: Instant, description: Description) -> Result<(), MediaError> {
-        let Description {
-            fidelity,
-            address,
-            ufrag,
-            pwd,
-            fingerprint,
-        } = description;
+        let Description { fidelity, address, ufrag, pwd, fingerprint } = description;
         if self.remote.is_some() {
             return Err(MediaError::AlreadySet);
         }
         if fidelity != self.config.fidelity {
-            return Err(MediaError::OtherFidelity {
-                ours: self.config.fidelity,
-                theirs: fidelity,
-            });
+            return Err(MediaError::OtherFidelity { ours: self.config.fidelity, theirs: fidelity });
         }
         check_ice_text("ufrag", &ufrag, 4, "4 to 256 letters, digits, + or /")?;
         check_ice_text("pwd", &pwd, 22, "22 to 256 letters, digits, + or /")?;
@@ -279,10 +247,7 @@ impl Inner {
         self.rtc.add_remote_candidate(candidate);
         let mut api = self.rtc.direct_api();
         api.set_remote_ice_credentials(IceCreds { ufrag, pass: pwd });
-        api.set_remote_fingerprint(Fingerprint {
-            hash_func: "sha-256".to_owned(),
-            bytes,
-        });
+        api.set_remote_fingerprint(Fingerprint { hash_func: "sha-256".to_owned(), bytes });
         api.set_ice_controlling(is_client);
         api.enable_twcc_feedback();
         api.start_dtls(is_client).expect("a fresh DTLS connection has nothing to fail at");
@@ -316,9 +281,7 @@ impl Inner {
             let ssrc = ssrc(self.config.end, self.tracks_sent, layer);
             // Opus conceals a lost packet before a retransmission would come; browsers negotiate none for it either.
             let retransmits = (track.kind == TrackKind::Video).then(|| retransmission_of(ssrc));
-            self.rtc
-                .direct_api()
-                .declare_stream_tx(ssrc, retransmits, mid, rids.get(layer).copied());
+            self.rtc.direct_api().declare_stream_tx(ssrc, retransmits, mid, rids.get(layer).copied());
             encodings.push(Encoding { ssrc, rollover: None });
         }
         self.sent.insert(track, Sent { rids, encodings });
@@ -353,11 +316,7 @@ impl Inner {
         let rollover = *encoding.rollover.get_or_insert(packet.seq & !0xFFFF);
         let seq = packet.seq.checked_sub(rollover)?;
         let is_video = packet.track.kind == TrackKind::Video;
-        let payload_type = if is_video {
-            self.payload_types.vp8
-        } else {
-            self.payload_types.opus
-        };
+        let payload_type = if is_video { self.payload_types.vp8 } else { self.payload_types.opus };
         let mut rtp = RtpWrite::new(payload_type, seq.into(), packet.timestamp, std_instant(now), whole_payload(packet))
             .marker(packet.marker)
             .nackable(is_video);
@@ -419,19 +378,9 @@ impl Inner {
                     self.deadline = (at < self.now.saturating_add(NEVER)).then_some(at);
                     return;
                 }
-                Ok(Output::Transmit(Transmit {
-                    source,
-                    destination,
-                    contents,
-                    ..
-                })) => {
+                Ok(Output::Transmit(Transmit { source, destination, contents, .. })) => {
                     let payload = Bytes::from(Vec::from(contents));
-                    self.queue.push_back(PeerOutput::Datagram(Datagram {
-                        src: source,
-                        dst: destination,
-                        payload,
-                        absent_bytes: 0,
-                    }));
+                    self.queue.push_back(PeerOutput::Datagram(Datagram { src: source, dst: destination, payload, absent_bytes: 0 }));
                 }
                 Ok(Output::Event(event)) => self.handle_event(event),
                 Err(error) => self.fail_on(Err(error)),
@@ -451,11 +400,7 @@ impl Inner {
                     return;
                 };
                 let layer = request.rid.map_or(Some(0), |rid| sent.rids.iter().position(|known| *known == rid));
-                self.queue.extend(
-                    layer
-                        .and_then(layer_id)
-                        .map(|layer| PeerOutput::KeyFrameRequested { track: *track, layer }),
-                );
+                self.queue.extend(layer.and_then(layer_id).map(|layer| PeerOutput::KeyFrameRequested { track: *track, layer }));
             }
             Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
                 let bps = estimate.as_u64();
@@ -564,12 +509,7 @@ fn settle_clocks() {
     });
 }
 
-fn mid_of(
-    TrackId {
-        stream: StreamId(stream),
-        kind,
-    }: TrackId,
-) -> Mid {
+fn mid_of(TrackId { stream: StreamId(stream), kind }: TrackId) -> Mid {
     let kind = match kind {
         TrackKind::Audio => 'a',
         TrackKind::Video => 'v',
@@ -584,10 +524,7 @@ fn track_of(mid: Mid) -> Option<TrackId> {
         "v" => TrackKind::Video,
         _ => return None,
     };
-    Some(TrackId {
-        stream: StreamId(stream.parse().ok()?),
-        kind,
-    })
+    Some(TrackId { stream: StreamId(stream.parse().ok()?), kind })
 }
 
 fn layer_id(at: usize) -> Option<LayerId> {
@@ -598,16 +535,7 @@ fn layer_id(at: usize) -> Option<LayerId> {
 fn wire_rids(rids: &[Rid]) -> Vec<WireRid> {
     let rids = &rids[..rids.len().min(LAYERS_PER_STREAM)];
     let fit = rids.iter().all(|rid| rid.as_str().len() <= 8);
-    rids.iter()
-        .enumerate()
-        .map(|(at, rid)| {
-            if fit {
-                WireRid::from(rid.as_str())
-            } else {
-                WireRid::from(&*at.to_string())
-            }
-        })
-        .collect()
+    rids.iter().enumerate().map(|(at, rid)| if fit { WireRid::from(rid.as_str()) } else { WireRid::from(&*at.to_string()) }).collect()
 }
 
 /// The SSRC of one layer of the `nth` track (from 1) that this end sends: unlike all others of both ends, and never 0, which is for probes. From high to low: one bit for the end, 27 for
@@ -651,23 +579,12 @@ fn vp8_patch(payload: &[u8], rewrite: Vp8Rewrite) -> Option<Vp8Patch> {
 fn check_ice_text(field: &'static str, text: &str, min_bytes: usize, expected: &'static str) -> Result<(), MediaError> {
     let fits =
         (min_bytes..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'));
-    if fits {
-        Ok(())
-    } else {
-        Err(MediaError::BadField {
-            field,
-            given: text.to_owned(),
-            expected,
-        })
-    }
+    if fits { Ok(()) } else { Err(MediaError::BadField { field, given: text.to_owned(), expected }) }
 }
 
 fn sha256_of_hex(text: &str) -> Option<Vec<u8>> {
     if text.len() != 64 || !text.is_ascii() {
         return None;
     }
-    (0..64)
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok())
-        .collect()
+    (0..64).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
 }

@@ -29,16 +29,6 @@ pub struct MetricRow {
 
 impl MetricRow {
     /// The header of `metrics.csv`: the names of the fields, in their order.
-    pub const HEADER: [&'static str; 10] = [
-        "t_ns",
-        "user",
-        "stream",
-        "capacity_bps",
-        "estimate_bps",
-        "sent_bps",
-        "received_bps",
-        "layer",
-        "queue_delay_us",
-        "lost_packets",
-    ];
+    pub const HEADER: [&'static str; 10] =
+        ["t_ns", "user", "stream", "capacity_bps", "estimate_bps", "sent_bps", "received_bps", "layer", "queue_delay_us", "lost_packets"];
 }

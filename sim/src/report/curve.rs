@@ -61,11 +61,7 @@ impl RateScale {
         };
         let notes = [unlimited, off("capacity", &mut capacities()), off("estimate", &mut estimates())];
         let note = notes.into_iter().flatten().collect::<Vec<_>>().join("; ");
-        Self {
-            axis,
-            note: (!note.is_empty()).then(|| format!("↑ {note}")),
-            height_px,
-        }
+        Self { axis, note: (!note.is_empty()).then(|| format!("↑ {note}")), height_px }
     }
 
     /// The height of a rate on the plot, in the curves' coordinates.
@@ -76,25 +72,13 @@ impl RateScale {
 
 /// The height of a value on a plot `height_px` high, in the curves' coordinates.
 pub(super) fn y(axis: Axis, value: u64, height_px: u64) -> i64 {
-    if value > axis.top {
-        OFF_SCALE
-    } else {
-        signed(axis.drop(value, height_px * FINE))
-    }
+    if value > axis.top { OFF_SCALE } else { signed(axis.drop(value, height_px * FINE)) }
 }
 
 /// Opens a part of the drawing whose horizontal unit stretches with the window; its lines do not.
 pub(super) fn open(ink: &mut Page, top_px: u64, height_px: u64) {
-    put!(
-        ink,
-        "<svg class=\"curves\" x=\"0\" y=\"{top_px}\" width=\"100%\" height=\"{height_px}\" "
-    );
-    put!(
-        ink,
-        "viewBox=\"0 0 {} {}\" preserveAspectRatio=\"none\">",
-        TimeAxis::UNITS,
-        height_px * FINE
-    );
+    put!(ink, "<svg class=\"curves\" x=\"0\" y=\"{top_px}\" width=\"100%\" height=\"{height_px}\" ");
+    put!(ink, "viewBox=\"0 0 {} {}\" preserveAspectRatio=\"none\">", TimeAxis::UNITS, height_px * FINE);
 }
 
 /// A line through a series; `y` tells the height of each element, none where there is no value.
@@ -228,18 +212,7 @@ mod tests {
 
     #[test]
     fn capacity_steps_at_once_and_its_area_stands_on_the_ground() {
-        let capacity = [
-            Stretch {
-                value: Some(2),
-                from_ns: 0,
-                to_ns: 5_000,
-            },
-            Stretch {
-                value: Some(1),
-                from_ns: 5_000,
-                to_ns: 10_000,
-            },
-        ];
+        let capacity = [Stretch { value: Some(2), from_ns: 0, to_ns: 5_000 }, Stretch { value: Some(1), from_ns: 5_000, to_ns: 10_000 }];
         let (line, area) = steps(&capacity, TimeAxis::until(10_000), 10, |bps| 100 - 10 * signed(bps));
         assert_eq!(line, "M0 80h5000v10h5000");
         assert_eq!(area, "M0 100v-20h5000v20M5000 100v-10h5000v10");

@@ -36,14 +36,7 @@ impl<'a> Decision<'a> {
         for (event, entry) in entries.iter().enumerate().filter(|(_, entry)| of_user(entry)) {
             let at_ns = entry.at.as_nanos();
             match &entry.what {
-                What::Layer {
-                    stream,
-                    from,
-                    to,
-                    reason,
-                    estimate_bps,
-                    allocated_bps,
-                } => decisions.push(Self {
+                What::Layer { stream, from, to, reason, estimate_bps, allocated_bps } => decisions.push(Self {
                     event,
                     at_ns,
                     stream,
@@ -54,12 +47,7 @@ impl<'a> Decision<'a> {
                     allocated_bps: Some(*allocated_bps),
                     waited_ms: None,
                 }),
-                What::Switched {
-                    stream,
-                    from,
-                    to,
-                    waited_ms,
-                } => {
+                What::Switched { stream, from, to, waited_ms } => {
                     let latest = decisions.iter_mut().rev().find(|decision| decision.stream == stream);
                     match latest {
                         Some(decision) if decision.to == Some(to) && decision.waited_ms.is_none() => decision.waited_ms = Some(*waited_ms),
@@ -108,15 +96,8 @@ mod tests {
     fn a_switch_belongs_to_the_latest_decision_for_that_layer() {
         let user = UserId::new("dia").unwrap();
         let rid = |name: &str| Rid::new(name).unwrap();
-        let stream = StreamName {
-            user: UserId::new("ada").unwrap(),
-            kind: StreamKind::Main,
-        };
-        let at = |ms, what| Entry {
-            at: Instant::from_millis(ms),
-            user: Some(user.clone()),
-            what,
-        };
+        let stream = StreamName { user: UserId::new("ada").unwrap(), kind: StreamKind::Main };
+        let at = |ms, what| Entry { at: Instant::from_millis(ms), user: Some(user.clone()), what };
         let decided = |to: &str| What::Layer {
             stream: stream.clone(),
             from: None,
@@ -125,22 +106,9 @@ mod tests {
             estimate_bps: None,
             allocated_bps: 1,
         };
-        let switched = |to: &str, waited_ms| What::Switched {
-            stream: stream.clone(),
-            from: None,
-            to: rid(to),
-            waited_ms,
-        };
-        let entries = [
-            at(0, decided("f")),
-            at(10, decided("h")),
-            at(50, switched("h", 40)),
-            at(60, switched("q", 0)),
-        ];
-        let outcomes: Vec<_> = Decision::all_for("dia", &entries)
-            .iter()
-            .map(|d| (d.change(), d.outcome(), d.reason))
-            .collect();
+        let switched = |to: &str, waited_ms| What::Switched { stream: stream.clone(), from: None, to: rid(to), waited_ms };
+        let entries = [at(0, decided("f")), at(10, decided("h")), at(50, switched("h", 40)), at(60, switched("q", 0))];
+        let outcomes: Vec<_> = Decision::all_for("dia", &entries).iter().map(|d| (d.change(), d.outcome(), d.reason)).collect();
         let expected = [
             ("none → f".into(), "no switch followed".into(), Some("why")),
             ("none → h".into(), "after 40\u{a0}ms".into(), Some("why")),

@@ -45,13 +45,7 @@ pub(super) struct Name<'a> {
 impl Figure {
     /// An empty figure.
     pub(super) fn new(axis: TimeAxis) -> Self {
-        Self {
-            axis,
-            rail: Page::default(),
-            ink: Page::default(),
-            marks: Page::default(),
-            tail: Page::default(),
-        }
+        Self { axis, rail: Page::default(), ink: Page::default(), marks: Page::default(), tail: Page::default() }
     }
 
     /// Thin lines at round times from `top_px` to `bottom_px`, and the times below.
@@ -59,31 +53,19 @@ impl Figure {
         let ticks = self.axis.ticks();
         for &tick in &ticks {
             let x = self.axis.percent(tick);
-            put!(
-                self.ink,
-                "<line class=\"grid\" x1=\"{x}\" x2=\"{x}\" y1=\"{top_px}\" y2=\"{bottom_px}\"/>"
-            );
+            put!(self.ink, "<line class=\"grid\" x1=\"{x}\" x2=\"{x}\" y1=\"{top_px}\" y2=\"{bottom_px}\"/>");
             let anchor = match tick {
                 0 => "start",
                 _ if x.0 >= 97_000 => "end",
                 _ => "middle",
             };
-            put!(
-                self.ink,
-                "<text class=\"tick\" x=\"{x}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>",
-                bottom_px + 15,
-                Seconds(tick)
-            );
+            put!(self.ink, "<text class=\"tick\" x=\"{x}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>", bottom_px + 15, Seconds(tick));
         }
     }
 
     /// A text in the rail, its middle at `y_px`.
     pub(super) fn put_rail(&mut self, y_px: u64, class: &str, text: &str) {
-        put!(
-            self.rail,
-            "<span class=\"{class}\" style=\"top:{y_px}px\" title=\"{0}\">{0}</span>",
-            Escaped(text)
-        );
+        put!(self.rail, "<span class=\"{class}\" style=\"top:{y_px}px\" title=\"{0}\">{0}</span>", Escaped(text));
     }
 
     /// A text in the tail, its middle at `y_px`.
@@ -98,21 +80,10 @@ impl Figure {
             page,
             "<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-labelledby=\"{heading}\"><div class=\"figure\" style=\"height:{height_px}px\">\n"
         );
-        put!(
-            page,
-            "<div class=\"rail\" aria-hidden=\"true\">{}</div>\n<div class=\"plot\"{plot}>",
-            self.rail.into_string()
-        );
-        put!(
-            page,
-            "<svg class=\"ink\" role=\"img\" aria-labelledby=\"{heading} {story}\" width=\"100%\" height=\"{height_px}\">"
-        );
+        put!(page, "<div class=\"rail\" aria-hidden=\"true\">{}</div>\n<div class=\"plot\"{plot}>", self.rail.into_string());
+        put!(page, "<svg class=\"ink\" role=\"img\" aria-labelledby=\"{heading} {story}\" width=\"100%\" height=\"{height_px}\">");
         put!(page, "{}</svg>\n{}</div>\n", self.ink.into_string(), self.marks.into_string());
-        put!(
-            page,
-            "<div class=\"tail\" aria-hidden=\"true\">{}</div>\n</div></div>\n",
-            self.tail.into_string()
-        );
+        put!(page, "<div class=\"tail\" aria-hidden=\"true\">{}</div>\n</div></div>\n", self.tail.into_string());
     }
 }
 
@@ -137,10 +108,7 @@ impl fmt::Display for Glyph {
             Self::Down => ("down", "M5 9l4.5-8h-9z"),
             Self::Picture => ("picture", "M2 .5l7 4.5-7 4.5z"),
         };
-        write!(
-            f,
-            "<svg class=\"glyph {class}\" width=\"10\" height=\"10\" aria-hidden=\"true\"><path d=\"{path}\"/></svg>"
-        )
+        write!(f, "<svg class=\"glyph {class}\" width=\"10\" height=\"10\" aria-hidden=\"true\"><path d=\"{path}\"/></svg>")
     }
 }
 
@@ -192,10 +160,7 @@ impl Cluster {
 
     /// The one that speaks for them: the last among the heaviest, which tells what it came to.
     pub(super) fn speaker(&self) -> &Mark {
-        self.0
-            .iter()
-            .max_by_key(|mark| mark.weight)
-            .expect("a cluster is made with its first mark")
+        self.0.iter().max_by_key(|mark| mark.weight).expect("a cluster is made with its first mark")
     }
 
     /// The marks in it.
@@ -264,21 +229,14 @@ impl Lanes {
     pub(super) fn place(&mut self, at_px: u64, letters: usize) -> Place {
         let width_px = Self::MARK_PX + Self::LETTER_PX * letters as u64;
         let before = at_px + width_px > PLOT_WIDTH_PX + Self::MARK_PX && at_px >= width_px;
-        let (from_px, to_px) = if before {
-            (at_px - width_px, at_px + Self::MARK_PX / 2)
-        } else {
-            (at_px, at_px + width_px)
-        };
+        let (from_px, to_px) = if before { (at_px - width_px, at_px + Self::MARK_PX / 2) } else { (at_px, at_px + width_px) };
         if let Some(lane) = self.ends_px.iter().position(|&end| end <= from_px) {
             self.ends_px[lane] = to_px;
             return Place { lane: Some(lane), before };
         }
         if self.ends_px.len() < Self::MOST {
             self.ends_px.push(to_px);
-            return Place {
-                lane: Some(self.ends_px.len() - 1),
-                before,
-            };
+            return Place { lane: Some(self.ends_px.len() - 1), before };
         }
         self.bare = true;
         Place { lane: None, before: false }
@@ -301,14 +259,7 @@ mod tests {
     use super::*;
 
     fn mark(at_ns: u64, weight: u8) -> Mark {
-        Mark {
-            at_ns,
-            label: format!("at {at_ns}"),
-            weight,
-            glyph: Glyph::Dot,
-            sentence: String::new(),
-            event: 0,
-        }
+        Mark { at_ns, label: format!("at {at_ns}"), weight, glyph: Glyph::Dot, sentence: String::new(), event: 0 }
     }
 
     #[test]
@@ -322,34 +273,10 @@ mod tests {
     #[test]
     fn labels_in_one_lane_keep_clear_of_each_other_and_of_the_edge() {
         let mut lanes = Lanes::default();
-        assert_eq!(
-            lanes.place(0, 10),
-            Place {
-                lane: Some(0),
-                before: false
-            }
-        );
-        assert_eq!(
-            lanes.place(40, 10),
-            Place {
-                lane: Some(1),
-                before: false
-            }
-        );
-        assert_eq!(
-            lanes.place(80, 10),
-            Place {
-                lane: Some(0),
-                before: false
-            }
-        );
-        assert_eq!(
-            lanes.place(630, 10),
-            Place {
-                lane: Some(0),
-                before: true
-            }
-        );
+        assert_eq!(lanes.place(0, 10), Place { lane: Some(0), before: false });
+        assert_eq!(lanes.place(40, 10), Place { lane: Some(1), before: false });
+        assert_eq!(lanes.place(80, 10), Place { lane: Some(0), before: false });
+        assert_eq!(lanes.place(630, 10), Place { lane: Some(0), before: true });
         assert_eq!(lanes.rows(), 2);
     }
 
@@ -357,10 +284,7 @@ mod tests {
     fn a_label_without_room_leaves_its_mark_in_a_row_of_its_own() {
         let mut lanes = Lanes::default();
         let places: Vec<Place> = (0..4).map(|n| lanes.place(n * 12, 30)).collect();
-        assert_eq!(
-            places.iter().map(|place| place.lane).collect::<Vec<_>>(),
-            [Some(0), Some(1), Some(2), None]
-        );
+        assert_eq!(places.iter().map(|place| place.lane).collect::<Vec<_>>(), [Some(0), Some(1), Some(2), None]);
         assert_eq!(places.iter().map(|&place| lanes.row(place)).collect::<Vec<_>>(), [2, 1, 0, 3]);
         assert_eq!(lanes.rows(), 4);
     }

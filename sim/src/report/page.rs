@@ -56,9 +56,7 @@ impl fmt::Write for Escaper<'_, '_> {
 
 /// JSON that may stand inside a `script` element: no `<`, so neither `</script` nor `<!--` can appear in it.
 pub(super) fn json_for_script<T: serde::Serialize>(value: &T) -> String {
-    serde_json::to_string(value)
-        .expect("plain structs and numbers are JSON")
-        .replace('<', "\\u003c")
+    serde_json::to_string(value).expect("plain structs and numbers are JSON").replace('<', "\\u003c")
 }
 
 #[cfg(test)]

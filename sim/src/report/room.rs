@@ -57,10 +57,7 @@ pub(super) fn put(page: &mut Page, entries: &[Entry], axis: TimeAxis) {
     put!(page, "<p id=\"room-story\" class=\"story\">");
     match members.len() {
         0 => put!(page, "Nobody entered the room."),
-        _ => members
-            .iter()
-            .take(MEMBERS / 4)
-            .for_each(|member| put!(page, "{} ", Escaped(member.tell(axis.end_ns)))),
+        _ => members.iter().take(MEMBERS / 4).for_each(|member| put!(page, "{} ", Escaped(member.tell(axis.end_ns)))),
     }
     if let Some(more) = members.len().checked_sub(MEMBERS / 4).filter(|&more| more > 0) {
         put!(page, "And {more} more.");
@@ -79,21 +76,9 @@ pub(super) fn put(page: &mut Page, entries: &[Entry], axis: TimeAxis) {
         y += member.height() + GAP;
     }
     let plot = format!(" data-top=\"0\" data-bottom=\"{bottom}\"");
-    figure.finish(
-        page,
-        Name {
-            heading: "room",
-            story: "room-story",
-        },
-        bottom + TIMES,
-        &plot,
-    );
+    figure.finish(page, Name { heading: "room", story: "room-story" }, bottom + TIMES, &plot);
     if members.len() > MEMBERS {
-        put!(
-            page,
-            "<p class=\"aside\">The first {MEMBERS} of {} members are drawn.</p>\n",
-            members.len()
-        );
+        put!(page, "<p class=\"aside\">The first {MEMBERS} of {} members are drawn.</p>\n", members.len());
     }
 }
 
@@ -117,27 +102,14 @@ impl Member {
         // A link has a user too. Who never even asked to join has no part in the room.
         let tried = |what: &What| matches!(what, What::JoinCalled | What::Joined { .. });
         users.retain(|user| by_user[user].iter().any(|entry| tried(&entry.what)));
-        let first_try = |user: &str| {
-            by_user[user]
-                .iter()
-                .position(|entry| tried(&entry.what))
-                .map(|at| by_user[user][at].at)
-        };
+        let first_try = |user: &str| by_user[user].iter().position(|entry| tried(&entry.what)).map(|at| by_user[user][at].at);
         users.sort_by_key(|user| first_try(user));
-        users
-            .into_iter()
-            .map(|user| Self::new(user, &by_user[user], &mutes, end_ns))
-            .collect()
+        users.into_iter().map(|user| Self::new(user, &by_user[user], &mutes, end_ns)).collect()
     }
 
     fn new(user: &str, entries: &[&Entry], mutes: &BTreeMap<String, Vec<&Entry>>, end_ns: u64) -> Self {
-        let mut member = Self {
-            user: user.to_owned(),
-            stays: Vec::new(),
-            streams: BTreeMap::new(),
-            outages: Vec::new(),
-            interruptions: Vec::new(),
-        };
+        let mut member =
+            Self { user: user.to_owned(), stays: Vec::new(), streams: BTreeMap::new(), outages: Vec::new(), interruptions: Vec::new() };
         let mut role: Option<(Role, u64)> = None;
         let mut airing: BTreeMap<StreamKind, u64> = BTreeMap::new();
         for entry in entries {
@@ -145,20 +117,12 @@ impl Member {
             match &entry.what {
                 What::Joined { role: granted } | What::RoleChanged { role: granted } => {
                     if let Some((before, from_ns)) = role.replace((*granted, now_ns)) {
-                        member.stays.push(Stay {
-                            role: before,
-                            from_ns,
-                            to_ns: now_ns,
-                        });
+                        member.stays.push(Stay { role: before, from_ns, to_ns: now_ns });
                     }
                 }
                 What::Left | What::Removed { .. } => {
                     if let Some((before, from_ns)) = role.take() {
-                        member.stays.push(Stay {
-                            role: before,
-                            from_ns,
-                            to_ns: now_ns,
-                        });
+                        member.stays.push(Stay { role: before, from_ns, to_ns: now_ns });
                     }
                     for (kind, from_ns) in core::mem::take(&mut airing) {
                         member.air(kind, from_ns, now_ns, mutes);
@@ -175,21 +139,12 @@ impl Member {
                 _ => {}
             }
         }
-        member.stays.extend(role.map(|(role, from_ns)| Stay {
-            role,
-            from_ns,
-            to_ns: end_ns,
-        }));
+        member.stays.extend(role.map(|(role, from_ns)| Stay { role, from_ns, to_ns: end_ns }));
         for (kind, from_ns) in airing {
             member.air(kind, from_ns, end_ns, mutes);
         }
         let own = || entries.iter().copied();
-        member.outages = stretches(
-            own(),
-            end_ns,
-            |what| matches!(what, What::OutageBegan),
-            |what| matches!(what, What::OutageEnded),
-        );
+        member.outages = stretches(own(), end_ns, |what| matches!(what, What::OutageBegan), |what| matches!(what, What::OutageEnded));
         member.interruptions = stretches(
             own(),
             end_ns,
@@ -202,12 +157,7 @@ impl Member {
     /// Adds a stream's life, cut where somebody learned that it was muted or unmuted. Many learn of one change; the first of them counts.
     fn air(&mut self, kind: StreamKind, from_ns: u64, to_ns: u64, mutes: &BTreeMap<String, Vec<&Entry>>) {
         let airings = self.streams.entry(kind).or_default();
-        let mut current = Airing {
-            audio_muted: false,
-            video_muted: false,
-            from_ns,
-            to_ns,
-        };
+        let mut current = Airing { audio_muted: false, video_muted: false, from_ns, to_ns };
         let name = format!("{}/{}", self.user, kind.name());
         for entry in mutes.get(&name).into_iter().flatten() {
             let now_ns = entry.at.as_nanos();
@@ -216,12 +166,7 @@ impl Member {
             };
             let within = (from_ns..to_ns).contains(&now_ns);
             if within && (audio, video) != (current.audio_muted, current.video_muted) {
-                let next = Airing {
-                    audio_muted: audio,
-                    video_muted: video,
-                    from_ns: now_ns,
-                    to_ns,
-                };
+                let next = Airing { audio_muted: audio, video_muted: video, from_ns: now_ns, to_ns };
                 let before = core::mem::replace(&mut current, next);
                 airings.push(Airing { to_ns: now_ns, ..before });
             }
@@ -253,23 +198,12 @@ impl Member {
                 bar(figure, class, (airing.from_ns, airing.to_ns), top, STREAM, &words);
             }
         }
-        let hatched = [
-            ("outage", "link down", &self.outages),
-            ("interrupted", "signalling lost", &self.interruptions),
-        ];
+        let hatched = [("outage", "link down", &self.outages), ("interrupted", "signalling lost", &self.interruptions)];
         for (class, words, stretches) in hatched {
             for &(from_ns, to_ns) in stretches {
                 let (x, width, height) = (axis.percent(from_ns), axis.width(from_ns, to_ns), self.height());
-                put!(
-                    figure.marks,
-                    "<span class=\"stretch {class}\" style=\"left:{x};width:{width};top:{top}px;height:{height}px\""
-                );
-                put!(
-                    figure.marks,
-                    " title=\"{words} from {} to {}\"></span>",
-                    Seconds(from_ns),
-                    Seconds(to_ns)
-                );
+                put!(figure.marks, "<span class=\"stretch {class}\" style=\"left:{x};width:{width};top:{top}px;height:{height}px\"");
+                put!(figure.marks, " title=\"{words} from {} to {}\"></span>", Seconds(from_ns), Seconds(to_ns));
             }
         }
     }
@@ -310,19 +244,11 @@ impl Member {
 fn bar(figure: &mut Figure, class: &str, (from_ns, to_ns): (u64, u64), top: u64, height: u64, words: &str) {
     let axis = figure.axis;
     let (x, width) = (axis.percent(from_ns), axis.width(from_ns, to_ns));
-    put!(
-        figure.ink,
-        "<rect class=\"{class}\" x=\"{x}\" width=\"{width}\" y=\"{top}\" height=\"{}\"/>",
-        height - 2
-    );
+    put!(figure.ink, "<rect class=\"{class}\" x=\"{x}\" width=\"{width}\" y=\"{top}\" height=\"{}\"/>", height - 2);
     let room_px = axis.pixels(to_ns, PLOT_WIDTH_PX) - axis.pixels(from_ns, PLOT_WIDTH_PX);
     if room_px >= 10 + 6 * words.len() as u64 {
         let y = top + height / 2 + 3;
-        put!(
-            figure.ink,
-            "<text class=\"on {class}-name\" x=\"{x}\" dx=\"6\" y=\"{y}\">{}</text>",
-            Escaped(words)
-        );
+        put!(figure.ink, "<text class=\"on {class}-name\" x=\"{x}\" dx=\"6\" y=\"{y}\">{}</text>", Escaped(words));
     }
 }
 
@@ -334,11 +260,7 @@ mod tests {
     use crate::record::StreamName;
 
     fn entry(at_s: u64, user: &str, what: What) -> Entry {
-        Entry {
-            at: Instant::from_secs(at_s),
-            user: Some(UserId::new(user).unwrap()),
-            what,
-        }
+        Entry { at: Instant::from_secs(at_s), user: Some(UserId::new(user).unwrap()), what }
     }
 
     #[test]
@@ -355,15 +277,8 @@ mod tests {
 
     #[test]
     fn a_mute_that_two_members_see_cuts_the_stream_once() {
-        let stream = StreamName {
-            user: UserId::new("ada").unwrap(),
-            kind: StreamKind::Main,
-        };
-        let muted = |video| What::StreamMuted {
-            stream: stream.clone(),
-            audio: false,
-            video,
-        };
+        let stream = StreamName { user: UserId::new("ada").unwrap(), kind: StreamKind::Main };
+        let muted = |video| What::StreamMuted { stream: stream.clone(), audio: false, video };
         let entries = [
             entry(0, "ada", What::Joined { role: Role::Joiner }),
             entry(1, "ada", What::Published { stream: stream.clone() }),

@@ -125,19 +125,10 @@ impl ViewerSeries {
             let place = |row: &MetricRow| layers.iter().position(|layer| *layer == row.layer);
             let mut points = vec![None; times_ns.len()];
             for row in &rows {
-                points[at(row.t_ns)] = Some(StreamPoint {
-                    received_bps: row.received_bps,
-                    layer: place(row),
-                });
+                points[at(row.t_ns)] = Some(StreamPoint { received_bps: row.received_bps, layer: place(row) });
             }
             let switches = times_of_switches(user, name, entries);
-            let steps: Vec<Step> = rows
-                .iter()
-                .map(|row| Step {
-                    t_ns: row.t_ns,
-                    layer: place(row),
-                })
-                .collect();
+            let steps: Vec<Step> = rows.iter().map(|row| Step { t_ns: row.t_ns, layer: place(row) }).collect();
             series.streams.push(StreamSeries {
                 name: name.to_owned(),
                 points,
@@ -171,16 +162,8 @@ impl ViewerSeries {
             times_ns: last(&self.times_ns, merge),
             capacity_bps: last(&self.capacity_bps, merge),
             estimate_bps: last(&self.estimate_bps, merge),
-            received_bps: self
-                .received_bps
-                .chunks(merge)
-                .filter_map(|chunk| mean(chunk.iter().copied()))
-                .collect(),
-            queue_us: self
-                .queue_us
-                .chunks(merge)
-                .filter_map(|chunk| chunk.iter().copied().max())
-                .collect(),
+            received_bps: self.received_bps.chunks(merge).filter_map(|chunk| mean(chunk.iter().copied())).collect(),
+            queue_us: self.queue_us.chunks(merge).filter_map(|chunk| chunk.iter().copied().max()).collect(),
             streams: streams.collect(),
             user: self.user,
         }
@@ -193,11 +176,7 @@ impl ViewerSeries {
 
     /// When the interval at `at` begins, in nanoseconds.
     pub(super) fn begin_ns(&self, at: usize) -> u64 {
-        if self.continues(at) {
-            self.times_ns[at - 1]
-        } else {
-            self.times_ns[at].saturating_sub(self.interval_ns)
-        }
+        if self.continues(at) { self.times_ns[at - 1] } else { self.times_ns[at].saturating_sub(self.interval_ns) }
     }
 
     /// What was received, as the mean of a few intervals up to each one, never across a hole.
@@ -229,17 +208,9 @@ impl ViewerSeries {
                 Some(last) if self.continues(at) => {
                     let change_ns = exact(exact_ns, last.to_ns, to_ns);
                     last.to_ns = change_ns;
-                    stretches.push(Stretch {
-                        value,
-                        from_ns: change_ns,
-                        to_ns,
-                    });
+                    stretches.push(Stretch { value, from_ns: change_ns, to_ns });
                 }
-                _ => stretches.push(Stretch {
-                    value,
-                    from_ns: self.begin_ns(at),
-                    to_ns,
-                }),
+                _ => stretches.push(Stretch { value, from_ns: self.begin_ns(at), to_ns }),
             }
         }
         stretches
@@ -271,9 +242,7 @@ fn usual_interval_ns(times_ns: &[u64]) -> u64 {
 }
 
 fn times_of_switches(user: &str, stream: &str, entries: &[Entry]) -> Vec<u64> {
-    let of_user = entries
-        .iter()
-        .filter(|entry| entry.user.as_ref().is_some_and(|u| u.as_str() == user));
+    let of_user = entries.iter().filter(|entry| entry.user.as_ref().is_some_and(|u| u.as_str() == user));
     of_user
         .filter(|entry| matches!(&entry.what, What::Switched { stream: s, .. } if s.to_string() == stream))
         .map(|entry| entry.at.as_nanos())
@@ -297,20 +266,12 @@ fn bands(steps: &[Step], interval_ns: u64, switches_ns: &[u64]) -> Vec<Band> {
                 } else {
                     let change_ns = exact(switches_ns, last.to_ns, t_ns);
                     last.to_ns = change_ns;
-                    bands.push(Band {
-                        from_ns: change_ns,
-                        to_ns: t_ns,
-                        layer,
-                    });
+                    bands.push(Band { from_ns: change_ns, to_ns: t_ns, layer });
                 }
             }
             _ => {
                 let from_ns = exact(switches_ns, begin_ns, t_ns);
-                bands.push(Band {
-                    from_ns,
-                    to_ns: t_ns,
-                    layer,
-                });
+                bands.push(Band { from_ns, to_ns: t_ns, layer });
             }
         }
     }
@@ -368,25 +329,15 @@ mod tests {
         let rows = [row(100, "q", 1), row(200, "q", 1), row(300, "h", 1), row(900, "h", 1)];
         let viewers = of_all_viewers(&rows, &[]);
         let ms = |ns: u64| ns / 1_000_000;
-        let bands: Vec<_> = viewers[0].streams[0]
-            .bands
-            .iter()
-            .map(|b| (ms(b.from_ns), ms(b.to_ns), b.layer))
-            .collect();
+        let bands: Vec<_> = viewers[0].streams[0].bands.iter().map(|b| (ms(b.from_ns), ms(b.to_ns), b.layer)).collect();
         assert_eq!(bands, [(0, 200, Some(0)), (200, 300, Some(1)), (800, 900, Some(1))]);
-        let stretches: Vec<_> = viewers[0]
-            .capacity_stretches(&[])
-            .iter()
-            .map(|s| (ms(s.from_ns), ms(s.to_ns)))
-            .collect();
+        let stretches: Vec<_> = viewers[0].capacity_stretches(&[]).iter().map(|s| (ms(s.from_ns), ms(s.to_ns))).collect();
         assert_eq!(stretches, [(0, 300), (800, 900)]);
     }
 
     #[test]
     fn a_long_run_is_thinned_and_keeps_its_longest_queue() {
-        let rows: Vec<MetricRow> = (1..=10_000)
-            .map(|n| row(n * 100, "q", if n % 2 == 0 { 0 } else { 1_000 }))
-            .collect();
+        let rows: Vec<MetricRow> = (1..=10_000).map(|n| row(n * 100, "q", if n % 2 == 0 { 0 } else { 1_000 })).collect();
         let viewers = of_all_viewers(&rows, &[]);
         let viewer = &viewers[0];
         assert!(viewer.times_ns.len() <= POINTS, "{}", viewer.times_ns.len());

@@ -18,11 +18,7 @@ pub(super) fn tell(series: &ViewerSeries, capacity: &[Stretch], entries: &[Entry
     if let Some((at, &peak_us)) = series.queue_us.iter().enumerate().rev().max_by_key(|&(_, us)| us)
         && peak_us >= 1_000
     {
-        sentences.push(format!(
-            "The queue was longest at {}, with {}.",
-            Seconds(series.times_ns[at]),
-            Span(peak_us / 1000)
-        ));
+        sentences.push(format!("The queue was longest at {}, with {}.", Seconds(series.times_ns[at]), Span(peak_us / 1000)));
     }
     sentences.push(freeze_sentence(&series.user, entries));
     sentences.join(" ")
@@ -50,12 +46,7 @@ fn capacity_sentence(capacity: &[Stretch]) -> String {
         count => {
             let least = capacity.iter().map(|s| s.value).min_by_key(|&rate| order(rate)).flatten();
             let most = capacity.iter().map(|s| s.value).max_by_key(|&rate| order(rate)).flatten();
-            format!(
-                "Capacity changed {} between {} and {}.",
-                counted(count, "time", "times"),
-                value(least),
-                value(most)
-            )
+            format!("Capacity changed {} between {} and {}.", counted(count, "time", "times"), value(least), value(most))
         }
     }
 }
@@ -75,10 +66,7 @@ fn stream_sentence(stream: &StreamSeries) -> String {
         }
     }
     if steps.len() <= ONE_BY_ONE {
-        let told: Vec<String> = steps
-            .iter()
-            .map(|&(layer, from_ns)| format!("{layer} from {}", Seconds(from_ns)))
-            .collect();
+        let told: Vec<String> = steps.iter().map(|&(layer, from_ns)| format!("{layer} from {}", Seconds(from_ns))).collect();
         return format!("Of {name} it got {}.", listed(&told));
     }
     let mut time_ns = vec![0_u64; stream.layers.len()];
@@ -91,11 +79,7 @@ fn stream_sentence(stream: &StreamSeries) -> String {
     let shares: Vec<String> = (stream.layers.iter().zip(&time_ns))
         .map(|(layer, &ns)| format!("{layer} for {} %", u128::from(ns) * 100 / u128::from(all_ns)))
         .collect();
-    format!(
-        "The layer of {name} changed {}; it got {} of the time.",
-        counted(steps.len() - 1, "time", "times"),
-        listed(&shares)
-    )
+    format!("The layer of {name} changed {}; it got {} of the time.", counted(steps.len() - 1, "time", "times"), listed(&shares))
 }
 
 fn loss_sentence(streams: &[StreamSeries]) -> Option<String> {
@@ -108,13 +92,10 @@ fn loss_sentence(streams: &[StreamSeries]) -> Option<String> {
 }
 
 fn freeze_sentence(user: &str, entries: &[Entry]) -> String {
-    let freezes = entries
-        .iter()
-        .filter(|entry| is_about(entry, user))
-        .filter_map(|entry| match entry.what {
-            What::Freeze { duration_ms, .. } => Some(duration_ms),
-            _ => None,
-        });
+    let freezes = entries.iter().filter(|entry| is_about(entry, user)).filter_map(|entry| match entry.what {
+        What::Freeze { duration_ms, .. } => Some(duration_ms),
+        _ => None,
+    });
     let (count, total_ms) = freezes.fold((0, 0_u64), |(count, total), ms| (count + 1, total.saturating_add(ms)));
     match count {
         0 => "The picture never froze.".into(),
@@ -145,25 +126,14 @@ mod tests {
     use super::*;
 
     fn stretch(value: Option<u64>, from_s: u64, to_s: u64) -> Stretch {
-        Stretch {
-            value,
-            from_ns: from_s * 1_000_000_000,
-            to_ns: to_s * 1_000_000_000,
-        }
+        Stretch { value, from_ns: from_s * 1_000_000_000, to_ns: to_s * 1_000_000_000 }
     }
 
     #[test]
     fn a_capacity_that_changes_a_few_times_is_told_change_by_change() {
-        let capacity = [
-            stretch(Some(2_500_000), 0, 20),
-            stretch(Some(600_000), 20, 40),
-            stretch(None, 40, 60),
-        ];
+        let capacity = [stretch(Some(2_500_000), 0, 20), stretch(Some(600_000), 20, 40), stretch(None, 40, 60)];
         let told = capacity_sentence(&capacity).replace('\u{a0}', " ");
-        assert_eq!(
-            told,
-            "Capacity was 2.5 Mbps at first, fell to 600 kbps at 20 s and rose to unlimited at 40 s."
-        );
+        assert_eq!(told, "Capacity was 2.5 Mbps at first, fell to 600 kbps at 20 s and rose to unlimited at 40 s.");
     }
 
     #[test]

@@ -45,15 +45,7 @@ pub(super) struct Timeline<'a> {
 pub(super) fn capacity_changes_ns(user: &str, entries: &[Entry]) -> Vec<u64> {
     let of_user = entries.iter().filter(|entry| is_about(entry, user));
     of_user
-        .filter(|entry| {
-            matches!(
-                entry.what,
-                What::Capacity {
-                    direction: Direction::Down,
-                    ..
-                }
-            )
-        })
+        .filter(|entry| matches!(entry.what, What::Capacity { direction: Direction::Down, .. }))
         .map(|entry| entry.at.as_nanos())
         .collect()
 }
@@ -86,11 +78,7 @@ impl Timeline<'_> {
         figure.put_time_axis(rates_top, bottom);
         self.put_outages(&mut figure, rates_top, bottom);
         if let Some(note) = &rates.note {
-            put!(
-                figure.ink,
-                "<text class=\"note\" x=\"100%\" y=\"{}\" text-anchor=\"end\">{note}</text>",
-                rates_top - 6
-            );
+            put!(figure.ink, "<text class=\"note\" x=\"100%\" y=\"{}\" text-anchor=\"end\">{note}</text>", rates_top - 6);
         }
         self.put_rates(&mut figure, &rates, rates_top);
         for (stream, top) in self.series.streams.iter().zip(stream_tops) {
@@ -101,23 +89,11 @@ impl Timeline<'_> {
 
         let (heading, story) = (format!("v{}", self.number), format!("v{}-story", self.number));
         let plot = format!(" data-viewer=\"{}\" data-top=\"{rates_top}\" data-bottom=\"{bottom}\"", self.number);
-        figure.finish(
-            page,
-            Name {
-                heading: &heading,
-                story: &story,
-            },
-            bottom + TIMES,
-            &plot,
-        );
+        figure.finish(page, Name { heading: &heading, story: &story }, bottom + TIMES, &plot);
     }
 
     fn event_marks(&self) -> (Vec<(Cluster, Place)>, Lanes) {
-        let marks = self
-            .entries
-            .iter()
-            .enumerate()
-            .filter(|(_, entry)| is_about(entry, &self.series.user));
+        let marks = self.entries.iter().enumerate().filter(|(_, entry)| is_about(entry, &self.series.user));
         let marks = marks.filter_map(|(event, entry)| {
             let label = words::label(&entry.what)?;
             Some(Mark {
@@ -144,11 +120,7 @@ impl Timeline<'_> {
         for (cluster, place) in events {
             let x = self.axis.percent(cluster.first().at_ns);
             let y = lanes.row(*place) * LANE;
-            put!(
-                figure.ink,
-                "<line class=\"event-line\" x1=\"{x}\" x2=\"{x}\" y1=\"{}\" y2=\"{bottom}\"/>",
-                y + LANE / 2
-            );
+            put!(figure.ink, "<line class=\"event-line\" x1=\"{x}\" x2=\"{x}\" y1=\"{}\" y2=\"{bottom}\"/>", y + LANE / 2);
             let words = if place.lane.is_some() { spoken(cluster) } else { String::new() };
             let class = if place.before { "event before" } else { "event" };
             cluster.put(&mut figure.marks, x, class, &format!("top:{y}px"), &Glyph::Dot.to_string(), &words);
@@ -161,12 +133,7 @@ impl Timeline<'_> {
         let stretches = [
             (
                 "outage",
-                stretches(
-                    about(),
-                    self.axis.end_ns,
-                    |what| matches!(what, What::OutageBegan),
-                    |what| matches!(what, What::OutageEnded),
-                ),
+                stretches(about(), self.axis.end_ns, |what| matches!(what, What::OutageBegan), |what| matches!(what, What::OutageEnded)),
             ),
             (
                 "interrupted",
@@ -200,20 +167,14 @@ impl Timeline<'_> {
         curve::open(&mut figure.ink, top, RATES);
         let y = |bps: u64| rates.y(bps);
         let (line, area) = curve::steps(self.capacity, self.axis, RATES, y);
-        put!(
-            figure.ink,
-            "<path class=\"capacity-area\" d=\"{area}\"/><path class=\"capacity\" d=\"{line}\"/>"
-        );
+        put!(figure.ink, "<path class=\"capacity-area\" d=\"{area}\"/><path class=\"capacity\" d=\"{line}\"/>");
         let series = self.series;
         let raw = curve::line(series, self.axis, |at| Some(y(series.received_bps[at])));
         put!(figure.ink, "<path class=\"received raw\" d=\"{raw}\"/>");
         let means = series.received_means_bps();
         let mean = curve::line(series, self.axis, |at| Some(y(means[at])));
         let estimate = curve::line(series, self.axis, |at| series.estimate_bps[at].map(y));
-        put!(
-            figure.ink,
-            "<path class=\"received\" d=\"{mean}\"/><path class=\"estimate\" d=\"{estimate}\"/></svg>"
-        );
+        put!(figure.ink, "<path class=\"received\" d=\"{mean}\"/><path class=\"estimate\" d=\"{estimate}\"/></svg>");
 
         // Names stand where the curves end, moved apart where they would touch.
         let Some(last) = series.times_ns.len().checked_sub(1) else { return };
@@ -221,11 +182,7 @@ impl Timeline<'_> {
         if let Some(at) = series.estimate_bps.iter().rposition(Option::is_some) {
             ends.extend(series.estimate_bps[at].map(|bps| ("estimate", y(bps))));
         }
-        ends.extend(
-            series.capacity_bps[last]
-                .filter(|&bps| bps <= rates.axis.top)
-                .map(|bps| ("capacity", y(bps))),
-        );
+        ends.extend(series.capacity_bps[last].filter(|&bps| bps <= rates.axis.top).map(|bps| ("capacity", y(bps))));
         ends.sort_by_key(|&(_, y)| y);
         let mut free = top;
         for (at, &(name, y)) in ends.iter().enumerate() {
@@ -240,11 +197,7 @@ impl Timeline<'_> {
                 figure.put_tail(y_px, name, name);
             } else {
                 let x = self.axis.percent(end_ns);
-                put!(
-                    figure.ink,
-                    "<text class=\"name {name}-name\" x=\"{x}\" dx=\"6\" y=\"{}\">{name}</text>",
-                    y_px + 4
-                );
+                put!(figure.ink, "<text class=\"name {name}-name\" x=\"{x}\" dx=\"6\" y=\"{}\">{name}</text>", y_px + 4);
             }
         }
     }
@@ -257,33 +210,22 @@ impl Timeline<'_> {
             let Some(layer) = band.layer else {
                 let y = band_top + BAND / 2;
                 let end = self.axis.percent(band.to_ns);
-                put!(
-                    figure.ink,
-                    "<line class=\"no-layer\" x1=\"{x}\" x2=\"{end}\" y1=\"{y}\" y2=\"{y}\"/>"
-                );
+                put!(figure.ink, "<line class=\"no-layer\" x1=\"{x}\" x2=\"{end}\" y1=\"{y}\" y2=\"{y}\"/>");
                 continue;
             };
             let (tone, name) = (tone(stream, layer), Escaped(&stream.layers[layer]));
-            put!(
-                figure.ink,
-                "<rect class=\"layer tone{tone}\" x=\"{x}\" width=\"{width}\" y=\"{band_top}\" height=\"{BAND}\"/>"
-            );
+            put!(figure.ink, "<rect class=\"layer tone{tone}\" x=\"{x}\" width=\"{width}\" y=\"{band_top}\" height=\"{BAND}\"/>");
             let room_px = self.axis.pixels(band.to_ns, PLOT_WIDTH_PX) - self.axis.pixels(band.from_ns, PLOT_WIDTH_PX);
             if room_px >= 8 + 7 * stream.layers[layer].chars().count() as u64 {
                 let y = band_top + 14;
-                put!(
-                    figure.ink,
-                    "<text class=\"layer-name on-tone{tone}\" x=\"{x}\" dx=\"5\" y=\"{y}\">{name}</text>"
-                );
+                put!(figure.ink, "<text class=\"layer-name on-tone{tone}\" x=\"{x}\" dx=\"5\" y=\"{y}\">{name}</text>");
             }
         }
         self.put_decisions(figure, stream, top);
         self.put_freezes(figure, stream, band_top + BAND + 1);
 
-        let changes = stream
-            .bands
-            .windows(2)
-            .filter(|pair| pair[0].layer != pair[1].layer && pair[0].layer.is_some() && pair[1].layer.is_some());
+        let changes =
+            stream.bands.windows(2).filter(|pair| pair[0].layer != pair[1].layer && pair[0].layer.is_some() && pair[1].layer.is_some());
         figure.put_tail(band_top + BAND / 2, "count", &counted(changes.count(), "switch", "switches"));
     }
 
@@ -291,43 +233,18 @@ impl Timeline<'_> {
         let decisions = self.decisions.iter().filter(|decision| decision.stream.to_string() == stream.name);
         let mut marks: Vec<Mark> = decisions
             .map(|decision| {
-                let estimate = decision
-                    .estimate_bps
-                    .map(|bps| format!(" Estimate {}.", Rate(bps)))
-                    .unwrap_or_default();
+                let estimate = decision.estimate_bps.map(|bps| format!(" Estimate {}.", Rate(bps))).unwrap_or_default();
                 let reason = decision.reason.unwrap_or("switched without a decision on record");
                 let sentence = format!("{}: {reason}.{estimate} Switched: {}.", decision.change(), decision.outcome());
-                let glyph = if place_of(stream, decision.to) < place_of(stream, decision.from) {
-                    Glyph::Down
-                } else {
-                    Glyph::Up
-                };
-                Mark {
-                    at_ns: decision.at_ns,
-                    label: String::new(),
-                    weight: 1,
-                    glyph,
-                    sentence,
-                    event: decision.event,
-                }
+                let glyph = if place_of(stream, decision.to) < place_of(stream, decision.from) { Glyph::Down } else { Glyph::Up };
+                Mark { at_ns: decision.at_ns, label: String::new(), weight: 1, glyph, sentence, event: decision.event }
             })
             .collect();
-        let entries = self
-            .entries
-            .iter()
-            .enumerate()
-            .filter(|(_, entry)| is_about(entry, &self.series.user));
+        let entries = self.entries.iter().enumerate().filter(|(_, entry)| is_about(entry, &self.series.user));
         marks.extend(entries.filter_map(|(event, entry)| match &entry.what {
             What::FirstFrame { stream: s, after_ms } if s.to_string() == stream.name => {
                 let sentence = format!("first picture, {} after subscribing", Span(*after_ms));
-                Some(Mark {
-                    at_ns: entry.at.as_nanos(),
-                    label: String::new(),
-                    weight: 0,
-                    glyph: Glyph::Picture,
-                    sentence,
-                    event,
-                })
+                Some(Mark { at_ns: entry.at.as_nanos(), label: String::new(), weight: 0, glyph: Glyph::Picture, sentence, event })
             }
             _ => None,
         }));
@@ -337,11 +254,7 @@ impl Timeline<'_> {
             // The arrow of the last decision, how many there were, and whether the first picture came with them.
             let (pictures, decisions): (Vec<_>, Vec<_>) = cluster.marks().iter().partition(|mark| mark.glyph == Glyph::Picture);
             let arrow = decisions.last().map(|mark| mark.glyph.to_string()).unwrap_or_default();
-            let count = if decisions.len() > 1 {
-                format!("<small>{}</small>", decisions.len())
-            } else {
-                String::new()
-            };
+            let count = if decisions.len() > 1 { format!("<small>{}</small>", decisions.len()) } else { String::new() };
             let picture = pictures.last().map(|mark| mark.glyph.to_string()).unwrap_or_default();
             let inside = format!("{arrow}{count}{picture}");
             cluster.put(&mut figure.marks, x, "decision", &format!("top:{top}px"), &inside, "");
@@ -349,17 +262,8 @@ impl Timeline<'_> {
     }
 
     fn put_freezes(&self, figure: &mut Figure, stream: &StreamSeries, top: u64) {
-        for (event, entry) in self
-            .entries
-            .iter()
-            .enumerate()
-            .filter(|(_, entry)| is_about(entry, &self.series.user))
-        {
-            let What::Freeze {
-                stream: frozen,
-                duration_ms,
-            } = &entry.what
-            else {
+        for (event, entry) in self.entries.iter().enumerate().filter(|(_, entry)| is_about(entry, &self.series.user)) {
+            let What::Freeze { stream: frozen, duration_ms } = &entry.what else {
                 continue;
             };
             if frozen.to_string() != stream.name {
@@ -369,14 +273,7 @@ impl Timeline<'_> {
             let from_ns = to_ns.saturating_sub(duration_ms.saturating_mul(1_000_000));
             let (x, width) = (self.axis.percent(from_ns), self.axis.width(from_ns, to_ns));
             let sentence = format!("the picture stood still for {}", Span(*duration_ms));
-            let mark = Mark {
-                at_ns: from_ns,
-                label: String::new(),
-                weight: 0,
-                glyph: Glyph::Dot,
-                sentence,
-                event,
-            };
+            let mark = Mark { at_ns: from_ns, label: String::new(), weight: 0, glyph: Glyph::Dot, sentence, event };
             let extra = format!("top:{top}px;width:{width}");
             Cluster::from(mark).put(&mut figure.marks, x, "freeze", &extra, "<i></i>", "");
         }
@@ -389,10 +286,7 @@ impl Timeline<'_> {
         let peak = series.queue_us.iter().copied().max().unwrap_or(0);
         let axis = Axis::holding(peak.max(LEAST_US));
         let bottom = top + QUEUE;
-        put!(
-            figure.ink,
-            "<line class=\"zero\" x1=\"0\" x2=\"100%\" y1=\"{bottom}\" y2=\"{bottom}\"/>"
-        );
+        put!(figure.ink, "<line class=\"zero\" x1=\"0\" x2=\"100%\" y1=\"{bottom}\" y2=\"{bottom}\"/>");
         put!(figure.ink, "<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"{top}\" y2=\"{top}\"/>");
         figure.put_rail(top, "tick", &Span(axis.top / 1000).to_string());
         figure.put_rail(top + QUEUE / 2 + 4, "stream", "queue");
@@ -402,11 +296,7 @@ impl Timeline<'_> {
         figure.put_tail(
             top + QUEUE / 2 + 4,
             "count",
-            &if peak < 1000 {
-                "under 1\u{a0}ms".into()
-            } else {
-                format!("peak {}", Span(peak / 1000))
-            },
+            &if peak < 1000 { "under 1\u{a0}ms".into() } else { format!("peak {}", Span(peak / 1000)) },
         );
     }
 }
@@ -432,12 +322,7 @@ fn weight(what: &What) -> u8 {
 /// How high a layer stands: 0 for none, then from the lowest up. A layer that was decided and never forwarded is not in the series; it counts as the highest.
 fn place_of(stream: &StreamSeries, rid: Option<&Rid>) -> usize {
     let Some(rid) = rid else { return 0 };
-    stream
-        .layers
-        .iter()
-        .position(|layer| layer == rid.as_str())
-        .unwrap_or(stream.layers.len())
-        + 1
+    stream.layers.iter().position(|layer| layer == rid.as_str()).unwrap_or(stream.layers.len()) + 1
 }
 
 /// The tone of a layer, 1 to 3 from the lowest up. The usual ladder keeps its tones even when not all of it was used.

@@ -60,14 +60,7 @@ pub(super) struct Seconds(pub(super) u64);
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tenths = (u128::from(self.0) + 50_000_000) / 100_000_000;
-        write!(
-            f,
-            "{}\u{a0}s",
-            Decimal {
-                value: tenths,
-                decimals: 1
-            }
-        )
+        write!(f, "{}\u{a0}s", Decimal { value: tenths, decimals: 1 })
     }
 }
 
@@ -129,14 +122,7 @@ pub(super) struct Percent(pub(super) u64);
 
 impl fmt::Display for Percent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}%",
-            Decimal {
-                value: self.0.into(),
-                decimals: 3
-            }
-        )
+        write!(f, "{}%", Decimal { value: self.0.into(), decimals: 3 })
     }
 }
 
@@ -176,16 +162,12 @@ impl TimeAxis {
 
     /// Times to label: round ones, at most 12 steps.
     pub(super) fn ticks(self) -> Vec<u64> {
-        const STEPS_MS: [u64; 16] = [
-            10, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000,
-        ];
-        let chosen_ms = STEPS_MS
-            .into_iter()
-            .find(|step| self.end_ns / (step * 1_000_000) <= 12)
-            .unwrap_or_else(|| {
-                // Beyond six hours: whole hours, as many as it takes.
-                (self.end_ns / 12 / 3_600_000_000_000 + 1) * 3_600_000
-            });
+        const STEPS_MS: [u64; 16] =
+            [10, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000];
+        let chosen_ms = STEPS_MS.into_iter().find(|step| self.end_ns / (step * 1_000_000) <= 12).unwrap_or_else(|| {
+            // Beyond six hours: whole hours, as many as it takes.
+            (self.end_ns / 12 / 3_600_000_000_000 + 1) * 3_600_000
+        });
         let step_ns = chosen_ms * 1_000_000;
         (0..=self.end_ns / step_ns).map(|n| n * step_ns).collect()
     }
@@ -211,10 +193,7 @@ impl Axis {
         loop {
             for step in [decade, decade * 2, decade * 5] {
                 if max.div_ceil(step) <= 4 {
-                    return Self {
-                        top: max.div_ceil(step) * step,
-                        step,
-                    };
+                    return Self { top: max.div_ceil(step) * step, step };
                 }
             }
             decade *= 10;
@@ -263,20 +242,8 @@ mod tests {
 
     #[test]
     fn axes_end_at_a_round_value_that_holds_the_largest_one() {
-        assert_eq!(
-            Axis::holding(1_900_000),
-            Axis {
-                top: 2_000_000,
-                step: 500_000
-            }
-        );
-        assert_eq!(
-            Axis::holding(2_500_000),
-            Axis {
-                top: 3_000_000,
-                step: 1_000_000
-            }
-        );
+        assert_eq!(Axis::holding(1_900_000), Axis { top: 2_000_000, step: 500_000 });
+        assert_eq!(Axis::holding(2_500_000), Axis { top: 3_000_000, step: 1_000_000 });
         assert_eq!(Axis::holding(0), Axis { top: 1, step: 1 });
         assert_eq!(Axis::holding(u64::MAX), Axis::holding(Axis::MOST));
         assert_eq!(Axis::holding(100).drop(250, 160), 0);

@@ -127,29 +127,13 @@ pub(super) fn sentence(what: &What) -> String {
         What::MediaConnected { after_ms } => format!("media connected {} after asking to join", Span(*after_ms)),
         What::FirstFrame { stream, after_ms } => format!("first picture of {stream}, {} after subscribing", Span(*after_ms)),
         What::Freeze { stream, duration_ms } => format!("{stream} stood still for {} until here", Span(*duration_ms)),
-        What::Layer {
-            stream,
-            from,
-            to,
-            reason,
-            estimate_bps,
-            allocated_bps,
-        } => {
+        What::Layer { stream, from, to, reason, estimate_bps, allocated_bps } => {
             let (from, to) = (layer_name(from.as_ref()), layer_name(to.as_ref()));
             let estimate = estimate_bps.map_or_else(|| "no estimate yet".into(), |bps| format!("estimate {}", Rate(bps)));
             format!("{stream} {from} → {to}: {reason} ({estimate}, allocated {})", Rate(*allocated_bps))
         }
-        What::Switched {
-            stream,
-            from,
-            to,
-            waited_ms,
-        } => {
-            format!(
-                "{stream} switched {} → {to}, {} after the decision",
-                layer_name(from.as_ref()),
-                Span(*waited_ms)
-            )
+        What::Switched { stream, from, to, waited_ms } => {
+            format!("{stream} switched {} → {to}, {} after the decision", layer_name(from.as_ref()), Span(*waited_ms))
         }
         What::KeyFrameRequested { stream, layer, reason } => format!("key frame of {stream}, layer {layer}, requested: {reason}"),
         What::Capacity { direction, rate_bps } => {

@@ -34,11 +34,7 @@ mod tests {
     use crate::record::What;
 
     fn entry(ms: u64, user: &str, what: What) -> Entry {
-        Entry {
-            at: Instant::from_millis(ms),
-            user: Some(UserId::new(user).unwrap()),
-            what,
-        }
+        Entry { at: Instant::from_millis(ms), user: Some(UserId::new(user).unwrap()), what }
     }
 
     #[test]
@@ -46,11 +42,7 @@ mod tests {
         let joined = || What::Joined { role: Role::Joiner };
         let left = || What::Left;
         let story = [entry(1, "ada", joined()), entry(2, "ada", left())];
-        let later = [
-            entry(5, "ada", joined()),
-            entry(6, "ada", What::OutageBegan),
-            entry(9, "ada", left()),
-        ];
+        let later = [entry(5, "ada", joined()), entry(6, "ada", What::OutageBegan), entry(9, "ada", left())];
         assert_eq!(hash(&story), hash(&later));
         let backwards = [entry(1, "ada", left()), entry(2, "ada", joined())];
         assert_ne!(hash(&story), hash(&backwards));

@@ -14,22 +14,10 @@ use crate::{
 pub(super) fn network_entries(scenario: &Scenario) -> Vec<Entry> {
     let mut entries = Vec::new();
     for user in &scenario.users {
-        let mut push = |at: Instant, what: What| {
-            entries.push(Entry {
-                at,
-                user: Some(user.id.clone()),
-                what,
-            })
-        };
+        let mut push = |at: Instant, what: What| entries.push(Entry { at, user: Some(user.id.clone()), what });
         for (direction, link) in [(Direction::Up, &user.up), (Direction::Down, &user.down)] {
             for (at, rate_bps) in link.rate.steps().iter().skip(1) {
-                push(
-                    *at,
-                    What::Capacity {
-                        direction,
-                        rate_bps: *rate_bps,
-                    },
-                );
+                push(*at, What::Capacity { direction, rate_bps: *rate_bps });
             }
         }
         let outages: BTreeSet<(Instant, Instant)> = outages(&user.up).chain(outages(&user.down)).collect();
@@ -82,9 +70,7 @@ pub(super) fn metrics(scenario: &Scenario, samples: &[Sample]) -> Vec<MetricRow>
             lost_packets: 0,
         });
         match &sample.what {
-            Counted::Sent {
-                flow, layer, estimate_bps, ..
-            } => {
+            Counted::Sent { flow, layer, estimate_bps, .. } => {
                 row.sent_bps += bps(flow.bytes);
                 row.estimate_bps = *estimate_bps;
                 row.layer = layer.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -108,11 +94,7 @@ pub(super) fn metrics(scenario: &Scenario, samples: &[Sample]) -> Vec<MetricRow>
 pub(super) fn viewers(scenario: &Scenario, entries: &[Entry], metrics: &[MetricRow]) -> Vec<Viewer> {
     let mut lines = Vec::new();
     for user in &scenario.users {
-        let streams: BTreeSet<&str> = metrics
-            .iter()
-            .filter(|row| row.user == user.id.as_str())
-            .map(|row| row.stream.as_str())
-            .collect();
+        let streams: BTreeSet<&str> = metrics.iter().filter(|row| row.user == user.id.as_str()).map(|row| row.stream.as_str()).collect();
         for stream in streams {
             lines.push(viewer(scenario, user, stream, entries, metrics));
         }
@@ -121,24 +103,17 @@ pub(super) fn viewers(scenario: &Scenario, entries: &[Entry], metrics: &[MetricR
 }
 
 fn viewer(scenario: &Scenario, user: &User, stream: &str, entries: &[Entry], metrics: &[MetricRow]) -> Viewer {
-    let rows: Vec<&MetricRow> = metrics
-        .iter()
-        .filter(|row| row.user == user.id.as_str() && row.stream == stream)
-        .collect();
+    let rows: Vec<&MetricRow> = metrics.iter().filter(|row| row.user == user.id.as_str() && row.stream == stream).collect();
     let count = u64::try_from(rows.len()).unwrap_or(u64::MAX).max(1);
     let received_bps_mean = rows.iter().map(|row| row.received_bps).sum::<u64>() / count;
     let capacity_bps_mean = rows.iter().map(|row| row.capacity_bps).sum::<Option<u64>>().map(|sum| sum / count);
     let video_bps = scenario.camera.layers.last().map_or(0, |layer| layer.max_bps);
-    let could_bps = capacity_bps_mean
-        .unwrap_or(u64::MAX)
-        .min(video_bps + scenario.camera.audio_bps)
-        .max(1);
+    let could_bps = capacity_bps_mean.unwrap_or(u64::MAX).min(video_bps + scenario.camera.audio_bps).max(1);
 
     let own = || entries.iter().filter(|entry| entry.user.as_ref() == Some(&user.id));
     let of_stream = |name: &StreamName| name.to_string() == stream;
-    let layer_switches = own()
-        .filter(|entry| matches!(&entry.what, What::Switched { stream, from: Some(_), .. } if of_stream(stream)))
-        .count();
+    let layer_switches =
+        own().filter(|entry| matches!(&entry.what, What::Switched { stream, from: Some(_), .. } if of_stream(stream))).count();
     let freezes = own().filter_map(|entry| match &entry.what {
         What::Freeze { stream, duration_ms } if of_stream(stream) => Some(*duration_ms),
         _ => None,

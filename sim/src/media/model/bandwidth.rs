@@ -75,11 +75,7 @@ impl Meter {
             train: None,
             samples: VecDeque::new(),
             floor_bps: 0,
-            base: LeastDelay {
-                current_ns: i64::MAX,
-                previous_ns: i64::MAX,
-                turned_at: now,
-            },
+            base: LeastDelay { current_ns: i64::MAX, previous_ns: i64::MAX, turned_at: now },
             least_ns: None,
             bytes: 0,
             received: 0,
@@ -119,16 +115,10 @@ impl Meter {
     }
 
     pub(super) fn report(&mut self, now: Instant) -> Report {
-        if self
-            .train
-            .as_ref()
-            .is_some_and(|train| now.saturating_since(train.last_arrival) > TRAIN_GAP)
-        {
+        if self.train.as_ref().is_some_and(|train| now.saturating_since(train.last_arrival) > TRAIN_GAP) {
             self.end_train();
         }
-        let span_ns = u64::try_from(now.saturating_since(self.reported_at).as_nanos())
-            .unwrap_or(u64::MAX)
-            .max(1);
+        let span_ns = u64::try_from(now.saturating_since(self.reported_at).as_nanos()).unwrap_or(u64::MAX).max(1);
         let highest = self.highest.unwrap_or(self.reported);
         let queue_ns = self.least_ns.map_or(0, |least| least.saturating_sub(self.base.least_ns()).max(0));
         let report = Report {
@@ -160,11 +150,7 @@ impl Meter {
     /// The median of the samples that still speak for the link.
     fn capacity(&mut self, now: Instant) -> Option<BitsPerSecond> {
         let age = |at: Instant| now.saturating_since(at);
-        while self
-            .samples
-            .front()
-            .is_some_and(|(at, _)| age(*at) > STALE || (self.samples.len() > SAMPLES_LEAST && age(*at) > FRESH))
-        {
+        while self.samples.front().is_some_and(|(at, _)| age(*at) > STALE || (self.samples.len() > SAMPLES_LEAST && age(*at) > FRESH)) {
             self.samples.pop_front();
         }
         let mut rates: Vec<_> = self.samples.iter().map(|(_, rate_bps)| *rate_bps).collect();
@@ -205,14 +191,7 @@ enum Verdict {
 
 impl Train {
     fn begin(now: Instant, stamp: Stamp) -> Self {
-        Self {
-            number: stamp.train,
-            first_sent: stamp.sent_at,
-            last_sent: stamp.sent_at,
-            first_arrival: now,
-            last_arrival: now,
-            bytes: 0,
-        }
+        Self { number: stamp.train, first_sent: stamp.sent_at, last_sent: stamp.sent_at, first_arrival: now, last_arrival: now, bytes: 0 }
     }
 
     fn extend(&mut self, now: Instant, stamp: Stamp, size_bytes: u32) {
@@ -229,13 +208,9 @@ impl Train {
         if self.bytes == 0 {
             None
         } else if arrived_ns > sent_ns.saturating_add(sent_ns / 10) {
-            Some(Verdict::Stretched {
-                rate_bps: rate_bps(self.bytes, arrived_ns),
-            })
+            Some(Verdict::Stretched { rate_bps: rate_bps(self.bytes, arrived_ns) })
         } else {
-            Some(Verdict::Unstretched {
-                rate_bps: rate_bps(self.bytes, sent_ns),
-            })
+            Some(Verdict::Unstretched { rate_bps: rate_bps(self.bytes, sent_ns) })
         }
     }
 }
@@ -299,16 +274,7 @@ pub(super) struct Estimator {
 
 impl Estimator {
     pub(super) fn new(now: Instant, estimate_bps: Option<BitsPerSecond>) -> Self {
-        Self {
-            estimate_bps,
-            desired_bps: 0,
-            loss_millionths: 0,
-            next_seq: 0,
-            train: 0,
-            train_packets: 0,
-            last_sent: now,
-            last_burst: now,
-        }
+        Self { estimate_bps, desired_bps: 0, loss_millionths: 0, next_seq: 0, train: 0, train_packets: 0, last_sent: now, last_burst: now }
     }
 
     pub(super) fn estimate_bps(&self) -> Option<BitsPerSecond> {
@@ -329,11 +295,7 @@ impl Estimator {
         }
         self.train_packets += 1;
         self.last_sent = now;
-        let stamp = Stamp {
-            seq: self.next_seq,
-            sent_at: now,
-            train: self.train,
-        };
+        let stamp = Stamp { seq: self.next_seq, sent_at: now, train: self.train };
         self.next_seq = self.next_seq.wrapping_add(1);
         stamp
     }
@@ -384,11 +346,7 @@ mod tests {
     use super::*;
 
     fn stamp(seq: u32, sent_ms: u64, train: u16) -> Stamp {
-        Stamp {
-            seq,
-            sent_at: Instant::from_millis(sent_ms),
-            train,
-        }
+        Stamp { seq, sent_at: Instant::from_millis(sent_ms), train }
     }
 
     /// Trains of six packets of 1000 bytes, 33 ms apart, over a link of 1 Mbps: 8 ms for each packet.
@@ -412,11 +370,7 @@ mod tests {
     fn a_burst_that_comes_through_whole_says_at_least() {
         let mut meter = Meter::new(Instant::ZERO);
         for packet in 0..3 {
-            meter.arrived(
-                Instant::from_millis(10 + packet),
-                stamp(u32::try_from(packet).unwrap(), packet, 1),
-                1000,
-            );
+            meter.arrived(Instant::from_millis(10 + packet), stamp(u32::try_from(packet).unwrap(), packet, 1), 1000);
         }
         let report = meter.report(Instant::from_millis(100));
         assert_eq!((report.capacity_bps, report.floor_bps), (None, 8_000_000));
@@ -447,14 +401,7 @@ mod tests {
         assert!(is_after(0, u32::MAX) && !is_after(u32::MAX, 0) && !is_after(5, 5));
     }
 
-    const CALM: Report = Report {
-        capacity_bps: None,
-        floor_bps: 0,
-        received_bps: 500_000,
-        queue_us: 0,
-        expected: 10,
-        received: 10,
-    };
+    const CALM: Report = Report { capacity_bps: None, floor_bps: 0, received_bps: 500_000, queue_us: 0, expected: 10, received: 10 };
 
     fn estimator(bps: u64) -> Estimator {
         let mut estimator = Estimator::new(Instant::ZERO, Some(bps));
@@ -465,15 +412,9 @@ mod tests {
     #[test]
     fn a_measured_capacity_is_taken_at_once_downwards_and_by_steps_upwards() {
         let mut estimator = estimator(1_000_000);
-        estimator.reported(Report {
-            capacity_bps: Some(600_000),
-            ..CALM
-        });
+        estimator.reported(Report { capacity_bps: Some(600_000), ..CALM });
         assert_eq!(estimator.estimate_bps(), Some(570_000));
-        estimator.reported(Report {
-            capacity_bps: Some(2_500_000),
-            ..CALM
-        });
+        estimator.reported(Report { capacity_bps: Some(2_500_000), ..CALM });
         assert_eq!(estimator.estimate_bps(), Some(684_000));
     }
 
@@ -481,22 +422,12 @@ mod tests {
     fn without_a_limit_in_sight_it_climbs_as_far_as_desired() {
         let mut estimator = estimator(1_000_000);
         for _ in 0..100 {
-            estimator.reported(Report {
-                floor_bps: u64::MAX,
-                ..CALM
-            });
+            estimator.reported(Report { floor_bps: u64::MAX, ..CALM });
         }
         assert_eq!(estimator.estimate_bps(), Some(2_500_000));
         estimator.set_desired(0);
-        estimator.reported(Report {
-            floor_bps: u64::MAX,
-            ..CALM
-        });
-        assert_eq!(
-            estimator.estimate_bps(),
-            Some(2_500_000),
-            "wanting less does not make the link slower"
-        );
+        estimator.reported(Report { floor_bps: u64::MAX, ..CALM });
+        assert_eq!(estimator.estimate_bps(), Some(2_500_000), "wanting less does not make the link slower");
     }
 
     #[test]
@@ -516,21 +447,12 @@ mod tests {
     #[test]
     fn queue_and_loss_bring_it_down() {
         let mut queued = estimator(1_000_000);
-        queued.reported(Report {
-            queue_us: QUEUE_US,
-            received_bps: 900_000,
-            ..CALM
-        });
+        queued.reported(Report { queue_us: QUEUE_US, received_bps: 900_000, ..CALM });
         assert_eq!(queued.estimate_bps(), Some(850_000));
 
         let mut lossy = estimator(1_000_000);
         for _ in 0..30 {
-            lossy.reported(Report {
-                expected: 10,
-                received: 7,
-                floor_bps: u64::MAX,
-                ..CALM
-            });
+            lossy.reported(Report { expected: 10, received: 7, floor_bps: u64::MAX, ..CALM });
         }
         let after = lossy.estimate_bps().unwrap();
         assert!((500_000..800_000).contains(&after), "three seconds of 30 % loss leave {after}");

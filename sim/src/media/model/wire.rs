@@ -87,10 +87,7 @@ pub(super) fn write(token: u32, message: &Message, payload: &[u8], absent_bytes:
         Message::Answer => (ANSWER, ANSWER_BYTES),
         Message::Media { repairs, head, .. } => {
             let payload_bytes = u32::try_from(payload.len()).unwrap_or(u32::MAX).saturating_add(absent_bytes);
-            (
-                MEDIA,
-                payload_bytes.saturating_add(overhead_bytes(head.track.kind, repairs.is_some())),
-            )
+            (MEDIA, payload_bytes.saturating_add(overhead_bytes(head.track.kind, repairs.is_some())))
         }
         Message::Probe { .. } => (PROBE, PROBE_BYTES),
         Message::Report(_) => (REPORT, REPORT_BYTES),
@@ -103,12 +100,7 @@ pub(super) fn write(token: u32, message: &Message, payload: &[u8], absent_bytes:
         Message::Check | Message::Answer => {}
         Message::Media { stamp, repairs, head } => {
             write_stamp(&mut out, *stamp);
-            write_track(
-                &mut out,
-                head.track,
-                head.layer,
-                u8::from(head.marker) * MARKER | u8::from(repairs.is_some()) * REPAIR,
-            );
+            write_track(&mut out, head.track, head.layer, u8::from(head.marker) * MARKER | u8::from(repairs.is_some()) * REPAIR);
             // The whole sequence number travels: 64 bits where RTP has 16, out of the 40 bytes there are.
             out.put_u64(head.seq);
             out.put_u32(head.timestamp);
@@ -164,17 +156,7 @@ pub(super) fn read(token: u32, bytes: &[u8]) -> Option<(Message, &[u8])> {
             let (track, layer, flags) = rest.track()?;
             let (seq, timestamp) = (rest.u64()?, rest.u32()?);
             let repairs = if flags & REPAIR == 0 { None } else { Some(rest.u32()?) };
-            Message::Media {
-                stamp,
-                repairs,
-                head: Head {
-                    track,
-                    layer,
-                    seq,
-                    timestamp,
-                    marker: flags & MARKER != 0,
-                },
-            }
+            Message::Media { stamp, repairs, head: Head { track, layer, seq, timestamp, marker: flags & MARKER != 0 } }
         }
         PROBE => Message::Probe { stamp: rest.stamp()? },
         REPORT => Message::Report(Report {
@@ -189,10 +171,7 @@ pub(super) fn read(token: u32, bytes: &[u8]) -> Option<(Message, &[u8])> {
             let (track, layer, _) = rest.track()?;
             Message::KeyFrame { track, layer }
         }
-        MISSING => Message::Missing {
-            first: rest.u32()?,
-            last: rest.u32()?,
-        },
+        MISSING => Message::Missing { first: rest.u32()?, last: rest.u32()? },
         _ => return None,
     };
     Some((message, rest.0))
@@ -235,23 +214,12 @@ impl Reader<'_> {
         self.take().map(u64::from_be_bytes)
     }
     fn stamp(&mut self) -> Option<Stamp> {
-        Some(Stamp {
-            seq: self.u32()?,
-            sent_at: Instant::from_nanos(self.u64()?),
-            train: self.u16()?,
-        })
+        Some(Stamp { seq: self.u32()?, sent_at: Instant::from_nanos(self.u64()?), train: self.u16()? })
     }
     fn track(&mut self) -> Option<(TrackId, LayerId, u8)> {
         let flags = self.u8()?;
         let kind = if flags & AUDIO == 0 { TrackKind::Video } else { TrackKind::Audio };
-        Some((
-            TrackId {
-                stream: StreamId(self.u32()?),
-                kind,
-            },
-            LayerId(self.u8()?),
-            flags,
-        ))
+        Some((TrackId { stream: StreamId(self.u32()?), kind }, LayerId(self.u8()?), flags))
     }
 }
 
@@ -260,49 +228,18 @@ mod tests {
     use super::*;
 
     fn messages() -> Vec<Message> {
-        let stamp = Stamp {
-            seq: 1,
-            sent_at: Instant::from_millis(2),
-            train: 3,
-        };
-        let track = TrackId {
-            stream: StreamId(4),
-            kind: TrackKind::Audio,
-        };
-        let head = Head {
-            track,
-            layer: LayerId(5),
-            seq: 1 << 40,
-            timestamp: 6,
-            marker: true,
-        };
-        let report = Report {
-            capacity_bps: None,
-            floor_bps: 7,
-            received_bps: 8,
-            queue_us: 9,
-            expected: 10,
-            received: 11,
-        };
+        let stamp = Stamp { seq: 1, sent_at: Instant::from_millis(2), train: 3 };
+        let track = TrackId { stream: StreamId(4), kind: TrackKind::Audio };
+        let head = Head { track, layer: LayerId(5), seq: 1 << 40, timestamp: 6, marker: true };
+        let report = Report { capacity_bps: None, floor_bps: 7, received_bps: 8, queue_us: 9, expected: 10, received: 11 };
         vec![
             Message::Check,
             Message::Answer,
-            Message::Media {
-                stamp,
-                repairs: None,
-                head,
-            },
-            Message::Media {
-                stamp,
-                repairs: Some(12),
-                head: Head { marker: false, ..head },
-            },
+            Message::Media { stamp, repairs: None, head },
+            Message::Media { stamp, repairs: Some(12), head: Head { marker: false, ..head } },
             Message::Probe { stamp },
             Message::Report(report),
-            Message::Report(Report {
-                capacity_bps: Some(13),
-                ..report
-            }),
+            Message::Report(Report { capacity_bps: Some(13), ..report }),
             Message::KeyFrame { track, layer: LayerId(1) },
             Message::Missing { first: 14, last: 15 },
         ]
@@ -334,10 +271,7 @@ mod tests {
         for message in messages() {
             if let Message::Media { repairs, head, .. } = message {
                 let (bytes, absent) = write(99, &message, b"head", 1000);
-                assert_eq!(
-                    u32::try_from(bytes.len()).unwrap() + absent,
-                    1004 + 40 + if repairs.is_some() { 2 } else { 0 }
-                );
+                assert_eq!(u32::try_from(bytes.len()).unwrap() + absent, 1004 + 40 + if repairs.is_some() { 2 } else { 0 });
                 assert_eq!(absent - absent_overhead_bytes(head.track.kind, repairs.is_some()), 1000);
             }
         }

@@ -13,8 +13,5 @@ use str0m::config::DtlsCert;
 
 /// The certificate and its private key.
 pub(super) fn laboratory() -> DtlsCert {
-    DtlsCert {
-        certificate: include_bytes!("cert.der").to_vec(),
-        private_key: include_bytes!("key.der").to_vec(),
-    }
+    DtlsCert { certificate: include_bytes!("cert.der").to_vec(), private_key: include_bytes!("key.der").to_vec() }
 }

@@ -118,18 +118,14 @@ macro_rules! gcm {
             fn encrypt(&mut self, iv: &[u8; 12], aad: &[u8], input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
                 let (body, tail) = output.split_at_mut(input.len());
                 body.copy_from_slice(input);
-                let tag = self
-                    .0
-                    .encrypt_inout_detached(iv.into(), aad, body.into())
-                    .map_err(|_| failed("SRTP packet too long to encrypt"))?;
+                let tag =
+                    self.0.encrypt_inout_detached(iv.into(), aad, body.into()).map_err(|_| failed("SRTP packet too long to encrypt"))?;
                 tail[..TAG_BYTES].copy_from_slice(&tag);
                 Ok(())
             }
 
             fn decrypt(&mut self, iv: &[u8; 12], aads: &[&[u8]], input: &[u8], output: &mut [u8]) -> Result<usize, CryptoError> {
-                let (body, tag) = input
-                    .split_last_chunk::<TAG_BYTES>()
-                    .ok_or_else(|| failed("SRTP packet shorter than its tag"))?;
+                let (body, tag) = input.split_last_chunk::<TAG_BYTES>().ok_or_else(|| failed("SRTP packet shorter than its tag"))?;
                 let joined: Vec<u8>; // SRTCP authenticates two pieces; SRTP, which is nearly all packets, one
                 let aad = match aads {
                     [one] => one,
@@ -205,10 +201,7 @@ mod tests {
     use super::*;
 
     fn unhex(text: &str) -> Vec<u8> {
-        (0..text.len())
-            .step_by(2)
-            .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
-            .collect()
+        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
     }
 
     /// RFC 3711 appendix B.2: the session key and initial counter of the test vectors, whose key stream is what encrypting zeros gives.
@@ -216,13 +209,7 @@ mod tests {
     fn counter_mode_makes_the_key_stream_of_rfc_3711() {
         let mut cipher = CounterMode.create_cipher(unhex("2B7E151628AED2A6ABF7158809CF4F3C").try_into().unwrap(), true);
         let mut stream = [0; 40];
-        cipher
-            .encrypt(
-                &unhex("F0F1F2F3F4F5F6F7F8F9FAFBFCFD0000").try_into().unwrap(),
-                &[0; 40],
-                &mut stream,
-            )
-            .unwrap();
+        cipher.encrypt(&unhex("F0F1F2F3F4F5F6F7F8F9FAFBFCFD0000").try_into().unwrap(), &[0; 40], &mut stream).unwrap();
         assert_eq!(stream[..16], unhex("E03EAD0935C95E80E166B16DD92B4EB4"));
         assert_eq!(stream[16..32], unhex("D23513162B02D0F72A43A2FE4A5F97AB"));
         assert_eq!(stream[32..], unhex("41E95B3BB0A2E8DD")[..8]);
@@ -231,11 +218,8 @@ mod tests {
     /// RFC 7714 section 16.1.1: AEAD_AES_128_GCM over an RTP packet.
     #[test]
     fn galois_counter_mode_seals_the_packet_of_rfc_7714() {
-        let mut cipher = SupportedAeadAes128Gcm::create_cipher(
-            &GaloisCounterMode,
-            unhex("000102030405060708090a0b0c0d0e0f").try_into().unwrap(),
-            true,
-        );
+        let mut cipher =
+            SupportedAeadAes128Gcm::create_cipher(&GaloisCounterMode, unhex("000102030405060708090a0b0c0d0e0f").try_into().unwrap(), true);
         let iv = unhex("51753c6580c2726f20718414").try_into().unwrap();
         let aad = unhex("8040f17b8041f8d35501a0b2");
         let plain = unhex("47616c6c696120657374206f6d6e69732064697669736120696e207061727465732074726573");
@@ -263,11 +247,7 @@ mod tests {
     #[test]
     fn key_derivation_encrypts_the_block_of_rfc_3711() {
         let mut output = [0; 32];
-        Srtp.srtp_aes_128_ecb_round(
-            &unhex("E1F97A0D3E018BE0D64FA32C06DE4139"),
-            &unhex("0EC675AD498AFEEBB6960B3AABE60000"),
-            &mut output,
-        );
+        Srtp.srtp_aes_128_ecb_round(&unhex("E1F97A0D3E018BE0D64FA32C06DE4139"), &unhex("0EC675AD498AFEEBB6960B3AABE60000"), &mut output);
         assert_eq!(output[..16], unhex("C61E7A93744F39EE10734AFE3FF7A087"));
     }
 }

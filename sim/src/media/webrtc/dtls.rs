@@ -121,9 +121,7 @@ impl ActiveKeyExchange for Exchange {
     }
 
     fn complete(self: Box<Self>, peer_pub: &[u8], out: &mut Buf) -> Result<(), dimpl::CryptoError> {
-        let theirs: [u8; 32] = peer_pub
-            .try_into()
-            .map_err(|_| dimpl::CryptoError::InvalidPublicKey(NamedGroup::X25519))?;
+        let theirs: [u8; 32] = peer_pub.try_into().map_err(|_| dimpl::CryptoError::InvalidPublicKey(NamedGroup::X25519))?;
         let shared = self.secret.diffie_hellman(&PublicKey::from(theirs));
         // A point of small order makes the secret a constant (RFC 8422 section 5.11).
         if !shared.was_contributory() {

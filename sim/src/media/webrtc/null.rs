@@ -17,11 +17,7 @@ use str0m_proto::crypto::{
 use super::crypto::{CounterMode, REAL, TAG_BYTES, failed};
 
 /// The provider of null cryptography. STUN's hashes stay real: they are few, and ICE checks them.
-pub(super) const NULL: CryptoProvider = CryptoProvider {
-    srtp_provider: &Srtp,
-    dtls_provider: &Dtls,
-    ..REAL
-};
+pub(super) const NULL: CryptoProvider = CryptoProvider { srtp_provider: &Srtp, dtls_provider: &Dtls, ..REAL };
 
 /// What stands where a real packet has its tag.
 const TAG: [u8; TAG_BYTES] = *b"null ciphertag..";
@@ -75,9 +71,7 @@ macro_rules! copy {
             }
 
             fn decrypt(&mut self, _iv: &[u8; 12], _aads: &[&[u8]], input: &[u8], output: &mut [u8]) -> Result<usize, CryptoError> {
-                let body = input
-                    .strip_suffix(&TAG)
-                    .ok_or_else(|| failed("packet without the null tag"))?;
+                let body = input.strip_suffix(&TAG).ok_or_else(|| failed("packet without the null tag"))?;
                 output[..body.len()].copy_from_slice(body);
                 Ok(body.len())
             }
@@ -195,21 +189,12 @@ impl Handshake {
     fn send(&mut self, flight: Flight, retries: u32) {
         let mut body = vec![flight as u8];
         if flight.has_certificate() {
-            body.extend(
-                u16::try_from(self.certificate.len())
-                    .expect("a certificate fits a datagram")
-                    .to_be_bytes(),
-            );
+            body.extend(u16::try_from(self.certificate.len()).expect("a certificate fits a datagram").to_be_bytes());
             body.extend(&self.certificate);
         }
-        self.outputs
-            .push_back(Output::Record(record(HANDSHAKE, &body, flight.size_bytes())));
+        self.outputs.push_back(Output::Record(record(HANDSHAKE, &body, flight.size_bytes())));
         if flight != Flight::ServerFinished {
-            self.progress = Progress::Waiting {
-                flight,
-                retries,
-                until: self.now + FLIGHT_RTO * 2_u32.pow(retries),
-            };
+            self.progress = Progress::Waiting { flight, retries, until: self.now + FLIGHT_RTO * 2_u32.pow(retries) };
         }
     }
 

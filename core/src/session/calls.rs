@@ -1,0 +1,103 @@
+//! What the application asks for, and how it becomes requests.
+
+use super::{
+    Answer, Call, CallId, JoinCall, Session,
+    phase::{OpenRequest, Phase, Purpose},
+};
+use crate::{
+    code::Code,
+    id::MemberId,
+    limits,
+    wire::{ClientMessage, Versions},
+};
+
+impl Session {
+    pub(super) fn handle_call(&mut self, id: CallId, call: Call) {
+        let (message, purpose) = match call {
+            Call::Join(join) => return self.call_join(id, join),
+            Call::Leave => return self.call_leave(id),
+            Call::Publish { offer } => (ClientMessage::Publish { offer: offer.clone() }, Purpose::Publish(offer)),
+            Call::Unpublish { stream } => (ClientMessage::Unpublish { stream }, Purpose::Unpublish(stream)),
+            Call::Subscribe { stream, audio, video, max_layer } => {
+                (ClientMessage::Subscribe { stream, audio, video, max_layer }, Purpose::Other)
+            }
+            Call::Unsubscribe { stream, audio, video } => (ClientMessage::Unsubscribe { stream, audio, video }, Purpose::Other),
+            Call::Mute { stream, audio, video } => (ClientMessage::Mute { stream, audio, video }, Purpose::Other),
+            Call::SwitchRole { role } => (ClientMessage::SwitchRole { role }, Purpose::SwitchRole(role)),
+            Call::Media { description } => (ClientMessage::Media { description }, Purpose::Other),
+        };
+        self.request(id, message, purpose);
+    }
+
+    fn call_join(&mut self, id: CallId, join: JoinCall) {
+        if !matches!(self.phase, Phase::Idle) {
+            return self.answer(id, Err(Code::ALREADY_IN_ROOM));
+        }
+        let connection = self.connect();
+        let until = self.now.saturating_add(self.config.connect_timeout);
+        self.enter(Phase::Connecting { connection, call: id, join, until });
+    }
+
+    /// The first connection stands: the join goes out on it.
+    pub(super) fn send_join(&mut self) {
+        let Phase::Connecting { connection, call, join, .. } = &self.phase else {
+            return;
+        };
+        let (connection, call, join) = (*connection, *call, join.clone());
+        let request = self.send(connection, join_message(&join, None));
+        let until = self.now.saturating_add(self.config.response_timeout);
+        self.enter(Phase::Joining { connection, request, call, join, until });
+    }
+
+    /// Leaving always works: in the room it is asked for and answered; on the way in or back it just ends the attempts.
+    fn call_leave(&mut self, id: CallId) {
+        match &self.phase {
+            Phase::Idle | Phase::Leaving { .. } => self.answer(id, Err(Code::NOT_IN_ROOM)),
+            Phase::Connecting { .. } | Phase::Joining { .. } | Phase::Reconnecting { .. } => {
+                self.walk_out();
+                let left = super::Event::Answered { id, result: Ok(Answer::Done) };
+                self.stop(Code::CUT_SHORT, Some(left));
+            }
+            Phase::Joined { link, .. } => {
+                let link = link.clone();
+                let connection = link.connection;
+                self.answer_all(link.into_calls(), Code::CUT_SHORT);
+                let request = self.send(connection, ClientMessage::Leave);
+                let until = self.now.saturating_add(self.config.response_timeout);
+                self.enter(Phase::Leaving { connection, request, call: id, until });
+            }
+        }
+    }
+
+    /// Sends a request of the application, if there is a room and a connection to send it on.
+    fn request(&mut self, call: CallId, message: ClientMessage, purpose: Purpose) {
+        let (connection, open) = match &self.phase {
+            Phase::Joined { link, .. } => (link.connection, link.open.len()),
+            Phase::Reconnecting { .. } => return self.answer(call, Err(Code::NOT_CONNECTED)),
+            Phase::Idle | Phase::Connecting { .. } | Phase::Joining { .. } | Phase::Leaving { .. } => {
+                return self.answer(call, Err(Code::NOT_IN_ROOM));
+            }
+        };
+        if open >= limits::OPEN_REQUESTS {
+            return self.answer(call, Err(Code::TOO_MANY_REQUESTS));
+        }
+        let request = self.send(connection, message);
+        let until = self.now.saturating_add(self.config.response_timeout);
+        if let Phase::Joined { link, .. } = &mut self.phase {
+            link.open.insert(request, OpenRequest { call, until, purpose });
+        }
+    }
+}
+
+/// The message that enters a room, or goes on with a stay.
+pub(super) fn join_message(join: &JoinCall, resumes: Option<MemberId>) -> ClientMessage {
+    ClientMessage::Join {
+        versions: Versions::SUPPORTED,
+        room: join.room.clone(),
+        user: join.user.clone(),
+        name: join.name.clone(),
+        role: join.role,
+        resumes,
+        media: join.media.clone(),
+    }
+}

@@ -1,0 +1,417 @@
+//! Histories of inputs made up from bytes: what machines meet in real rooms, and what they should never meet.
+
+use alloc::{format, vec, vec::Vec};
+use core::time::Duration;
+
+use super::{Choices, Step};
+use crate::{
+    code::Code,
+    id::{LayerId, MemberId, RequestId, Rid, RoomId, SessionId, StreamId, UserId, UserName},
+    role::Role,
+    room::{self, MediaInput, MediaOutput, Room},
+    session::{self, Call, CallId, ConnectionId, JoinCall, Session},
+    stream::{Layer, StreamInfo, StreamKind, StreamOffer},
+    time::Instant,
+    wire::{Accepted, ClientFrame, ClientMessage, LeaveReason, MediaDescription, MemberInfo, ServerMessage, Version, Versions},
+};
+
+/// The name of the room in all histories.
+pub const ROOM: &str = "stage";
+/// Longest history, so that a long string of bytes costs no more than it tells.
+const STEPS_MAX: usize = 300;
+/// Users in a history. More than the rooms of tests hold, so that some are turned away.
+const USERS: u8 = 6;
+/// Connections in a room's history. More than users, so that some users have an old one and a new one.
+const SESSIONS: u8 = 9;
+
+/// A room's history: several users and their connections, old ones included, with a media plane that mostly does as it is told, and sometimes is late or wrong.
+pub fn room_history(config: &room::Config, start: Instant, bytes: &[u8]) -> Vec<Step<room::Input>> {
+    let mut choices = Choices::new(bytes);
+    let mut world = RoomWorld { room: Room::new(start, config.clone()), media_news: Vec::new() };
+    let mut now = start;
+    let mut steps = Vec::new();
+    while !choices.is_over() && steps.len() < STEPS_MAX {
+        let advance = span(&mut choices);
+        now = now.saturating_add(advance);
+        world.room.handle_timeout(now);
+        world.listen();
+        let input = world.next_input(&mut choices);
+        world.room.handle_input(now, input.clone()).expect("a sum of spans never falls");
+        world.listen();
+        steps.push(Step { advance, input });
+    }
+    steps
+}
+
+/// A session's history. The server's side of it is made up as well: it mostly answers what it is asked, and sometimes anything else.
+pub fn session_history(config: &session::Config, start: Instant, bytes: &[u8]) -> Vec<Step<session::Input>> {
+    let mut choices = Choices::new(bytes);
+    let mut server =
+        Server { session: Session::new(start, config.clone()), connection: ConnectionId(1), unanswered: Vec::new(), next_call: 1 };
+    let mut now = start;
+    let mut steps = Vec::new();
+    while !choices.is_over() && steps.len() < STEPS_MAX {
+        let advance = span(&mut choices);
+        now = now.saturating_add(advance);
+        server.session.handle_timeout(now);
+        server.listen();
+        let input = server.next_input(&mut choices);
+        server.session.handle_input(now, input.clone()).expect("a sum of spans never falls");
+        server.listen();
+        steps.push(Step { advance, input });
+    }
+    steps
+}
+
+/// Time mostly stands still or moves a little, sometimes to just before or just at a timeout, and now and then it jumps.
+fn span(choices: &mut Choices<'_>) -> Duration {
+    match choices.below(32) {
+        0..=11 => Duration::ZERO,
+        12..=15 => Duration::from_millis(1),
+        16 | 17 => Duration::from_nanos(1),
+        18..=20 => Duration::from_millis(100),
+        21 | 22 => Duration::from_millis(300),
+        23 | 24 => Duration::from_secs(1),
+        25 | 26 => Duration::from_secs(2),
+        27 => Duration::from_secs(6),
+        28 => Duration::from_nanos(5_999_999_999),
+        29 => Duration::from_secs(30),
+        30 => Duration::from_secs(3600),
+        _ if choices.one_in(8) => Duration::MAX,
+        _ => Duration::from_secs(31),
+    }
+}
+
+/// What surrounds a room.
+struct RoomWorld {
+    /// A room that goes through the history as it is made up, so that inputs can be about those who are there.
+    room: Room,
+    /// What the media plane has to say about the orders it was given, oldest first.
+    media_news: Vec<MediaInput>,
+}
+
+impl RoomWorld {
+    /// Notes what the media plane was told.
+    fn listen(&mut self) {
+        while let Some(output) = self.room.poll_output() {
+            let room::Output::Media(order) = output else { continue };
+            match order {
+                MediaOutput::Open { member, description } => {
+                    self.media_news.extend([MediaInput::Ready { member, description }, MediaInput::Connected { member }]);
+                }
+                MediaOutput::RequestKeyFrame { stream, layer, .. } => self.media_news.push(MediaInput::KeyFrame { stream, layer }),
+                MediaOutput::Layer { member, stream, target: Some(layer) } => {
+                    self.media_news.push(MediaInput::Switched { member, stream, layer })
+                }
+                MediaOutput::Layer { target: None, .. }
+                | MediaOutput::Close { .. }
+                | MediaOutput::Receive { .. }
+                | MediaOutput::StopReceiving { .. }
+                | MediaOutput::Forward { .. }
+                | MediaOutput::Bandwidth { .. } => {}
+            }
+        }
+        self.media_news.truncate(32);
+    }
+
+    fn next_input(&mut self, choices: &mut Choices<'_>) -> room::Input {
+        match choices.below(16) {
+            0 => room::Input::Disconnected { session: session(choices) },
+            1 if choices.one_in(4) => room::Input::Remove { user: user(choices) },
+            1..=3 => room::Input::Media(self.media_input(choices)),
+            4..=6 if !self.media_news.is_empty() => room::Input::Media(self.media_news.remove(0)),
+            _ => room::Input::Message {
+                session: session(choices),
+                frame: ClientFrame { request: RequestId(u32::from(choices.below(8))), message: self.client_message(choices) },
+            },
+        }
+    }
+
+    /// Mostly a member who is there.
+    fn member(&self, choices: &mut Choices<'_>) -> MemberId {
+        let there = self.room.members().nth(usize::from(choices.below(5)));
+        there.map_or_else(|| member(choices), |member| member.id)
+    }
+
+    /// Mostly a stream that is there.
+    fn stream(&self, choices: &mut Choices<'_>) -> StreamId {
+        let there = self.room.streams().nth(usize::from(choices.below(4)));
+        there.map_or_else(|| stream(choices), |stream| stream.id)
+    }
+
+    fn client_message(&self, choices: &mut Choices<'_>) -> ClientMessage {
+        match choices.below(24) {
+            0..=4 => ClientMessage::Join {
+                versions: if choices.one_in(16) { Versions { min: Version(8), max: Version(9) } } else { Versions::SUPPORTED },
+                room: if choices.one_in(16) { text(RoomId::new("elsewhere")) } else { text(RoomId::new(ROOM)) },
+                user: user(choices),
+                name: choices.flag().then(|| text(UserName::new("Ada L."))),
+                role: role(choices),
+                resumes: choices.one_in(4).then(|| self.member(choices)),
+                media: choices.flag().then(|| description(choices)),
+            },
+            5 => self.come_back(choices),
+            6 if choices.flag() => ClientMessage::Leave,
+            6..=9 => ClientMessage::Publish { offer: offer(choices) },
+            10 => ClientMessage::Unpublish { stream: self.stream(choices) },
+            11..=15 => ClientMessage::Subscribe {
+                stream: self.stream(choices),
+                audio: choices.flag(),
+                video: !choices.one_in(3),
+                max_layer: choices.one_in(3).then(|| layer(choices)),
+            },
+            16 => ClientMessage::Unsubscribe { stream: self.stream(choices), audio: choices.flag(), video: choices.flag() },
+            17 | 18 => ClientMessage::Mute { stream: self.stream(choices), audio: maybe_flag(choices), video: maybe_flag(choices) },
+            19 => ClientMessage::SwitchRole { role: role(choices) },
+            20 | 21 => ClientMessage::Media { description: description(choices) },
+            22 => ClientMessage::Ping,
+            _ => ClientMessage::Unknown,
+        }
+    }
+
+    /// The join of somebody who is there or was there a moment ago.
+    fn come_back(&self, choices: &mut Choices<'_>) -> ClientMessage {
+        let member = self.room.members().nth(usize::from(choices.below(4)));
+        member.map_or(ClientMessage::Ping, |member| ClientMessage::Join {
+            versions: Versions::SUPPORTED,
+            room: text(RoomId::new(ROOM)),
+            user: member.user.clone(),
+            name: None,
+            role: member.role,
+            resumes: Some(member.id),
+            media: None,
+        })
+    }
+
+    fn media_input(&self, choices: &mut Choices<'_>) -> MediaInput {
+        let (member, stream) = (self.member(choices), self.stream(choices));
+        match choices.below(12) {
+            0 => MediaInput::Ready { member, description: description(choices) },
+            1 => MediaInput::Connected { member },
+            2..=6 => MediaInput::Estimate { member, bps: bps(choices) },
+            7 | 8 => MediaInput::LayerRate { stream, layer: layer(choices), bps: bps(choices) },
+            9 => MediaInput::KeyFrame { stream, layer: layer(choices) },
+            10 => MediaInput::KeyFrameNeeded { member, stream },
+            _ => MediaInput::Switched { member, stream, layer: layer(choices) },
+        }
+    }
+}
+
+/// What the other side of a session knows.
+struct Server {
+    /// A session that goes through the history as it is made up, so that answers can fit its requests.
+    session: Session,
+    connection: ConnectionId,
+    unanswered: Vec<ClientFrame>,
+    next_call: u32,
+}
+
+impl Server {
+    /// Notes what the session said.
+    fn listen(&mut self) {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                session::Output::Connect { connection } => {
+                    self.connection = connection;
+                    self.unanswered.clear();
+                }
+                session::Output::Send { frame, .. } => self.unanswered.push(frame),
+                session::Output::Disconnect { .. } | session::Output::Event(_) => {}
+            }
+        }
+    }
+
+    fn next_input(&mut self, choices: &mut Choices<'_>) -> session::Input {
+        match choices.below(16) {
+            0..=4 => {
+                let id = CallId(self.next_call);
+                self.next_call += 1;
+                session::Input::Call { id, call: call(choices) }
+            }
+            5..=7 => session::Input::Opened { connection: self.some_connection(choices) },
+            8 => session::Input::Closed { connection: self.some_connection(choices) },
+            _ => session::Input::Received { connection: self.some_connection(choices), message: self.server_message(choices) },
+        }
+    }
+
+    /// Mostly the newest connection, sometimes one before, seldom one to come.
+    fn some_connection(&self, choices: &mut Choices<'_>) -> ConnectionId {
+        match choices.below(16) {
+            0 => ConnectionId(self.connection.0.saturating_sub(1)),
+            1 => ConnectionId(self.connection.0.saturating_add(1)),
+            _ => self.connection,
+        }
+    }
+
+    fn server_message(&mut self, choices: &mut Choices<'_>) -> ServerMessage {
+        match choices.below(20) {
+            0..=10 => self.fitting_answer(choices),
+            11 => ServerMessage::Accepted { request: RequestId(u32::from(choices.below(16))), accepted: accepted(choices) },
+            12 => ServerMessage::Refused { request: RequestId(u32::from(choices.below(16))), code: Code(2001) },
+            13 => ServerMessage::PeerJoined { user: user(choices), name: None },
+            14 => ServerMessage::PeerLeft { user: user(choices), reason: LeaveReason(choices.below(12)) },
+            15 => ServerMessage::StreamAdded { stream: stream_info(choices) },
+            16 => ServerMessage::StreamRemoved { stream: stream(choices), user: user(choices) },
+            17 => ServerMessage::StreamMuted { stream: stream(choices), user: user(choices), audio: choices.flag(), video: choices.flag() },
+            18 if choices.one_in(2) => ServerMessage::Removed { code: Code::REPLACED },
+            18 => ServerMessage::Media { description: description(choices) },
+            _ if choices.flag() => ServerMessage::Pong,
+            _ => ServerMessage::Unknown,
+        }
+    }
+
+    /// The answer that the oldest open request calls for, or one that it may get.
+    fn fitting_answer(&mut self, choices: &mut Choices<'_>) -> ServerMessage {
+        if self.unanswered.is_empty() {
+            return ServerMessage::Pong;
+        }
+        let ClientFrame { request, message } = self.unanswered.remove(0);
+        if choices.one_in(8) {
+            return ServerMessage::Refused { request, code: Code(u16::from(choices.below(6)) * 1000 + 1) };
+        }
+        if choices.one_in(16) {
+            return ServerMessage::Accepted { request, accepted: accepted(choices) };
+        }
+        let accepted = match message {
+            ClientMessage::Ping => return ServerMessage::Pong,
+            ClientMessage::Unknown => {
+                return ServerMessage::Refused { request, code: Code::UNKNOWN_MESSAGE };
+            }
+            ClientMessage::Join { role, resumes, .. } => Accepted::Joined {
+                member: resumes.unwrap_or(MemberId(1)),
+                version: Version(1),
+                role,
+                resumed: resumes.is_some(),
+                members: members(choices),
+                streams: (0..choices.below(3)).map(|_| stream_info(choices)).collect(),
+            },
+            ClientMessage::Publish { .. } => Accepted::Published { stream: stream(choices) },
+            ClientMessage::Leave
+            | ClientMessage::Unpublish { .. }
+            | ClientMessage::Subscribe { .. }
+            | ClientMessage::Unsubscribe { .. }
+            | ClientMessage::Mute { .. }
+            | ClientMessage::SwitchRole { .. }
+            | ClientMessage::Media { .. } => Accepted::Done,
+        };
+        ServerMessage::Accepted { request, accepted }
+    }
+}
+
+fn call(choices: &mut Choices<'_>) -> Call {
+    match choices.below(16) {
+        0..=5 => Call::Join(JoinCall {
+            room: text(RoomId::new(ROOM)),
+            user: user(choices),
+            name: None,
+            role: role(choices),
+            media: choices.flag().then(|| description(choices)),
+        }),
+        6 => Call::Leave,
+        7 | 8 => Call::Publish { offer: offer(choices) },
+        9 => Call::Unpublish { stream: stream(choices) },
+        10 | 11 => Call::Subscribe { stream: stream(choices), audio: choices.flag(), video: choices.flag(), max_layer: None },
+        12 => Call::Unsubscribe { stream: stream(choices), audio: choices.flag(), video: choices.flag() },
+        13 => Call::Mute { stream: stream(choices), audio: maybe_flag(choices), video: maybe_flag(choices) },
+        14 => Call::SwitchRole { role: role(choices) },
+        _ => Call::Media { description: description(choices) },
+    }
+}
+
+fn accepted(choices: &mut Choices<'_>) -> Accepted {
+    match choices.below(4) {
+        0 => Accepted::Published { stream: stream(choices) },
+        1 => Accepted::Joined {
+            member: member(choices),
+            version: Version(1),
+            role: role(choices),
+            resumed: choices.flag(),
+            members: members(choices),
+            streams: vec![stream_info(choices)],
+        },
+        _ => Accepted::Done,
+    }
+}
+
+fn members(choices: &mut Choices<'_>) -> Vec<MemberInfo> {
+    (0..choices.below(4)).map(|_| MemberInfo { user: user(choices), name: None }).collect()
+}
+
+fn stream_info(choices: &mut Choices<'_>) -> StreamInfo {
+    StreamInfo { id: stream(choices), user: user(choices), offer: offer(choices), audio_muted: choices.flag(), video_muted: choices.flag() }
+}
+
+/// An offer as cameras and screens make them, or one in eight that cannot be.
+fn offer(choices: &mut Choices<'_>) -> StreamOffer {
+    let kind = if choices.one_in(3) { StreamKind::Aux } else { StreamKind::Main };
+    let ladder = |rates: &[u64]| -> Vec<Layer> {
+        let rung = |(at, bps): (usize, &u64)| Layer { rid: text(Rid::new(&format!("r{at}"))), height: 180, max_bps: *bps };
+        rates.iter().enumerate().map(rung).collect()
+    };
+    let (audio_bps, rates): (Option<u64>, &[u64]) = match choices.below(8) {
+        0 => (Some(32_000), &[]),
+        1 => (None, &[500_000]),
+        2..=5 => (Some(32_000), &[150_000, 500_000, 1_500_000]),
+        6 => (Some(u64::MAX), &[1, u64::MAX]),
+        _ => match choices.below(4) {
+            0 => (None, &[]),
+            1 => (None, &[500_000, 150_000]),
+            2 => (Some(1), &[1, 2, 3, 4, 5, 6, 7]),
+            _ => (Some(0), &[0]),
+        },
+    };
+    StreamOffer { kind, audio_bps, layers: ladder(rates) }
+}
+
+fn bps(choices: &mut Choices<'_>) -> u64 {
+    match choices.below(8) {
+        0 => 0,
+        1 => 100_000,
+        2 => 200_000,
+        3 => 650_000,
+        4 => 2_000_000,
+        5 => 50_000_000,
+        6 => u64::from(choices.bits()),
+        _ => u64::MAX,
+    }
+}
+
+fn user(choices: &mut Choices<'_>) -> UserId {
+    text(UserId::new(&format!("user-{}", choices.below(USERS))))
+}
+
+fn session(choices: &mut Choices<'_>) -> SessionId {
+    SessionId(u64::from(choices.below(SESSIONS)))
+}
+
+fn member(choices: &mut Choices<'_>) -> MemberId {
+    MemberId(u32::from(choices.below(8)) + 1)
+}
+
+fn stream(choices: &mut Choices<'_>) -> StreamId {
+    StreamId(u32::from(choices.below(6)) + 1)
+}
+
+fn layer(choices: &mut Choices<'_>) -> LayerId {
+    LayerId(match choices.below(8) {
+        0 => u8::MAX,
+        n => n % 3,
+    })
+}
+
+fn role(choices: &mut Choices<'_>) -> Role {
+    if choices.one_in(4) { Role::Player } else { Role::Joiner }
+}
+
+fn maybe_flag(choices: &mut Choices<'_>) -> Option<bool> {
+    choices.flag().then(|| choices.flag())
+}
+
+fn description(choices: &mut Choices<'_>) -> MediaDescription {
+    MediaDescription::new(&format!("ice {}", choices.below(4))).expect("it is short")
+}
+
+/// An identifier from a text written here.
+fn text<T, E: core::fmt::Debug>(made: Result<T, E>) -> T {
+    made.expect("texts of histories are valid")
+}
