@@ -3,7 +3,7 @@
 //! What str0m does here: ICE, DTLS, SRTP, RTCP reports, NACK and RTX, transport-wide feedback, and on the sending side pacing and Google congestion control. What is done beside it: tracks for
 //! media ids, one time for another, and an order of polling. VP8 and Opus only.
 //!
-//! Every call into str0m runs on the peer's own [`Draws`]. What it takes from the process (hash order, the time of day) is seen to by [`entropy`](crate::entropy); hash order alone
+//! Every call into str0m runs on the peer's own [`Draws`]. What it takes from the process (hash order, the time of day) is seen to by [`entropy`]; hash order alone
 //! hangs together between the peers of a thread: it changes when peers before are added or left out.
 
 mod cert;
