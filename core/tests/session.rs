@@ -700,7 +700,9 @@ fn a_media_description_is_told_once_however_often_it_comes() {
 /// Every output of a history, and of a minute in which nothing else happens but the end of the last connection.
 fn all_outputs(bytes: &[u8]) -> (Vec<(Instant, Output)>, Vec<CallId>) {
     let start = Instant::from_secs(1);
-    let steps = session_history(&Config::default(), start, bytes);
+    let mut steps = session_history(&Config::default(), start, bytes);
+    // At the end of time nothing times out any more.
+    steps.truncate(steps.iter().position(|step| step.advance == Duration::MAX).unwrap_or(steps.len()));
     let calls = steps.iter().filter_map(|step| match step.input {
         Input::Call { id, .. } => Some(id),
         _ => None,
@@ -718,8 +720,6 @@ proptest! {
     #[test]
     fn every_call_is_answered_exactly_once(bytes in prop::collection::vec(any::<u8>(), 0..800)) {
         let (outputs, calls) = all_outputs(&bytes);
-        // At the end of time nothing times out any more.
-        prop_assume!(outputs.last().is_none_or(|(at, _)| *at < Instant::from_secs(u64::MAX / 2_000_000_000)));
         let mut answers = BTreeMap::new();
         for (_, output) in outputs {
             if let Output::Event(Event::Answered { id, .. }) = output {
