@@ -71,6 +71,10 @@ fn every_line_of_a_server_comes_out_as_it_went_in() {
             ServerMessage::Accepted {
                 accepted: Accepted::Done, ..
             } => 2,
+            ServerMessage::Accepted {
+                accepted: Accepted::Unknown,
+                ..
+            } => 13,
             ServerMessage::Refused { .. } => 3,
             ServerMessage::PeerJoined { .. } => 4,
             ServerMessage::PeerLeft { .. } => 5,
@@ -84,7 +88,7 @@ fn every_line_of_a_server_comes_out_as_it_went_in() {
             _ => panic!("a message without a line in wire/v1/server.jsonl: {message:?}"),
         })
         .collect();
-    assert_eq!(kinds, (0..=12).collect());
+    assert_eq!(kinds, (0..=13).collect());
 }
 
 /// A line with a field more, at every level that is an object.
