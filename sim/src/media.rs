@@ -27,7 +27,8 @@
 mod model;
 mod webrtc;
 
-use std::{fmt, net::SocketAddr, str::FromStr, sync::Arc};
+use core::{fmt, net::SocketAddr, str::FromStr};
+use std::sync::Arc;
 
 use greenroom_core::{
     id::{LayerId, Rid, StreamId},

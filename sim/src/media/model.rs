@@ -7,11 +7,8 @@
 mod bandwidth;
 mod wire;
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    net::SocketAddr,
-    time::Duration,
-};
+use core::{net::SocketAddr, time::Duration};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use greenroom_core::{

@@ -1,27 +1,26 @@
 //! Real WebRTC: str0m in RTP mode, without SDP.
 //!
 //! What str0m does here: ICE, DTLS, SRTP, RTCP reports, NACK and RTX, transport-wide feedback, and on the sending side pacing and Google congestion control. What is done beside it: tracks for
-//! media ids, the daily translation of time, and order in the polling. VP8 and Opus only.
+//! media ids, one time for another, and an order of polling. VP8 and Opus only.
 //!
-//! Every call into str0m runs on the peer's own [`Draws`]. What it takes from the process (hash order, the time of day) is seen to by [`entropy`](crate::entropy); hash order alone
+//! Every call into str0m runs on the peer's own [`Draws`]. What it takes from the process (hash order, the time of day) is seen to by [`entropy`]; hash order alone
 //! hangs together between the peers of a thread: it changes when peers before are added or left out.
 
 mod cert;
 mod crypto;
 mod dtls;
+mod naming;
 mod null;
 
+use core::{fmt::Write as _, net::SocketAddr, time::Duration};
 use std::{
     collections::{BTreeMap, VecDeque},
-    net::SocketAddr,
     sync::{Arc, Once},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use greenroom_core::{
-    id::{LayerId, Rid, StreamId},
-    limits::LAYERS_PER_STREAM,
+    id::{LayerId, Rid},
     stream::{BitsPerSecond, TrackKind},
     time::Instant,
 };
@@ -35,14 +34,12 @@ use str0m::{
     rtp::{RtpPacket, RtpWrite, Ssrc, Vp8Descriptor, Vp8Patch},
 };
 
+use self::naming::{WireRid, layer_id, mid_of, retransmission_of, ssrc, track_of, wire_rids};
 use super::{Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, PeerConfig, PeerOutput, TrackId, Vp8Rewrite};
 use crate::{
     entropy::{self, Draws, std_instant},
     net::Datagram,
 };
-
-/// A rid as str0m writes it: eight characters.
-type WireRid = str0m::media::Rid;
 
 /// One end of a WebRTC connection.
 #[derive(Debug)]
@@ -147,7 +144,10 @@ impl Peer {
     pub(super) fn description(&mut self) -> Description {
         let api = self.inner.rtc.direct_api();
         let IceCreds { ufrag, pass } = api.local_ice_credentials();
-        let fingerprint = api.local_dtls_fingerprint().bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut fingerprint = String::new();
+        for byte in &api.local_dtls_fingerprint().bytes {
+            write!(fingerprint, "{byte:02x}").expect("a string takes any text");
+        }
         Description { fidelity: self.inner.config.fidelity, address: self.inner.config.local, ufrag, pwd: pass, fingerprint }
     }
 
@@ -250,9 +250,10 @@ impl Inner {
         api.set_remote_fingerprint(Fingerprint { hash_func: "sha-256".to_owned(), bytes });
         api.set_ice_controlling(is_client);
         api.enable_twcc_feedback();
-        api.start_dtls(is_client).expect("a fresh DTLS connection has nothing to fail at");
+        let started = api.start_dtls(is_client);
         self.remote = Some(address);
         self.changed(now);
+        self.fail_on(started);
         Ok(())
     }
 
@@ -509,56 +510,12 @@ fn settle_clocks() {
     });
 }
 
-fn mid_of(TrackId { stream: StreamId(stream), kind }: TrackId) -> Mid {
-    let kind = match kind {
-        TrackKind::Audio => 'a',
-        TrackKind::Video => 'v',
-    };
-    Mid::from(&*format!("{kind}{stream}"))
-}
-
-fn track_of(mid: Mid) -> Option<TrackId> {
-    let (kind, stream) = mid.split_at_checked(1)?;
-    let kind = match kind {
-        "a" => TrackKind::Audio,
-        "v" => TrackKind::Video,
-        _ => return None,
-    };
-    Some(TrackId { stream: StreamId(stream.parse().ok()?), kind })
-}
-
-fn layer_id(at: usize) -> Option<LayerId> {
-    u8::try_from(at).ok().map(LayerId)
-}
-
-/// The rids as they travel: their own text if all of it fits, or else their places in the ladder.
-fn wire_rids(rids: &[Rid]) -> Vec<WireRid> {
-    let rids = &rids[..rids.len().min(LAYERS_PER_STREAM)];
-    let fit = rids.iter().all(|rid| rid.as_str().len() <= 8);
-    rids.iter().enumerate().map(|(at, rid)| if fit { WireRid::from(rid.as_str()) } else { WireRid::from(&*at.to_string()) }).collect()
-}
-
-/// The SSRC of one layer of the `nth` track (from 1) that this end sends: unlike all others of both ends, and never 0, which is for probes. From high to low: one bit for the end, 27 for
-/// the track, three for the layer and one for retransmissions. A track that starts again counts anew, because its sequence numbers may.
-fn ssrc(end: End, nth: u32, layer: usize) -> Ssrc {
-    let end = match end {
-        End::Client => 0,
-        End::Server => 1 << 31,
-    };
-    let layer = u32::try_from(layer).expect("layers are at most LAYERS_PER_STREAM");
-    Ssrc::from(end | (nth & 0x07FF_FFFF) << 4 | layer << 1)
-}
-
-fn retransmission_of(ssrc: Ssrc) -> Ssrc {
-    Ssrc::from(*ssrc | 1)
-}
-
 /// The payload with zeros for the bytes that only count.
 fn whole_payload(packet: &MediaPacket) -> Arc<[u8]> {
     if packet.absent_bytes == 0 {
         return packet.payload.clone();
     }
-    let zeros = std::iter::repeat_n(0, packet.absent_bytes as usize);
+    let zeros = core::iter::repeat_n(0, packet.absent_bytes as usize);
     packet.payload.iter().copied().chain(zeros).collect()
 }
 
@@ -566,13 +523,15 @@ fn whole_payload(packet: &MediaPacket) -> Arc<[u8]> {
 fn vp8_patch(payload: &[u8], rewrite: Vp8Rewrite) -> Option<Vp8Patch> {
     let descriptor = Vp8Descriptor::parse(payload).ok()?;
     let mut patch = descriptor.patch();
-    if descriptor.picture_id().is_some() {
-        patch = patch.picture_id(rewrite.picture_id);
-    }
     if descriptor.tl0_pic_idx().is_some() {
         patch = patch.tl0_pic_idx(rewrite.tl0_pic_idx);
     }
-    patch.build().ok()
+    if descriptor.picture_id().is_none() {
+        return patch.build().ok();
+    }
+    // The field has 15 bits or 7; which, shows only in what it takes.
+    let [long, short] = [0x7FFF, 0x7F].map(|mask| patch.picture_id(rewrite.picture_id & mask).build());
+    long.or(short).ok()
 }
 
 /// Checks an ICE user name fragment or password: at most 256 characters of a small set (RFC 8839 section 5.4).

@@ -11,7 +11,8 @@
 //! What it is not: fair against other flows as GCC is or is not, or confused by what confuses GCC. Single bursts of cross traffic and jitter blur a train; the median of half a second's trains is taken.
 //! A way that becomes longer for good looks like a queue for ten seconds.
 
-use std::{collections::VecDeque, time::Duration};
+use core::time::Duration;
+use std::collections::VecDeque;
 
 use greenroom_core::{stream::BitsPerSecond, time::Instant};
 
@@ -317,7 +318,7 @@ impl Estimator {
         let Some(estimate) = self.estimate_bps else { return };
         let lost = u64::from(report.expected.saturating_sub(report.received));
         let loss_millionths = lost * 1_000_000 / u64::from(report.expected).max(1);
-        self.loss_millionths = (self.loss_millionths + loss_millionths) / 2;
+        self.loss_millionths = self.loss_millionths.midpoint(loss_millionths);
         let loss_permille = self.loss_millionths / 1000;
 
         let grown = (estimate / 100 * GROW_PERCENT).min(self.desired_bps.max(estimate));

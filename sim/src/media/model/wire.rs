@@ -2,7 +2,7 @@
 //!
 //! Every datagram begins with its kind and the token that its receiver put into its description; what lacks the token is garbage. Numbers are big-endian.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 use greenroom_core::{
     id::{LayerId, StreamId},
     stream::TrackKind,
@@ -79,9 +79,11 @@ const MARKER: u8 = 1;
 const AUDIO: u8 = 2;
 const REPAIR: u8 = 4;
 
+/// Longest of what is carried before a payload, in bytes: the head of a repair.
+const HEAD_BYTES: usize = 41;
+
 /// Writes a datagram: what is carried of it, and how many bytes are not.
 pub(super) fn write(token: u32, message: &Message, payload: &[u8], absent_bytes: u32) -> (Bytes, u32) {
-    let mut out = BytesMut::with_capacity(48 + payload.len());
     let (kind, size_bytes) = match message {
         Message::Check => (CHECK, CHECK_BYTES),
         Message::Answer => (ANSWER, ANSWER_BYTES),
@@ -94,20 +96,23 @@ pub(super) fn write(token: u32, message: &Message, payload: &[u8], absent_bytes:
         Message::KeyFrame { .. } => (KEY_FRAME, FEEDBACK_BYTES),
         Message::Missing { .. } => (MISSING, FEEDBACK_BYTES),
     };
+    let mut head = [0; HEAD_BYTES];
+    let mut out = &mut head[..];
     out.put_u8(kind);
     out.put_u32(token);
     match message {
         Message::Check | Message::Answer => {}
         Message::Media { stamp, repairs, head } => {
             write_stamp(&mut out, *stamp);
-            write_track(&mut out, head.track, head.layer, u8::from(head.marker) * MARKER | u8::from(repairs.is_some()) * REPAIR);
+            let marker = if head.marker { MARKER } else { 0 };
+            let repair = if repairs.is_some() { REPAIR } else { 0 };
+            write_track(&mut out, head.track, head.layer, marker | repair);
             // The whole sequence number travels: 64 bits where RTP has 16, out of the 40 bytes there are.
             out.put_u64(head.seq);
             out.put_u32(head.timestamp);
             if let Some(seq) = repairs {
                 out.put_u32(*seq);
             }
-            out.put_slice(payload);
         }
         Message::Probe { stamp } => write_stamp(&mut out, *stamp),
         Message::Report(report) => {
@@ -124,17 +129,21 @@ pub(super) fn write(token: u32, message: &Message, payload: &[u8], absent_bytes:
             out.put_u32(*last);
         }
     }
-    let absent_bytes = size_bytes.saturating_sub(u32::try_from(out.len()).unwrap_or(u32::MAX));
-    (out.freeze(), absent_bytes)
+    let head_bytes = HEAD_BYTES - out.len();
+    let mut carried = Vec::with_capacity(head_bytes + payload.len()); // of just that capacity, Bytes takes it over as it is
+    carried.extend_from_slice(&head[..head_bytes]);
+    carried.extend_from_slice(payload);
+    let absent_bytes = size_bytes.saturating_sub(u32::try_from(carried.len()).unwrap_or(u32::MAX));
+    (Bytes::from(carried), absent_bytes)
 }
 
-fn write_stamp(out: &mut BytesMut, Stamp { seq, sent_at, train }: Stamp) {
+fn write_stamp(out: &mut impl BufMut, Stamp { seq, sent_at, train }: Stamp) {
     out.put_u32(seq);
     out.put_u64(sent_at.as_nanos());
     out.put_u16(train);
 }
 
-fn write_track(out: &mut BytesMut, track: TrackId, layer: LayerId, flags: u8) {
+fn write_track(out: &mut impl BufMut, track: TrackId, layer: LayerId, flags: u8) {
     let audio = if track.kind == TrackKind::Audio { AUDIO } else { 0 };
     out.put_u8(flags | audio);
     out.put_u32(track.stream.0);

@@ -2,7 +2,7 @@
 //!
 //! str0m takes a provider of five parts. The real one stands here, with its DTLS next door in [`dtls`](super::dtls); the null one in [`null`](super::null).
 
-use std::fmt;
+use core::fmt;
 
 use aes::cipher::{Block, BlockCipherEncrypt, KeyInit};
 use aes_gcm::{Aes128Gcm, Aes256Gcm, aead::AeadInOut};

@@ -1,9 +1,14 @@
 //! Real DTLS 1.2: dimpl with RustCrypto, and every draw from the peer's own stream.
 //!
-//! dimpl is sans-IO, but three of its parts ask the operating system: the key exchange, the random source for nonces and cookies, and its generator for everything else. All three draw from
-//! fastrand here, where [`Draws`](crate::entropy::Draws) has put the peer's stream. ECDSA signatures are deterministic by themselves (RFC 6979).
+//! dimpl is sans-IO, but three of its parts ask the operating system. The key exchange, and the random source for nonces, draw from fastrand here, where [`Draws`] has put the peer's stream.
+//! Its generator for the rest (the hello's random bytes) starts from one seed in all connections: what differs between them are the keys. ECDSA signatures are deterministic by themselves
+//! (RFC 6979).
 
-use std::{fmt, sync::Arc, time::Instant};
+use core::fmt;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use dimpl::crypto::{ActiveKeyExchange, Buf, NamedGroup, SecureRandom, SupportedKxGroup};
 use str0m_proto::crypto::{
@@ -11,6 +16,8 @@ use str0m_proto::crypto::{
     dtls::{DtlsCert, DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, ProtocolVersion},
 };
 use x25519_dalek::{PublicKey, StaticSecret};
+
+use crate::entropy::Draws;
 
 /// Makes DTLS 1.2 connections, whichever version is asked for: it is what WebRTC endpoints have in common.
 #[derive(Debug)]
@@ -26,22 +33,28 @@ impl DtlsProvider for Dtls12 {
         cert: &DtlsCert,
         now: Instant,
         _version: DtlsVersion,
-        mtu: Option<usize>,
+        _mtu: Option<usize>,
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
+        Ok(Box::new(Instance(dimpl::Dtls::new_12(config().clone(), cert.clone(), now))))
+    }
+}
+
+/// What all connections have in common, made once: dimpl puts a provider through its test vectors whenever a configuration is built, and that takes longer than a handshake.
+fn config() -> &'static Arc<dimpl::Config> {
+    static CONFIG: OnceLock<Arc<dimpl::Config>> = OnceLock::new();
+    CONFIG.get_or_init(|| {
         let mut provider = dimpl::crypto::rust_crypto::default_provider();
         provider.kx_groups = &[&X25519];
         provider.secure_random = &Fastrand;
-        let mut config = dimpl::Config::builder()
+        let builder = dimpl::Config::builder()
             // ICE has proved the client's address already, so WebRTC servers ask for no cookie.
             .use_server_cookie(false)
             .with_crypto_provider(provider)
-            .dangerously_set_rng_seed(fastrand::u64(..));
-        if let Some(mtu) = mtu {
-            config = config.mtu(mtu);
-        }
-        let config = config.build().map_err(|error| CryptoError::Other(error.to_string()))?;
-        Ok(Box::new(Instance(dimpl::Dtls::new_12(Arc::new(config), cert.clone(), now))))
-    }
+            .mtu(str0m_proto::DATAGRAM_MTU_TARGET)
+            .dangerously_set_rng_seed(0);
+        // The test vectors draw; whoever comes first must not draw otherwise than those after.
+        Draws::new(0).scope(|| Arc::new(builder.build().expect("RustCrypto passes the test vectors")))
+    })
 }
 
 /// dimpl's connection under str0m's trait.

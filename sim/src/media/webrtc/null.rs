@@ -3,10 +3,8 @@
 //! A simulated network sees how many datagrams there are, how large, and when. All that is as with real cryptography, for some half of its time, of which most goes into
 //! handshakes. Nothing is secret and nothing proved; a packet with any tag but [`TAG`] is refused all the same, so that garbage is told from media.
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use core::time::Duration;
+use std::{collections::VecDeque, time::Instant};
 
 use str0m_proto::crypto::{
     AeadAes128GcmCipher, AeadAes256GcmCipher, CryptoError, CryptoProvider, DtlsVersion, SrtpProvider, SupportedAeadAes128Gcm,
