@@ -3,8 +3,7 @@
 //! A table to read and not a test to pass: the floors beside the results say below which a change deserves a look. Each row is run several times and the fastest counts, because whatever else
 //! the machine does can only slow a run down; the slowest stands beside it to show how quiet the machine was.
 //!
-//! `cargo bench -p greenroom-benches --bench first_call` measures. Without `--bench` among the arguments, as `cargo test` calls it, every row is run once for two simulated seconds, to see that
-//! it runs.
+//! `cargo bench -p greenroom-benches --bench first_call` measures. Without `--bench` among the arguments, as `cargo test --all-targets` calls it, every row is run once, to see that it runs.
 
 use std::{path::Path, process::ExitCode, time::Duration};
 
@@ -13,7 +12,7 @@ use greenroom_sim::{
     media::Fidelity,
     record::Summary,
     run::{self, Settings},
-    scenario::{Override, Scenario},
+    scenario::Scenario,
 };
 
 /// One line of the table.
@@ -39,13 +38,11 @@ const RUNS: usize = 7;
 
 fn main() -> ExitCode {
     let measured = std::env::args().any(|argument| argument == "--bench");
-    let (runs, overrides) = if measured { (RUNS, Vec::new()) } else { (1, vec![override_of("duration=\"2 s\"")]) };
+    let runs = if measured { RUNS } else { 1 };
     println!("simulated seconds per second of wall time, fastest and slowest of {runs}\n");
     println!("{:<14} {:<8} {:<12} {:>8} {:>8} {:>7}  {:>12}", "scenario", "engine", "media", "fastest", "slowest", "floor", "datagrams/s");
     for row in &ROWS {
-        // A shortened scenario may end before its events: then they are refused, and the row is run whole.
-        let scenario = load(row.scenario, &overrides).or_else(|_| load(row.scenario, &[]));
-        let results: Result<Vec<Summary>, String> = scenario.and_then(|scenario| (0..runs).map(|_| once(&scenario, row)).collect());
+        let results: Result<Vec<Summary>, String> = load(row.scenario).and_then(|scenario| (0..runs).map(|_| once(&scenario, row)).collect());
         match results {
             Ok(results) => print(row, &results),
             Err(error) => {
@@ -76,11 +73,7 @@ fn once(scenario: &Scenario, row: &Row) -> Result<Summary, String> {
     }
 }
 
-fn load(name: &str, overrides: &[Override]) -> Result<Scenario, String> {
+fn load(name: &str) -> Result<Scenario, String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(name).with_extension("toml");
-    Scenario::load(&path, overrides).map_err(|error| error.to_string())
-}
-
-fn override_of(text: &str) -> Override {
-    Override::parse(text).expect("a key and a value")
+    Scenario::load(&path, &[]).map_err(|error| error.to_string())
 }
