@@ -18,6 +18,7 @@ use crate::{
 
 /// A cap that caps nothing: ladders end below it.
 const TOP: LayerId = LayerId(u8::MAX);
+
 impl Room {
     pub(super) fn handle_media(&mut self, input: MediaInput) {
         match input {

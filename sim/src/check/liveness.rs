@@ -22,11 +22,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// A stream whose owner muted all of it is not live.
 pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
     let users: BTreeMap<&UserId, &User> = evidence.scenario.users.iter().map(|user| (&user.id, user)).collect();
+    let arrivals = arrivals(evidence);
     let mut watched = 0;
     for ((viewer, stream), spans) in views(evidence) {
         let changes: Vec<Instant> =
             [viewer, &stream.user].into_iter().filter_map(|user| users.get(user)).flat_map(|user| changes_of(user)).collect();
-        let arrivals = arrivals(evidence, viewer, stream);
+        let arrivals = arrivals.get(&(viewer, stream)).map_or(&[][..], Vec::as_slice);
         for (from, to) in spans {
             let mut calm = from;
             for change in changes.iter().copied().filter(|change| *change < to) {
@@ -37,7 +38,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
                 continue;
             }
             watched += 1;
-            if let Some(silent) = first_silence(&arrivals, calm, to) {
+            if let Some(silent) = first_silence(arrivals, calm, to) {
                 let what = format!(
                     "nothing of {stream} came for more than {} s, {} s after the network's last change",
                     LONGEST_PAUSE.as_secs(),
@@ -63,14 +64,17 @@ fn first_silence(arrivals: &[Instant], from: Instant, to: Instant) -> Option<Ins
     (to.saturating_since(last) > LONGEST_PAUSE).then_some(last)
 }
 
-/// First and last packets of each interval in which any came.
-fn arrivals(evidence: &Evidence<'_>, viewer: &UserId, stream: &StreamName) -> Vec<Instant> {
-    let of_view = evidence.samples.iter().filter(|sample| sample.user == *viewer && sample.stream == *stream);
-    let spans = of_view.filter_map(|sample| match &sample.what {
-        Counted::Received { flow, .. } => flow.span,
-        Counted::Ingress(_) | Counted::Sent { .. } | Counted::Downlink { .. } => None,
-    });
-    spans.flat_map(|(first, last)| [first, last]).collect()
+/// First and last packets of each interval in which any came, for each view.
+fn arrivals<'a>(evidence: &Evidence<'a>) -> BTreeMap<(&'a UserId, &'a StreamName), Vec<Instant>> {
+    let mut arrivals: BTreeMap<(&UserId, &StreamName), Vec<Instant>> = BTreeMap::new();
+    for sample in evidence.samples {
+        if let Counted::Received { flow, .. } = &sample.what
+            && let Some((first, last)) = flow.span
+        {
+            arrivals.entry((&sample.user, &sample.stream)).or_default().extend([first, last]);
+        }
+    }
+    arrivals
 }
 
 /// When each viewer watched each stream while it was live.
