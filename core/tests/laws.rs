@@ -38,7 +38,7 @@ fn session_steps() -> impl Strategy<Value = Vec<Step<session::Input>>> {
 macro_rules! law {
     ($law:ident, $room:ident, $session:ident) => {
         proptest! {
-            #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+            #![proptest_config(ProptestConfig { failure_persistence: None, cases: ProptestConfig::default().cases * 4, ..ProptestConfig::default() })]
 
             #[test]
             fn $room(steps in room_steps()) {

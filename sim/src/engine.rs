@@ -323,8 +323,8 @@ impl World {
                 let (to, at) = self.other_end(now, from, connection);
                 deliver(to, at, Input::Signal { connection, signal: Signal::Closed });
             }
-            Output::Entry(entry) => self.entries.push((from, entry)),
-            Output::Sample(sample) => self.keep(from, sample),
+            Output::Entry(entry) => self.entries.push((from, *entry)),
+            Output::Sample(sample) => self.keep(from, *sample),
         }
     }
 

@@ -132,7 +132,10 @@ fn put_header(page: &mut Page, record: &Record) {
     let summary = &record.summary;
     put!(page, "<header>\n<h1>{}</h1>\n", Escaped(&record.title));
     if !record.about.is_empty() {
-        put!(page, "<p class=\"about\">{}</p>\n", Escaped(record.about.trim()));
+        // Lines of the file are no lines of the page; an empty one ends a paragraph.
+        for paragraph in record.about.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty()) {
+            put!(page, "<p class=\"about\">{}</p>\n", Escaped(paragraph));
+        }
     }
 
     let failed: Vec<_> = summary.checks.iter().filter(|check| !check.ok).collect();

@@ -18,9 +18,6 @@ use crate::{
 
 /// A cap that caps nothing: ladders end below it.
 const TOP: LayerId = LayerId(u8::MAX);
-/// After a plan was lowered for want of capacity, how long until it may rise again. GCC has just found a full queue: until that has drained, its estimate wavers around what the link
-/// carries, and a plan that followed it would flap. A choice: the queue of a bad link holds a few hundred milliseconds, and three seconds cost little of a recovery.
-const UP_HOLD: Duration = Duration::from_secs(3);
 
 impl Room {
     pub(super) fn handle_media(&mut self, input: MediaInput) {
@@ -109,6 +106,7 @@ impl Room {
             .filter_map(|(stream, subscription)| Some((*stream, subscription.video.as_ref()?, self.layers_bps(*stream))))
             .collect();
         let held = member.held_until.is_some();
+        let before = member.bandwidth;
         // What has a layer keeps at most that one; what has none may still get its first.
         let cap = |plan: &VideoPlan| {
             let wanted = plan.max_layer.unwrap_or(TOP);
@@ -138,7 +136,9 @@ impl Room {
         }
         // While the plan is held no step up is looked for, so nothing is padded: the queue drains.
         let floor_bps = if held || lowered { used_bps } else { minimum_bps };
-        let bandwidth = Bandwidth { minimum_bps: floor_bps.saturating_add(audio_bps), desired_bps: desired_bps.saturating_add(audio_bps) };
+        // What is wanted stays wanted: a hold caps the plan, not the aim of the estimator.
+        let desired_bps = if held { before.desired_bps } else { desired_bps.saturating_add(audio_bps) };
+        let bandwidth = Bandwidth { minimum_bps: floor_bps.saturating_add(audio_bps).min(desired_bps), desired_bps };
         let member = self.members.get_mut(&id).expect("looked up above");
         if member.bandwidth != bandwidth {
             member.bandwidth = bandwidth;
@@ -148,7 +148,7 @@ impl Room {
 
     /// Keeps a member's plan from rising for a while.
     fn hold(&mut self, id: MemberId) {
-        let until = self.now.saturating_add(UP_HOLD);
+        let until = self.now.saturating_add(limits::UP_HOLD);
         let member = self.members.get_mut(&id).expect("only members have plans");
         if let Some(before) = member.held_until.replace(until) {
             self.holds.remove(&(before, id));
@@ -258,12 +258,12 @@ impl Room {
     }
 }
 
-/// What a layer is taken to need: nothing when it was measured not to flow, else what its publisher declared, or what it really sends where that is more than a tenth
-/// above. Pictures differ in size, so less than a tenth is noise; a plan on noise would flap.
+/// What a layer is taken to need: nothing when it was measured not to flow, else what its publisher declared, or what it really sends where that is more than a quarter
+/// above. Pictures differ in size and key frames are large, so half a second easily comes out a fifth above the mean; a plan on noise would flap.
 fn needed_bps(declared: BitsPerSecond, measured: Option<BitsPerSecond>) -> BitsPerSecond {
     match measured {
         Some(0) => 0,
-        Some(measured) if measured > declared.saturating_add(declared / 10) => measured,
+        Some(measured) if measured > declared.saturating_add(declared / 4) => measured,
         Some(_) | None => declared,
     }
 }

@@ -126,7 +126,7 @@ impl Session {
             }
             (Purpose::Other, Accepted::Done) => Ok(Answer::Done),
             // An answer of the wrong kind: the server broke the protocol, and the caller still needs an answer.
-            (_, Accepted::Joined { .. } | Accepted::Published { .. } | Accepted::Done) => Err(Code::INTERNAL),
+            (_, Accepted::Joined { .. } | Accepted::Published { .. } | Accepted::Done | Accepted::Unknown) => Err(Code::INTERNAL),
         };
         self.answer(call, answer);
     }
@@ -159,7 +159,7 @@ impl Session {
             ServerMessage::Accepted { request, accepted } if request == resume => match accepted {
                 Accepted::Joined { role, resumed: true, members, streams, .. } => self.restored(role, members, streams),
                 // Let in anew, or something else: the server broke the protocol, and does not have this stay.
-                Accepted::Joined { .. } | Accepted::Published { .. } | Accepted::Done => {
+                Accepted::Joined { .. } | Accepted::Published { .. } | Accepted::Done | Accepted::Unknown => {
                     self.walk_out();
                     self.stop(Code::CUT_SHORT, Some(Event::Removed { code: Code::INTERNAL }));
                 }

@@ -38,10 +38,11 @@ impl<'a> Choices<'a> {
 
     /// Thirty-two bits.
     pub fn bits(&mut self) -> u32 {
-        u32::from_be_bytes([self.below_256(), self.below_256(), self.below_256(), self.below_256()])
+        u32::from_be_bytes([self.byte(), self.byte(), self.byte(), self.byte()])
     }
 
-    const fn below_256(&mut self) -> u8 {
+    /// Eight bits.
+    pub const fn byte(&mut self) -> u8 {
         match self.0 {
             [] => 0,
             [first, rest @ ..] => {

@@ -115,6 +115,9 @@ pub enum Accepted {
     },
     /// Done; there is nothing to add.
     Done,
+    /// Granted in a way that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A member of the room, as the others know it.

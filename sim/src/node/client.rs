@@ -603,7 +603,7 @@ impl ClientNode {
         let lost_packets = view.audio.lost_packets() + view.video.lost_packets();
         let what = Counted::Received { flow, lost_packets };
         let sample = Sample { at: self.now, user: self.config.user.id.clone(), stream: name(&view.info), what };
-        self.outputs.push_back(Output::Sample(sample));
+        self.outputs.push_back(Output::Sample(Box::new(sample)));
     }
 
     fn capture(&mut self) {
@@ -614,7 +614,8 @@ impl ClientNode {
     }
 
     fn entry(&mut self, what: What) {
-        self.outputs.push_back(Output::Entry(Entry { at: self.now, user: Some(self.config.user.id.clone()), what }));
+        let entry = Entry { at: self.now, user: Some(self.config.user.id.clone()), what };
+        self.outputs.push_back(Output::Entry(Box::new(entry)));
     }
 
     fn own_stream(&self) -> StreamName {

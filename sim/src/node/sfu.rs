@@ -373,7 +373,7 @@ impl SfuNode {
     }
 
     fn entry(&mut self, user: Option<UserId>, what: What) {
-        self.outputs.push_back(Output::Entry(Entry { at: self.now, user, what }));
+        self.outputs.push_back(Output::Entry(Box::new(Entry { at: self.now, user, what })));
     }
 
     fn name(&self, stream: StreamId) -> StreamName {
@@ -426,7 +426,7 @@ impl SfuNode {
             };
             samples.push(Sample { at, user, stream: stream_name.clone(), what });
         }
-        self.outputs.extend(samples.into_iter().map(Output::Sample));
+        self.outputs.extend(samples.into_iter().map(|sample| Output::Sample(Box::new(sample))));
     }
 
     /// What everything that is planned for a member needs, by its publishers' own declarations.

@@ -1,0 +1,165 @@
+//! A session with a server made by hand: stories call it, answer for the server, and read what it sent and told.
+
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
+
+use std::time::Duration;
+
+use greenroom_core::{
+    code::Code,
+    id::{MemberId, RequestId, RoomId, UserId},
+    role::Role,
+    session::{Answer, Call, CallId, Config, ConnectionId, Event, Input, JoinCall, Output, Session},
+    stream::StreamInfo,
+    time::Instant,
+    wire::{Accepted, ClientFrame, ClientMessage, MemberInfo, ServerMessage, Version},
+};
+
+pub struct Desk {
+    pub session: Session,
+    pub now: Instant,
+    pub sent: Vec<(ConnectionId, ClientFrame)>,
+    pub connects: Vec<ConnectionId>,
+    pub disconnects: Vec<ConnectionId>,
+    events: Vec<Event>,
+    next_call: u32,
+}
+
+impl Desk {
+    pub fn new() -> Self {
+        let now = Instant::from_secs(1000);
+        Self {
+            session: Session::new(now, Config::default()),
+            now,
+            sent: Vec::new(),
+            connects: Vec::new(),
+            disconnects: Vec::new(),
+            events: Vec::new(),
+            next_call: 1,
+        }
+    }
+
+    /// A session of Ada's that is in the room with these others and their streams. What led there is forgotten.
+    pub fn joined(members: &[&str], streams: Vec<StreamInfo>) -> Self {
+        let mut desk = Self::new();
+        desk.call(join_call("ada", Role::Joiner));
+        desk.open();
+        desk.grant(joined(members, streams, false));
+        desk.hush();
+        desk
+    }
+
+    pub fn call(&mut self, call: Call) -> CallId {
+        let id = CallId(self.next_call);
+        self.next_call += 1;
+        self.tell(Input::Call { id, call });
+        id
+    }
+
+    /// The newest connection that was ordered.
+    pub fn connection(&self) -> ConnectionId {
+        *self.connects.last().expect("a connection was ordered")
+    }
+
+    pub fn open(&mut self) {
+        let connection = self.connection();
+        self.tell(Input::Opened { connection });
+    }
+
+    pub fn close(&mut self) {
+        let connection = self.connection();
+        self.tell(Input::Closed { connection });
+    }
+
+    pub fn receive(&mut self, message: ServerMessage) {
+        let connection = self.connection();
+        self.tell(Input::Received { connection, message });
+    }
+
+    /// Grants the newest request.
+    pub fn grant(&mut self, accepted: Accepted) {
+        let request = self.newest_request();
+        self.receive(ServerMessage::Accepted { request, accepted });
+    }
+
+    /// Refuses the newest request.
+    pub fn refuse(&mut self, code: Code) {
+        let request = self.newest_request();
+        self.receive(ServerMessage::Refused { request, code });
+    }
+
+    pub fn newest_request(&self) -> RequestId {
+        self.sent.last().expect("a request was sent").1.request
+    }
+
+    /// Messages sent since last asked.
+    pub fn messages(&mut self) -> Vec<ClientMessage> {
+        self.sent.drain(..).map(|(_, frame)| frame.message).collect()
+    }
+
+    /// Lets time pass, keeping every deadline.
+    pub fn pass(&mut self, span: Duration) {
+        let until = self.now.saturating_add(span);
+        while let Some(at) = self.session.poll_timeout().filter(|at| *at <= until) {
+            self.now = at;
+            self.session.handle_timeout(at);
+            self.listen();
+        }
+        self.now = until;
+    }
+
+    pub fn events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// The answers among the events since last asked, in order.
+    pub fn answers(&mut self) -> Vec<(CallId, Result<Answer, Code>)> {
+        let events = self.events();
+        let answer = |event| match event {
+            Event::Answered { id, result } => Some((id, result)),
+            _ => None,
+        };
+        events.into_iter().filter_map(answer).collect()
+    }
+
+    /// Forgets what was heard so far, the numbers of connections excepted.
+    pub fn hush(&mut self) {
+        self.sent.clear();
+        self.disconnects.clear();
+        self.events.clear();
+    }
+
+    pub fn tell(&mut self, input: Input) {
+        self.session.handle_input(self.now, input).expect("time stands still or passes");
+        self.listen();
+    }
+
+    fn listen(&mut self) {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                Output::Connect { connection } => self.connects.push(connection),
+                Output::Send { connection, frame } => self.sent.push((connection, frame)),
+                Output::Disconnect { connection } => self.disconnects.push(connection),
+                Output::Event(event) => self.events.push(event),
+            }
+        }
+    }
+}
+
+pub fn join_call(name: &str, role: Role) -> Call {
+    Call::Join(JoinCall { room: RoomId::new("stage").expect("a valid id"), user: user(name), name: None, role, media: None })
+}
+
+pub fn joined(members: &[&str], streams: Vec<StreamInfo>, resumed: bool) -> Accepted {
+    Accepted::Joined {
+        member: MemberId(1),
+        version: Version(1),
+        role: Role::Joiner,
+        resumed,
+        members: members.iter().map(|name| MemberInfo { user: user(name), name: None }).collect(),
+        streams,
+    }
+}
+
+pub fn user(name: &str) -> UserId {
+    UserId::new(name).expect("names of stories are valid ids")
+}

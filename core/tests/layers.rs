@@ -1,0 +1,384 @@
+//! Stories of a room's media plan: which layer each viewer gets, and how it comes to flow.
+//!
+//! The camera of these stories needs 150, 500 and 1500 kbps, and 30 for its sound; the screen needs 1000. Going up takes a margin of 15 %.
+
+#[path = "common/hall.rs"]
+mod hall;
+
+use std::time::Duration;
+
+use greenroom_core::{
+    id::{LayerId, MemberId, StreamId},
+    limits,
+    member::Bandwidth,
+    role::Role,
+    room::{Event, Input, MediaInput, MediaOutput, Output},
+    select::Reason,
+    trace::replay,
+    wire::{Accepted, ClientMessage},
+};
+use hall::{HIGH, Hall, LOW, MIDDLE, camera, description, screen};
+use proptest::prelude::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Ada publishes a camera on connection 1; Bob, on connection 2, receives all of it.
+fn ada_and_bob() -> (Hall, StreamId, MemberId) {
+    let mut hall = Hall::new();
+    hall.join(1, "ada");
+    let stream = hall.publish(1, camera());
+    let bob = hall.join_as(2, "bob", Role::Player);
+    hall.connect_media(2, bob);
+    hall.subscribe(2, stream);
+    (hall, stream, bob)
+}
+
+fn layers(orders: &[MediaOutput]) -> Vec<Option<LayerId>> {
+    let target = |order: &MediaOutput| match order {
+        MediaOutput::Layer { target, .. } => Some(*target),
+        _ => None,
+    };
+    orders.iter().filter_map(target).collect()
+}
+
+fn key_frame_requests(orders: &[MediaOutput]) -> Vec<LayerId> {
+    let layer = |order: &MediaOutput| match order {
+        MediaOutput::RequestKeyFrame { layer, .. } => Some(*layer),
+        _ => None,
+    };
+    orders.iter().filter_map(layer).collect()
+}
+
+fn switched(hall: &mut Hall, member: MemberId, stream: StreamId, layer: LayerId) {
+    hall.tell(Input::Media(MediaInput::KeyFrame { stream, layer }));
+    hall.tell(Input::Media(MediaInput::Switched { member, stream, layer }));
+}
+
+#[test]
+fn a_viewer_gets_the_highest_layer_that_fits_its_estimate() {
+    let (mut hall, _, bob) = ada_and_bob();
+    for (kbps, layer) in [(10_000, HIGH), (1_600, HIGH), (1_400, MIDDLE), (200, LOW), (700, MIDDLE), (1_759, HIGH)] {
+        hall.pass_alive(limits::UP_HOLD, &[1, 2]);
+        hall.hush();
+        hall.estimate(bob, kbps * 1000);
+        let chosen = layers(&hall.media());
+        assert!(chosen.is_empty() || chosen == [Some(layer)], "{kbps} kbps: {chosen:?}");
+        let target = hall.room.member(bob).expect("he is there").subscriptions.values().next().and_then(|s| s.video.clone()?.target);
+        assert_eq!(target, Some(layer), "{kbps} kbps");
+    }
+}
+
+#[test]
+fn a_plan_that_was_lowered_rests_before_it_rises() {
+    // Given a viewer whose plan was just lowered,
+    let (mut hall, stream, bob) = ada_and_bob();
+    hall.estimate(bob, 2_000_000);
+    switched(&mut hall, bob, stream, HIGH);
+    hall.hush();
+    hall.estimate(bob, 600_000);
+    let orders = hall.media();
+    assert_eq!(layers(&orders), [Some(MIDDLE)]);
+    let bandwidth = |orders: &[MediaOutput]| {
+        orders.iter().rev().find_map(|order| if let MediaOutput::Bandwidth { bandwidth, .. } = order { Some(*bandwidth) } else { None })
+    };
+    let resting = bandwidth(&orders).expect("the floor falls with the plan");
+    assert_eq!(resting.minimum_bps, 530_000, "what is sent is not padded: the queue drains");
+
+    // when its estimate recovers at once, then nothing rises yet,
+    hall.pass_alive(SECOND, &[1, 2]);
+    hall.estimate(bob, 2_000_000);
+    assert_eq!(layers(&hall.media()), []);
+    // and when the rest is over it rises without any more news.
+    hall.pass_alive(limits::UP_HOLD, &[1, 2]);
+    assert_eq!(layers(&hall.media()), [Some(HIGH)]);
+}
+
+#[test]
+fn a_subscription_without_a_cap_is_for_the_highest_layer_and_one_with_a_cap_is_not() {
+    let (mut hall, stream, bob) = ada_and_bob();
+    hall.estimate(bob, 10_000_000);
+    hall.hush();
+    let capped = ClientMessage::Subscribe { stream, audio: false, video: true, max_layer: Some(LOW) };
+    assert_eq!(hall.ask(2, capped), Ok(Accepted::Done));
+    assert_eq!(layers(&hall.media()), [Some(LOW)]);
+    hall.subscribe(2, stream);
+    assert_eq!(layers(&hall.media()), [Some(HIGH)]);
+}
+
+#[test]
+fn sound_goes_first() {
+    // Given a viewer who could receive the lowest layer, but not beside the sound,
+    let (mut hall, _, bob) = ada_and_bob();
+    hall.hush();
+    hall.estimate(bob, 160_000);
+    // then the video rests.
+    assert_eq!(layers(&hall.media()), [None]);
+}
+
+#[test]
+fn an_estimate_below_everything_pauses_and_a_better_one_resumes() {
+    let (mut hall, stream, bob) = ada_and_bob();
+    hall.estimate(bob, 300_000);
+    switched(&mut hall, bob, stream, LOW);
+    hall.hush();
+    hall.estimate(bob, 100_000);
+    assert_eq!(layers(&hall.media()), [None]);
+    assert!(matches!(
+        hall.events()[..],
+        [Event::LayerDecided { from: Some(LOW), to: None, reason: Reason::Budget { .. }, estimate_bps: 100_000, .. }]
+    ));
+    hall.pass_alive(SECOND, &[1, 2]);
+    hall.estimate(bob, 300_000);
+    let orders = hall.media();
+    assert_eq!((layers(&orders), key_frame_requests(&orders)), (vec![Some(LOW)], vec![LOW]), "to resume takes a key frame");
+}
+
+#[test]
+fn a_switch_is_told_with_the_time_it_took() {
+    let (mut hall, stream, bob) = ada_and_bob();
+    hall.estimate(bob, 10_000_000);
+    hall.hush();
+    hall.pass(Duration::from_millis(120));
+    switched(&mut hall, bob, stream, HIGH);
+    let expected = Event::LayerSwitched { member: bob, stream, from: None, to: HIGH, waited: Duration::from_millis(120) };
+    assert_eq!(hall.events(), [expected]);
+}
+
+#[test]
+fn a_viewer_who_steps_down_waits_for_one_key_frame_and_then_for_none() {
+    let (mut hall, stream, bob) = ada_and_bob();
+    hall.estimate(bob, 10_000_000);
+    switched(&mut hall, bob, stream, HIGH);
+    hall.hush();
+    hall.estimate(bob, 600_000);
+    assert_eq!(key_frame_requests(&hall.media()), [MIDDLE]);
+    switched(&mut hall, bob, stream, MIDDLE);
+    hall.hush();
+    hall.pass_alive(5 * SECOND, &[1, 2]);
+    assert_eq!(key_frame_requests(&hall.media()), []);
+}
+
+#[test]
+fn a_request_that_is_lost_is_repeated_until_the_key_frame_comes() {
+    let (mut hall, stream, bob) = ada_and_bob();
+    hall.estimate(bob, 10_000_000);
+    hall.hush();
+    hall.pass_alive(3 * SECOND, &[1, 2]);
+    assert_eq!(key_frame_requests(&hall.media()), [HIGH; 3]);
+    switched(&mut hall, bob, stream, HIGH);
+    hall.pass_alive(3 * SECOND, &[1, 2]);
+    assert_eq!(key_frame_requests(&hall.media()), []);
+}
+
+#[test]
+fn nobody_is_asked_for_what_nobody_receives() {
+    // Given a viewer who lost its picture, and asked for a key frame that does not come,
+    let (mut hall, stream, bob) = ada_and_bob();
+    switched(&mut hall, bob, stream, LOW);
+    hall.pass_alive(SECOND, &[1, 2]);
+    hall.tell(Input::Media(MediaInput::KeyFrameNeeded { member: bob, stream }));
+    hall.hush();
+    // when it goes away,
+    assert_eq!(hall.ask(2, ClientMessage::Leave), Ok(Accepted::Done));
+    hall.pass_alive(5 * SECOND, &[1]);
+    // then the request is not repeated.
+    assert_eq!(key_frame_requests(&hall.media()), []);
+}
+
+#[test]
+fn five_hundred_waiting_viewers_are_one_request_per_interval() {
+    // Given five hundred viewers of one stream whose publisher never sends a key frame,
+    let mut hall = Hall::new();
+    hall.join(1, "ada");
+    let stream = hall.publish(1, camera());
+    let viewers: Vec<_> = (2..502).collect();
+    for session in &viewers {
+        let member = hall.join_as(*session, &format!("viewer-{session}"), Role::Player);
+        hall.connect_media(*session, member);
+        hall.subscribe(*session, stream);
+    }
+    let requests = key_frame_requests(&hall.media());
+    assert_eq!(requests, [LOW], "all of it happened at one instant");
+    assert!(matches!(hall.events().last(), Some(Event::LayerDecided { .. })));
+    // when five seconds pass,
+    hall.pass_alive(5 * SECOND, &viewers);
+    // then the publisher was asked once for each time that a request counts as lost, on behalf of all.
+    assert_eq!(key_frame_requests(&hall.media()).len(), 5);
+    let waiting = |event: &Event| match event {
+        Event::KeyFrameRequested { waiting, .. } => Some(*waiting),
+        _ => None,
+    };
+    assert!(hall.events().iter().filter_map(waiting).all(|waiting| waiting == 500));
+}
+
+#[test]
+fn viewers_who_come_one_after_another_cost_a_key_frame_per_interval() {
+    let mut hall = Hall::new();
+    hall.join(1, "ada");
+    let stream = hall.publish(1, camera());
+    hall.hush();
+    let mut asked = 0;
+    for session in 2..102 {
+        let member = hall.join_as(session, &format!("viewer-{session}"), Role::Player);
+        hall.connect_media(session, member);
+        hall.subscribe(session, stream);
+        hall.pass(Duration::from_millis(20));
+        if !key_frame_requests(&hall.media()).is_empty() {
+            asked += 1;
+            hall.tell(Input::Media(MediaInput::KeyFrame { stream, layer: LOW })); // the publisher answers at once
+        }
+    }
+    // Two seconds of newcomers at 300 ms each.
+    assert_eq!(asked, 7);
+}
+
+#[test]
+fn a_bandwidth_estimator_is_told_where_to_aim_whenever_that_changes() {
+    let (mut hall, _, bob) = ada_and_bob();
+    hall.hush();
+    // Given an estimate for the middle layer,
+    hall.estimate(bob, 700_000);
+    let bandwidth = |orders: Vec<MediaOutput>| -> Vec<Bandwidth> {
+        let one = |order: &MediaOutput| match order {
+            MediaOutput::Bandwidth { bandwidth, .. } => Some(*bandwidth),
+            _ => None,
+        };
+        orders.iter().filter_map(one).collect()
+    };
+    // then the floor is what the step to the highest takes, and the aim is above that; the sound comes on top of both.
+    let to_highest = Bandwidth { minimum_bps: 1_725_000 + 30_000, desired_bps: 1_800_000 + 30_000 };
+    assert_eq!(bandwidth(hall.media()), [to_highest]);
+    // A little more changes nothing, so nothing is said.
+    hall.estimate(bob, 710_000);
+    assert_eq!(bandwidth(hall.media()), []);
+    // At the top there is nothing to probe for.
+    hall.estimate(bob, 3_000_000);
+    assert_eq!(bandwidth(hall.media()).last().map(|b| b.minimum_bps), Some(1_530_000));
+}
+
+#[test]
+fn a_layer_that_ceases_to_flow_is_left_and_one_that_begins_again_is_taken() {
+    let (mut hall, stream, bob) = ada_and_bob();
+    hall.estimate(bob, 10_000_000);
+    hall.hush();
+    let mut rate = |bps| {
+        hall.tell(Input::Media(MediaInput::LayerRate { stream, layer: HIGH, bps }));
+        hall.pass(Duration::from_millis(1));
+        layers(&hall.media())
+    };
+    assert_eq!(rate(0), [Some(MIDDLE)]);
+    assert_eq!(rate(1_400_000), [Some(HIGH)]);
+    assert_eq!(rate(1_600_000), [], "a little more than declared is noise");
+}
+
+#[test]
+fn a_layer_that_is_silent_because_it_is_muted_is_kept() {
+    let (mut hall, stream, bob) = ada_and_bob();
+    hall.estimate(bob, 10_000_000);
+    assert_eq!(hall.ask(1, ClientMessage::Mute { stream, audio: None, video: Some(true) }), Ok(Accepted::Done));
+    hall.hush();
+    hall.tell(Input::Media(MediaInput::LayerRate { stream, layer: HIGH, bps: 0 }));
+    hall.pass(Duration::from_millis(1));
+    assert_eq!(layers(&hall.media()), []);
+}
+
+#[test]
+fn the_end_of_one_stream_is_room_for_the_others() {
+    // Given a viewer of a camera and a screen, who can receive 1400 kbps,
+    let (mut hall, stream, bob) = ada_and_bob();
+    let shared = hall.publish(1, screen());
+    hall.subscribe(2, shared);
+    hall.estimate(bob, 1_400_000);
+    let target = |hall: &Hall| hall.room.member(bob).expect("he is there").subscriptions[&stream].video.clone().and_then(|v| v.target);
+    assert_eq!(target(&hall), Some(LOW));
+    // when the screen goes,
+    assert_eq!(hall.ask(1, ClientMessage::Unpublish { stream: shared }), Ok(Accepted::Done));
+    hall.pass(Duration::from_millis(1));
+    // then the camera goes up.
+    assert_eq!(target(&hall), Some(MIDDLE));
+}
+
+#[test]
+fn news_of_a_switch_that_come_after_the_pause_do_not_count_for_the_resumption() {
+    // Given a viewer whose video was paused while the news of its switch was on the way,
+    let (mut hall, stream, bob) = ada_and_bob();
+    hall.estimate(bob, 100_000);
+    hall.tell(Input::Media(MediaInput::Switched { member: bob, stream, layer: LOW }));
+    hall.pass_alive(SECOND, &[1, 2]);
+    hall.hush();
+    // when it resumes, then it waits for a key frame, since nothing flows.
+    hall.estimate(bob, 300_000);
+    assert_eq!(key_frame_requests(&hall.media()), [LOW]);
+}
+
+#[test]
+fn a_new_transport_starts_over() {
+    let (mut hall, stream, bob) = ada_and_bob();
+    let bobs = hall.ask(2, ClientMessage::SwitchRole { role: Role::Joiner }).map(|_| hall.publish(2, camera())).expect("he may");
+    hall.estimate(bob, 10_000_000);
+    switched(&mut hall, bob, stream, HIGH);
+    hall.pass_alive(SECOND, &[1, 2]);
+    hall.hush();
+    // When a member describes another transport,
+    let description = description("another");
+    assert_eq!(hall.ask(2, ClientMessage::Media { description: description.clone() }), Ok(Accepted::Done));
+    // then that one is told all that flows over it,
+    let expected = [
+        MediaOutput::Open { member: bob, description },
+        MediaOutput::Receive { member: bob, stream: hall.room.stream(bobs).expect("it is published").clone() },
+        MediaOutput::Forward { member: bob, stream, audio: true, video: true },
+    ];
+    assert_eq!(hall.media(), expected);
+    // and once it stands, the plan is made as if there had been none.
+    hall.tell(Input::Media(MediaInput::Connected { member: bob }));
+    let orders = hall.media();
+    assert_eq!((layers(&orders), key_frame_requests(&orders)), (vec![Some(LOW)], vec![LOW]));
+}
+
+#[test]
+fn nothing_is_planned_without_a_transport() {
+    let mut hall = Hall::new();
+    hall.join(1, "ada");
+    let stream = hall.publish(1, camera());
+    let bob = hall.join(2, "bob");
+    hall.subscribe(2, stream);
+    hall.hush();
+    hall.estimate(bob, 10_000_000);
+    assert_eq!((hall.media(), hall.events()), (vec![], vec![]));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_decision_to_send_exceeds_the_estimate(bytes in prop::collection::vec(any::<u8>(), 0..1500)) {
+        let mut hall = Hall::with(|config| config.members_max = 4);
+        for step in hall.history(&bytes) {
+            hall.pass(step.advance.min(Duration::from_secs(40)));
+            hall.tell(step.input);
+            for event in hall.events() {
+                if let Event::LayerDecided { to: Some(_), estimate_bps, allocated_bps, .. } = event {
+                    prop_assert!(allocated_bps <= estimate_bps, "{allocated_bps} bps for {estimate_bps}");
+                }
+            }
+            prop_assert!(hall.room.poll_timeout().is_none_or(|at| at > hall.now));
+        }
+    }
+
+    #[test]
+    fn no_layer_is_asked_for_more_often_than_the_interval(bytes in prop::collection::vec(any::<u8>(), 0..1500)) {
+        let mut hall = Hall::with(|config| config.members_max = 4);
+        let mut steps = hall.history(&bytes);
+        for step in &mut steps {
+            step.advance = step.advance.min(Duration::from_millis(700));
+        }
+        let mut last = std::collections::BTreeMap::new();
+        for (now, output) in replay(&mut hall.room, hall.now, &steps).0 {
+            if let Output::Media(MediaOutput::RequestKeyFrame { stream, layer, .. }) = output
+                && let Some(before) = last.insert((stream, layer), now)
+            {
+                prop_assert!(now.saturating_since(before) >= limits::KEY_FRAME_INTERVAL, "{stream} {layer} at {before} and {now}");
+            }
+        }
+    }
+}
