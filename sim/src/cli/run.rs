@@ -24,7 +24,7 @@ pub(super) struct RunArguments {
     /// The scenario file, for example scenarios/first-call.toml
     scenario: PathBuf,
     /// Seed of everything that is left to chance
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, allow_negative_numbers = true)]
     seed: u64,
     /// What lets time pass and carries bytes: turmoil or direct
     #[arg(long, default_value_t = Engine::Turmoil)]
