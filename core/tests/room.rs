@@ -457,7 +457,7 @@ fn a_published_stream_is_announced_once_to_everyone_else() {
     );
 }
 
-// R-085 R-086
+//
 #[test]
 fn a_member_publishes_one_stream_of_each_kind() {
     let mut hall = Hall::new();
@@ -567,7 +567,6 @@ fn muting_is_told_to_all_who_know_the_stream() {
     assert_eq!(hall.heard(2), [muted(false, true)]);
 }
 
-//
 #[test]
 fn muting_what_is_muted_is_granted_without_a_word() {
     let mut hall = Hall::new();
