@@ -3,7 +3,7 @@
 #[path = "common/hall.rs"]
 mod hall;
 
-use std::time::Duration;
+use core::time::Duration;
 
 use greenroom_core::{
     code::Code,
@@ -294,7 +294,7 @@ fn who_comes_back_in_time_was_never_gone() {
     // when her connection breaks and she is back within the window,
     hall.disconnect(1);
     hall.hush();
-    hall.pass_alive(limits::RECONNECT_WINDOW - SECOND, &[2]);
+    hall.pass_alive(limits::RECONNECT_WINDOW.saturating_sub(SECOND), &[2]);
     let answer = hall.ask(3, join("ada", Role::Joiner, Some(ada)));
     // then the stay goes on, she is given her own streams and Bob's, and Bob has heard nothing.
     let Ok(Accepted::Joined {

@@ -2,9 +2,9 @@
 //!
 //! `GREENROOM_UPDATE=1 cargo test -p greenroom-core --test traceability` writes the file anew.
 
+use core::fmt::Write as _;
 use std::{
     collections::BTreeMap,
-    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
 };
@@ -74,17 +74,17 @@ fn requirements(text: &str) -> BTreeMap<String, String> {
 }
 
 /// The requirements named on the line above a test's attribute or above a macro that makes tests, with the test's name.
-fn claims(text: &str) -> Vec<(String, String)> {
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    let mut claims = Vec::new();
-    for (at, line) in lines.iter().enumerate() {
+fn claims(source: &str) -> Vec<(String, String)> {
+    let trimmed: Vec<&str> = source.lines().map(str::trim).collect();
+    let mut found = Vec::new();
+    for (at, line) in trimmed.iter().enumerate() {
         let Some(names) = line.strip_prefix("// R-") else { continue };
-        let after = &lines[at + 1..];
+        let after = &trimmed[at + 1..];
         let attributes = after
             .iter()
             .take_while(|line| line.starts_with("#[") || line.starts_with("//"))
             .count();
-        let is_test = after[..attributes].iter().any(|line| *line == "#[test]");
+        let is_test = after[..attributes].contains(&"#[test]");
         let test = after.get(attributes).and_then(|line| {
             if is_test {
                 function(line)
@@ -95,10 +95,10 @@ fn claims(text: &str) -> Vec<(String, String)> {
         let Some(test) = test else { continue };
         for name in format!("R-{names}").split([' ', ',']).filter(|name| name.starts_with("R-")) {
             let id: String = name.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-            claims.push((id, test.clone()));
+            found.push((id, test.clone()));
         }
     }
-    claims
+    found
 }
 
 fn function(line: &str) -> Option<String> {
