@@ -460,12 +460,9 @@ impl Room {
             Recipients::Session(session) => (Some(*session), None),
             Recipients::Members { except } => (None, Some(*except)),
         };
-        let many = except.into_iter().flat_map(move |except| {
-            self.members
-                .values()
-                .filter(move |m| Some(m.id) != except)
-                .filter_map(|m| m.presence.session())
-        });
+        let many = except
+            .into_iter()
+            .flat_map(move |except| self.members.values().filter(move |m| Some(m.id) != except).filter_map(|m| m.presence.session()));
         one.into_iter().chain(many)
     }
 
@@ -546,12 +543,7 @@ impl Room {
             ClientMessage::Leave => Ok(self.leave(member)),
             ClientMessage::Publish { offer } => self.publish(member, offer),
             ClientMessage::Unpublish { stream } => self.unpublish(member, stream),
-            ClientMessage::Subscribe {
-                stream,
-                audio,
-                video,
-                max_layer,
-            } => self.subscribe(member, stream, audio, video, max_layer),
+            ClientMessage::Subscribe { stream, audio, video, max_layer } => self.subscribe(member, stream, audio, video, max_layer),
             ClientMessage::Unsubscribe { stream, audio, video } => self.unsubscribe(member, stream, audio, video),
             ClientMessage::Mute { stream, audio, video } => self.mute(member, stream, audio, video),
             ClientMessage::SwitchRole { role } => Ok(self.switch_role(member, role)),
@@ -565,10 +557,7 @@ impl Room {
     }
 
     fn send(&mut self, session: SessionId, message: ServerMessage) {
-        self.outputs.push_back(Output::Send {
-            to: Recipients::Session(session),
-            message,
-        });
+        self.outputs.push_back(Output::Send { to: Recipients::Session(session), message });
     }
 
     fn refuse(&mut self, session: SessionId, request: RequestId, code: Code) {
@@ -576,10 +565,7 @@ impl Room {
     }
 
     fn send_to_others(&mut self, except: MemberId, message: ServerMessage) {
-        self.outputs.push_back(Output::Send {
-            to: Recipients::Members { except: Some(except) },
-            message,
-        });
+        self.outputs.push_back(Output::Send { to: Recipients::Members { except: Some(except) }, message });
     }
 
     fn event(&mut self, event: Event) {
@@ -604,41 +590,22 @@ impl Room {
             assert!(member.role.may_publish() || member.published.is_empty(), "{id}: a player publishes");
             assert!(self.deadlines.contains(&(member.deadline, *id)), "{id}: no timer watches it");
             for stream in member.subscriptions.keys() {
-                let known = self
-                    .streams
-                    .get(stream)
-                    .is_some_and(|s| s.subscribers.contains(id) && s.owner != *id);
+                let known = self.streams.get(stream).is_some_and(|s| s.subscribers.contains(id) && s.owner != *id);
                 assert!(known, "{id}: subscribed to {stream}, which does not know it");
             }
         }
-        assert!(
-            self.sessions.values().all(|id| self.members.contains_key(id)),
-            "a connection of nobody"
-        );
+        assert!(self.sessions.values().all(|id| self.members.contains_key(id)), "a connection of nobody");
         assert_eq!(self.deadlines.len(), self.members.len(), "a timer of nobody, or two of one");
         for (id, stream) in &self.streams {
             let owner = self.members.get(&stream.owner).expect("a stream without its publisher");
-            assert_eq!(
-                owner.published.get(&stream.info.offer.kind),
-                Some(id),
-                "{id}: its publisher does not know it"
-            );
+            assert_eq!(owner.published.get(&stream.info.offer.kind), Some(id), "{id}: its publisher does not know it");
             for subscriber in &stream.subscribers {
-                assert!(
-                    self.members[subscriber].subscriptions.contains_key(id),
-                    "{id}: {subscriber} does not know its subscription"
-                );
+                assert!(self.members[subscriber].subscriptions.contains_key(id), "{id}: {subscriber} does not know its subscription");
             }
         }
         for (stream, layer, member) in &self.waiting {
-            let plan = self.members[member].subscriptions[stream]
-                .video
-                .as_ref()
-                .expect("who waits receives video");
-            assert!(
-                plan.target == Some(*layer) && plan.waiting_since.is_some(),
-                "{member} does not wait for {layer} of {stream}"
-            );
+            let plan = self.members[member].subscriptions[stream].video.as_ref().expect("who waits receives video");
+            assert!(plan.target == Some(*layer) && plan.waiting_since.is_some(), "{member} does not wait for {layer} of {stream}");
         }
     }
 }

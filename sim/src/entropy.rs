@@ -38,18 +38,13 @@ pub fn isolated<T: Send>(seed: u64, stack_bytes: usize, f: impl FnOnce() -> T + 
 
 fn on_simulated_thread<T: Send>(seed: u64, stack_bytes: usize, f: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
-        let run = thread::Builder::new()
-            .name(format!("simulation-{seed}"))
-            .stack_size(stack_bytes)
-            .spawn_scoped(scope, move || {
-                overrides::keep();
-                SIMULATED.set(Some(seed));
-                fastrand::seed(seed);
-                f()
-            });
-        run.expect("the machine can start one more thread")
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let run = thread::Builder::new().name(format!("simulation-{seed}")).stack_size(stack_bytes).spawn_scoped(scope, move || {
+            overrides::keep();
+            SIMULATED.set(Some(seed));
+            fastrand::seed(seed);
+            f()
+        });
+        run.expect("the machine can start one more thread").join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 

@@ -318,9 +318,7 @@ pub struct MediaPacket {
 impl MediaPacket {
     /// Size of the RTP payload, in bytes.
     pub fn size_bytes(&self) -> u32 {
-        u32::try_from(self.payload.len())
-            .unwrap_or(u32::MAX)
-            .saturating_add(self.absent_bytes)
+        u32::try_from(self.payload.len()).unwrap_or(u32::MAX).saturating_add(self.absent_bytes)
     }
 }
 

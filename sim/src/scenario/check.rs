@@ -67,11 +67,7 @@ fn since_start(at: Instant) -> InWords {
 }
 
 fn above_zero(rate_bps: u64, path: impl FnOnce() -> KeyPath) -> Result<u64, Fault> {
-    if rate_bps == 0 {
-        Err(Fault::new(path(), "expected a rate above zero"))
-    } else {
-        Ok(rate_bps)
-    }
+    if rate_bps == 0 { Err(Fault::new(path(), "expected a rate above zero")) } else { Ok(rate_bps) }
 }
 
 // ---- links -----------------------------------------------------------------------------------------------------------------------------------------------------------
@@ -86,10 +82,7 @@ fn links(tables: &BTreeMap<String, LinkTable>) -> Result<BTreeMap<&str, AccessLi
     tables
         .iter()
         .map(|(name, table)| {
-            let (up, down) = (
-                direction(name, table, "up", &table.up)?,
-                direction(name, table, "down", &table.down)?,
-            );
+            let (up, down) = (direction(name, table, "up", &table.up)?, direction(name, table, "down", &table.down)?);
             Ok((name.as_str(), AccessLink { up, down }))
         })
         .collect()
@@ -99,25 +92,14 @@ fn links(tables: &BTreeMap<String, LinkTable>) -> Result<BTreeMap<&str, AccessLi
 fn direction(link: &str, common: &LinkTable, name: &str, own: &DirectionTable) -> Result<LinkConfig, Fault> {
     // Where `key` was found, for errors.
     let place = |is_own: bool, key: &str| {
-        if is_own {
-            key_path!["link", link, name, key]
-        } else {
-            key_path!["link", link, key]
-        }
+        if is_own { key_path!["link", link, name, key] } else { key_path!["link", link, key] }
     };
 
     let Some(delay) = own.delay.or(common.delay) else {
-        return Err(Fault::new(
-            key_path!["link", link],
-            "delay is missing; expected a time of at least 3 ms, such as \"20 ms\"",
-        ));
+        return Err(Fault::new(key_path!["link", link], "delay is missing; expected a time of at least 3 ms, such as \"20 ms\""));
     };
     if delay.0 < MIN_DELAY {
-        let problem = format!(
-            "expected at least {}: engines need that much to look ahead; found {}",
-            InWords(MIN_DELAY),
-            InWords(delay.0)
-        );
+        let problem = format!("expected at least {}: engines need that much to look ahead; found {}", InWords(MIN_DELAY), InWords(delay.0));
         return Err(Fault::new(place(own.delay.is_some(), "delay"), problem));
     }
     let rate = match own.rate.as_ref().or(common.rate.as_ref()) {
@@ -131,11 +113,7 @@ fn direction(link: &str, common: &LinkTable, name: &str, own: &DirectionTable) -
             path.extend([Step::Index(at), Step::from("to")]);
             return Err(Fault::new(
                 path,
-                format!(
-                    "the outage ends at {}, not after its beginning at {}",
-                    InWords(outage.to.0),
-                    InWords(outage.from.0)
-                ),
+                format!("the outage ends at {}, not after its beginning at {}", InWords(outage.to.0), InWords(outage.from.0)),
             ));
         }
     }
@@ -151,18 +129,8 @@ fn direction(link: &str, common: &LinkTable, name: &str, own: &DirectionTable) -
         delay: delay.0,
         jitter: own.jitter.or(common.jitter).map_or(Duration::ZERO, |jitter| jitter.0),
         loss_ppb: own.loss.or(common.loss).map_or(0, |loss| loss.0),
-        overhead_bytes: own
-            .overhead
-            .or(common.overhead)
-            .map_or(UDP_IPV4_OVERHEAD_BYTES, |overhead| overhead.0),
-        outages: outages
-            .into_iter()
-            .flatten()
-            .map(|outage| Outage {
-                from: instant(outage.from.0),
-                to: instant(outage.to.0),
-            })
-            .collect(),
+        overhead_bytes: own.overhead.or(common.overhead).map_or(UDP_IPV4_OVERHEAD_BYTES, |overhead| overhead.0),
+        outages: outages.into_iter().flatten().map(|outage| Outage { from: instant(outage.from.0), to: instant(outage.to.0) }).collect(),
     })
 }
 
@@ -172,10 +140,7 @@ fn schedule(entry: &RateEntry, path: &KeyPath) -> Result<RateSchedule, Fault> {
     let steps = match entry {
         RateEntry::Constant(rate) => {
             return match rate.0 {
-                Some(0) => Err(fault(
-                    &[],
-                    "a link without capacity carries nothing; expected a rate above zero, or outages",
-                )),
+                Some(0) => Err(fault(&[], "a link without capacity carries nothing; expected a rate above zero, or outages")),
                 Some(rate_bps) => Ok(RateSchedule::constant(rate_bps)),
                 None => Ok(RateSchedule::unlimited()),
             };
@@ -185,20 +150,14 @@ fn schedule(entry: &RateEntry, path: &KeyPath) -> Result<RateSchedule, Fault> {
     if let Some((last, StepTable { is, .. })) = steps.iter().enumerate().next_back()
         && is.0 == Some(0)
     {
-        return Err(fault(
-            &key_path![last, "is"],
-            "the link would stand still for good; expected a rate above zero in the last step",
-        ));
+        return Err(fault(&key_path![last, "is"], "the link would stand still for good; expected a rate above zero in the last step"));
     }
     RateSchedule::new(steps.iter().map(|step| (instant(step.at.0), step.is.0)).collect()).map_err(|error| match error {
         ScheduleError::BeginningOpen if steps.is_empty() => fault(&[], "expected a rate or a list of steps, found an empty list"),
         ScheduleError::BeginningOpen => fault(&key_path![0, "at"], "the first step must be at \"0 s\""),
         ScheduleError::NotRising { at } => {
             let (before, this) = (InWords(steps[at - 1].at.0), InWords(steps[at].at.0));
-            fault(
-                &key_path![at, "at"],
-                &format!("expected a time after that of the step before, {before}; found {this}"),
-            )
+            fault(&key_path![at, "at"], &format!("expected a time after that of the step before, {before}; found {this}"))
         }
     })
 }
@@ -219,21 +178,13 @@ impl Cast {
         if entries.is_empty() {
             return Err(Fault::new(key_path![], "nobody takes part; expected at least one [[user]]"));
         }
-        let mut cast = Self {
-            places: BTreeMap::new(),
-            entries: Vec::new(),
-            size: 0,
-        };
+        let mut cast = Self { places: BTreeMap::new(), entries: Vec::new(), size: 0 };
         for (at, entry) in entries.iter().enumerate() {
             let first = cast.size;
             cast.size += entry.count.map_or(1, |count| count as usize);
             cast.entries.push(first);
             if cast.size > limits::ROOM_MEMBERS {
-                let problem = format!(
-                    "with this there are {} users; a room has at most {}",
-                    cast.size,
-                    limits::ROOM_MEMBERS
-                );
+                let problem = format!("with this there are {} users; a room has at most {}", cast.size, limits::ROOM_MEMBERS);
                 let what = if entry.count.is_some() { "count" } else { "id" };
                 return Err(Fault::new(key_path!["user", at, what], problem));
             }
@@ -249,10 +200,7 @@ impl Cast {
     fn add(&mut self, id: String, places: core::ops::Range<usize>, entry: usize) -> Result<(), Fault> {
         match self.places.insert(id.clone(), places) {
             None => Ok(()),
-            Some(_) => Err(Fault::new(
-                key_path!["user", entry, "id"],
-                format!("the id \"{id}\" is taken; each user needs its own"),
-            )),
+            Some(_) => Err(Fault::new(key_path!["user", entry, "id"], format!("the id \"{id}\" is taken; each user needs its own"))),
         }
     }
 
@@ -264,10 +212,7 @@ impl Cast {
     /// The users that `id` stands for.
     fn find(&self, id: &str, path: impl FnOnce() -> KeyPath) -> Result<core::ops::Range<usize>, Fault> {
         self.places.get(id).cloned().ok_or_else(|| {
-            let problem = format!(
-                "no user is called \"{id}\"; {}",
-                suggestion(id, self.places.keys().map(String::as_str))
-            );
+            let problem = format!("no user is called \"{id}\"; {}", suggestion(id, self.places.keys().map(String::as_str)));
             Fault::new(path(), problem)
         })
     }
@@ -286,32 +231,13 @@ fn add_users(
     let no_id = |error: IdError| fault("id", error.to_string());
 
     UserId::new(&entry.id).map_err(no_id)?;
-    let name = entry
-        .name
-        .as_deref()
-        .map(UserName::new)
-        .transpose()
-        .map_err(|error| fault("name", error.to_string()))?;
+    let name = entry.name.as_deref().map(UserName::new).transpose().map_err(|error| fault("name", error.to_string()))?;
     let role = Role::from(entry.role);
     if entry.publish && !role.may_publish() {
-        return Err(fault(
-            "publish",
-            format!(
-                "a {} only watches; expected role = \"{}\" or no publish",
-                role.name(),
-                Role::Joiner.name()
-            ),
-        ));
+        return Err(fault("publish", format!("a {} only watches; expected role = \"{}\" or no publish", role.name(), Role::Joiner.name())));
     }
     let Some(link) = links.get(entry.link.as_str()) else {
-        return Err(fault(
-            "link",
-            format!(
-                "no link is called \"{}\"; {}",
-                entry.link,
-                suggestion(&entry.link, links.keys().copied())
-            ),
-        ));
+        return Err(fault("link", format!("no link is called \"{}\"; {}", entry.link, suggestion(&entry.link, links.keys().copied()))));
     };
     if entry.every.is_some() && entry.count.is_none() {
         return Err(fault("every", "is for groups; expected a count beside it".to_string()));
@@ -321,20 +247,9 @@ fn add_users(
     let first = entry.join.map_or(Duration::ZERO, |join| join.0);
     let last = first.saturating_add(every.saturating_mul(entry.count.map_or(0, |count| count - 1)));
     if last >= duration {
-        let key = if first >= duration || entry.every.is_none() {
-            "join"
-        } else {
-            "every"
-        };
+        let key = if first >= duration || entry.every.is_none() { "join" } else { "every" };
         let who = if key == "every" { "the last of the group enters" } else { "enters" };
-        return Err(fault(
-            key,
-            format!(
-                "{who} at {}, when the scenario is over; it lasts {}",
-                InWords(last),
-                InWords(duration)
-            ),
-        ));
+        return Err(fault(key, format!("{who} at {}, when the scenario is over; it lasts {}", InWords(last), InWords(duration))));
     }
 
     let ids: Vec<String> = match entry.count {
@@ -404,12 +319,8 @@ fn events(entries: &[EventTable], cast: &Cast, duration: Duration) -> Result<BTr
 }
 
 fn action(entry: &EventTable, n: usize) -> Result<Action, Fault> {
-    let belongs = |key: &str, to: &str| {
-        Fault::new(
-            key_path!["event", n, key],
-            format!("belongs to {to}; {} has no {key}", entry.what.word()),
-        )
-    };
+    let belongs =
+        |key: &str, to: &str| Fault::new(key_path!["event", n, key], format!("belongs to {to}; {} has no {key}", entry.what.word()));
     let (audio, video) = (entry.audio.unwrap_or(false), entry.video.unwrap_or(false));
 
     if entry.role.is_some() && entry.what != Deed::SwitchRole {
@@ -426,10 +337,7 @@ fn action(entry: &EventTable, n: usize) -> Result<Action, Fault> {
         _ if entry.video.is_some() => Err(belongs("video", "mute and unmute")),
         Deed::SwitchRole => match entry.role {
             Some(role) => Ok(Action::SwitchRole(role.into())),
-            None => Err(Fault::new(
-                key_path!["event", n, "do"],
-                "to which role? expected role = \"joiner\" or \"player\" beside it",
-            )),
+            None => Err(Fault::new(key_path!["event", n, "do"], "to which role? expected role = \"joiner\" or \"player\" beside it")),
         },
         Deed::Publish => Ok(Action::Publish),
         Deed::Unpublish => Ok(Action::Unpublish),
@@ -454,11 +362,7 @@ fn actions(user: &User, publishes: bool, deeds: &[(Instant, Action, usize)]) -> 
         if publishes {
             actions.push((at, Action::Publish));
         }
-        Standing::Inside {
-            since: at,
-            role: user.role,
-            publishing: publishes,
-        }
+        Standing::Inside { since: at, role: user.role, publishing: publishes }
     };
 
     // One who enters later is outside until then; events are checked against that, whatever order the file has.
@@ -471,11 +375,7 @@ fn actions(user: &User, publishes: bool, deeds: &[(Instant, Action, usize)]) -> 
         let fault = |problem: String| Err(Fault::new(key_path!["event", n, "do"], problem));
         match (&mut standing, action) {
             (Standing::Outside { since, left: false }, _) => {
-                let problem = format!(
-                    "{id} can do nothing at {}, before entering at {}",
-                    since_start(at),
-                    since_start(*since)
-                );
+                let problem = format!("{id} can do nothing at {}, before entering at {}", since_start(at), since_start(*since));
                 return Err(Fault::new(key_path!["event", n, "at"], problem));
             }
             (Standing::Outside { left: true, .. }, Action::Join) => {
@@ -483,11 +383,7 @@ fn actions(user: &User, publishes: bool, deeds: &[(Instant, Action, usize)]) -> 
                 continue;
             }
             (Standing::Outside { since, left: true }, _) => {
-                return fault(format!(
-                    "{id} is not in the room at {}, having left at {}",
-                    since_start(at),
-                    since_start(*since)
-                ));
+                return fault(format!("{id} is not in the room at {}, having left at {}", since_start(at), since_start(*since)));
             }
             (Standing::Inside { since, .. }, Action::Join) => {
                 return fault(format!("{id} is in the room already, since {}", since_start(*since)));
@@ -530,30 +426,17 @@ fn camera(table: &CameraTable) -> Result<Camera, Fault> {
     for (at, layer) in table.layers.iter().enumerate() {
         let rid = Rid::new(&layer.rid).map_err(|error| Fault::new(key_path!["camera", "layers", at, "rid"], error.to_string()))?;
         let max_bps = above_zero(layer.rate.0, || key_path!["camera", "layers", at, "rate"])?;
-        layers.push(Layer {
-            rid,
-            height: layer.height,
-            max_bps,
-        });
+        layers.push(Layer { rid, height: layer.height, max_bps });
     }
     let audio_bps = above_zero(table.audio.0, || key_path!["camera", "audio"])?;
 
     // The room's own rule decides; what it would refuse is refused here.
-    let offer = StreamOffer {
-        kind: StreamKind::Main,
-        audio_bps: Some(audio_bps),
-        layers,
-    };
+    let offer = StreamOffer { kind: StreamKind::Main, audio_bps: Some(audio_bps), layers };
     offer.check().map_err(|error| match error {
-        OfferError::NotALadder { at } => Fault::new(
-            key_path!["camera", "layers", at],
-            "each layer needs its own rid and a higher rate than the one before it",
-        ),
+        OfferError::NotALadder { at } => {
+            Fault::new(key_path!["camera", "layers", at], "each layer needs its own rid and a higher rate than the one before it")
+        }
         OfferError::TooManyLayers { .. } | OfferError::Empty => Fault::new(key_path!["camera", "layers"], error.to_string()),
     })?;
-    Ok(Camera {
-        fps: table.fps,
-        audio_bps,
-        layers: offer.layers,
-    })
+    Ok(Camera { fps: table.fps, audio_bps, layers: offer.layers })
 }

@@ -36,13 +36,7 @@ impl<'a> Text<'a> {
                 start..all.len()
             })
             .collect();
-        Self {
-            label,
-            overrides,
-            all,
-            values,
-            file_len: file.len(),
-        }
+        Self { label, overrides, all, values, file_len: file.len() }
     }
 
     /// The file alone.
@@ -52,23 +46,13 @@ impl<'a> Text<'a> {
 
     /// The overrides, each with the place of its value and the value's text.
     pub(super) fn overrides(&self) -> impl Iterator<Item = (&'a Override, Range<usize>, &str)> {
-        self.overrides
-            .iter()
-            .zip(&self.values)
-            .map(|(set, place)| (set, place.clone(), &self.all[place.clone()]))
+        self.overrides.iter().zip(&self.values).map(|(set, place)| (set, place.clone(), &self.all[place.clone()]))
     }
 
     /// The error that says `problem` about what stands at `place`.
     pub(super) fn error_at(&self, place: Range<usize>, problem: String) -> ScenarioError {
-        if let Some(set) = self
-            .values
-            .iter()
-            .position(|value| value.start <= place.start && place.start <= value.end)
-        {
-            return ScenarioError::Override {
-                given: self.overrides[set].to_string(),
-                problem,
-            };
+        if let Some(set) = self.values.iter().position(|value| value.start <= place.start && place.start <= value.end) {
+            return ScenarioError::Override { given: self.overrides[set].to_string(), problem };
         }
         let file = self.file();
         let start = place.start.min(file.len());
@@ -93,11 +77,7 @@ impl<'a> Text<'a> {
             Of::Value => place,
         };
         let name = name_of(root, &fault.path);
-        let problem = if name.is_empty() {
-            fault.problem
-        } else {
-            format!("{name}: {}", fault.problem)
-        };
+        let problem = if name.is_empty() { fault.problem } else { format!("{name}: {}", fault.problem) };
         self.error_at(place, problem)
     }
 }
@@ -153,11 +133,7 @@ pub(super) enum Of {
 
 impl Fault {
     pub(super) fn new(path: KeyPath, problem: impl Into<String>) -> Self {
-        Self {
-            path,
-            of: Of::Value,
-            problem: problem.into(),
-        }
+        Self { path, of: Of::Value, problem: problem.into() }
     }
 }
 
@@ -176,13 +152,9 @@ pub(super) fn locate(root: &Spanned<DeTable<'_>>, path: &[Step]) -> (Option<Rang
         let next = match step {
             Step::Key(key) => {
                 let table = here.map_or(Some(root.get_ref()), |value| value.get_ref().as_table());
-                table
-                    .and_then(|table| table.get_key_value(key.as_str()))
-                    .map(|(key, value)| (Some(key.span()), value))
+                table.and_then(|table| table.get_key_value(key.as_str())).map(|(key, value)| (Some(key.span()), value))
             }
-            Step::Index(index) => here
-                .and_then(|value| value.get_ref().as_array()?.get(*index))
-                .map(|value| (None, value)),
+            Step::Index(index) => here.and_then(|value| value.get_ref().as_array()?.get(*index)).map(|value| (None, value)),
         };
         let Some((key, value)) = next else { break };
         (key_place, place, here) = (key, value.span(), Some(value));

@@ -47,20 +47,9 @@ impl core::error::Error for Invalid {}
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            line,
-            column,
-            width,
-            source_line,
-            problem,
-        } = self;
+        let Self { file, line, column, width, source_line, problem } = self;
         // Tabs stay tabs, so that the mark stands below what it marks however wide they are shown.
-        let indent: String = source_line
-            .chars()
-            .take(column - 1)
-            .map(|c| if c == '\t' { '\t' } else { ' ' })
-            .collect();
+        let indent: String = source_line.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         writeln!(f, "{file}:{line}:{column}: {problem}")?;
         writeln!(f, "{line:>5} | {source_line}")?;
         write!(f, "      | {indent}{}", "^".repeat(*width))

@@ -207,11 +207,7 @@ impl<'de> Deserialize<'de> for WatchEntry {
                 f.write_str("\"all\" or a list of user ids")
             }
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<WatchEntry, E> {
-                if text == ALL {
-                    Ok(WatchEntry::All)
-                } else {
-                    Err(E::invalid_value(serde::de::Unexpected::Str(text), &self))
-                }
+                if text == ALL { Ok(WatchEntry::All) } else { Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)) }
             }
             fn visit_seq<A: SeqAccess<'de>>(self, users: A) -> Result<WatchEntry, A::Error> {
                 Vec::deserialize(SeqAccessDeserializer::new(users)).map(WatchEntry::Users)
@@ -249,16 +245,8 @@ pub(super) struct CameraTable {
 impl Default for CameraTable {
     /// What browsers send for a 720p camera with three simulcast encodings (libwebrtc's simulcast.cc lists 150, 500 and 1200 to 2500 kbps as their targets) and Opus speech.
     fn default() -> Self {
-        let layer = |rid: &str, height, kbps: u64| LayerTable {
-            rid: rid.to_string(),
-            height,
-            rate: Rate(kbps * 1000),
-        };
-        Self {
-            fps: 30,
-            audio: Rate(32_000),
-            layers: vec![layer("q", 180, 150), layer("h", 360, 500), layer("f", 720, 1500)],
-        }
+        let layer = |rid: &str, height, kbps: u64| LayerTable { rid: rid.to_string(), height, rate: Rate(kbps * 1000) };
+        Self { fps: 30, audio: Rate(32_000), layers: vec![layer("q", 180, 150), layer("h", 360, 500), layer("f", 720, 1500)] }
     }
 }
 
@@ -287,10 +275,7 @@ pub(super) struct SfuTable {
 
 impl Default for SfuTable {
     fn default() -> Self {
-        Self {
-            reconnect_window: Time(limits::RECONNECT_WINDOW),
-            start_estimate: Rate(300_000),
-        }
+        Self { reconnect_window: Time(limits::RECONNECT_WINDOW), start_estimate: Rate(300_000) }
     }
 }
 
