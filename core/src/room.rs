@@ -551,14 +551,14 @@ impl Room {
             return self.refuse(session, request, Code::NOT_IN_ROOM);
         };
         let result = match message {
-            ClientMessage::Leave => self.leave(member),
+            ClientMessage::Leave => Ok(self.leave(member)),
             ClientMessage::Publish { offer } => self.publish(member, offer),
             ClientMessage::Unpublish { stream } => self.unpublish(member, stream),
             ClientMessage::Subscribe { stream, audio, video, max_layer } => self.subscribe(member, stream, audio, video, max_layer),
             ClientMessage::Unsubscribe { stream, audio, video } => self.unsubscribe(member, stream, audio, video),
             ClientMessage::Mute { stream, audio, video } => self.mute(member, stream, audio, video),
-            ClientMessage::SwitchRole { role } => self.switch_role(member, role),
-            ClientMessage::Media { description } => self.open_media(member, description),
+            ClientMessage::SwitchRole { role } => Ok(self.switch_role(member, role)),
+            ClientMessage::Media { description } => Ok(self.open_media(member, description)),
             ClientMessage::Join { .. } | ClientMessage::Ping | ClientMessage::Unknown => unreachable!("answered above"),
         };
         match result {

@@ -109,5 +109,9 @@ fn the_table_of_limits_is_that_of_the_code() {
     let expected: Vec<(String, String)> = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     assert_eq!(rows, expected);
     let declared = LIMITS.lines().filter_map(|line| line.strip_prefix("pub const ")?.split(':').next());
-    assert_eq!(declared.collect::<Vec<_>>(), expected.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), "in the order of limits.rs");
+    assert_eq!(
+        declared.collect::<Vec<_>>(),
+        expected.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        "in the order of limits.rs"
+    );
 }
