@@ -175,10 +175,7 @@ mod tests {
     #[test]
     fn a_number_from_a_newer_peer_survives_and_says_its_kind() {
         let code: Code = serde_json::from_str("4999").expect("any u16 is a code");
-        assert_eq!(
-            (code, code.name(), code.kind(), code.retry()),
-            (Code(4999), None, Kind::Network, Retry::Reconnect)
-        );
+        assert_eq!((code, code.name(), code.kind(), code.retry()), (Code(4999), None, Kind::Network, Retry::Reconnect));
         assert_eq!(serde_json::to_string(&code).expect("a number"), "4999");
     }
 }

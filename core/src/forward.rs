@@ -165,20 +165,10 @@ struct Sent {
 
 impl Config {
     /// A 90 kHz track that key frames gate (RFC 7741 section 4.1), numbered from 1.
-    pub const VIDEO: Self = Self {
-        clock_rate: 90_000,
-        start: Start::KeyFrame,
-        first_seq: 1,
-        first_timestamp: 1,
-        first_picture_id: 1,
-        first_tl0_pic_idx: 1,
-    };
+    pub const VIDEO: Self =
+        Self { clock_rate: 90_000, start: Start::KeyFrame, first_seq: 1, first_timestamp: 1, first_picture_id: 1, first_tl0_pic_idx: 1 };
     /// A 48 kHz track that any packet can begin (Opus, RFC 7587 section 4.1), numbered from 1.
-    pub const AUDIO: Self = Self {
-        clock_rate: 48_000,
-        start: Start::AnyPacket,
-        ..Self::VIDEO
-    };
+    pub const AUDIO: Self = Self { clock_rate: 48_000, start: Start::AnyPacket, ..Self::VIDEO };
 }
 
 impl DropReason {
@@ -196,12 +186,7 @@ impl DropReason {
 impl Forwarder {
     /// A forwarder of which nothing is wanted yet.
     pub const fn new(config: Config) -> Self {
-        Self {
-            config,
-            target: None,
-            run: None,
-            sent: None,
-        }
+        Self { config, target: None, run: None, sent: None }
     }
 
     /// Says which layer is to flow. Another layer than the current one takes over with its next key frame; none stops the flow at once.
@@ -246,24 +231,15 @@ impl Forwarder {
                 if packet.seq < run.first_seq {
                     return Verdict::Drop(DropReason::BeforeStart);
                 }
-                Run {
-                    broken: run.broken && !begins_key_frame,
-                    ..run
-                }
+                Run { broken: run.broken && !begins_key_frame, ..run }
             }
             _ if begins_key_frame || self.config.start == Start::AnyPacket => self.join(now, packet),
             stalled => {
-                self.run = stalled.map(|run| Run {
-                    broken: run.broken || packet.layer == run.layer,
-                    ..run
-                });
+                self.run = stalled.map(|run| Run { broken: run.broken || packet.layer == run.layer, ..run });
                 return Verdict::Drop(DropReason::AwaitingKeyFrame);
             }
         };
-        let switched = (current != Some(packet.layer)).then_some(Switch {
-            from: current,
-            to: packet.layer,
-        });
+        let switched = (current != Some(packet.layer)).then_some(Switch { from: current, to: packet.layer });
         Verdict::Forward(self.renumber(now, run, packet, switched))
     }
 
@@ -271,17 +247,8 @@ impl Forwarder {
     fn join(&self, now: Instant, packet: &Incoming) -> Run {
         let (seq, timestamp, went) = match self.sent {
             None => {
-                let Config {
-                    first_seq,
-                    first_timestamp,
-                    first_picture_id,
-                    first_tl0_pic_idx,
-                    ..
-                } = self.config;
-                let picture = Picture {
-                    picture_id: first_picture_id % PICTURE_IDS,
-                    tl0_pic_idx: first_tl0_pic_idx,
-                };
+                let Config { first_seq, first_timestamp, first_picture_id, first_tl0_pic_idx, .. } = self.config;
+                let picture = Picture { picture_id: first_picture_id % PICTURE_IDS, tl0_pic_idx: first_tl0_pic_idx };
                 (u64::from(first_seq), first_timestamp, picture)
             }
             Some(sent) => {
@@ -301,10 +268,7 @@ impl Forwarder {
             first_sent_seq: seq,
             newest_seq: packet.seq,
             timestamp_offset: timestamp.wrapping_sub(packet.timestamp),
-            came: Picture {
-                picture_id: picture.picture_id.unwrap_or(0),
-                tl0_pic_idx: picture.tl0_pic_idx.unwrap_or(0),
-            },
+            came: Picture { picture_id: picture.picture_id.unwrap_or(0), tl0_pic_idx: picture.tl0_pic_idx.unwrap_or(0) },
             went,
             broken: false,
         }
@@ -323,20 +287,10 @@ impl Forwarder {
                 run.went = picture;
             }
             let at = self.sent.filter(|sent| sent.timestamp == timestamp).map_or(now, |sent| sent.at);
-            self.sent = Some(Sent {
-                seq,
-                timestamp,
-                picture: run.went,
-                at,
-            });
+            self.sent = Some(Sent { seq, timestamp, picture: run.went, at });
         }
         self.run = Some(run);
-        Outgoing {
-            seq,
-            timestamp,
-            picture,
-            switched,
-        }
+        Outgoing { seq, timestamp, picture, switched }
     }
 }
 
@@ -349,18 +303,14 @@ impl Run {
     /// A picture's numbers as they go out. A number that the descriptor lacks stays that of the newest picture.
     fn picture(&self, descriptor: &vp8::Descriptor) -> Picture {
         let picture_id = descriptor.picture_id.map_or(self.went.picture_id, |picture_id| {
-            let ids = if descriptor.long_picture_id {
-                PICTURE_IDS
-            } else {
-                SHORT_PICTURE_IDS
-            };
+            let ids = if descriptor.long_picture_id { PICTURE_IDS } else { SHORT_PICTURE_IDS };
             let ahead = picture_id.wrapping_sub(self.came.picture_id) % ids;
             let behind = if ahead < ids / 2 { 0 } else { ids };
             self.went.picture_id.wrapping_add(ahead).wrapping_sub(behind) % PICTURE_IDS
         });
-        let tl0_pic_idx = descriptor.tl0_pic_idx.map_or(self.went.tl0_pic_idx, |index| {
-            self.went.tl0_pic_idx.wrapping_add(index.wrapping_sub(self.came.tl0_pic_idx))
-        });
+        let tl0_pic_idx = descriptor
+            .tl0_pic_idx
+            .map_or(self.went.tl0_pic_idx, |index| self.went.tl0_pic_idx.wrapping_add(index.wrapping_sub(self.came.tl0_pic_idx)));
         Picture { picture_id, tl0_pic_idx }
     }
 }
@@ -384,26 +334,12 @@ mod tests {
         let [high, low] = u16::try_from(seq % 0x8000).expect("15 bits").to_be_bytes();
         let tl0_pic_idx = u8::try_from(seq % 256).expect("8 bits");
         let head = vp8::head(true, key_frame, u16::from_be_bytes([high, low]), tl0_pic_idx);
-        let timestamp = u32::try_from(seq * 3000 % (1 << 32))
-            .expect("32 bits")
-            .wrapping_add(u32::from(layer.0) << 20);
-        Incoming {
-            layer,
-            source,
-            seq,
-            timestamp,
-            picture: vp8::Descriptor::parse(&head),
-        }
+        let timestamp = u32::try_from(seq * 3000 % (1 << 32)).expect("32 bits").wrapping_add(u32::from(layer.0) << 20);
+        Incoming { layer, source, seq, timestamp, picture: vp8::Descriptor::parse(&head) }
     }
 
     fn sound(seq: u64, timestamp: u32) -> Incoming {
-        Incoming {
-            layer: LOW,
-            source: 0,
-            seq,
-            timestamp,
-            picture: None,
-        }
+        Incoming { layer: LOW, source: 0, seq, timestamp, picture: None }
     }
 
     #[track_caller]
@@ -429,36 +365,21 @@ mod tests {
         let mut forwarder = Forwarder::new(Config::VIDEO);
         forwarder.set_target(Some(LOW));
         assert_eq!(forwarder.awaited(), Some(LOW));
-        assert_eq!(
-            forwarder.handle_packet(at(0), &picture(LOW, 0, 99, false)),
-            Verdict::Drop(DropReason::AwaitingKeyFrame)
-        );
+        assert_eq!(forwarder.handle_packet(at(0), &picture(LOW, 0, 99, false)), Verdict::Drop(DropReason::AwaitingKeyFrame));
         let first = forwarded(forwarder.handle_packet(at(33), &picture(LOW, 0, 100, true)));
-        assert_eq!(
-            (numbers(first), first.switched),
-            ((1, 1, 1, 1), Some(Switch { from: None, to: LOW }))
-        );
+        assert_eq!((numbers(first), first.switched), ((1, 1, 1, 1), Some(Switch { from: None, to: LOW })));
         assert_eq!(forwarder.awaited(), None);
         // when the high layer is wanted,
         forwarder.set_target(Some(HIGH));
         // then the low one goes on,
         let second = forwarded(forwarder.handle_packet(at(66), &picture(LOW, 0, 101, false)));
         assert_eq!((numbers(second), second.switched), ((2, 3001, 2, 2), None));
-        assert_eq!(
-            forwarder.handle_packet(at(67), &picture(HIGH, 0, 7, false)),
-            Verdict::Drop(DropReason::AwaitingKeyFrame)
-        );
+        assert_eq!(forwarder.handle_packet(at(67), &picture(HIGH, 0, 7, false)), Verdict::Drop(DropReason::AwaitingKeyFrame));
         assert_eq!((forwarder.current(), forwarder.awaited()), (Some(LOW), Some(HIGH)));
         // until a key frame of the high one begins, 34 ms and 3060 ticks after the last picture.
         let third = forwarded(forwarder.handle_packet(at(100), &picture(HIGH, 0, 8, true)));
-        assert_eq!(
-            (numbers(third), third.switched),
-            ((3, 6061, 3, 3), Some(Switch { from: Some(LOW), to: HIGH }))
-        );
-        assert_eq!(
-            forwarder.handle_packet(at(101), &picture(LOW, 0, 102, true)),
-            Verdict::Drop(DropReason::OtherLayer)
-        );
+        assert_eq!((numbers(third), third.switched), ((3, 6061, 3, 3), Some(Switch { from: Some(LOW), to: HIGH })));
+        assert_eq!(forwarder.handle_packet(at(101), &picture(LOW, 0, 102, true)), Verdict::Drop(DropReason::OtherLayer));
     }
 
     #[test]
@@ -470,10 +391,7 @@ mod tests {
             .map(|seq| forwarded(forwarder.handle_packet(at(0), &picture(LOW, 0, seq, seq == 50))).seq)
             .collect();
         assert_eq!(seqs, [1, 4, 2, 4, 5]);
-        assert_eq!(
-            forwarder.handle_packet(at(0), &picture(LOW, 0, 49, true)),
-            Verdict::Drop(DropReason::BeforeStart)
-        );
+        assert_eq!(forwarder.handle_packet(at(0), &picture(LOW, 0, 49, true)), Verdict::Drop(DropReason::BeforeStart));
     }
 
     #[test]
@@ -482,22 +400,13 @@ mod tests {
         forwarder.set_target(Some(LOW));
         forwarded(forwarder.handle_packet(at(0), &picture(LOW, 0, 100, true)));
         forwarder.set_target(None);
-        assert_eq!(
-            forwarder.handle_packet(at(33), &picture(LOW, 0, 101, false)),
-            Verdict::Drop(DropReason::Paused)
-        );
+        assert_eq!(forwarder.handle_packet(at(33), &picture(LOW, 0, 101, false)), Verdict::Drop(DropReason::Paused));
         assert_eq!((forwarder.current(), forwarder.awaited()), (None, None));
         forwarder.set_target(Some(LOW));
-        assert_eq!(
-            forwarder.handle_packet(at(66), &picture(LOW, 0, 102, false)),
-            Verdict::Drop(DropReason::AwaitingKeyFrame)
-        );
+        assert_eq!(forwarder.handle_packet(at(66), &picture(LOW, 0, 102, false)), Verdict::Drop(DropReason::AwaitingKeyFrame));
         // The subscriber sees no gap for what was held back, and a second passed.
         let resumed = forwarded(forwarder.handle_packet(at(1000), &picture(LOW, 0, 130, true)));
-        assert_eq!(
-            (numbers(resumed), resumed.switched),
-            ((2, 90_001, 2, 2), Some(Switch { from: None, to: LOW }))
-        );
+        assert_eq!((numbers(resumed), resumed.switched), ((2, 90_001, 2, 2), Some(Switch { from: None, to: LOW })));
     }
 
     #[test]
@@ -517,10 +426,7 @@ mod tests {
         forwarder.set_target(Some(LOW));
         forwarded(forwarder.handle_packet(at(0), &picture(LOW, 0, 70_000, true)));
         // Given that the publisher's numbers restart,
-        assert_eq!(
-            forwarder.handle_packet(at(500), &picture(LOW, 1, 3, false)),
-            Verdict::Drop(DropReason::AwaitingKeyFrame)
-        );
+        assert_eq!(forwarder.handle_packet(at(500), &picture(LOW, 1, 3, false)), Verdict::Drop(DropReason::AwaitingKeyFrame));
         assert_eq!(forwarder.awaited(), Some(LOW));
         // when a straggler of the old numbering comes, it still finds its place;
         assert_eq!(forwarded(forwarder.handle_packet(at(501), &picture(LOW, 0, 70_001, false))).seq, 2);
@@ -535,26 +441,14 @@ mod tests {
         let mut forwarder = Forwarder::new(Config::VIDEO);
         forwarder.set_target(Some(LOW));
         forwarded(forwarder.handle_packet(at(0), &picture(LOW, 0, 10, true)));
-        assert_eq!(
-            forwarder.handle_packet(at(1), &picture(LOW, 0, 10 + (1 << 15), false)),
-            Verdict::Drop(DropReason::AwaitingKeyFrame)
-        );
-        assert_eq!(
-            forwarded(forwarder.handle_packet(at(2), &picture(LOW, 0, 9 + (1 << 15), false))).seq,
-            1 << 15
-        );
-        assert_eq!(
-            forwarded(forwarder.handle_packet(at(3), &picture(LOW, 0, 100_000, true))).seq,
-            (1 << 15) + 1
-        );
+        assert_eq!(forwarder.handle_packet(at(1), &picture(LOW, 0, 10 + (1 << 15), false)), Verdict::Drop(DropReason::AwaitingKeyFrame));
+        assert_eq!(forwarded(forwarder.handle_packet(at(2), &picture(LOW, 0, 9 + (1 << 15), false))).seq, 1 << 15);
+        assert_eq!(forwarded(forwarder.handle_packet(at(3), &picture(LOW, 0, 100_000, true))).seq, (1 << 15) + 1);
     }
 
     #[test]
     fn seven_bit_picture_ids_go_on_over_their_wrap_and_over_a_change_of_width() {
-        let mut forwarder = Forwarder::new(Config {
-            first_picture_id: 0x7fff,
-            ..Config::VIDEO
-        });
+        let mut forwarder = Forwarder::new(Config { first_picture_id: 0x7fff, ..Config::VIDEO });
         forwarder.set_target(Some(LOW));
         let mut next = |seq: u64, picture_id: u16, long_picture_id: bool| {
             let mut packet = picture(LOW, 0, seq, seq == 1);
@@ -562,10 +456,7 @@ mod tests {
             (descriptor.picture_id, descriptor.long_picture_id) = (Some(picture_id), long_picture_id);
             numbers(forwarded(forwarder.handle_packet(at(seq), &packet))).2
         };
-        assert_eq!(
-            [next(1, 126, false), next(2, 127, false), next(3, 0, false), next(4, 1, false)],
-            [0x7fff, 0, 1, 2]
-        );
+        assert_eq!([next(1, 126, false), next(2, 127, false), next(3, 0, false), next(4, 1, false)], [0x7fff, 0, 1, 2]);
         assert_eq!(next(3, 0, false), 1, "a doubled packet of an older picture");
         assert_eq!([next(5, 2, true), next(6, 3, true)], [3, 4]);
     }
@@ -574,10 +465,7 @@ mod tests {
     fn padding_without_a_descriptor_fills_its_place_and_begins_nothing() {
         let mut forwarder = Forwarder::new(Config::VIDEO);
         forwarder.set_target(Some(LOW));
-        assert_eq!(
-            forwarder.handle_packet(at(0), &sound(4, 0)),
-            Verdict::Drop(DropReason::AwaitingKeyFrame)
-        );
+        assert_eq!(forwarder.handle_packet(at(0), &sound(4, 0)), Verdict::Drop(DropReason::AwaitingKeyFrame));
         forwarded(forwarder.handle_packet(at(0), &picture(LOW, 0, 5, true)));
         let padding = forwarded(forwarder.handle_packet(at(1), &sound(6, 15_000)));
         assert_eq!((padding.seq, padding.picture), (2, None));
@@ -587,11 +475,7 @@ mod tests {
 
     #[test]
     fn sound_begins_with_any_packet_and_asks_for_nothing() {
-        let mut forwarder = Forwarder::new(Config {
-            first_seq: u16::MAX,
-            first_timestamp: u32::MAX,
-            ..Config::AUDIO
-        });
+        let mut forwarder = Forwarder::new(Config { first_seq: u16::MAX, first_timestamp: u32::MAX, ..Config::AUDIO });
         forwarder.set_target(Some(LOW));
         assert_eq!(forwarder.awaited(), None);
         let first = forwarded(forwarder.handle_packet(at(0), &sound(10, 5)));
@@ -599,13 +483,7 @@ mod tests {
         assert_eq!((first.seq, first.timestamp, first.picture), (65_535, u32::MAX, None));
         assert_eq!((second.seq, second.timestamp), (65_536, 959));
         // Another source takes over at once.
-        let other = forwarded(forwarder.handle_packet(
-            at(40),
-            &Incoming {
-                source: 9,
-                ..sound(500_000, 77)
-            },
-        ));
+        let other = forwarded(forwarder.handle_packet(at(40), &Incoming { source: 9, ..sound(500_000, 77) }));
         assert_eq!((other.seq, other.timestamp, other.switched), (65_537, 959 + 960, None));
     }
 }

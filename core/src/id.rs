@@ -182,14 +182,7 @@ mod tests {
     #[test]
     fn a_user_id_has_1_to_64_letters_digits_dashes_underscores() {
         assert!(UserId::new(&"a".repeat(64)).is_ok());
-        assert_eq!(
-            UserId::new(&"a".repeat(65)),
-            Err(IdError::TooLong {
-                what: "user id",
-                len: 65,
-                max: 64
-            })
-        );
+        assert_eq!(UserId::new(&"a".repeat(65)), Err(IdError::TooLong { what: "user id", len: 65, max: 64 }));
         assert_eq!(UserId::new(""), Err(IdError::Empty { what: "user id", max: 64 }));
         assert_eq!(
             UserId::new("a b").map_err(|e| e.to_string()),

@@ -461,12 +461,9 @@ impl Room {
             Recipients::Session(session) => (Some(*session), None),
             Recipients::Members { except } => (None, Some(*except)),
         };
-        let many = except.into_iter().flat_map(move |except| {
-            self.members
-                .values()
-                .filter(move |m| Some(m.id) != except)
-                .filter_map(|m| m.presence.session())
-        });
+        let many = except
+            .into_iter()
+            .flat_map(move |except| self.members.values().filter(move |m| Some(m.id) != except).filter_map(|m| m.presence.session()));
         one.into_iter().chain(many)
     }
 
@@ -547,12 +544,7 @@ impl Room {
             ClientMessage::Leave => Ok(self.leave(member)),
             ClientMessage::Publish { offer } => self.publish(member, offer),
             ClientMessage::Unpublish { stream } => self.unpublish(member, stream),
-            ClientMessage::Subscribe {
-                stream,
-                audio,
-                video,
-                max_layer,
-            } => self.subscribe(member, stream, audio, video, max_layer),
+            ClientMessage::Subscribe { stream, audio, video, max_layer } => self.subscribe(member, stream, audio, video, max_layer),
             ClientMessage::Unsubscribe { stream, audio, video } => self.unsubscribe(member, stream, audio, video),
             ClientMessage::Mute { stream, audio, video } => self.mute(member, stream, audio, video),
             ClientMessage::SwitchRole { role } => Ok(self.switch_role(member, role)),
@@ -566,10 +558,7 @@ impl Room {
     }
 
     fn send(&mut self, session: SessionId, message: ServerMessage) {
-        self.outputs.push_back(Output::Send {
-            to: Recipients::Session(session),
-            message,
-        });
+        self.outputs.push_back(Output::Send { to: Recipients::Session(session), message });
     }
 
     fn refuse(&mut self, session: SessionId, request: RequestId, code: Code) {
@@ -577,10 +566,7 @@ impl Room {
     }
 
     fn send_to_others(&mut self, except: MemberId, message: ServerMessage) {
-        self.outputs.push_back(Output::Send {
-            to: Recipients::Members { except: Some(except) },
-            message,
-        });
+        self.outputs.push_back(Output::Send { to: Recipients::Members { except: Some(except) }, message });
     }
 
     fn event(&mut self, event: Event) {

@@ -355,15 +355,7 @@ impl Session {
             seed: config.seed,
         };
         let backoff = Backoff::new(limits::BACKOFF_FIRST, limits::BACKOFF_MAX, config.seed);
-        Self {
-            config,
-            now,
-            phase: Phase::Idle,
-            backoff,
-            next_connection: 1,
-            next_request: 1,
-            outputs: VecDeque::new(),
-        }
+        Self { config, now, phase: Phase::Idle, backoff, next_connection: 1, next_request: 1, outputs: VecDeque::new() }
     }
 
     /// Takes in one input. Timers that are due fire first.
@@ -430,12 +422,7 @@ impl Session {
     pub fn outputs_max(&self, input: Option<&Input>) -> usize {
         let snapshot = match input {
             Some(Input::Received {
-                message:
-                    ServerMessage::Accepted {
-                        accepted: Accepted::Joined { members, streams, .. },
-                        ..
-                    },
-                ..
+                message: ServerMessage::Accepted { accepted: Accepted::Joined { members, streams, .. }, .. }, ..
             }) => members.len() + streams.len() + self.phase.view().map_or(0, RoomView::len),
             Some(_) | None => 0,
         };
@@ -469,10 +456,7 @@ impl Session {
 
     /// The session's own streams, by number, as the server confirmed them.
     pub fn own_streams(&self) -> impl Iterator<Item = (StreamId, &StreamOffer)> {
-        self.phase
-            .view()
-            .into_iter()
-            .flat_map(|view| view.own.iter().map(|(id, offer)| (*id, offer)))
+        self.phase.view().into_iter().flat_map(|view| view.own.iter().map(|(id, offer)| (*id, offer)))
     }
 
     /// A connection that was ordered is open.
@@ -572,10 +556,7 @@ impl Session {
     fn send(&mut self, connection: ConnectionId, message: ClientMessage) -> RequestId {
         let request = RequestId(self.next_request);
         self.next_request = self.next_request.wrapping_add(1);
-        self.outputs.push_back(Output::Send {
-            connection,
-            frame: ClientFrame { request, message },
-        });
+        self.outputs.push_back(Output::Send { connection, frame: ClientFrame { request, message } });
         request
     }
 

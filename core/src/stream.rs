@@ -95,10 +95,7 @@ impl StreamOffer {
             return Err(OfferError::Empty);
         }
         if self.layers.len() > limits::LAYERS_PER_STREAM {
-            return Err(OfferError::TooManyLayers {
-                given: self.layers.len(),
-                max: limits::LAYERS_PER_STREAM,
-            });
+            return Err(OfferError::TooManyLayers { given: self.layers.len(), max: limits::LAYERS_PER_STREAM });
         }
         for (at, layer) in self.layers.iter().enumerate() {
             let below = &self.layers[..at];

@@ -89,10 +89,7 @@ mod tests {
     #[test]
     fn since_a_later_instant_is_zero() {
         assert_eq!(Instant::from_millis(1).saturating_since(Instant::from_millis(2)), Duration::ZERO);
-        assert_eq!(
-            Instant::from_millis(5).saturating_since(Instant::from_millis(2)),
-            Duration::from_millis(3)
-        );
+        assert_eq!(Instant::from_millis(5).saturating_since(Instant::from_millis(2)), Duration::from_millis(3));
     }
 
     #[test]

@@ -27,10 +27,7 @@ const P: u8 = 0x01;
 
 /// What a VP8 payload descriptor says, and whether a key frame starts behind it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "they are bits of a header, and a reader looks for them by name"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "they are bits of a header, and a reader looks for them by name")]
 pub struct Descriptor {
     /// The picture's number, if it carries one: 15 bits, or 7 where [`long_picture_id`](Self::long_picture_id) is false.
     pub picture_id: Option<u16>,
@@ -135,14 +132,7 @@ struct Layout {
 
 impl Layout {
     fn of(payload: &[u8]) -> Option<Self> {
-        let mut layout = Self {
-            picture_id: None,
-            tl0_pic_idx: None,
-            temporal: None,
-            has_temporal_id: false,
-            has_key_idx: false,
-            data: 1,
-        };
+        let mut layout = Self { picture_id: None, tl0_pic_idx: None, temporal: None, has_temporal_id: false, has_key_idx: false, data: 1 };
         if payload.first()? & X != 0 {
             let extension = *payload.get(1)?;
             layout.data = 2;
@@ -176,14 +166,7 @@ mod tests {
     #[test]
     fn a_bare_descriptor_tells_only_where_pictures_start() {
         let key = Descriptor::parse(&[0x10, 0x50]).expect("one byte, and the payload header");
-        assert_eq!(
-            key,
-            Descriptor {
-                start_of_frame: true,
-                key_frame: true,
-                ..Descriptor::default()
-            }
-        );
+        assert_eq!(key, Descriptor { start_of_frame: true, key_frame: true, ..Descriptor::default() });
         let delta = Descriptor::parse(&[0x10, 0x51]).expect("the same with P set");
         assert!(delta.start_of_frame && !delta.key_frame);
         let inside = Descriptor::parse(&[0x00, 0x00]).expect("no start");
@@ -215,10 +198,7 @@ mod tests {
         assert_eq!(all, expected);
         // Without T the temporal bits mean nothing.
         let key_idx_only = Descriptor::parse(&[0x90, 0x10, 0xff, 0x01]).expect("K alone");
-        assert_eq!(
-            (key_idx_only.temporal_id, key_idx_only.layer_sync, key_idx_only.key_idx),
-            (None, false, Some(31))
-        );
+        assert_eq!((key_idx_only.temporal_id, key_idx_only.layer_sync, key_idx_only.key_idx), (None, false, Some(31)));
     }
 
     #[test]
@@ -228,34 +208,22 @@ mod tests {
         for len in 0..whole.len() {
             assert_eq!(Descriptor::parse(&whole[..len]), None, "cut to {len} bytes");
         }
-        assert_eq!(
-            Descriptor::parse(&[0x90, 0x40, 0x21, 0x00, 0x00]),
-            None,
-            "TL0PICIDX without a temporal id"
-        );
+        assert_eq!(Descriptor::parse(&[0x90, 0x40, 0x21, 0x00, 0x00]), None, "TL0PICIDX without a temporal id");
     }
 
     #[test]
     fn a_simulated_encoders_head_says_what_it_was_told() {
         for (start, key_frame) in [(true, true), (true, false), (false, false)] {
             let descriptor = Descriptor::parse(&head(start, key_frame, 0x7abc, 0x21)).expect("a whole head");
-            let told = (
-                descriptor.start_of_frame,
-                descriptor.key_frame,
-                descriptor.picture_id,
-                descriptor.tl0_pic_idx,
-                descriptor.temporal_id,
-            );
+            let told =
+                (descriptor.start_of_frame, descriptor.key_frame, descriptor.picture_id, descriptor.tl0_pic_idx, descriptor.temporal_id);
             assert_eq!(told, (start, key_frame, Some(0x7abc), Some(0x21), Some(0)));
         }
     }
 
     #[test]
     fn rewriting_keeps_widths_and_all_else() {
-        let picture = Picture {
-            picture_id: 0x1234,
-            tl0_pic_idx: 0x99,
-        };
+        let picture = Picture { picture_id: 0x1234, tl0_pic_idx: 0x99 };
         let mut long = head(true, false, 0x7fff, 1);
         assert!(rewrite(&mut long, picture));
         assert_eq!(long, head(true, false, 0x1234, 0x99));

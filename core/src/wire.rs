@@ -35,10 +35,7 @@ pub struct Versions {
 
 impl Versions {
     /// What this implementation speaks.
-    pub const SUPPORTED: Self = Self {
-        min: Version(1),
-        max: Version(1),
-    };
+    pub const SUPPORTED: Self = Self { min: Version(1), max: Version(1) };
 
     /// The newest version that both speak.
     pub fn agree(self, other: Self) -> Option<Version> {
@@ -96,10 +93,7 @@ mod tests {
 
     #[test]
     fn peers_agree_on_the_newest_version_that_both_speak() {
-        let speaks = |min, max| Versions {
-            min: Version(min),
-            max: Version(max),
-        };
+        let speaks = |min, max| Versions { min: Version(min), max: Version(max) };
         assert_eq!(speaks(1, 3).agree(speaks(2, 5)), Some(Version(3)));
         assert_eq!(speaks(1, 1).agree(speaks(2, 5)), None);
         assert_eq!(speaks(3, 1).agree(speaks(1, 5)), None, "an empty range speaks nothing");

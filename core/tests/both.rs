@@ -29,12 +29,7 @@ fn user(name: &str) -> UserId {
 }
 
 fn publish(world: &mut World, client: usize) -> StreamId {
-    let call = world.call(
-        client,
-        Call::Publish {
-            offer: sound(StreamKind::Main),
-        },
-    );
+    let call = world.call(client, Call::Publish { offer: sound(StreamKind::Main) });
     world.pass(SECOND);
     match world.answer(client, call) {
         Some(Ok(Answer::Published { stream })) => stream,
@@ -91,28 +86,10 @@ fn the_newer_session_of_a_user_stays_and_the_older_is_out() {
     let seen = news(&mut world, BOB);
     assert_eq!(
         seen,
-        [
-            Event::PeerLeft {
-                user: user("ada"),
-                reason: LeaveReason::REPLACED
-            },
-            Event::PeerJoined {
-                user: user("ada"),
-                name: None
-            }
-        ]
+        [Event::PeerLeft { user: user("ada"), reason: LeaveReason::REPLACED }, Event::PeerJoined { user: user("ada"), name: None }]
     );
-    assert_eq!(
-        news(&mut world, 2),
-        [Event::PeerJoined {
-            user: user("bob"),
-            name: None
-        }]
-    );
-    assert_eq!(
-        (world.state(ADA), world.state(2)),
-        (ConnectionState::Disconnected, ConnectionState::Connected)
-    );
+    assert_eq!(news(&mut world, 2), [Event::PeerJoined { user: user("bob"), name: None }]);
+    assert_eq!((world.state(ADA), world.state(2)), (ConnectionState::Disconnected, ConnectionState::Connected));
     assert_eq!(world.views_agree(), Ok(()));
 }
 
@@ -121,15 +98,7 @@ fn the_newer_session_of_a_user_stays_and_the_older_is_out() {
 fn a_short_loss_is_nobody_else_s_business() {
     let mut world = World::of(&["ada", "bob"]);
     let stream = publish(&mut world, ADA);
-    world.call(
-        BOB,
-        Call::Subscribe {
-            stream,
-            audio: true,
-            video: false,
-            max_layer: None,
-        },
-    );
+    world.call(BOB, Call::Subscribe { stream, audio: true, video: false, max_layer: None });
     world.pass(SECOND);
     world.hush();
     world.break_connection(ADA, Some(SECOND), Some(SECOND), None);
@@ -154,28 +123,11 @@ fn a_long_loss_ends_the_stay_on_both_sides() {
     // then she is told, and Bob sees her streams go and then her, with reason 7.
     let events = world.events(ADA);
     assert!(events.ends_with(&[
-        Event::Removed {
-            code: Code::RECONNECT_TIMEOUT
-        },
-        Event::StateChanged {
-            from: ConnectionState::Reconnecting,
-            to: ConnectionState::Disconnected
-        }
+        Event::Removed { code: Code::RECONNECT_TIMEOUT },
+        Event::StateChanged { from: ConnectionState::Reconnecting, to: ConnectionState::Disconnected }
     ]));
     let seen = news(&mut world, BOB);
-    assert!(
-        matches!(
-            &seen[..],
-            [
-                Event::StreamRemoved { .. },
-                Event::PeerLeft {
-                    reason: LeaveReason(7),
-                    ..
-                }
-            ]
-        ),
-        "{seen:?}"
-    );
+    assert!(matches!(&seen[..], [Event::StreamRemoved { .. }, Event::PeerLeft { reason: LeaveReason(7), .. }]), "{seen:?}");
 }
 
 #[test]
@@ -184,16 +136,8 @@ fn a_loss_that_nobody_reports_is_noticed_by_the_silence_on_both_sides() {
     world.network = false;
     world.break_connection(ADA, None, None, None);
     world.pass(limits::HEARTBEAT_TIMEOUT + limits::HEARTBEAT_INTERVAL);
-    assert!(world.events(ADA).contains(&Event::Interrupted {
-        code: Code::HEARTBEAT_LOST
-    }));
-    assert!(world.room_events.iter().any(|event| matches!(
-        event,
-        room::Event::Away {
-            code: Code::HEARTBEAT_LOST,
-            ..
-        }
-    )));
+    assert!(world.events(ADA).contains(&Event::Interrupted { code: Code::HEARTBEAT_LOST }));
+    assert!(world.room_events.iter().any(|event| matches!(event, room::Event::Away { code: Code::HEARTBEAT_LOST, .. })));
     world.network = true;
     world.pass(10 * SECOND);
     assert_eq!(world.state(ADA), ConnectionState::Connected);
@@ -218,12 +162,7 @@ fn who_comes_back_hears_what_it_missed() {
 fn a_request_that_was_carried_out_and_cut_short_leaves_both_sides_agreed() {
     // Given Ada, whose connection breaks while the grant of her stream is on its way to her,
     let mut world = World::of(&["ada", "bob"]);
-    let call = world.call(
-        ADA,
-        Call::Publish {
-            offer: sound(StreamKind::Main),
-        },
-    );
+    let call = world.call(ADA, Call::Publish { offer: sound(StreamKind::Main) });
     world.pass(world::LATENCY + Duration::from_millis(1));
     assert_eq!(world.room.streams().count(), 1);
     world.break_connection(ADA, Some(SECOND), Some(SECOND), None);
@@ -267,11 +206,7 @@ fn something(world: &mut World, choices: &mut Choices<'_>) {
     match choices.below(20) {
         0..=3 => {
             // Mostly each as itself; sometimes as another, and takes its place.
-            let name = if choices.one_in(8) {
-                names[usize::from(choices.below(3))]
-            } else {
-                names[client]
-            };
+            let name = if choices.one_in(8) { names[usize::from(choices.below(3))] } else { names[client] };
             world.call(client, join(name, if choices.one_in(4) { Role::Player } else { Role::Joiner }));
         }
         4 => {
@@ -286,39 +221,15 @@ fn something(world: &mut World, choices: &mut Choices<'_>) {
             world.call(client, Call::Unpublish { stream });
         }
         9 | 10 => {
-            let stream = world.clients[client]
-                .session
-                .streams()
-                .next()
-                .map_or(StreamId(1), |stream| stream.id);
-            world.call(
-                client,
-                Call::Subscribe {
-                    stream,
-                    audio: true,
-                    video: choices.flag(),
-                    max_layer: None,
-                },
-            );
+            let stream = world.clients[client].session.streams().next().map_or(StreamId(1), |stream| stream.id);
+            world.call(client, Call::Subscribe { stream, audio: true, video: choices.flag(), max_layer: None });
         }
         11 => {
             let stream = world.clients[client].session.own_streams().next().map_or(StreamId(1), |(id, _)| id);
-            world.call(
-                client,
-                Call::Mute {
-                    stream,
-                    audio: Some(choices.flag()),
-                    video: None,
-                },
-            );
+            world.call(client, Call::Mute { stream, audio: Some(choices.flag()), video: None });
         }
         12 => {
-            world.call(
-                client,
-                Call::SwitchRole {
-                    role: if choices.flag() { Role::Player } else { Role::Joiner },
-                },
-            );
+            world.call(client, Call::SwitchRole { role: if choices.flag() { Role::Player } else { Role::Joiner } });
         }
         13 | 14 => {
             let mut delay = || match choices.below(4) {

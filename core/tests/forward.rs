@@ -87,12 +87,7 @@ struct Encoder {
 
 /// Plays the events at the publisher and the network. Happenings come with the time at which they reach the forwarder.
 fn play(events: &[Event]) -> Vec<(Instant, Happening)> {
-    let mut encoders = [Encoder {
-        seq: 65_530,
-        timestamp: u32::MAX - 4000,
-        picture_id: 0x7ffe,
-        tl0_pic_idx: 254,
-    }; LAYERS as usize];
+    let mut encoders = [Encoder { seq: 65_530, timestamp: u32::MAX - 4000, picture_id: 0x7ffe, tl0_pic_idx: 254 }; LAYERS as usize];
     let mut source = 0;
     let mut millis = 0;
     let mut arrivals: Vec<(usize, u64, Happening)> = Vec::new();
@@ -165,10 +160,7 @@ fn watch(config: Config, happenings: &[(Instant, Happening)]) -> Vec<Seen> {
                 let Verdict::Forward(outgoing) = forwarder.handle_packet(now, &packet) else {
                     continue;
                 };
-                assert!(
-                    Some(packet.layer) == before || Some(packet.layer) == forwarder.target(),
-                    "{packet:?} is of a layer nobody wants"
-                );
+                assert!(Some(packet.layer) == before || Some(packet.layer) == forwarder.target(), "{packet:?} is of a layer nobody wants");
                 assert_eq!(forwarder.current(), Some(packet.layer));
                 let run = match seen.last() {
                     None => 0,
@@ -177,10 +169,7 @@ fn watch(config: Config, happenings: &[(Instant, Happening)]) -> Vec<Seen> {
                 };
                 paused = false;
                 let new_layer = before != Some(packet.layer);
-                assert_eq!(
-                    outgoing.switched.map(|switch| (switch.from, switch.to)),
-                    new_layer.then_some((before, packet.layer))
-                );
+                assert_eq!(outgoing.switched.map(|switch| (switch.from, switch.to)), new_layer.then_some((before, packet.layer)));
                 seen.push(Seen { run, packet, outgoing, at });
             }
         }

@@ -54,39 +54,11 @@ macro_rules! law {
 }
 
 //
-law!(
-    same_in_same_out,
-    a_room_told_the_same_does_the_same,
-    a_session_told_the_same_does_the_same
-);
-law!(
-    outputs_are_due_at_once,
-    a_room_with_outputs_wants_to_be_called_at_once,
-    a_session_with_outputs_wants_to_be_called_at_once
-);
-law!(
-    draining_changes_nothing,
-    a_room_does_the_same_whenever_its_outputs_are_taken,
-    a_session_does_the_same_whenever_its_outputs_are_taken
-);
+law!(same_in_same_out, a_room_told_the_same_does_the_same, a_session_told_the_same_does_the_same);
+law!(outputs_are_due_at_once, a_room_with_outputs_wants_to_be_called_at_once, a_session_with_outputs_wants_to_be_called_at_once);
+law!(draining_changes_nothing, a_room_does_the_same_whenever_its_outputs_are_taken, a_session_does_the_same_whenever_its_outputs_are_taken);
 //
-law!(
-    no_busy_loop,
-    a_room_that_kept_a_deadline_has_a_later_one,
-    a_session_that_kept_a_deadline_has_a_later_one
-);
-law!(
-    time_never_runs_backwards,
-    a_room_refuses_the_past_and_forgets_it,
-    a_session_refuses_the_past_and_forgets_it
-);
-law!(
-    timers_fire_before_the_input,
-    a_room_fires_timers_before_the_input,
-    a_session_fires_timers_before_the_input
-);
-law!(
-    outputs_are_bounded,
-    a_room_makes_few_outputs_at_a_time,
-    a_session_makes_few_outputs_at_a_time
-);
+law!(no_busy_loop, a_room_that_kept_a_deadline_has_a_later_one, a_session_that_kept_a_deadline_has_a_later_one);
+law!(time_never_runs_backwards, a_room_refuses_the_past_and_forgets_it, a_session_refuses_the_past_and_forgets_it);
+law!(timers_fire_before_the_input, a_room_fires_timers_before_the_input, a_session_fires_timers_before_the_input);
+law!(outputs_are_bounded, a_room_makes_few_outputs_at_a_time, a_session_makes_few_outputs_at_a_time);

@@ -57,26 +57,12 @@ fn switched(hall: &mut Hall, member: MemberId, stream: StreamId, layer: LayerId)
 #[test]
 fn a_viewer_gets_the_highest_layer_that_fits_its_estimate() {
     let (mut hall, _, bob) = ada_and_bob();
-    for (kbps, layer) in [
-        (10_000, HIGH),
-        (1_600, HIGH),
-        (1_400, MIDDLE),
-        (200, LOW),
-        (700, MIDDLE),
-        (1_759, HIGH),
-    ] {
+    for (kbps, layer) in [(10_000, HIGH), (1_600, HIGH), (1_400, MIDDLE), (200, LOW), (700, MIDDLE), (1_759, HIGH)] {
         hall.hush();
         hall.estimate(bob, kbps * 1000);
         let chosen = layers(&hall.media());
         assert!(chosen.is_empty() || chosen == [Some(layer)], "{kbps} kbps: {chosen:?}");
-        let target = hall
-            .room
-            .member(bob)
-            .expect("he is there")
-            .subscriptions
-            .values()
-            .next()
-            .and_then(|s| s.video.clone()?.target);
+        let target = hall.room.member(bob).expect("he is there").subscriptions.values().next().and_then(|s| s.video.clone()?.target);
         assert_eq!(target, Some(layer), "{kbps} kbps");
     }
 }
@@ -86,12 +72,7 @@ fn a_subscription_without_a_cap_is_for_the_highest_layer_and_one_with_a_cap_is_n
     let (mut hall, stream, bob) = ada_and_bob();
     hall.estimate(bob, 10_000_000);
     hall.hush();
-    let capped = ClientMessage::Subscribe {
-        stream,
-        audio: false,
-        video: true,
-        max_layer: Some(LOW),
-    };
+    let capped = ClientMessage::Subscribe { stream, audio: false, video: true, max_layer: Some(LOW) };
     assert_eq!(hall.ask(2, capped), Ok(Accepted::Done));
     assert_eq!(layers(&hall.media()), [Some(LOW)]);
     hall.subscribe(2, stream);
@@ -118,22 +99,12 @@ fn an_estimate_below_everything_pauses_and_a_better_one_resumes() {
     assert_eq!(layers(&hall.media()), [None]);
     assert!(matches!(
         hall.events()[..],
-        [Event::LayerDecided {
-            from: Some(LOW),
-            to: None,
-            reason: Reason::Budget { .. },
-            estimate_bps: 100_000,
-            ..
-        }]
+        [Event::LayerDecided { from: Some(LOW), to: None, reason: Reason::Budget { .. }, estimate_bps: 100_000, .. }]
     ));
     hall.pass_alive(SECOND, &[1, 2]);
     hall.estimate(bob, 300_000);
     let orders = hall.media();
-    assert_eq!(
-        (layers(&orders), key_frame_requests(&orders)),
-        (vec![Some(LOW)], vec![LOW]),
-        "to resume takes a key frame"
-    );
+    assert_eq!((layers(&orders), key_frame_requests(&orders)), (vec![Some(LOW)], vec![LOW]), "to resume takes a key frame");
 }
 
 #[test]
@@ -143,13 +114,7 @@ fn a_switch_is_told_with_the_time_it_took() {
     hall.hush();
     hall.pass(Duration::from_millis(120));
     switched(&mut hall, bob, stream, HIGH);
-    let expected = Event::LayerSwitched {
-        member: bob,
-        stream,
-        from: None,
-        to: HIGH,
-        waited: Duration::from_millis(120),
-    };
+    let expected = Event::LayerSwitched { member: bob, stream, from: None, to: HIGH, waited: Duration::from_millis(120) };
     assert_eq!(hall.events(), [expected]);
 }
 
@@ -255,10 +220,7 @@ fn a_bandwidth_estimator_is_told_where_to_aim_whenever_that_changes() {
         orders.iter().filter_map(one).collect()
     };
     // then the floor is what the step to the highest takes, and the aim is above that; the sound comes on top of both.
-    let to_highest = Bandwidth {
-        minimum_bps: 1_725_000 + 30_000,
-        desired_bps: 1_800_000 + 30_000,
-    };
+    let to_highest = Bandwidth { minimum_bps: 1_725_000 + 30_000, desired_bps: 1_800_000 + 30_000 };
     assert_eq!(bandwidth(hall.media()), [to_highest]);
     // A little more changes nothing, so nothing is said.
     hall.estimate(bob, 710_000);
@@ -287,23 +249,9 @@ fn a_layer_that_ceases_to_flow_is_left_and_one_that_begins_again_is_taken() {
 fn a_layer_that_is_silent_because_it_is_muted_is_kept() {
     let (mut hall, stream, bob) = ada_and_bob();
     hall.estimate(bob, 10_000_000);
-    assert_eq!(
-        hall.ask(
-            1,
-            ClientMessage::Mute {
-                stream,
-                audio: None,
-                video: Some(true)
-            }
-        ),
-        Ok(Accepted::Done)
-    );
+    assert_eq!(hall.ask(1, ClientMessage::Mute { stream, audio: None, video: Some(true) }), Ok(Accepted::Done));
     hall.hush();
-    hall.tell(Input::Media(MediaInput::LayerRate {
-        stream,
-        layer: HIGH,
-        bps: 0,
-    }));
+    hall.tell(Input::Media(MediaInput::LayerRate { stream, layer: HIGH, bps: 0 }));
     hall.pass(Duration::from_millis(1));
     assert_eq!(layers(&hall.media()), []);
 }
@@ -315,12 +263,7 @@ fn the_end_of_one_stream_is_room_for_the_others() {
     let shared = hall.publish(1, screen());
     hall.subscribe(2, shared);
     hall.estimate(bob, 1_400_000);
-    let target = |hall: &Hall| {
-        hall.room.member(bob).expect("he is there").subscriptions[&stream]
-            .video
-            .clone()
-            .and_then(|v| v.target)
-    };
+    let target = |hall: &Hall| hall.room.member(bob).expect("he is there").subscriptions[&stream].video.clone().and_then(|v| v.target);
     assert_eq!(target(&hall), Some(LOW));
     // when the screen goes,
     assert_eq!(hall.ask(1, ClientMessage::Unpublish { stream: shared }), Ok(Accepted::Done));
@@ -334,11 +277,7 @@ fn news_of_a_switch_that_come_after_the_pause_do_not_count_for_the_resumption() 
     // Given a viewer whose video was paused while the news of its switch was on the way,
     let (mut hall, stream, bob) = ada_and_bob();
     hall.estimate(bob, 100_000);
-    hall.tell(Input::Media(MediaInput::Switched {
-        member: bob,
-        stream,
-        layer: LOW,
-    }));
+    hall.tell(Input::Media(MediaInput::Switched { member: bob, stream, layer: LOW }));
     hall.pass_alive(SECOND, &[1, 2]);
     hall.hush();
     // when it resumes, then it waits for a key frame, since nothing flows.
@@ -349,38 +288,19 @@ fn news_of_a_switch_that_come_after_the_pause_do_not_count_for_the_resumption() 
 #[test]
 fn a_new_transport_starts_over() {
     let (mut hall, stream, bob) = ada_and_bob();
-    let bobs = hall
-        .ask(2, ClientMessage::SwitchRole { role: Role::Joiner })
-        .map(|_| hall.publish(2, camera()))
-        .expect("he may");
+    let bobs = hall.ask(2, ClientMessage::SwitchRole { role: Role::Joiner }).map(|_| hall.publish(2, camera())).expect("he may");
     hall.estimate(bob, 10_000_000);
     switched(&mut hall, bob, stream, HIGH);
     hall.pass_alive(SECOND, &[1, 2]);
     hall.hush();
     // When a member describes another transport,
     let description = description("another");
-    assert_eq!(
-        hall.ask(
-            2,
-            ClientMessage::Media {
-                description: description.clone()
-            }
-        ),
-        Ok(Accepted::Done)
-    );
+    assert_eq!(hall.ask(2, ClientMessage::Media { description: description.clone() }), Ok(Accepted::Done));
     // then that one is told all that flows over it,
     let expected = [
         MediaOutput::Open { member: bob, description },
-        MediaOutput::Receive {
-            member: bob,
-            stream: hall.room.stream(bobs).expect("it is published").clone(),
-        },
-        MediaOutput::Forward {
-            member: bob,
-            stream,
-            audio: true,
-            video: true,
-        },
+        MediaOutput::Receive { member: bob, stream: hall.room.stream(bobs).expect("it is published").clone() },
+        MediaOutput::Forward { member: bob, stream, audio: true, video: true },
     ];
     assert_eq!(hall.media(), expected);
     // and once it stands, the plan is made as if there had been none.

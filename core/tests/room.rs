@@ -21,10 +21,7 @@ use proptest::prelude::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn peer_joined(name: &str) -> ServerMessage {
-    ServerMessage::PeerJoined {
-        user: user(name),
-        name: None,
-    }
+    ServerMessage::PeerJoined { user: user(name), name: None }
 }
 
 fn peer_left(name: &str, reason: LeaveReason) -> ServerMessage {
@@ -36,13 +33,7 @@ fn stream_removed(stream: StreamId, name: &str) -> ServerMessage {
 }
 
 fn info(id: StreamId, name: &str) -> StreamInfo {
-    StreamInfo {
-        id,
-        user: user(name),
-        offer: camera(),
-        audio_muted: false,
-        video_muted: false,
-    }
+    StreamInfo { id, user: user(name), offer: camera(), audio_muted: false, video_muted: false }
 }
 
 // Entering
@@ -80,17 +71,11 @@ fn a_newcomer_is_given_members_and_streams_by_user_id() {
     hall.join(2, "ada");
     let adas = hall.publish(2, camera());
     // when Eve enters,
-    let Ok(Accepted::Joined {
-        members, streams, resumed, ..
-    }) = hall.ask(3, join("eve", Role::Player, None))
-    else {
+    let Ok(Accepted::Joined { members, streams, resumed, .. }) = hall.ask(3, join("eve", Role::Player, None)) else {
         panic!("Eve was to be let in");
     };
     // then she is given both by name, and main streams before auxiliary ones.
-    let name = |name| MemberInfo {
-        user: user(name),
-        name: None,
-    };
+    let name = |name| MemberInfo { user: user(name), name: None };
     assert_eq!(members, [name("ada"), name("bob")]);
     assert_eq!(streams.iter().map(|s| s.id).collect::<Vec<_>>(), [adas, bobs, shared]);
     assert!(!resumed);
@@ -112,22 +97,11 @@ fn a_second_join_on_one_connection_is_refused_and_changes_nothing() {
 fn a_join_for_another_room_or_another_version_is_refused() {
     let mut hall = Hall::new();
     for (room, version) in [("elsewhere", 1), ("stage", 9)] {
-        let ClientMessage::Join {
-            user,
-            name,
-            role,
-            resumes,
-            media,
-            ..
-        } = join("ada", Role::Joiner, None)
-        else {
+        let ClientMessage::Join { user, name, role, resumes, media, .. } = join("ada", Role::Joiner, None) else {
             unreachable!("it was built as one");
         };
         let message = ClientMessage::Join {
-            versions: Versions {
-                min: Version(version),
-                max: Version(version),
-            },
+            versions: Versions { min: Version(version), max: Version(version) },
             room: RoomId::new(room).expect("a valid id"),
             user,
             name,
@@ -175,14 +149,7 @@ fn others_see_a_displaced_user_leave_and_enter_again() {
     hall.join(2, "bob");
     hall.hush();
     hall.join(3, "ada");
-    assert_eq!(
-        hall.heard(2),
-        [
-            stream_removed(stream, "ada"),
-            peer_left("ada", LeaveReason::REPLACED),
-            peer_joined("ada")
-        ]
-    );
+    assert_eq!(hall.heard(2), [stream_removed(stream, "ada"), peer_left("ada", LeaveReason::REPLACED), peer_joined("ada")]);
 }
 
 //
@@ -199,17 +166,11 @@ fn what_comes_late_from_a_displaced_session_touches_nobody() {
     // when the old connection leaves, withdraws, steps down and ends,
     assert_eq!(hall.ask(1, ClientMessage::Leave), Err(Code::NOT_IN_ROOM));
     assert_eq!(hall.ask(1, ClientMessage::Unpublish { stream }), Err(Code::NOT_IN_ROOM));
-    assert_eq!(
-        hall.ask(1, ClientMessage::SwitchRole { role: Role::Player }),
-        Err(Code::NOT_IN_ROOM)
-    );
+    assert_eq!(hall.ask(1, ClientMessage::SwitchRole { role: Role::Player }), Err(Code::NOT_IN_ROOM));
     hall.disconnect(1);
     // then the new one stands as it stood, and nobody hears of it.
     assert_eq!(hall.room.member(new).cloned(), before);
-    assert_eq!(
-        (hall.heard(2), hall.heard(3), hall.media(), hall.events()),
-        (vec![], vec![], vec![], vec![])
-    );
+    assert_eq!((hall.heard(2), hall.heard(3), hall.media(), hall.events()), (vec![], vec![], vec![], vec![]));
 }
 
 #[test]
@@ -238,14 +199,7 @@ fn a_leaver_s_streams_are_removed_before_it_is_gone() {
     hall.join(2, "bob");
     hall.hush();
     assert_eq!(hall.ask(1, ClientMessage::Leave), Ok(Accepted::Done));
-    assert_eq!(
-        hall.heard(2),
-        [
-            stream_removed(camera, "ada"),
-            stream_removed(screen, "ada"),
-            peer_left("ada", LeaveReason::LEFT)
-        ]
-    );
+    assert_eq!(hall.heard(2), [stream_removed(camera, "ada"), stream_removed(screen, "ada"), peer_left("ada", LeaveReason::LEFT)]);
     assert_eq!(hall.heard(1), []);
 }
 
@@ -297,13 +251,7 @@ fn who_comes_back_in_time_was_never_gone() {
     hall.pass_alive(limits::RECONNECT_WINDOW.saturating_sub(SECOND), &[2]);
     let answer = hall.ask(3, join("ada", Role::Joiner, Some(ada)));
     // then the stay goes on, she is given her own streams and Bob's, and Bob has heard nothing.
-    let Ok(Accepted::Joined {
-        member,
-        resumed: true,
-        streams,
-        ..
-    }) = answer
-    else {
+    let Ok(Accepted::Joined { member, resumed: true, streams, .. }) = answer else {
         panic!("she was to come back: {answer:?}");
     };
     assert_eq!(member, ada);
@@ -349,13 +297,7 @@ fn a_silent_connection_is_given_up_and_one_that_pings_is_not() {
     hall.hush();
     hall.pass_alive(limits::HEARTBEAT_TIMEOUT, &[2]);
     assert_eq!(hall.closed(), [SessionId(1)]);
-    assert_eq!(
-        hall.events(),
-        [Event::Away {
-            member: ada,
-            code: Code::HEARTBEAT_LOST
-        }]
-    );
+    assert_eq!(hall.events(), [Event::Away { member: ada, code: Code::HEARTBEAT_LOST }]);
     assert_eq!(hall.heard(2), [], "an absence is nobody else's business");
 }
 
@@ -363,28 +305,12 @@ fn a_silent_connection_is_given_up_and_one_that_pings_is_not() {
 fn a_transport_that_is_ready_while_its_member_is_away_is_told_on_return() {
     let mut hall = Hall::new();
     let ada = hall.join(1, "ada");
-    assert_eq!(
-        hall.ask(
-            1,
-            ClientMessage::Media {
-                description: description("client")
-            }
-        ),
-        Ok(Accepted::Done)
-    );
+    assert_eq!(hall.ask(1, ClientMessage::Media { description: description("client") }), Ok(Accepted::Done));
     hall.disconnect(1);
-    hall.tell(Input::Media(MediaInput::Ready {
-        member: ada,
-        description: description("server"),
-    }));
+    hall.tell(Input::Media(MediaInput::Ready { member: ada, description: description("server") }));
     hall.hush();
     assert!(hall.ask(2, join("ada", Role::Joiner, Some(ada))).is_ok());
-    assert_eq!(
-        hall.heard(2),
-        [ServerMessage::Media {
-            description: description("server")
-        }]
-    );
+    assert_eq!(hall.heard(2), [ServerMessage::Media { description: description("server") }]);
 }
 
 // Roles
@@ -448,13 +374,8 @@ fn a_published_stream_is_announced_once_to_everyone_else() {
     hall.join_as(3, "eve", Role::Player);
     hall.hush();
     let stream = hall.publish(1, camera());
-    let added = ServerMessage::StreamAdded {
-        stream: info(stream, "ada"),
-    };
-    assert_eq!(
-        (hall.heard(1), hall.heard(2), hall.heard(3)),
-        (vec![], vec![added.clone()], vec![added])
-    );
+    let added = ServerMessage::StreamAdded { stream: info(stream, "ada") };
+    assert_eq!((hall.heard(1), hall.heard(2), hall.heard(3)), (vec![], vec![added.clone()], vec![added]));
 }
 
 //
@@ -464,14 +385,8 @@ fn a_member_publishes_one_stream_of_each_kind() {
     hall.join(1, "ada");
     hall.publish(1, camera());
     hall.publish(1, screen());
-    assert_eq!(
-        hall.ask(1, ClientMessage::Publish { offer: camera() }),
-        Err(Code::ALREADY_PUBLISHED)
-    );
-    assert_eq!(
-        hall.ask(1, ClientMessage::Publish { offer: screen() }),
-        Err(Code::ALREADY_PUBLISHED)
-    );
+    assert_eq!(hall.ask(1, ClientMessage::Publish { offer: camera() }), Err(Code::ALREADY_PUBLISHED));
+    assert_eq!(hall.ask(1, ClientMessage::Publish { offer: screen() }), Err(Code::ALREADY_PUBLISHED));
     assert_eq!(hall.room.streams().count(), 2);
 }
 
@@ -511,17 +426,7 @@ fn nobody_touches_another_s_stream() {
     hall.join(2, "bob");
     hall.hush();
     assert_eq!(hall.ask(2, ClientMessage::Unpublish { stream }), Err(Code::NO_SUCH_STREAM));
-    assert_eq!(
-        hall.ask(
-            2,
-            ClientMessage::Mute {
-                stream,
-                audio: Some(true),
-                video: None
-            }
-        ),
-        Err(Code::NO_SUCH_STREAM)
-    );
+    assert_eq!(hall.ask(2, ClientMessage::Mute { stream, audio: Some(true), video: None }), Err(Code::NO_SUCH_STREAM));
     assert_eq!(hall.heard(1), []);
 }
 
@@ -535,35 +440,10 @@ fn muting_is_told_to_all_who_know_the_stream() {
     let stream = hall.publish(1, camera());
     hall.join(2, "bob");
     hall.hush();
-    assert_eq!(
-        hall.ask(
-            1,
-            ClientMessage::Mute {
-                stream,
-                audio: Some(true),
-                video: None
-            }
-        ),
-        Ok(Accepted::Done)
-    );
-    let muted = |audio, video| ServerMessage::StreamMuted {
-        stream,
-        user: user("ada"),
-        audio,
-        video,
-    };
+    assert_eq!(hall.ask(1, ClientMessage::Mute { stream, audio: Some(true), video: None }), Ok(Accepted::Done));
+    let muted = |audio, video| ServerMessage::StreamMuted { stream, user: user("ada"), audio, video };
     assert_eq!(hall.heard(2), [muted(true, false)]);
-    assert_eq!(
-        hall.ask(
-            1,
-            ClientMessage::Mute {
-                stream,
-                audio: Some(false),
-                video: Some(true)
-            }
-        ),
-        Ok(Accepted::Done)
-    );
+    assert_eq!(hall.ask(1, ClientMessage::Mute { stream, audio: Some(false), video: Some(true) }), Ok(Accepted::Done));
     assert_eq!(hall.heard(2), [muted(false, true)]);
 }
 
@@ -573,11 +453,7 @@ fn muting_what_is_muted_is_granted_without_a_word() {
     hall.join(1, "ada");
     let stream = hall.publish(1, camera());
     hall.join(2, "bob");
-    let mute = ClientMessage::Mute {
-        stream,
-        audio: Some(true),
-        video: None,
-    };
+    let mute = ClientMessage::Mute { stream, audio: Some(true), video: None };
     assert_eq!(hall.ask(1, mute.clone()), Ok(Accepted::Done));
     hall.hush();
     assert_eq!(hall.ask(1, mute), Ok(Accepted::Done));
@@ -590,27 +466,11 @@ fn a_muted_stream_stays_published_and_a_newcomer_learns_its_state() {
     let mut hall = Hall::new();
     hall.join(1, "ada");
     let stream = hall.publish(1, camera());
-    assert_eq!(
-        hall.ask(
-            1,
-            ClientMessage::Mute {
-                stream,
-                audio: None,
-                video: Some(true)
-            }
-        ),
-        Ok(Accepted::Done)
-    );
+    assert_eq!(hall.ask(1, ClientMessage::Mute { stream, audio: None, video: Some(true) }), Ok(Accepted::Done));
     let Ok(Accepted::Joined { streams, .. }) = hall.ask(2, join("bob", Role::Player, None)) else {
         panic!("Bob was to be let in");
     };
-    assert_eq!(
-        streams,
-        [StreamInfo {
-            video_muted: true,
-            ..info(stream, "ada")
-        }]
-    );
+    assert_eq!(streams, [StreamInfo { video_muted: true, ..info(stream, "ada") }]);
 }
 
 // Subscribing
@@ -622,12 +482,7 @@ fn subscribing_to_neither_sound_nor_picture_is_a_bad_request() {
     hall.join(1, "ada");
     let stream = hall.publish(1, camera());
     hall.join(2, "bob");
-    let neither = ClientMessage::Subscribe {
-        stream,
-        audio: false,
-        video: false,
-        max_layer: None,
-    };
+    let neither = ClientMessage::Subscribe { stream, audio: false, video: false, max_layer: None };
     assert_eq!(hall.ask(2, neither), Err(Code::BAD_REQUEST));
 }
 
@@ -640,25 +495,9 @@ fn subscribing_again_adds_to_what_is_received() {
     let bob = hall.join(2, "bob");
     hall.hush();
     for (audio, video) in [(true, false), (false, true)] {
-        assert_eq!(
-            hall.ask(
-                2,
-                ClientMessage::Subscribe {
-                    stream,
-                    audio,
-                    video,
-                    max_layer: None
-                }
-            ),
-            Ok(Accepted::Done)
-        );
+        assert_eq!(hall.ask(2, ClientMessage::Subscribe { stream, audio, video, max_layer: None }), Ok(Accepted::Done));
     }
-    let forward = |audio, video| MediaOutput::Forward {
-        member: bob,
-        stream,
-        audio,
-        video,
-    };
+    let forward = |audio, video| MediaOutput::Forward { member: bob, stream, audio, video };
     assert_eq!(hall.media(), [forward(true, false), forward(true, true)]);
 }
 
@@ -671,23 +510,8 @@ fn unsubscribing_takes_what_is_there_and_needs_a_subscription() {
     let bob = hall.join(2, "bob");
     let unsubscribe = |audio, video| ClientMessage::Unsubscribe { stream, audio, video };
     assert_eq!(hall.ask(2, unsubscribe(true, true)), Err(Code::NOT_SUBSCRIBED));
-    assert_eq!(
-        hall.ask(
-            2,
-            ClientMessage::Subscribe {
-                stream,
-                audio: true,
-                video: false,
-                max_layer: None
-            }
-        ),
-        Ok(Accepted::Done)
-    );
-    assert_eq!(
-        hall.ask(2, unsubscribe(false, true)),
-        Ok(Accepted::Done),
-        "video was not received: no error"
-    );
+    assert_eq!(hall.ask(2, ClientMessage::Subscribe { stream, audio: true, video: false, max_layer: None }), Ok(Accepted::Done));
+    assert_eq!(hall.ask(2, unsubscribe(false, true)), Ok(Accepted::Done), "video was not received: no error");
     assert!(hall.room.member(bob).expect("he is there").subscriptions[&stream].audio);
     assert_eq!(hall.ask(2, unsubscribe(true, false)), Ok(Accepted::Done));
     assert!(hall.room.member(bob).expect("he is there").subscriptions.is_empty());
@@ -701,12 +525,7 @@ fn a_stream_that_is_gone_cannot_be_subscribed_to() {
     let stream = hall.publish(1, camera());
     hall.join(2, "bob");
     assert_eq!(hall.ask(1, ClientMessage::Leave), Ok(Accepted::Done));
-    let subscribe = ClientMessage::Subscribe {
-        stream,
-        audio: true,
-        video: true,
-        max_layer: None,
-    };
+    let subscribe = ClientMessage::Subscribe { stream, audio: true, video: true, max_layer: None };
     assert_eq!(hall.ask(2, subscribe), Err(Code::NO_SUCH_STREAM));
 }
 
@@ -716,12 +535,7 @@ fn nobody_subscribes_to_its_own_stream() {
     let mut hall = Hall::new();
     hall.join(1, "ada");
     let stream = hall.publish(1, camera());
-    let subscribe = ClientMessage::Subscribe {
-        stream,
-        audio: true,
-        video: true,
-        max_layer: None,
-    };
+    let subscribe = ClientMessage::Subscribe { stream, audio: true, video: true, max_layer: None };
     assert_eq!(hall.ask(1, subscribe), Err(Code::OWN_STREAM));
 }
 
@@ -750,12 +564,7 @@ fn a_member_receives_so_many_streams_and_no_more() {
     for stream in rest {
         hall.subscribe(1, *stream);
     }
-    let subscribe = |stream| ClientMessage::Subscribe {
-        stream,
-        audio: true,
-        video: true,
-        max_layer: None,
-    };
+    let subscribe = |stream| ClientMessage::Subscribe { stream, audio: true, video: true, max_layer: None };
     assert_eq!(hall.ask(1, subscribe(*last)), Err(Code::TOO_MANY_SUBSCRIPTIONS));
     // More of a stream that is received is not another one.
     assert_eq!(hall.ask(1, subscribe(rest[0])), Ok(Accepted::Done));
@@ -768,25 +577,15 @@ fn an_unknown_message_is_answered() {
     let mut hall = Hall::new();
     hall.join(1, "ada");
     assert_eq!(hall.ask(1, ClientMessage::Unknown), Err(Code::UNKNOWN_MESSAGE));
-    assert_eq!(
-        hall.ask(9, ClientMessage::Unknown),
-        Err(Code::UNKNOWN_MESSAGE),
-        "from a stranger too"
-    );
+    assert_eq!(hall.ask(9, ClientMessage::Unknown), Err(Code::UNKNOWN_MESSAGE), "from a stranger too");
 }
 
 #[test]
 fn a_ping_is_answered_in_and_out_of_the_room() {
     let mut hall = Hall::new();
     for session in [1, 9] {
-        let frame = ClientFrame {
-            request: RequestId(7),
-            message: ClientMessage::Ping,
-        };
-        hall.tell(Input::Message {
-            session: SessionId(session),
-            frame,
-        });
+        let frame = ClientFrame { request: RequestId(7), message: ClientMessage::Ping };
+        hall.tell(Input::Message { session: SessionId(session), frame });
         assert_eq!(hall.heard(session), [ServerMessage::Pong]);
     }
 }
@@ -807,33 +606,15 @@ fn one_input_makes_few_outputs_however_many_are_there() {
     hall.hush();
     // when somebody enters, a layer stops, the stream is muted and withdrawn, and its publisher is removed,
     hall.join(5000, "eve");
-    hall.tell(Input::Media(MediaInput::LayerRate {
-        stream,
-        layer: hall::LOW,
-        bps: 0,
-    }));
-    assert_eq!(
-        hall.ask(
-            1,
-            ClientMessage::Mute {
-                stream,
-                audio: Some(true),
-                video: None
-            }
-        ),
-        Ok(Accepted::Done)
-    );
+    hall.tell(Input::Media(MediaInput::LayerRate { stream, layer: hall::LOW, bps: 0 }));
+    assert_eq!(hall.ask(1, ClientMessage::Mute { stream, audio: Some(true), video: None }), Ok(Accepted::Done));
     assert_eq!(hall.ask(1, ClientMessage::Unpublish { stream }), Ok(Accepted::Done));
     hall.tell(Input::Remove { user: user("ada") });
     // then none of it made more than five outputs,
     assert!(hall.most_outputs <= 5, "{} outputs at a time", hall.most_outputs);
     // and what it means for each of the viewers is done in batches.
     hall.pass(SECOND);
-    assert!(
-        hall.most_outputs <= limits::ROOM_BATCH * 3,
-        "{} outputs at a time",
-        hall.most_outputs
-    );
+    assert!(hall.most_outputs <= limits::ROOM_BATCH * 3, "{} outputs at a time", hall.most_outputs);
     assert_eq!(hall.room.member(publisher), None);
 }
 
@@ -846,11 +627,7 @@ fn a_thousand_lost_connections_are_given_up_in_batches() {
     hall.hush();
     hall.pass(limits::HEARTBEAT_TIMEOUT + Duration::from_millis(20));
     assert_eq!(hall.closed().len(), 1000);
-    assert!(
-        hall.most_outputs <= limits::ROOM_BATCH * 2,
-        "{} outputs at a time",
-        hall.most_outputs
-    );
+    assert!(hall.most_outputs <= limits::ROOM_BATCH * 2, "{} outputs at a time", hall.most_outputs);
     hall.pass(limits::RECONNECT_WINDOW);
     assert_eq!(hall.room.members().count(), 0);
 }
@@ -909,10 +686,7 @@ fn histories_reach_what_a_room_does() {
         let (outputs, _) = replay(&mut hall.room, hall.now, &steps);
         kinds.extend(outputs.iter().map(|(_, output)| {
             let text = format!("{output:?}");
-            let words: Vec<_> = text
-                .split(|c: char| !c.is_alphanumeric() && c != '_')
-                .filter(|word| !word.is_empty())
-                .collect();
+            let words: Vec<_> = text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect();
             match words[..] {
                 ["Media" | "Event", kind, ..] => kind.to_string(),
                 ["Send", ..] => {

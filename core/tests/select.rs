@@ -44,11 +44,8 @@ impl Wish {
 
 /// Ladders as they are declared, and as they are measured: with holes, and not always rising.
 fn layer_bps() -> impl Strategy<Value = Vec<BitsPerSecond>> {
-    let declared = (10_u64..400, 2_u64..5, 1_usize..4).prop_map(|(kbps, factor, layers)| {
-        core::iter::successors(Some(kbps * 1000), |bps| Some(bps * factor))
-            .take(layers)
-            .collect()
-    });
+    let declared = (10_u64..400, 2_u64..5, 1_usize..4)
+        .prop_map(|(kbps, factor, layers)| core::iter::successors(Some(kbps * 1000), |bps| Some(bps * factor)).take(layers).collect());
     let measured = vec(prop_oneof![1 => Just(0), 4 => 1_u64..3_000_000], 0..=limits::LAYERS_PER_STREAM);
     prop_oneof![declared, measured]
 }
@@ -56,15 +53,8 @@ fn layer_bps() -> impl Strategy<Value = Vec<BitsPerSecond>> {
 fn wishes(count: impl Into<SizeRange>) -> impl Strategy<Value = Vec<Wish>> {
     let one = (option::weighted(0.9, 0_u8..7), layer_bps(), option::of(0_u8..7));
     vec(one, count).prop_flat_map(|parts| {
-        let wishes: Vec<Wish> = (1_u32..)
-            .zip(parts)
-            .map(|(stream, (max_layer, layer_bps, current))| Wish {
-                stream,
-                max_layer,
-                layer_bps,
-                current,
-            })
-            .collect();
+        let wishes: Vec<Wish> =
+            (1_u32..).zip(parts).map(|(stream, (max_layer, layer_bps, current))| Wish { stream, max_layer, layer_bps, current }).collect();
         Just(wishes).prop_shuffle()
     })
 }
@@ -81,13 +71,7 @@ fn ask(budget_bps: BitsPerSecond, wishes: &[Wish]) -> Allocation {
 /// The wishes, with what was chosen as what they have.
 fn with_choices(wishes: &[Wish], allocation: &Allocation) -> Vec<Wish> {
     let chosen: BTreeMap<u32, Option<LayerId>> = allocation.choices.iter().map(|choice| (choice.stream.0, choice.layer)).collect();
-    wishes
-        .iter()
-        .map(|wish| Wish {
-            current: chosen[&wish.stream].map(|layer| layer.0),
-            ..wish.clone()
-        })
-        .collect()
+    wishes.iter().map(|wish| Wish { current: chosen[&wish.stream].map(|layer| layer.0), ..wish.clone() }).collect()
 }
 
 fn live(allocation: &Allocation) -> usize {

@@ -32,30 +32,15 @@ fn answered(id: CallId, result: Result<Answer, Code>) -> Event {
 }
 
 fn sound(kind: StreamKind) -> StreamOffer {
-    StreamOffer {
-        kind,
-        audio_bps: Some(32_000),
-        layers: Vec::new(),
-    }
+    StreamOffer { kind, audio_bps: Some(32_000), layers: Vec::new() }
 }
 
 fn stream(id: u32, name: &str) -> StreamInfo {
-    StreamInfo {
-        id: StreamId(id),
-        user: user(name),
-        offer: sound(StreamKind::Main),
-        audio_muted: false,
-        video_muted: false,
-    }
+    StreamInfo { id: StreamId(id), user: user(name), offer: sound(StreamKind::Main), audio_muted: false, video_muted: false }
 }
 
 fn subscribe(id: u32) -> Call {
-    Call::Subscribe {
-        stream: StreamId(id),
-        audio: true,
-        video: true,
-        max_layer: None,
-    }
+    Call::Subscribe { stream: StreamId(id), audio: true, video: true, max_layer: None }
 }
 
 /// The stays that joins among these messages go on with.
@@ -90,15 +75,9 @@ fn on_entering_the_application_hears_members_then_streams() {
     desk.open();
     desk.events();
     desk.grant(joined(&["bob", "eve"], vec![stream(7, "bob"), stream(3, "eve")], false));
-    let joined = |name| Event::PeerJoined {
-        user: user(name),
-        name: None,
-    };
+    let joined = |name| Event::PeerJoined { user: user(name), name: None };
     let added = |stream| Event::StreamAdded { stream };
-    assert_eq!(
-        desk.events()[1..],
-        [joined("bob"), joined("eve"), added(stream(7, "bob")), added(stream(3, "eve"))]
-    );
+    assert_eq!(desk.events()[1..], [joined("bob"), joined("eve"), added(stream(7, "bob")), added(stream(3, "eve"))]);
 }
 
 //
@@ -111,10 +90,7 @@ fn a_connection_that_does_not_come_ends_the_join() {
     desk.pass(MILLISECOND);
     assert_eq!(
         desk.events(),
-        [
-            answered(id, Err(Code::CONNECT_TIMEOUT)),
-            changed(ConnectionState::Connecting, ConnectionState::Disconnected)
-        ]
+        [answered(id, Err(Code::CONNECT_TIMEOUT)), changed(ConnectionState::Connecting, ConnectionState::Disconnected)]
     );
     assert_eq!(desk.disconnects, [ConnectionId(1)]);
 }
@@ -126,13 +102,7 @@ fn a_refused_join_tells_why_and_ends_where_it_began() {
     desk.open();
     desk.events();
     desk.refuse(Code::ROOM_FULL);
-    assert_eq!(
-        desk.events(),
-        [
-            answered(id, Err(Code::ROOM_FULL)),
-            changed(ConnectionState::Connected, ConnectionState::Disconnected)
-        ]
-    );
+    assert_eq!(desk.events(), [answered(id, Err(Code::ROOM_FULL)), changed(ConnectionState::Connected, ConnectionState::Disconnected)]);
     assert_eq!(desk.disconnects, [ConnectionId(1)]);
     assert_eq!(desk.session.poll_timeout(), None);
 }
@@ -174,14 +144,8 @@ fn what_is_heard_ahead_of_the_snapshot_is_older_than_it() {
     desk.call(join_call("ada", Role::Joiner));
     desk.open();
     desk.events();
-    desk.receive(ServerMessage::PeerJoined {
-        user: user("bob"),
-        name: None,
-    });
-    desk.receive(ServerMessage::PeerLeft {
-        user: user("ada"),
-        reason: LeaveReason::REPLACED,
-    });
+    desk.receive(ServerMessage::PeerJoined { user: user("bob"), name: None });
+    desk.receive(ServerMessage::PeerLeft { user: user("ada"), reason: LeaveReason::REPLACED });
     assert_eq!(desk.events(), []);
 }
 
@@ -199,14 +163,7 @@ fn a_second_join_is_refused_and_changes_nothing() {
 #[test]
 fn outside_a_room_there_is_nothing_to_ask_for() {
     let mut desk = Desk::new();
-    for call in [
-        Call::Leave,
-        Call::SwitchRole { role: Role::Player },
-        Call::Publish {
-            offer: sound(StreamKind::Main),
-        },
-        subscribe(1),
-    ] {
+    for call in [Call::Leave, Call::SwitchRole { role: Role::Player }, Call::Publish { offer: sound(StreamKind::Main) }, subscribe(1)] {
         let id = desk.call(call);
         assert_eq!(desk.events(), [answered(id, Err(Code::NOT_IN_ROOM))]);
     }
@@ -218,19 +175,11 @@ fn outside_a_room_there_is_nothing_to_ask_for() {
 #[test]
 fn calls_are_answered_with_what_the_server_said() {
     let mut desk = Desk::joined(&[], vec![]);
-    let publish = desk.call(Call::Publish {
-        offer: sound(StreamKind::Main),
-    });
+    let publish = desk.call(Call::Publish { offer: sound(StreamKind::Main) });
     desk.grant(Accepted::Published { stream: StreamId(5) });
     let unpublish = desk.call(Call::Unpublish { stream: StreamId(9) });
     desk.refuse(Code::NO_SUCH_STREAM);
-    assert_eq!(
-        desk.answers(),
-        [
-            (publish, Ok(Answer::Published { stream: StreamId(5) })),
-            (unpublish, Err(Code::NO_SUCH_STREAM))
-        ]
-    );
+    assert_eq!(desk.answers(), [(publish, Ok(Answer::Published { stream: StreamId(5) })), (unpublish, Err(Code::NO_SUCH_STREAM))]);
 }
 
 #[test]
@@ -241,14 +190,8 @@ fn answers_may_come_in_any_order_and_count_once() {
     let second = desk.call(subscribe(2));
     desk.grant(Accepted::Done);
     desk.grant(Accepted::Done);
-    desk.receive(ServerMessage::Refused {
-        request: first_request,
-        code: Code::NO_SUCH_STREAM,
-    });
-    desk.receive(ServerMessage::Accepted {
-        request: first_request,
-        accepted: Accepted::Done,
-    });
+    desk.receive(ServerMessage::Refused { request: first_request, code: Code::NO_SUCH_STREAM });
+    desk.receive(ServerMessage::Accepted { request: first_request, accepted: Accepted::Done });
     assert_eq!(desk.answers(), [(second, Ok(Answer::Done)), (first, Err(Code::NO_SUCH_STREAM))]);
 }
 
@@ -256,9 +199,7 @@ fn answers_may_come_in_any_order_and_count_once() {
 fn own_streams_follow_what_was_granted() {
     let mut desk = Desk::joined(&[], vec![]);
     let own = |desk: &Desk| desk.session.own_streams().map(|(id, _)| id.0).collect::<Vec<_>>();
-    desk.call(Call::Publish {
-        offer: sound(StreamKind::Main),
-    });
+    desk.call(Call::Publish { offer: sound(StreamKind::Main) });
     assert_eq!(own(&desk), []);
     desk.grant(Accepted::Published { stream: StreamId(5) });
     assert_eq!(own(&desk), [5]);
@@ -284,19 +225,14 @@ fn a_request_without_an_answer_fails_in_time() {
 #[test]
 fn a_stream_that_is_published_after_its_call_failed_is_withdrawn() {
     let mut desk = Desk::joined(&[], vec![]);
-    desk.call(Call::Publish {
-        offer: sound(StreamKind::Main),
-    });
+    desk.call(Call::Publish { offer: sound(StreamKind::Main) });
     let request = desk.newest_request();
     for _ in 0..5 {
         desk.pass(SECOND);
         desk.receive(ServerMessage::Pong);
     }
     desk.hush();
-    desk.receive(ServerMessage::Accepted {
-        request,
-        accepted: Accepted::Published { stream: StreamId(5) },
-    });
+    desk.receive(ServerMessage::Accepted { request, accepted: Accepted::Published { stream: StreamId(5) } });
     assert_eq!(desk.messages(), [ClientMessage::Unpublish { stream: StreamId(5) }]);
     assert_eq!(desk.session.own_streams().count(), 0);
 }
@@ -319,25 +255,11 @@ fn so_many_requests_may_be_open_and_no_more() {
 #[test]
 fn news_that_are_none_are_not_told() {
     let mut desk = Desk::joined(&["bob"], vec![stream(1, "bob")]);
-    desk.receive(ServerMessage::PeerJoined {
-        user: user("bob"),
-        name: None,
-    });
-    desk.receive(ServerMessage::PeerLeft {
-        user: user("eve"),
-        reason: LeaveReason::LEFT,
-    });
+    desk.receive(ServerMessage::PeerJoined { user: user("bob"), name: None });
+    desk.receive(ServerMessage::PeerLeft { user: user("eve"), reason: LeaveReason::LEFT });
     desk.receive(ServerMessage::StreamAdded { stream: stream(1, "bob") });
-    desk.receive(ServerMessage::StreamRemoved {
-        stream: StreamId(9),
-        user: user("bob"),
-    });
-    desk.receive(ServerMessage::StreamMuted {
-        stream: StreamId(9),
-        user: user("bob"),
-        audio: true,
-        video: true,
-    });
+    desk.receive(ServerMessage::StreamRemoved { stream: StreamId(9), user: user("bob") });
+    desk.receive(ServerMessage::StreamMuted { stream: StreamId(9), user: user("bob"), audio: true, video: true });
     desk.receive(ServerMessage::Unknown);
     assert_eq!(desk.events(), []);
 }
@@ -347,10 +269,7 @@ fn a_server_that_never_stops_announcing_does_not_fill_the_memory() {
     let mut desk = Desk::joined(&[], vec![]);
     for i in 0..limits::ROOM_MEMBERS + 10 {
         let name = format!("user-{i}");
-        desk.receive(ServerMessage::PeerJoined {
-            user: user(&name),
-            name: None,
-        });
+        desk.receive(ServerMessage::PeerJoined { user: user(&name), name: None });
     }
     assert_eq!(desk.session.peers().count(), limits::ROOM_MEMBERS);
     assert_eq!(desk.events().len(), limits::ROOM_MEMBERS);
@@ -382,19 +301,10 @@ fn leaving_cuts_open_calls_short_once() {
     let request = desk.newest_request();
     let leave = desk.call(Call::Leave);
     assert_eq!(desk.answers(), [(open, Err(Code::CUT_SHORT))]);
-    desk.receive(ServerMessage::Accepted {
-        request,
-        accepted: Accepted::Done,
-    });
+    desk.receive(ServerMessage::Accepted { request, accepted: Accepted::Done });
     assert_eq!(desk.answers(), []);
     desk.grant(Accepted::Done);
-    assert_eq!(
-        desk.events(),
-        [
-            answered(leave, Ok(Answer::Done)),
-            changed(ConnectionState::Connected, ConnectionState::Disconnected)
-        ]
-    );
+    assert_eq!(desk.events(), [answered(leave, Ok(Answer::Done)), changed(ConnectionState::Connected, ConnectionState::Disconnected)]);
 }
 
 #[test]
@@ -409,13 +319,7 @@ fn leaving_succeeds_whatever_the_server_says() {
         let mut desk = Desk::joined(&[], vec![]);
         let leave = desk.call(Call::Leave);
         end(&mut desk);
-        assert_eq!(
-            desk.events(),
-            [
-                answered(leave, Ok(Answer::Done)),
-                changed(ConnectionState::Connected, ConnectionState::Disconnected)
-            ]
-        );
+        assert_eq!(desk.events(), [answered(leave, Ok(Answer::Done)), changed(ConnectionState::Connected, ConnectionState::Disconnected)]);
         assert_eq!(desk.session.poll_timeout(), None);
     }
 }
@@ -428,10 +332,7 @@ fn whoever_leaves_before_the_answer_says_goodbye_in_case_it_was_granted() {
     desk.hush();
     let leave = desk.call(Call::Leave);
     assert_eq!(desk.answers(), [(join, Err(Code::CUT_SHORT)), (leave, Ok(Answer::Done))]);
-    assert_eq!(
-        (desk.messages(), desk.disconnects),
-        (vec![ClientMessage::Leave], vec![ConnectionId(1)])
-    );
+    assert_eq!((desk.messages(), desk.disconnects), (vec![ClientMessage::Leave], vec![ConnectionId(1)]));
 }
 
 // Losing the connection and coming back
@@ -446,9 +347,7 @@ fn a_lost_connection_cuts_calls_short_and_reconnecting_begins_at_once() {
         desk.events(),
         [
             answered(id, Err(Code::CUT_SHORT)),
-            Event::Interrupted {
-                code: Code::CLOSED_BY_PEER
-            },
+            Event::Interrupted { code: Code::CLOSED_BY_PEER },
             changed(ConnectionState::Connected, ConnectionState::Reconnecting)
         ]
     );
@@ -476,14 +375,8 @@ fn a_session_comes_back_as_the_same_stay_and_hears_what_it_missed() {
     // when she comes back, Bob is gone, Eve is muted and shares a screen, and Max is there,
     desk.open();
     assert_eq!(resumed(&desk.messages()), [MemberId(1)]);
-    let muted = StreamInfo {
-        audio_muted: true,
-        ..stream(2, "eve")
-    };
-    let screen = StreamInfo {
-        offer: sound(StreamKind::Aux),
-        ..stream(3, "eve")
-    };
+    let muted = StreamInfo { audio_muted: true, ..stream(2, "eve") };
+    let screen = StreamInfo { offer: sound(StreamKind::Aux), ..stream(3, "eve") };
     desk.tell(Input::Received {
         connection: desk.connection(),
         message: ServerMessage::Accepted {
@@ -498,14 +391,8 @@ fn a_session_comes_back_as_the_same_stay_and_hears_what_it_missed() {
             Event::Restored { after: 2 * SECOND },
             changed(ConnectionState::Reconnecting, ConnectionState::Connected),
             Event::StreamRemoved { stream: stream(1, "bob") },
-            Event::PeerLeft {
-                user: user("bob"),
-                reason: LeaveReason::LEFT
-            },
-            Event::PeerJoined {
-                user: user("max"),
-                name: None
-            },
+            Event::PeerLeft { user: user("bob"), reason: LeaveReason::LEFT },
+            Event::PeerJoined { user: user("max"), name: None },
             Event::StreamAdded { stream: screen },
             Event::StreamMuted { stream: muted },
         ]
@@ -515,9 +402,7 @@ fn a_session_comes_back_as_the_same_stay_and_hears_what_it_missed() {
 #[test]
 fn a_publication_that_was_cut_short_and_took_place_is_withdrawn_on_return() {
     let mut desk = Desk::joined(&[], vec![]);
-    desk.call(Call::Publish {
-        offer: sound(StreamKind::Main),
-    });
+    desk.call(Call::Publish { offer: sound(StreamKind::Main) });
     desk.close();
     desk.open();
     desk.grant(joined(&[], vec![stream(5, "ada")], true));
@@ -528,9 +413,7 @@ fn a_publication_that_was_cut_short_and_took_place_is_withdrawn_on_return() {
 #[test]
 fn a_publication_that_was_granted_stands_after_the_return() {
     let mut desk = Desk::joined(&[], vec![]);
-    desk.call(Call::Publish {
-        offer: sound(StreamKind::Main),
-    });
+    desk.call(Call::Publish { offer: sound(StreamKind::Main) });
     desk.grant(Accepted::Published { stream: StreamId(5) });
     desk.close();
     desk.open();
@@ -550,12 +433,7 @@ fn a_session_that_does_not_come_back_in_time_is_out() {
     desk.pass(MILLISECOND);
     assert_eq!(
         desk.events(),
-        [
-            Event::Removed {
-                code: Code::RECONNECT_TIMEOUT
-            },
-            changed(ConnectionState::Reconnecting, ConnectionState::Disconnected)
-        ]
+        [Event::Removed { code: Code::RECONNECT_TIMEOUT }, changed(ConnectionState::Reconnecting, ConnectionState::Disconnected)]
     );
     assert_eq!(desk.session.poll_timeout(), None);
 }
@@ -576,10 +454,7 @@ fn attempts_that_fail_are_made_again_after_growing_waits() {
     }
     assert!(waits[0] <= limits::BACKOFF_FIRST, "{waits:?}");
     assert!(waits[5] >= limits::BACKOFF_MAX / 2, "{waits:?}");
-    assert!(
-        waits.iter().all(|wait| *wait <= limits::BACKOFF_MAX + 10 * MILLISECOND),
-        "{waits:?}"
-    );
+    assert!(waits.iter().all(|wait| *wait <= limits::BACKOFF_MAX + 10 * MILLISECOND), "{waits:?}");
 }
 
 #[test]
@@ -600,13 +475,7 @@ fn leaving_while_reconnecting_ends_the_attempts() {
     desk.close();
     desk.hush();
     let leave = desk.call(Call::Leave);
-    assert_eq!(
-        desk.events(),
-        [
-            answered(leave, Ok(Answer::Done)),
-            changed(ConnectionState::Reconnecting, ConnectionState::Disconnected)
-        ]
-    );
+    assert_eq!(desk.events(), [answered(leave, Ok(Answer::Done)), changed(ConnectionState::Reconnecting, ConnectionState::Disconnected)]);
     let attempts = desk.connects.len();
     desk.pass(limits::RECONNECT_WINDOW * 2);
     assert_eq!((desk.connects.len(), desk.events()), (attempts, vec![]));
@@ -621,10 +490,7 @@ fn a_stay_that_the_server_has_ended_is_not_asked_for_again() {
     desk.refuse(Code::SESSION_GONE);
     assert_eq!(
         desk.events(),
-        [
-            Event::Removed { code: Code::SESSION_GONE },
-            changed(ConnectionState::Reconnecting, ConnectionState::Disconnected)
-        ]
+        [Event::Removed { code: Code::SESSION_GONE }, changed(ConnectionState::Reconnecting, ConnectionState::Disconnected)]
     );
 }
 
@@ -649,12 +515,7 @@ fn a_heartbeat_goes_out_and_silence_is_a_loss() {
     desk.pass(limits::HEARTBEAT_TIMEOUT.saturating_sub(MILLISECOND));
     assert_eq!(desk.events(), []);
     desk.pass(MILLISECOND);
-    assert_eq!(
-        desk.events()[0],
-        Event::Interrupted {
-            code: Code::HEARTBEAT_LOST
-        }
-    );
+    assert_eq!(desk.events()[0], Event::Interrupted { code: Code::HEARTBEAT_LOST });
     assert_eq!(desk.disconnects, [ConnectionId(1)]);
 }
 
@@ -671,15 +532,9 @@ fn what_comes_late_on_an_old_connection_is_nothing() {
     let connection = ConnectionId(1);
     desk.tell(Input::Opened { connection });
     for message in [
-        ServerMessage::PeerLeft {
-            user: user("bob"),
-            reason: LeaveReason::LEFT,
-        },
+        ServerMessage::PeerLeft { user: user("bob"), reason: LeaveReason::LEFT },
         ServerMessage::Removed { code: Code::REPLACED },
-        ServerMessage::Accepted {
-            request: RequestId(2),
-            accepted: Accepted::Done,
-        },
+        ServerMessage::Accepted { request: RequestId(2), accepted: Accepted::Done },
     ] {
         desk.tell(Input::Received { connection, message });
     }
@@ -692,24 +547,13 @@ fn what_comes_late_on_an_old_connection_is_nothing() {
 fn a_media_description_is_told_once_however_often_it_comes() {
     let mut desk = Desk::joined(&[], vec![]);
     let description = MediaDescription::new("server").expect("it is short");
-    let message = ServerMessage::Media {
-        description: description.clone(),
-    };
+    let message = ServerMessage::Media { description: description.clone() };
     desk.receive(message.clone());
     desk.close();
     desk.open();
     desk.grant(joined(&[], vec![], true));
     desk.receive(message);
-    assert_eq!(
-        desk.events()
-            .iter()
-            .filter(|event| **event
-                == Event::Media {
-                    description: description.clone()
-                })
-            .count(),
-        1
-    );
+    assert_eq!(desk.events().iter().filter(|event| **event == Event::Media { description: description.clone() }).count(), 1);
 }
 
 // Over all histories
@@ -784,10 +628,7 @@ fn histories_reach_what_a_session_does() {
         let bytes: Vec<u8> = (0..800).map(|_| u8::try_from(rng.below(256)).expect("below 256")).collect();
         kinds.extend(all_outputs(&bytes).0.iter().map(|(_, output)| {
             let text = format!("{output:?}");
-            let words: Vec<_> = text
-                .split(|c: char| !c.is_alphanumeric() && c != '_')
-                .filter(|word| !word.is_empty())
-                .collect();
+            let words: Vec<_> = text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect();
             match words[..] {
                 ["Event", kind, ..] => kind.to_string(),
                 ["Send", ..] => {

@@ -28,10 +28,7 @@ fn the_table_of_requirements_and_tests_is_up_to_date() {
     for file in PARTS.iter().flat_map(|part| rust_files(&root.join(part))) {
         let name = file.strip_prefix(root).expect("it was found below the root").display().to_string();
         for (requirement, test) in claims(&read(&file)) {
-            assert!(
-                known.contains_key(&requirement),
-                "{name}: {test} claims to show {requirement}, which docs/REQUIREMENTS.md lacks"
-            );
+            assert!(known.contains_key(&requirement), "{name}: {test} claims to show {requirement}, which docs/REQUIREMENTS.md lacks");
             shown.entry(requirement).or_default().push(format!("`{test}` in {name}"));
         }
     }
@@ -64,10 +61,7 @@ fn requirements(text: &str) -> BTreeMap<String, String> {
         if let Some(title) = line.strip_prefix("## ") {
             area = title.to_string();
         } else if let Some((id, _)) = line.strip_prefix("- **").and_then(|rest| rest.split_once("**")) {
-            assert!(
-                known.insert(id.to_string(), area.clone()).is_none(),
-                "docs/REQUIREMENTS.md has {id} twice"
-            );
+            assert!(known.insert(id.to_string(), area.clone()).is_none(), "docs/REQUIREMENTS.md has {id} twice");
         }
     }
     known
@@ -80,18 +74,9 @@ fn claims(source: &str) -> Vec<(String, String)> {
     for (at, line) in trimmed.iter().enumerate() {
         let Some(names) = line.strip_prefix("// R-") else { continue };
         let after = &trimmed[at + 1..];
-        let attributes = after
-            .iter()
-            .take_while(|line| line.starts_with("#[") || line.starts_with("//"))
-            .count();
+        let attributes = after.iter().take_while(|line| line.starts_with("#[") || line.starts_with("//")).count();
         let is_test = after[..attributes].contains(&"#[test]");
-        let test = after.get(attributes).and_then(|line| {
-            if is_test {
-                function(line)
-            } else {
-                macro_tests(&after[attributes..])
-            }
-        });
+        let test = after.get(attributes).and_then(|line| if is_test { function(line) } else { macro_tests(&after[attributes..]) });
         let Some(test) = test else { continue };
         for name in format!("R-{names}").split([' ', ',']).filter(|name| name.starts_with("R-")) {
             let id: String = name.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
@@ -110,12 +95,7 @@ fn function(line: &str) -> Option<String> {
 fn macro_tests(lines: &[&str]) -> Option<String> {
     let call = lines.concat();
     let arguments = call.strip_prefix("law!(")?.split(");").next()?;
-    let tests: Vec<_> = arguments
-        .split(',')
-        .skip(1)
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .collect();
+    let tests: Vec<_> = arguments.split(',').skip(1).map(str::trim).filter(|name| !name.is_empty()).collect();
     Some(tests.join("` and `"))
 }
 
@@ -157,11 +137,6 @@ law!(
 "
     .replace("Q-", "R-"); // so that this file claims nothing itself
     let found = claims(&text);
-    let expected = [
-        ("R-001", "a_story"),
-        ("R-002", "a_story"),
-        ("R-004", "another"),
-        ("R-006", "of_a_room` and `of_a_session"),
-    ];
+    let expected = [("R-001", "a_story"), ("R-002", "a_story"), ("R-004", "another"), ("R-006", "of_a_room` and `of_a_session")];
     assert_eq!(found, expected.map(|(id, test)| (id.to_string(), test.to_string())));
 }

@@ -61,21 +61,10 @@ fn every_line_of_a_server_comes_out_as_it_went_in() {
     let kinds: BTreeSet<u8> = messages
         .iter()
         .map(|message| match message {
-            ServerMessage::Accepted {
-                accepted: Accepted::Joined { .. },
-                ..
-            } => 0,
-            ServerMessage::Accepted {
-                accepted: Accepted::Published { .. },
-                ..
-            } => 1,
-            ServerMessage::Accepted {
-                accepted: Accepted::Done, ..
-            } => 2,
-            ServerMessage::Accepted {
-                accepted: Accepted::Unknown,
-                ..
-            } => 13,
+            ServerMessage::Accepted { accepted: Accepted::Joined { .. }, .. } => 0,
+            ServerMessage::Accepted { accepted: Accepted::Published { .. }, .. } => 1,
+            ServerMessage::Accepted { accepted: Accepted::Done, .. } => 2,
+            ServerMessage::Accepted { accepted: Accepted::Unknown, .. } => 13,
             ServerMessage::Refused { .. } => 3,
             ServerMessage::PeerJoined { .. } => 4,
             ServerMessage::PeerLeft { .. } => 5,
@@ -96,10 +85,7 @@ fn every_line_of_a_server_comes_out_as_it_went_in() {
 fn with_a_field_more(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
-            let mut fields: serde_json::Map<_, _> = fields
-                .iter()
-                .map(|(name, value)| (name.clone(), with_a_field_more(value)))
-                .collect();
+            let mut fields: serde_json::Map<_, _> = fields.iter().map(|(name, value)| (name.clone(), with_a_field_more(value))).collect();
             fields.insert("since_version_9".to_string(), serde_json::json!({ "a": [1, "b", null] }));
             Value::Object(fields)
         }
@@ -123,13 +109,7 @@ fn fields_of_newer_peers_are_ignored() {
 #[test]
 fn messages_of_newer_peers_are_unknown_and_keep_their_number() {
     let frame: ClientFrame = parse(r#"{"request":5,"type":"raise_hand","height_cm":180}"#);
-    assert_eq!(
-        frame,
-        ClientFrame {
-            request: RequestId(5),
-            message: ClientMessage::Unknown
-        }
-    );
+    assert_eq!(frame, ClientFrame { request: RequestId(5), message: ClientMessage::Unknown });
     let message: ServerMessage = parse(r#"{"type":"hand_raised","user":"ada"}"#);
     assert_eq!(discriminant(&message), discriminant(&ServerMessage::Unknown));
 }
@@ -138,24 +118,12 @@ fn messages_of_newer_peers_are_unknown_and_keep_their_number() {
 fn codes_and_reasons_of_newer_peers_survive() {
     let line = r#"{"type":"refused","request":9,"code":2999}"#;
     let message: ServerMessage = parse(line);
-    assert_eq!(
-        message,
-        ServerMessage::Refused {
-            request: RequestId(9),
-            code: Code(2999)
-        }
-    );
+    assert_eq!(message, ServerMessage::Refused { request: RequestId(9), code: Code(2999) });
     assert_eq!(Code(2999).kind(), Kind::Room);
     assert_eq!(serde_json::to_string(&message).expect("text and numbers"), line);
     let line = r#"{"type":"peer_left","user":"bob","reason":200}"#;
     let message: ServerMessage = parse(line);
-    assert!(matches!(
-        message,
-        ServerMessage::PeerLeft {
-            reason: LeaveReason(200),
-            ..
-        }
-    ));
+    assert!(matches!(message, ServerMessage::PeerLeft { reason: LeaveReason(200), .. }));
     assert_eq!(serde_json::to_string(&message).expect("text and numbers"), line);
 }
 
@@ -164,33 +132,16 @@ fn what_may_be_left_out_has_its_meaning() {
     let short: ClientFrame = parse(r#"{"request":2,"type":"join","room":"stage","user":"bob","role":"player"}"#);
     assert_eq!(short, parse(CLIENT.lines().nth(1).expect("Bob's join is the second line")));
     let subscribe: ClientFrame = parse(r#"{"request":9,"type":"subscribe","stream":3,"video":true}"#);
-    assert!(matches!(
-        subscribe.message,
-        ClientMessage::Subscribe {
-            audio: false,
-            video: true,
-            max_layer: None,
-            ..
-        }
-    ));
+    assert!(matches!(subscribe.message, ClientMessage::Subscribe { audio: false, video: true, max_layer: None, .. }));
 }
 
 // R-056 R-058
 #[test]
 fn what_cannot_be_is_an_error_that_says_so() {
     for (line, says) in [
-        (
-            r#"{"request":1,"type":"join","room":"stage","user":"a d a","role":"joiner"}"#,
-            "user id holds ' ' at byte 1",
-        ),
-        (
-            r#"{"request":1,"type":"join","room":"","user":"ada","role":"joiner"}"#,
-            "room id is empty",
-        ),
-        (
-            r#"{"request":1,"type":"join","room":"stage","user":"ada","role":"ghost"}"#,
-            "unknown variant `ghost`",
-        ),
+        (r#"{"request":1,"type":"join","room":"stage","user":"a d a","role":"joiner"}"#, "user id holds ' ' at byte 1"),
+        (r#"{"request":1,"type":"join","room":"","user":"ada","role":"joiner"}"#, "room id is empty"),
+        (r#"{"request":1,"type":"join","room":"stage","user":"ada","role":"ghost"}"#, "unknown variant `ghost`"),
         (r#"{"request":-1,"type":"ping"}"#, "invalid value: integer `-1`"),
         (r#"{"type":"ping"}"#, "missing field `request`"),
         (r#"{"request":1}"#, "missing field `type`"),

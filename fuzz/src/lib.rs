@@ -26,12 +26,8 @@ use greenroom_core::{
 pub type Harness = fn(&[u8]);
 
 /// Every target by its name. Its corpus is `fuzz/corpus/<name>`.
-pub const TARGETS: [(&str, Harness); 4] = [
-    ("wire_decode", wire_decode),
-    ("room_history", room_history),
-    ("session_history", session_history),
-    ("forwarder", forwarder),
-];
+pub const TARGETS: [(&str, Harness); 4] =
+    [("wire_decode", wire_decode), ("room_history", room_history), ("session_history", session_history), ("forwarder", forwarder)];
 
 const START: Instant = Instant::from_secs(1);
 
@@ -39,18 +35,12 @@ const START: Instant = Instant::from_secs(1);
 pub fn wire_decode(bytes: &[u8]) {
     if let Ok(frame) = serde_json::from_slice::<ClientFrame>(bytes) {
         let again = serde_json::to_vec(&frame).expect("messages are text and numbers");
-        assert_eq!(
-            serde_json::from_slice::<ClientFrame>(&again).expect("what was written is read"),
-            frame
-        );
+        assert_eq!(serde_json::from_slice::<ClientFrame>(&again).expect("what was written is read"), frame);
         hand_to_a_room(&frame);
     }
     if let Ok(message) = serde_json::from_slice::<ServerMessage>(bytes) {
         let again = serde_json::to_vec(&message).expect("messages are text and numbers");
-        assert_eq!(
-            serde_json::from_slice::<ServerMessage>(&again).expect("what was written is read"),
-            message
-        );
+        assert_eq!(serde_json::from_slice::<ServerMessage>(&again).expect("what was written is read"), message);
         hand_to_a_session(&message);
     }
 }
@@ -101,17 +91,10 @@ pub fn forwarder(bytes: &[u8]) {
         };
         if let Verdict::Forward(outgoing) = forwarder.handle_packet(now, &packet) {
             onlooker.see(&packet, &outgoing);
-            let picture = outgoing.picture.unwrap_or(Picture {
-                picture_id: 0,
-                tl0_pic_idx: 0,
-            });
+            let picture = outgoing.picture.unwrap_or(Picture { picture_id: 0, tl0_pic_idx: 0 });
             assert_eq!(vp8::rewrite(&mut payload, picture), packet.picture.is_some());
             let key_frame = vp8::Descriptor::parse(&payload).map(|picture| picture.key_frame);
-            assert_eq!(
-                key_frame,
-                packet.picture.map(|picture| picture.key_frame),
-                "a rewritten packet begins what it began"
-            );
+            assert_eq!(key_frame, packet.picture.map(|picture| picture.key_frame), "a rewritten packet begins what it began");
         }
     }
 }
@@ -130,22 +113,11 @@ impl Onlooker {
             same && outgoing.seq.wrapping_sub(first_out.seq) == packet.seq.wrapping_sub(first_in.seq)
         });
         if let Some((first_in, first_out)) = self.run.filter(|_| continues) {
-            let (came, went) = (
-                packet.timestamp.wrapping_sub(first_in.timestamp),
-                outgoing.timestamp.wrapping_sub(first_out.timestamp),
-            );
+            let (came, went) = (packet.timestamp.wrapping_sub(first_in.timestamp), outgoing.timestamp.wrapping_sub(first_out.timestamp));
             assert_eq!(came, went, "within a run timestamps keep their distances");
         } else {
-            assert!(
-                packet.picture.is_some_and(|picture| picture.key_frame),
-                "{packet:?} begins a run and is no key frame"
-            );
-            assert!(
-                outgoing.seq > self.highest,
-                "a run begins at {}, and {} was sent",
-                outgoing.seq,
-                self.highest
-            );
+            assert!(packet.picture.is_some_and(|picture| picture.key_frame), "{packet:?} begins a run and is no key frame");
+            assert!(outgoing.seq > self.highest, "a run begins at {}, and {} was sent", outgoing.seq, self.highest);
             self.run = Some((*packet, *outgoing));
         }
         self.highest = self.highest.max(outgoing.seq);
@@ -165,14 +137,10 @@ fn hand_to_a_room(frame: &ClientFrame) {
     let publish = r#"{"request":2,"type":"publish","kind":"main","audio_bps":32000,"layers":[{"rid":"q","height":180,"max_bps":150000}]}"#;
     let join = r#"{"request":1,"type":"join","room":"stage","user":"ada","role":"joiner","media":"ice"}"#;
     let frames = [join, publish].map(|text| serde_json::from_str(text).expect("both are valid"));
-    let told = frames
-        .into_iter()
-        .map(|frame| (1, frame))
-        .chain([1, 2, 1].map(|session| (session, frame.clone())));
+    let told = frames.into_iter().map(|frame| (1, frame)).chain([1, 2, 1].map(|session| (session, frame.clone())));
     for (session, frame) in told {
         let session = SessionId(session);
-        room.handle_input(START, room::Input::Message { session, frame })
-            .expect("time stands still");
+        room.handle_input(START, room::Input::Message { session, frame }).expect("time stands still");
     }
     while room.poll_output().is_some() {}
 }
@@ -180,38 +148,20 @@ fn hand_to_a_room(frame: &ClientFrame) {
 /// A session that connects, joins and is in the room hears the message each time.
 fn hand_to_a_session(message: &ServerMessage) {
     let mut session = Session::new(START, session::Config::default());
-    let ClientMessage::Join {
-        room,
-        user,
-        name,
-        role,
-        media,
-        ..
-    } = serde_json::from_str::<ClientFrame>(r#"{"request":1,"type":"join","room":"stage","user":"ada","role":"joiner"}"#)
-        .expect("it is valid")
-        .message
+    let ClientMessage::Join { room, user, name, role, media, .. } =
+        serde_json::from_str::<ClientFrame>(r#"{"request":1,"type":"join","room":"stage","user":"ada","role":"joiner"}"#)
+            .expect("it is valid")
+            .message
     else {
         unreachable!("it was written as a join");
     };
     let connection = ConnectionId(1);
-    let call = Call::Join(JoinCall {
-        room,
-        user,
-        name,
-        role,
-        media,
-    });
+    let call = Call::Join(JoinCall { room, user, name, role, media });
     let joined: Accepted =
         serde_json::from_str(r#"{"granted":"joined","member":1,"version":1,"role":"joiner","resumed":false,"members":[],"streams":[]}"#)
             .expect("it is valid");
-    let received = |message: &ServerMessage| session::Input::Received {
-        connection,
-        message: message.clone(),
-    };
-    let accepted = ServerMessage::Accepted {
-        request: RequestId(1),
-        accepted: joined,
-    };
+    let received = |message: &ServerMessage| session::Input::Received { connection, message: message.clone() };
+    let accepted = ServerMessage::Accepted { request: RequestId(1), accepted: joined };
     let inputs = [
         received(message),
         session::Input::Call { id: CallId(1), call },

@@ -21,10 +21,6 @@ fn every_corpus_belongs_to_a_target() {
     let folders = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/corpus")).expect("the corpora stand beside this crate");
     for folder in folders {
         let name = folder.expect("a readable folder").file_name();
-        assert!(
-            TARGETS.iter().any(|(target, _)| name == *target),
-            "fuzz/corpus/{} is replayed by nothing",
-            name.display()
-        );
+        assert!(TARGETS.iter().any(|(target, _)| name == *target), "fuzz/corpus/{} is replayed by nothing", name.display());
     }
 }

@@ -24,16 +24,7 @@ struct Newcomer {
 impl Room {
     /// Lets a user in, as a newcomer or back. A newcomer is accepted in full before a stay of the same user is ended: a join that is refused moves nobody.
     pub(super) fn join(&mut self, session: SessionId, request: RequestId, message: ClientMessage) {
-        let ClientMessage::Join {
-            versions,
-            room,
-            user,
-            name,
-            role,
-            resumes,
-            media,
-        } = message
-        else {
+        let ClientMessage::Join { versions, room, user, name, role, resumes, media } = message else {
             unreachable!("only joins come here");
         };
         if self.sessions.contains_key(&session) {
@@ -59,28 +50,11 @@ impl Room {
         if let Some(member) = sitting {
             self.end_stay(member, LeaveReason::REPLACED, Some(Code::REPLACED));
         }
-        self.enter(
-            session,
-            request,
-            id,
-            Newcomer {
-                user,
-                name,
-                role,
-                media,
-                version,
-            },
-        );
+        self.enter(session, request, id, Newcomer { user, name, role, media, version });
     }
 
     fn enter(&mut self, session: SessionId, request: RequestId, id: MemberId, newcomer: Newcomer) {
-        let Newcomer {
-            user,
-            name,
-            role,
-            media,
-            version,
-        } = newcomer;
+        let Newcomer { user, name, role, media, version } = newcomer;
         self.members.insert(
             id,
             Member {
@@ -88,10 +62,7 @@ impl Room {
                 user: user.clone(),
                 name: name.clone(),
                 role,
-                presence: Presence::Here {
-                    session,
-                    last_heard: self.now,
-                },
+                presence: Presence::Here { session, last_heard: self.now },
                 deadline: self.now,
                 media: MediaState::Absent,
                 media_answer: None,
@@ -116,13 +87,7 @@ impl Room {
 
     fn come_back(&mut self, session: SessionId, request: RequestId, id: MemberId, version: Version) {
         let member = self.members.get_mut(&id).expect("the room knows every user's stay");
-        let before = core::mem::replace(
-            &mut member.presence,
-            Presence::Here {
-                session,
-                last_heard: self.now,
-            },
-        );
+        let before = core::mem::replace(&mut member.presence, Presence::Here { session, last_heard: self.now });
         self.sessions.insert(session, id);
         if let Some(old) = before.session() {
             // The client gave this connection up before the room noticed.
@@ -142,31 +107,10 @@ impl Room {
 
     /// Everything a member needs to know of the room, by user id and kind of stream.
     fn snapshot_for(&self, id: MemberId, version: Version, resumed: bool) -> Accepted {
-        let others = || {
-            self.users
-                .values()
-                .filter(|other| resumed || **other != id)
-                .map(|other| &self.members[other])
-        };
-        let members = others()
-            .filter(|m| m.id != id)
-            .map(|m| MemberInfo {
-                user: m.user.clone(),
-                name: m.name.clone(),
-            })
-            .collect();
-        let streams: Vec<_> = others()
-            .flat_map(|m| m.published.values())
-            .map(|stream| self.streams[stream].info.clone())
-            .collect();
-        Accepted::Joined {
-            member: id,
-            version,
-            role: self.members[&id].role,
-            resumed,
-            members,
-            streams,
-        }
+        let others = || self.users.values().filter(|other| resumed || **other != id).map(|other| &self.members[other]);
+        let members = others().filter(|m| m.id != id).map(|m| MemberInfo { user: m.user.clone(), name: m.name.clone() }).collect();
+        let streams: Vec<_> = others().flat_map(|m| m.published.values()).map(|stream| self.streams[stream].info.clone()).collect();
+        Accepted::Joined { member: id, version, role: self.members[&id].role, resumed, members, streams }
     }
 
     /// The member leaves of its own will.
@@ -199,18 +143,8 @@ impl Room {
         if member.media != MediaState::Absent {
             self.media(MediaOutput::Close { member: id });
         }
-        self.send_to_others(
-            id,
-            ServerMessage::PeerLeft {
-                user: member.user.clone(),
-                reason,
-            },
-        );
-        self.event(Event::Left {
-            member: id,
-            user: member.user,
-            reason,
-        });
+        self.send_to_others(id, ServerMessage::PeerLeft { user: member.user.clone(), reason });
+        self.event(Event::Left { member: id, user: member.user, reason });
     }
 
     /// A connection ended. Its member's place is kept for the reconnect window, and the others hear nothing of it.
@@ -276,18 +210,9 @@ impl Room {
             let stream = self.streams[&stream].info.clone();
             self.media(MediaOutput::Receive { member: id, stream });
         }
-        let received: Vec<_> = self.members[&id]
-            .subscriptions
-            .iter()
-            .map(|(s, sub)| (*s, sub.audio, sub.video.is_some()))
-            .collect();
+        let received: Vec<_> = self.members[&id].subscriptions.iter().map(|(s, sub)| (*s, sub.audio, sub.video.is_some())).collect();
         for (stream, audio, video) in received {
-            self.media(MediaOutput::Forward {
-                member: id,
-                stream,
-                audio,
-                video,
-            });
+            self.media(MediaOutput::Forward { member: id, stream, audio, video });
         }
     }
 }

@@ -115,12 +115,7 @@ impl Room {
             .collect();
         // Audio goes first: it is cheap, and a call without it is none.
         let allocation = select::allocate(estimate_bps.saturating_sub(audio_bps), &demands);
-        let Allocation {
-            choices,
-            used_bps,
-            minimum_bps,
-            desired_bps,
-        } = allocation;
+        let Allocation { choices, used_bps, minimum_bps, desired_bps } = allocation;
 
         for Choice { stream, layer, reason } in choices {
             let from = self.video_plan(id, stream).expect("demands come from plans").target;
@@ -129,20 +124,10 @@ impl Room {
             }
             self.retarget(id, stream, layer);
             let allocated_bps = used_bps.saturating_add(audio_bps);
-            self.event(Event::LayerDecided {
-                member: id,
-                stream,
-                from,
-                to: layer,
-                reason,
-                estimate_bps,
-                allocated_bps,
-            });
+            self.event(Event::LayerDecided { member: id, stream, from, to: layer, reason, estimate_bps, allocated_bps });
         }
-        let bandwidth = Bandwidth {
-            minimum_bps: minimum_bps.saturating_add(audio_bps),
-            desired_bps: desired_bps.saturating_add(audio_bps),
-        };
+        let bandwidth =
+            Bandwidth { minimum_bps: minimum_bps.saturating_add(audio_bps), desired_bps: desired_bps.saturating_add(audio_bps) };
         let member = self.members.get_mut(&id).expect("looked up above");
         if member.bandwidth != bandwidth {
             member.bandwidth = bandwidth;
@@ -152,14 +137,7 @@ impl Room {
 
     fn layers_bps(&self, stream: StreamId) -> Vec<BitsPerSecond> {
         let known = &self.streams[&stream];
-        known
-            .info
-            .offer
-            .layers
-            .iter()
-            .zip(&known.measured_bps)
-            .map(|(layer, measured)| needed_bps(layer.max_bps, *measured))
-            .collect()
+        known.info.offer.layers.iter().zip(&known.measured_bps).map(|(layer, measured)| needed_bps(layer.max_bps, *measured)).collect()
     }
 
     /// Points a member's video at another layer, and asks for the key frame that the switch waits for.
@@ -173,11 +151,7 @@ impl Room {
         }
         let waits_for = target.filter(|layer| plan.current != Some(*layer));
         plan.waiting_since = waits_for.map(|_| now);
-        self.media(MediaOutput::Layer {
-            member: id,
-            stream,
-            target,
-        });
+        self.media(MediaOutput::Layer { member: id, stream, target });
         if let Some(layer) = waits_for {
             self.waiting.insert((stream, layer, id));
             if self.key_frames.want(now, stream, layer) {
@@ -197,19 +171,10 @@ impl Room {
         if plan.target != Some(layer) {
             return;
         }
-        let waited = plan
-            .waiting_since
-            .take()
-            .map_or(Duration::ZERO, |since| now.saturating_since(since));
+        let waited = plan.waiting_since.take().map_or(Duration::ZERO, |since| now.saturating_since(since));
         self.waiting.remove(&(stream, layer, id));
         if from != Some(layer) {
-            self.event(Event::LayerSwitched {
-                member: id,
-                stream,
-                from,
-                to: layer,
-                waited,
-            });
+            self.event(Event::LayerSwitched { member: id, stream, from, to: layer, waited });
         }
     }
 
@@ -251,15 +216,8 @@ impl Room {
         let Some(owner) = self.streams.get(&stream).map(|s| s.owner) else {
             return;
         };
-        let waiting = self
-            .waiting
-            .range((stream, layer, MemberId(0))..=(stream, layer, MemberId(u32::MAX)))
-            .count();
-        self.media(MediaOutput::RequestKeyFrame {
-            member: owner,
-            stream,
-            layer,
-        });
+        let waiting = self.waiting.range((stream, layer, MemberId(0))..=(stream, layer, MemberId(u32::MAX))).count();
+        self.media(MediaOutput::RequestKeyFrame { member: owner, stream, layer });
         let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
         self.event(Event::KeyFrameRequested { stream, layer, waiting });
     }

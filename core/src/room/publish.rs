@@ -25,32 +25,11 @@ impl Room {
         let stream = StreamId(self.next_stream);
         self.next_stream = next;
 
-        let info = StreamInfo {
-            id: stream,
-            user: member.user.clone(),
-            offer,
-            audio_muted: false,
-            video_muted: false,
-        };
+        let info = StreamInfo { id: stream, user: member.user.clone(), offer, audio_muted: false, video_muted: false };
         let measured_bps = vec![None; info.offer.layers.len()];
-        self.members
-            .get_mut(&id)
-            .expect("checked above")
-            .published
-            .insert(info.offer.kind, stream);
-        self.streams.insert(
-            stream,
-            PublishedStream {
-                owner: id,
-                info: info.clone(),
-                measured_bps,
-                subscribers: BTreeSet::new(),
-            },
-        );
-        self.media(MediaOutput::Receive {
-            member: id,
-            stream: info.clone(),
-        });
+        self.members.get_mut(&id).expect("checked above").published.insert(info.offer.kind, stream);
+        self.streams.insert(stream, PublishedStream { owner: id, info: info.clone(), measured_bps, subscribers: BTreeSet::new() });
+        self.media(MediaOutput::Receive { member: id, stream: info.clone() });
         self.send_to_others(id, ServerMessage::StreamAdded { stream: info });
         Ok(Accepted::Published { stream })
     }
@@ -71,15 +50,7 @@ impl Room {
         info.video_muted = video.unwrap_or(info.video_muted);
         let after = (info.audio_muted, info.video_muted);
         if after != before {
-            self.send_to_others(
-                id,
-                ServerMessage::StreamMuted {
-                    stream,
-                    user,
-                    audio: after.0,
-                    video: after.1,
-                },
-            );
+            self.send_to_others(id, ServerMessage::StreamMuted { stream, user, audio: after.0, video: after.1 });
         }
         Ok(Accepted::Done)
     }

@@ -48,23 +48,14 @@ impl Room {
         let video_left = subscription.video.is_some() && !video;
         if !audio_left && !video_left {
             self.drop_subscription(id, stream);
-            self.media(MediaOutput::Forward {
-                member: id,
-                stream,
-                audio: false,
-                video: false,
-            });
+            self.media(MediaOutput::Forward { member: id, stream, audio: false, video: false });
             self.plan(id);
             return Ok(Accepted::Done);
         }
         subscription.audio = audio_left;
         if !video_left {
             self.wait_no_longer(id, stream);
-            self.members
-                .get_mut(&id)
-                .and_then(|m| m.subscriptions.get_mut(&stream))
-                .expect("looked up above")
-                .video = None;
+            self.members.get_mut(&id).and_then(|m| m.subscriptions.get_mut(&stream)).expect("looked up above").video = None;
         }
         self.forward_and_plan(id, stream);
         Ok(Accepted::Done)
@@ -73,12 +64,7 @@ impl Room {
     fn forward_and_plan(&mut self, id: MemberId, stream: StreamId) {
         let subscription = &self.members[&id].subscriptions[&stream];
         let (audio, video) = (subscription.audio, subscription.video.is_some());
-        self.media(MediaOutput::Forward {
-            member: id,
-            stream,
-            audio,
-            video,
-        });
+        self.media(MediaOutput::Forward { member: id, stream, audio, video });
         self.plan(id);
     }
 

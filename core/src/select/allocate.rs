@@ -94,14 +94,7 @@ pub struct Allocation {
 
 /// Chooses a layer for each stream, such that all of them together need no more than `budget_bps`.
 pub fn allocate(budget_bps: BitsPerSecond, demands: &[Demand<'_>]) -> Allocation {
-    let mut shares: Vec<Share<'_>> = demands
-        .iter()
-        .map(|demand| Share {
-            demand,
-            rung: None,
-            next: next_rung(demand, None),
-        })
-        .collect();
+    let mut shares: Vec<Share<'_>> = demands.iter().map(|demand| Share { demand, rung: None, next: next_rung(demand, None) }).collect();
     let mut used_bps: BitsPerSecond = 0;
 
     shares.sort_unstable_by_key(|share| (share.next.map(|rung| rung.bps), share.demand.stream));
@@ -110,13 +103,8 @@ pub fn allocate(budget_bps: BitsPerSecond, demands: &[Demand<'_>]) -> Allocation
     while climb_once(&mut shares, &mut used_bps, budget_bps) {}
     debug_assert!(used_bps <= budget_bps, "{used_bps} bps used of {budget_bps}");
 
-    let next_step_bps = shares
-        .iter()
-        .filter_map(|share| Some(share.total_after(share.next?, used_bps)))
-        .min();
-    let highest_bps = shares
-        .iter()
-        .fold(0, |sum: BitsPerSecond, share| sum.saturating_add(top_rung_bps(share.demand)));
+    let next_step_bps = shares.iter().filter_map(|share| Some(share.total_after(share.next?, used_bps))).min();
+    let highest_bps = shares.iter().fold(0, |sum: BitsPerSecond, share| sum.saturating_add(top_rung_bps(share.demand)));
     Allocation {
         choices: shares.iter().map(|share| share.choice(used_bps, budget_bps)).collect(),
         used_bps,
@@ -142,17 +130,12 @@ struct Share<'a> {
 impl Share<'_> {
     /// What everything together needs with `rung` in place of this stream's present one.
     fn total_after(&self, rung: Rung, used_bps: BitsPerSecond) -> BitsPerSecond {
-        used_bps
-            .saturating_sub(self.rung.map_or(0, |held| held.bps))
-            .saturating_add(rung.bps)
+        used_bps.saturating_sub(self.rung.map_or(0, |held| held.bps)).saturating_add(rung.bps)
     }
 
     /// What a step to `rung`, which needs `total_bps` of all, must find in the budget.
     fn asks(&self, rung: Rung, total_bps: BitsPerSecond) -> BitsPerSecond {
-        let kept = self
-            .demand
-            .current
-            .is_some_and(|current| rung.layer <= current || rung.bps <= layer_bps(self.demand, current));
+        let kept = self.demand.current.is_some_and(|current| rung.layer <= current || rung.bps <= layer_bps(self.demand, current));
         if kept { total_bps } else { permille(total_bps, UP_MARGIN_PERMILLE) }
     }
 
@@ -163,17 +146,10 @@ impl Share<'_> {
             None => Reason::Highest,
             Some(next) => match self.total_after(next, used_bps) {
                 needs_bps if needs_bps > budget_bps => Reason::Budget { needs_bps, budget_bps },
-                total_bps => Reason::Settling {
-                    needs_bps: self.asks(next, total_bps),
-                    budget_bps,
-                },
+                total_bps => Reason::Settling { needs_bps: self.asks(next, total_bps), budget_bps },
             },
         };
-        Choice {
-            stream: self.demand.stream,
-            layer: self.rung.map(|rung| rung.layer),
-            reason,
-        }
+        Choice { stream: self.demand.stream, layer: self.rung.map(|rung| rung.layer), reason }
     }
 }
 
@@ -196,9 +172,7 @@ fn climb_once(shares: &mut [Share<'_>], used_bps: &mut BitsPerSecond, budget_bps
 /// The lowest rung of the demand above `layer`, or the lowest of all.
 fn next_rung(demand: &Demand<'_>, layer: Option<LayerId>) -> Option<Rung> {
     let above = |rung: &Rung| layer.is_none_or(|layer| rung.layer > layer);
-    flowing(demand)
-        .filter(above)
-        .find(|rung| flowing(demand).all(|other| other.layer <= rung.layer || other.bps > rung.bps))
+    flowing(demand).filter(above).find(|rung| flowing(demand).all(|other| other.layer <= rung.layer || other.bps > rung.bps))
 }
 
 /// What the highest rung needs; zero without any.
@@ -213,10 +187,7 @@ fn flowing<'a>(demand: &Demand<'a>) -> impl Iterator<Item = Rung> + use<'a> {
         .zip(demand.layer_bps)
         .take(wanted)
         .filter(|(_, bps)| **bps > 0)
-        .map(|(layer, bps)| Rung {
-            layer: LayerId(layer),
-            bps: *bps,
-        })
+        .map(|(layer, bps)| Rung { layer: LayerId(layer), bps: *bps })
 }
 
 fn layer_bps(demand: &Demand<'_>, layer: LayerId) -> BitsPerSecond {
@@ -233,20 +204,10 @@ impl fmt::Display for Reason {
         match *self {
             Self::Highest => f.write_str("it is the highest wanted layer that flows"),
             Self::Budget { needs_bps, budget_bps } => {
-                write!(
-                    f,
-                    "the next layer needs {} kbps of {} kbps",
-                    needs_bps.div_ceil(1000),
-                    budget_bps / 1000
-                )
+                write!(f, "the next layer needs {} kbps of {} kbps", needs_bps.div_ceil(1000), budget_bps / 1000)
             }
             Self::Settling { needs_bps, budget_bps } => {
-                write!(
-                    f,
-                    "the next layer fits, but going up takes {} kbps of {} kbps",
-                    needs_bps.div_ceil(1000),
-                    budget_bps / 1000
-                )
+                write!(f, "the next layer fits, but going up takes {} kbps of {} kbps", needs_bps.div_ceil(1000), budget_bps / 1000)
             }
             Self::NoLayer => f.write_str("no wanted layer flows"),
             Self::NotWanted => f.write_str("nothing of it is wanted at present"),
@@ -264,12 +225,7 @@ mod tests {
     const TOP: Option<LayerId> = Some(LayerId(2));
 
     fn demand(stream: u32, layer_bps: &[BitsPerSecond], current: Option<u8>) -> Demand<'_> {
-        Demand {
-            stream: StreamId(stream),
-            max_layer: TOP,
-            layer_bps,
-            current: current.map(LayerId),
-        }
+        Demand { stream: StreamId(stream), max_layer: TOP, layer_bps, current: current.map(LayerId) }
     }
 
     fn layers(allocation: &Allocation) -> Vec<Option<u8>> {
@@ -281,10 +237,7 @@ mod tests {
         let allocation = allocate(10_000_000, &[demand(1, CAMERA, None), demand(2, CAMERA, None)]);
         assert_eq!(layers(&allocation), [Some(2), Some(2)]);
         assert!(allocation.choices.iter().all(|choice| choice.reason == Reason::Highest));
-        assert_eq!(
-            (allocation.used_bps, allocation.minimum_bps, allocation.desired_bps),
-            (3_000_000, 3_000_000, 3_600_000)
-        );
+        assert_eq!((allocation.used_bps, allocation.minimum_bps, allocation.desired_bps), (3_000_000, 3_000_000, 3_600_000));
     }
 
     #[test]
@@ -293,10 +246,7 @@ mod tests {
         let allocation = allocate(1_200_000, &demands);
         assert_eq!(layers(&allocation), [Some(1), Some(0), Some(0), Some(0)]);
         assert_eq!(allocation.used_bps, 950_000);
-        let expected = Reason::Budget {
-            needs_bps: 1_950_000,
-            budget_bps: 1_200_000,
-        };
+        let expected = Reason::Budget { needs_bps: 1_950_000, budget_bps: 1_200_000 };
         assert_eq!(allocation.choices[0].reason, expected);
         assert_eq!(expected.to_string(), "the next layer needs 1950 kbps of 1200 kbps");
         // The cheapest step up from here is to give stream 2 its middle layer: 1300 kbps, and the margin.
@@ -310,28 +260,19 @@ mod tests {
         assert_eq!((going_up(1_724_999), going_up(1_725_000)), (Some(1), Some(2)));
         assert_eq!((staying(1_500_000), staying(1_499_999)), (Some(2), Some(1)));
         let settling = allocate(1_600_000, &[demand(1, CAMERA, Some(1))]).choices[0].reason;
-        assert_eq!(
-            settling.to_string(),
-            "the next layer fits, but going up takes 1725 kbps of 1600 kbps"
-        );
+        assert_eq!(settling.to_string(), "the next layer fits, but going up takes 1725 kbps of 1600 kbps");
     }
 
     #[test]
     fn a_vanished_layer_is_passed_over() {
         // The middle layer is missing: the way up leads over it.
-        assert_eq!(
-            layers(&allocate(10_000_000, &[demand(1, &[150_000, 0, 1_500_000], None)])),
-            [Some(2)]
-        );
+        assert_eq!(layers(&allocate(10_000_000, &[demand(1, &[150_000, 0, 1_500_000], None)])), [Some(2)]);
         // The current layer vanished: the next lower one needs no margin.
         assert_eq!(layers(&allocate(500_000, &[demand(1, &[150_000, 500_000, 0], Some(2))])), [Some(1)]);
         // The lowest is missing.
         assert_eq!(layers(&allocate(600_000, &[demand(1, &[0, 500_000, 0], None)])), [Some(1)]);
         let gone = allocate(600_000, &[demand(1, &[0, 0, 0], Some(1)), demand(2, &[], None)]);
-        assert_eq!(
-            gone.choices.iter().map(|choice| (choice.layer, choice.reason)).collect::<Vec<_>>(),
-            vec![(None, Reason::NoLayer); 2]
-        );
+        assert_eq!(gone.choices.iter().map(|choice| (choice.layer, choice.reason)).collect::<Vec<_>>(), vec![(None, Reason::NoLayer); 2]);
     }
 
     #[test]
@@ -344,14 +285,8 @@ mod tests {
 
     #[test]
     fn what_is_not_wanted_costs_nothing() {
-        let off_screen = Demand {
-            max_layer: None,
-            ..demand(1, CAMERA, Some(2))
-        };
-        let small = Demand {
-            max_layer: Some(LayerId(0)),
-            ..demand(2, CAMERA, Some(2))
-        };
+        let off_screen = Demand { max_layer: None, ..demand(1, CAMERA, Some(2)) };
+        let small = Demand { max_layer: Some(LayerId(0)), ..demand(2, CAMERA, Some(2)) };
         let allocation = allocate(10_000_000, &[off_screen, small]);
         assert_eq!(layers(&allocation), [None, Some(0)]);
         assert_eq!(allocation.choices[0].reason, Reason::NotWanted);
@@ -362,13 +297,7 @@ mod tests {
     fn nothing_fits_into_nothing() {
         let allocation = allocate(0, &[demand(1, CAMERA, Some(2))]);
         assert_eq!(layers(&allocation), [None]);
-        assert_eq!(
-            allocation.choices[0].reason,
-            Reason::Budget {
-                needs_bps: 150_000,
-                budget_bps: 0
-            }
-        );
+        assert_eq!(allocation.choices[0].reason, Reason::Budget { needs_bps: 150_000, budget_bps: 0 });
         assert_eq!(allocation.minimum_bps, 172_500);
     }
 }

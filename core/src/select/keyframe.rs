@@ -60,32 +60,14 @@ impl KeyFrameRequests {
         let key = (stream, layer);
         match self.requests.get(&key) {
             None => {
-                self.put(
-                    key,
-                    Request {
-                        asked: now,
-                        state: State::Asked,
-                    },
-                );
+                self.put(key, Request { asked: now, state: State::Asked });
                 true
             }
-            Some(&Request {
-                asked,
-                state: State::Quiet,
-            }) => {
-                self.put(
-                    key,
-                    Request {
-                        asked,
-                        state: State::Deferred,
-                    },
-                );
+            Some(&Request { asked, state: State::Quiet }) => {
+                self.put(key, Request { asked, state: State::Deferred });
                 false
             }
-            Some(Request {
-                state: State::Asked | State::Deferred,
-                ..
-            }) => false,
+            Some(Request { state: State::Asked | State::Deferred, .. }) => false,
         }
     }
 
@@ -121,13 +103,7 @@ impl KeyFrameRequests {
         if now.saturating_since(request.asked) < request.state.wait() {
             return None;
         }
-        self.put(
-            key,
-            Request {
-                asked: now,
-                state: State::Asked,
-            },
-        );
+        self.put(key, Request { asked: now, state: State::Asked });
         Some(key)
     }
 
@@ -143,13 +119,7 @@ impl KeyFrameRequests {
 
     fn quieten(&mut self, key: Key) {
         if let Some(&Request { asked, .. }) = self.requests.get(&key) {
-            self.put(
-                key,
-                Request {
-                    asked,
-                    state: State::Quiet,
-                },
-            );
+            self.put(key, Request { asked, state: State::Quiet });
         }
     }
 
@@ -166,14 +136,12 @@ impl KeyFrameRequests {
     fn put(&mut self, key: Key, request: Request) {
         self.take(key);
         self.requests.insert(key, request);
-        self.deadlines(request.state)
-            .insert((request.asked.saturating_add(request.state.wait()), key));
+        self.deadlines(request.state).insert((request.asked.saturating_add(request.state.wait()), key));
     }
 
     fn take(&mut self, key: Key) {
         if let Some(request) = self.requests.remove(&key) {
-            self.deadlines(request.state)
-                .remove(&(request.asked.saturating_add(request.state.wait()), key));
+            self.deadlines(request.state).remove(&(request.asked.saturating_add(request.state.wait()), key));
         }
     }
 

@@ -16,12 +16,7 @@ pub struct Backoff {
 impl Backoff {
     /// Waits from `first`, doubling up to `max`.
     pub const fn new(first: Duration, max: Duration, seed: u64) -> Self {
-        Self {
-            first,
-            max,
-            tries: 0,
-            rng: Rng::new(seed),
-        }
+        Self { first, max, tries: 0, rng: Rng::new(seed) }
     }
 
     /// The next wait: between half and the whole of what the doubling has come to.
@@ -48,10 +43,7 @@ mod tests {
         let mut backoff = Backoff::new(Duration::from_millis(300), Duration::from_secs(5), 7);
         for whole_ms in [300, 600, 1200, 2400, 4800, 5000, 5000] {
             let wait = backoff.next_wait();
-            assert!(
-                wait >= Duration::from_millis(whole_ms / 2) && wait <= Duration::from_millis(whole_ms),
-                "{wait:?} of {whole_ms} ms"
-            );
+            assert!(wait >= Duration::from_millis(whole_ms / 2) && wait <= Duration::from_millis(whole_ms), "{wait:?} of {whole_ms} ms");
         }
         for _ in 0..100 {
             assert!(backoff.next_wait() <= Duration::from_secs(5));

@@ -18,20 +18,9 @@ impl Session {
             Call::Leave => return self.call_leave(id),
             Call::Publish { offer } => (ClientMessage::Publish { offer: offer.clone() }, Purpose::Publish(offer)),
             Call::Unpublish { stream } => (ClientMessage::Unpublish { stream }, Purpose::Unpublish(stream)),
-            Call::Subscribe {
-                stream,
-                audio,
-                video,
-                max_layer,
-            } => (
-                ClientMessage::Subscribe {
-                    stream,
-                    audio,
-                    video,
-                    max_layer,
-                },
-                Purpose::Other,
-            ),
+            Call::Subscribe { stream, audio, video, max_layer } => {
+                (ClientMessage::Subscribe { stream, audio, video, max_layer }, Purpose::Other)
+            }
             Call::Unsubscribe { stream, audio, video } => (ClientMessage::Unsubscribe { stream, audio, video }, Purpose::Other),
             Call::Mute { stream, audio, video } => (ClientMessage::Mute { stream, audio, video }, Purpose::Other),
             Call::SwitchRole { role } => (ClientMessage::SwitchRole { role }, Purpose::SwitchRole(role)),
@@ -46,32 +35,18 @@ impl Session {
         }
         let connection = self.connect();
         let until = self.now.saturating_add(self.config.connect_timeout);
-        self.enter(Phase::Connecting {
-            connection,
-            call: id,
-            join,
-            until,
-        });
+        self.enter(Phase::Connecting { connection, call: id, join, until });
     }
 
     /// The first connection stands: the join goes out on it.
     pub(super) fn send_join(&mut self) {
-        let Phase::Connecting {
-            connection, call, join, ..
-        } = &self.phase
-        else {
+        let Phase::Connecting { connection, call, join, .. } = &self.phase else {
             return;
         };
         let (connection, call, join) = (*connection, *call, join.clone());
         let request = self.send(connection, join_message(&join, None));
         let until = self.now.saturating_add(self.config.response_timeout);
-        self.enter(Phase::Joining {
-            connection,
-            request,
-            call,
-            join,
-            until,
-        });
+        self.enter(Phase::Joining { connection, request, call, join, until });
     }
 
     /// Leaving always works: in the room it is asked for and answered; on the way in or back it just ends the attempts.
@@ -80,10 +55,7 @@ impl Session {
             Phase::Idle | Phase::Leaving { .. } => self.answer(id, Err(Code::NOT_IN_ROOM)),
             Phase::Connecting { .. } | Phase::Joining { .. } | Phase::Reconnecting { .. } => {
                 self.walk_out();
-                let left = super::Event::Answered {
-                    id,
-                    result: Ok(Answer::Done),
-                };
+                let left = super::Event::Answered { id, result: Ok(Answer::Done) };
                 self.stop(Code::CUT_SHORT, Some(left));
             }
             Phase::Joined { link, .. } => {
@@ -92,12 +64,7 @@ impl Session {
                 self.answer_all(link.into_calls(), Code::CUT_SHORT);
                 let request = self.send(connection, ClientMessage::Leave);
                 let until = self.now.saturating_add(self.config.response_timeout);
-                self.enter(Phase::Leaving {
-                    connection,
-                    request,
-                    call: id,
-                    until,
-                });
+                self.enter(Phase::Leaving { connection, request, call: id, until });
             }
         }
     }

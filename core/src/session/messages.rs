@@ -23,10 +23,7 @@ impl Session {
                 link.last_heard = self.now;
                 self.received_joined(message);
             }
-            Phase::Reconnecting {
-                attempt: Attempt::Resuming { connection, request, .. },
-                ..
-            } if *connection == on => {
+            Phase::Reconnecting { attempt: Attempt::Resuming { connection, request, .. }, .. } if *connection == on => {
                 let request = *request;
                 self.received_resuming(request, message);
             }
@@ -68,22 +65,12 @@ impl Session {
     }
 
     fn let_in(&mut self, accepted: Accepted) {
-        let Accepted::Joined {
-            member,
-            role,
-            members,
-            streams,
-            ..
-        } = accepted
-        else {
+        let Accepted::Joined { member, role, members, streams, .. } = accepted else {
             // An answer of the wrong kind: the server broke the protocol, and the caller still needs an answer.
             self.walk_out();
             return self.stop(Code::INTERNAL, None);
         };
-        let Phase::Joining {
-            connection, call, join, ..
-        } = &self.phase
-        else {
+        let Phase::Joining { connection, call, join, .. } = &self.phase else {
             return;
         };
         let (connection, call) = (*connection, *call);
@@ -170,13 +157,7 @@ impl Session {
     fn received_resuming(&mut self, resume: RequestId, message: ServerMessage) {
         match message {
             ServerMessage::Accepted { request, accepted } if request == resume => match accepted {
-                Accepted::Joined {
-                    role,
-                    resumed: true,
-                    members,
-                    streams,
-                    ..
-                } => self.restored(role, members, streams),
+                Accepted::Joined { role, resumed: true, members, streams, .. } => self.restored(role, members, streams),
                 // Let in anew, or something else: the server broke the protocol, and does not have this stay.
                 Accepted::Joined { .. } | Accepted::Published { .. } | Accepted::Done | Accepted::Unknown => {
                     self.walk_out();

@@ -100,11 +100,9 @@ impl Phase {
     /// The connection on which a join is on its way.
     pub(super) fn joining_on(&self) -> Option<ConnectionId> {
         match self {
-            Self::Joining { connection, .. }
-            | Self::Reconnecting {
-                attempt: Attempt::Resuming { connection, .. },
-                ..
-            } => Some(*connection),
+            Self::Joining { connection, .. } | Self::Reconnecting { attempt: Attempt::Resuming { connection, .. }, .. } => {
+                Some(*connection)
+            }
             Self::Idle | Self::Connecting { .. } | Self::Joined { .. } | Self::Reconnecting { .. } | Self::Leaving { .. } => None,
         }
     }
@@ -133,12 +131,7 @@ impl Phase {
 impl Link {
     /// A connection that has just been let into the room.
     pub(super) fn new(now: Instant, connection: ConnectionId, config: &Config) -> Self {
-        Self {
-            connection,
-            last_heard: now,
-            next_ping: now.saturating_add(config.heartbeat_interval),
-            open: BTreeMap::new(),
-        }
+        Self { connection, last_heard: now, next_ping: now.saturating_add(config.heartbeat_interval), open: BTreeMap::new() }
     }
 
     /// Takes out the requests that went without an answer for too long.

@@ -59,20 +59,12 @@ impl Session {
         self.backoff.reset();
         let attempt = self.attempt();
         self.event(Event::Interrupted { code });
-        self.enter(Phase::Reconnecting {
-            attempt,
-            view,
-            lost_at: self.now,
-            until: self.now.saturating_add(self.config.reconnect_window),
-        });
+        self.enter(Phase::Reconnecting { attempt, view, lost_at: self.now, until: self.now.saturating_add(self.config.reconnect_window) });
     }
 
     fn attempt(&mut self) -> Attempt {
         let connection = self.connect();
-        Attempt::Connecting {
-            connection,
-            until: self.now.saturating_add(limits::RECONNECT_ATTEMPT),
-        }
+        Attempt::Connecting { connection, until: self.now.saturating_add(limits::RECONNECT_ATTEMPT) }
     }
 
     /// Timers of the phase: the window is over, an attempt took too long, or the next one is due.
@@ -105,12 +97,7 @@ impl Session {
 
     /// An attempt's connection is open: the server is asked to go on with the stay.
     pub(super) fn reopened(&mut self, opened: ConnectionId) {
-        let Phase::Reconnecting {
-            attempt: Attempt::Connecting { connection, .. },
-            view,
-            ..
-        } = &self.phase
-        else {
+        let Phase::Reconnecting { attempt: Attempt::Connecting { connection, .. }, view, .. } = &self.phase else {
             return;
         };
         if *connection != opened {
@@ -119,11 +106,7 @@ impl Session {
         let message = join_message(&view.join, Some(view.member));
         let request = self.send(opened, message);
         let until = self.now.saturating_add(self.config.response_timeout);
-        self.set_attempt(Attempt::Resuming {
-            connection: opened,
-            request,
-            until,
-        });
+        self.set_attempt(Attempt::Resuming { connection: opened, request, until });
     }
 
     /// The attempt came to nothing: wait, then try again.
@@ -134,13 +117,7 @@ impl Session {
 
     /// The stay goes on. What changed meanwhile is told as if it had been heard; a stream whose call was cut short, and which the server has all the same, is withdrawn.
     pub(super) fn restored(&mut self, role: Role, members: Vec<MemberInfo>, streams: Vec<StreamInfo>) {
-        let Phase::Reconnecting {
-            attempt: Attempt::Resuming { connection, .. },
-            view,
-            lost_at,
-            ..
-        } = &self.phase
-        else {
+        let Phase::Reconnecting { attempt: Attempt::Resuming { connection, .. }, view, lost_at, .. } = &self.phase else {
             return;
         };
         let (connection, mut view) = (*connection, view.clone());

@@ -39,14 +39,7 @@ impl RoomView {
         streams: Vec<StreamInfo>,
     ) -> (Self, Vec<Event>) {
         let join = JoinCall { role, ..join };
-        let mut view = Self {
-            join,
-            member,
-            members: BTreeMap::new(),
-            streams: BTreeMap::new(),
-            own: BTreeMap::new(),
-            media: None,
-        };
+        let mut view = Self { join, member, members: BTreeMap::new(), streams: BTreeMap::new(), own: BTreeMap::new(), media: None };
         let news = view.catch_up(members, streams);
         (view, news)
     }
@@ -75,11 +68,7 @@ impl RoomView {
         let (own, others): (Vec<_>, Vec<_>) = streams.into_iter().partition(|stream| stream.user == self.join.user);
         self.own = own.into_iter().map(|stream| (stream.id, stream.offer)).collect();
         let streams: BTreeMap<_, _> = others.into_iter().take(STREAMS).map(|stream| (stream.id, stream)).collect();
-        let members: BTreeMap<_, _> = members
-            .into_iter()
-            .take(limits::ROOM_MEMBERS)
-            .map(|member| (member.user, member.name))
-            .collect();
+        let members: BTreeMap<_, _> = members.into_iter().take(limits::ROOM_MEMBERS).map(|member| (member.user, member.name)).collect();
 
         for (id, stream) in &self.streams {
             if !streams.contains_key(id) {
@@ -88,18 +77,12 @@ impl RoomView {
         }
         for user in self.members.keys() {
             if !members.contains_key(user) {
-                news.push(Event::PeerLeft {
-                    user: user.clone(),
-                    reason: LeaveReason::LEFT,
-                });
+                news.push(Event::PeerLeft { user: user.clone(), reason: LeaveReason::LEFT });
             }
         }
         for (user, name) in &members {
             if !self.members.contains_key(user) {
-                news.push(Event::PeerJoined {
-                    user: user.clone(),
-                    name: name.clone(),
-                });
+                news.push(Event::PeerJoined { user: user.clone(), name: name.clone() });
             }
         }
         let mut added: Vec<&StreamInfo> = streams.values().filter(|s| !self.streams.contains_key(&s.id)).collect();

@@ -27,10 +27,7 @@ const SESSIONS: u8 = 9;
 /// A room's history: several users and their connections, old ones included, with a media plane that mostly does as it is told, and sometimes is late or wrong.
 pub fn room_history(config: &room::Config, start: Instant, bytes: &[u8]) -> Vec<Step<room::Input>> {
     let mut choices = Choices::new(bytes);
-    let mut world = RoomWorld {
-        room: Room::new(start, config.clone()),
-        media_news: Vec::new(),
-    };
+    let mut world = RoomWorld { room: Room::new(start, config.clone()), media_news: Vec::new() };
     let mut now = start;
     let mut steps = Vec::new();
     while !choices.is_over() && steps.len() < STEPS_MAX {
@@ -49,12 +46,8 @@ pub fn room_history(config: &room::Config, start: Instant, bytes: &[u8]) -> Vec<
 /// A session's history. The server's side of it is made up as well: it mostly answers what it is asked, and sometimes anything else.
 pub fn session_history(config: &session::Config, start: Instant, bytes: &[u8]) -> Vec<Step<session::Input>> {
     let mut choices = Choices::new(bytes);
-    let mut server = Server {
-        session: Session::new(start, config.clone()),
-        connection: ConnectionId(1),
-        unanswered: Vec::new(),
-        next_call: 1,
-    };
+    let mut server =
+        Server { session: Session::new(start, config.clone()), connection: ConnectionId(1), unanswered: Vec::new(), next_call: 1 };
     let mut now = start;
     let mut steps = Vec::new();
     while !choices.is_over() && steps.len() < STEPS_MAX {
@@ -104,15 +97,12 @@ impl RoomWorld {
             let room::Output::Media(order) = output else { continue };
             match order {
                 MediaOutput::Open { member, description } => {
-                    self.media_news
-                        .extend([MediaInput::Ready { member, description }, MediaInput::Connected { member }]);
+                    self.media_news.extend([MediaInput::Ready { member, description }, MediaInput::Connected { member }]);
                 }
                 MediaOutput::RequestKeyFrame { stream, layer, .. } => self.media_news.push(MediaInput::KeyFrame { stream, layer }),
-                MediaOutput::Layer {
-                    member,
-                    stream,
-                    target: Some(layer),
-                } => self.media_news.push(MediaInput::Switched { member, stream, layer }),
+                MediaOutput::Layer { member, stream, target: Some(layer) } => {
+                    self.media_news.push(MediaInput::Switched { member, stream, layer })
+                }
                 MediaOutput::Layer { target: None, .. }
                 | MediaOutput::Close { .. }
                 | MediaOutput::Receive { .. }
@@ -132,10 +122,7 @@ impl RoomWorld {
             4..=6 if !self.media_news.is_empty() => room::Input::Media(self.media_news.remove(0)),
             _ => room::Input::Message {
                 session: session(choices),
-                frame: ClientFrame {
-                    request: RequestId(u32::from(choices.below(8))),
-                    message: self.client_message(choices),
-                },
+                frame: ClientFrame { request: RequestId(u32::from(choices.below(8))), message: self.client_message(choices) },
             },
         }
     }
@@ -155,19 +142,8 @@ impl RoomWorld {
     fn client_message(&self, choices: &mut Choices<'_>) -> ClientMessage {
         match choices.below(24) {
             0..=4 => ClientMessage::Join {
-                versions: if choices.one_in(16) {
-                    Versions {
-                        min: Version(8),
-                        max: Version(9),
-                    }
-                } else {
-                    Versions::SUPPORTED
-                },
-                room: if choices.one_in(16) {
-                    text(RoomId::new("elsewhere"))
-                } else {
-                    text(RoomId::new(ROOM))
-                },
+                versions: if choices.one_in(16) { Versions { min: Version(8), max: Version(9) } } else { Versions::SUPPORTED },
+                room: if choices.one_in(16) { text(RoomId::new("elsewhere")) } else { text(RoomId::new(ROOM)) },
                 user: user(choices),
                 name: choices.flag().then(|| text(UserName::new("Ada L."))),
                 role: role(choices),
@@ -177,29 +153,17 @@ impl RoomWorld {
             5 => self.come_back(choices),
             6 if choices.flag() => ClientMessage::Leave,
             6..=9 => ClientMessage::Publish { offer: offer(choices) },
-            10 => ClientMessage::Unpublish {
-                stream: self.stream(choices),
-            },
+            10 => ClientMessage::Unpublish { stream: self.stream(choices) },
             11..=15 => ClientMessage::Subscribe {
                 stream: self.stream(choices),
                 audio: choices.flag(),
                 video: !choices.one_in(3),
                 max_layer: choices.one_in(3).then(|| layer(choices)),
             },
-            16 => ClientMessage::Unsubscribe {
-                stream: self.stream(choices),
-                audio: choices.flag(),
-                video: choices.flag(),
-            },
-            17 | 18 => ClientMessage::Mute {
-                stream: self.stream(choices),
-                audio: maybe_flag(choices),
-                video: maybe_flag(choices),
-            },
+            16 => ClientMessage::Unsubscribe { stream: self.stream(choices), audio: choices.flag(), video: choices.flag() },
+            17 | 18 => ClientMessage::Mute { stream: self.stream(choices), audio: maybe_flag(choices), video: maybe_flag(choices) },
             19 => ClientMessage::SwitchRole { role: role(choices) },
-            20 | 21 => ClientMessage::Media {
-                description: description(choices),
-            },
+            20 | 21 => ClientMessage::Media { description: description(choices) },
             22 => ClientMessage::Ping,
             _ => ClientMessage::Unknown,
         }
@@ -222,27 +186,13 @@ impl RoomWorld {
     fn media_input(&self, choices: &mut Choices<'_>) -> MediaInput {
         let (member, stream) = (self.member(choices), self.stream(choices));
         match choices.below(12) {
-            0 => MediaInput::Ready {
-                member,
-                description: description(choices),
-            },
+            0 => MediaInput::Ready { member, description: description(choices) },
             1 => MediaInput::Connected { member },
             2..=6 => MediaInput::Estimate { member, bps: bps(choices) },
-            7 | 8 => MediaInput::LayerRate {
-                stream,
-                layer: layer(choices),
-                bps: bps(choices),
-            },
-            9 => MediaInput::KeyFrame {
-                stream,
-                layer: layer(choices),
-            },
+            7 | 8 => MediaInput::LayerRate { stream, layer: layer(choices), bps: bps(choices) },
+            9 => MediaInput::KeyFrame { stream, layer: layer(choices) },
             10 => MediaInput::KeyFrameNeeded { member, stream },
-            _ => MediaInput::Switched {
-                member,
-                stream,
-                layer: layer(choices),
-            },
+            _ => MediaInput::Switched { member, stream, layer: layer(choices) },
         }
     }
 }
@@ -278,16 +228,9 @@ impl Server {
                 self.next_call += 1;
                 session::Input::Call { id, call: call(choices) }
             }
-            5..=7 => session::Input::Opened {
-                connection: self.some_connection(choices),
-            },
-            8 => session::Input::Closed {
-                connection: self.some_connection(choices),
-            },
-            _ => session::Input::Received {
-                connection: self.some_connection(choices),
-                message: self.server_message(choices),
-            },
+            5..=7 => session::Input::Opened { connection: self.some_connection(choices) },
+            8 => session::Input::Closed { connection: self.some_connection(choices) },
+            _ => session::Input::Received { connection: self.some_connection(choices), message: self.server_message(choices) },
         }
     }
 
@@ -303,39 +246,15 @@ impl Server {
     fn server_message(&mut self, choices: &mut Choices<'_>) -> ServerMessage {
         match choices.below(20) {
             0..=10 => self.fitting_answer(choices),
-            11 => ServerMessage::Accepted {
-                request: RequestId(u32::from(choices.below(16))),
-                accepted: accepted(choices),
-            },
-            12 => ServerMessage::Refused {
-                request: RequestId(u32::from(choices.below(16))),
-                code: Code(2001),
-            },
-            13 => ServerMessage::PeerJoined {
-                user: user(choices),
-                name: None,
-            },
-            14 => ServerMessage::PeerLeft {
-                user: user(choices),
-                reason: LeaveReason(choices.below(12)),
-            },
-            15 => ServerMessage::StreamAdded {
-                stream: stream_info(choices),
-            },
-            16 => ServerMessage::StreamRemoved {
-                stream: stream(choices),
-                user: user(choices),
-            },
-            17 => ServerMessage::StreamMuted {
-                stream: stream(choices),
-                user: user(choices),
-                audio: choices.flag(),
-                video: choices.flag(),
-            },
+            11 => ServerMessage::Accepted { request: RequestId(u32::from(choices.below(16))), accepted: accepted(choices) },
+            12 => ServerMessage::Refused { request: RequestId(u32::from(choices.below(16))), code: Code(2001) },
+            13 => ServerMessage::PeerJoined { user: user(choices), name: None },
+            14 => ServerMessage::PeerLeft { user: user(choices), reason: LeaveReason(choices.below(12)) },
+            15 => ServerMessage::StreamAdded { stream: stream_info(choices) },
+            16 => ServerMessage::StreamRemoved { stream: stream(choices), user: user(choices) },
+            17 => ServerMessage::StreamMuted { stream: stream(choices), user: user(choices), audio: choices.flag(), video: choices.flag() },
             18 if choices.one_in(2) => ServerMessage::Removed { code: Code::REPLACED },
-            18 => ServerMessage::Media {
-                description: description(choices),
-            },
+            18 => ServerMessage::Media { description: description(choices) },
             _ if choices.flag() => ServerMessage::Pong,
             _ => ServerMessage::Unknown,
         }
@@ -348,24 +267,15 @@ impl Server {
         }
         let ClientFrame { request, message } = self.unanswered.remove(0);
         if choices.one_in(8) {
-            return ServerMessage::Refused {
-                request,
-                code: Code(u16::from(choices.below(6)) * 1000 + 1),
-            };
+            return ServerMessage::Refused { request, code: Code(u16::from(choices.below(6)) * 1000 + 1) };
         }
         if choices.one_in(16) {
-            return ServerMessage::Accepted {
-                request,
-                accepted: accepted(choices),
-            };
+            return ServerMessage::Accepted { request, accepted: accepted(choices) };
         }
         let accepted = match message {
             ClientMessage::Ping => return ServerMessage::Pong,
             ClientMessage::Unknown => {
-                return ServerMessage::Refused {
-                    request,
-                    code: Code::UNKNOWN_MESSAGE,
-                };
+                return ServerMessage::Refused { request, code: Code::UNKNOWN_MESSAGE };
             }
             ClientMessage::Join { role, resumes, .. } => Accepted::Joined {
                 member: resumes.unwrap_or(MemberId(1)),
@@ -400,26 +310,11 @@ fn call(choices: &mut Choices<'_>) -> Call {
         6 => Call::Leave,
         7 | 8 => Call::Publish { offer: offer(choices) },
         9 => Call::Unpublish { stream: stream(choices) },
-        10 | 11 => Call::Subscribe {
-            stream: stream(choices),
-            audio: choices.flag(),
-            video: choices.flag(),
-            max_layer: None,
-        },
-        12 => Call::Unsubscribe {
-            stream: stream(choices),
-            audio: choices.flag(),
-            video: choices.flag(),
-        },
-        13 => Call::Mute {
-            stream: stream(choices),
-            audio: maybe_flag(choices),
-            video: maybe_flag(choices),
-        },
+        10 | 11 => Call::Subscribe { stream: stream(choices), audio: choices.flag(), video: choices.flag(), max_layer: None },
+        12 => Call::Unsubscribe { stream: stream(choices), audio: choices.flag(), video: choices.flag() },
+        13 => Call::Mute { stream: stream(choices), audio: maybe_flag(choices), video: maybe_flag(choices) },
         14 => Call::SwitchRole { role: role(choices) },
-        _ => Call::Media {
-            description: description(choices),
-        },
+        _ => Call::Media { description: description(choices) },
     }
 }
 
@@ -439,33 +334,18 @@ fn accepted(choices: &mut Choices<'_>) -> Accepted {
 }
 
 fn members(choices: &mut Choices<'_>) -> Vec<MemberInfo> {
-    (0..choices.below(4))
-        .map(|_| MemberInfo {
-            user: user(choices),
-            name: None,
-        })
-        .collect()
+    (0..choices.below(4)).map(|_| MemberInfo { user: user(choices), name: None }).collect()
 }
 
 fn stream_info(choices: &mut Choices<'_>) -> StreamInfo {
-    StreamInfo {
-        id: stream(choices),
-        user: user(choices),
-        offer: offer(choices),
-        audio_muted: choices.flag(),
-        video_muted: choices.flag(),
-    }
+    StreamInfo { id: stream(choices), user: user(choices), offer: offer(choices), audio_muted: choices.flag(), video_muted: choices.flag() }
 }
 
 /// An offer as cameras and screens make them, or one in eight that cannot be.
 fn offer(choices: &mut Choices<'_>) -> StreamOffer {
     let kind = if choices.one_in(3) { StreamKind::Aux } else { StreamKind::Main };
     let ladder = |rates: &[u64]| -> Vec<Layer> {
-        let rung = |(at, bps): (usize, &u64)| Layer {
-            rid: text(Rid::new(&format!("r{at}"))),
-            height: 180,
-            max_bps: *bps,
-        };
+        let rung = |(at, bps): (usize, &u64)| Layer { rid: text(Rid::new(&format!("r{at}"))), height: 180, max_bps: *bps };
         rates.iter().enumerate().map(rung).collect()
     };
     let (audio_bps, rates): (Option<u64>, &[u64]) = match choices.below(8) {
@@ -480,11 +360,7 @@ fn offer(choices: &mut Choices<'_>) -> StreamOffer {
             _ => (Some(0), &[0]),
         },
     };
-    StreamOffer {
-        kind,
-        audio_bps,
-        layers: ladder(rates),
-    }
+    StreamOffer { kind, audio_bps, layers: ladder(rates) }
 }
 
 fn bps(choices: &mut Choices<'_>) -> u64 {

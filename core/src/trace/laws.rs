@@ -40,18 +40,10 @@ pub fn same_in_same_out<M: Machine>(new: &M, start: Instant, steps: &[Step<M::In
             clone = Some(first.clone());
         }
         let outputs = tell(&mut first, *now, input.clone());
-        assert_eq!(
-            outputs,
-            tell(&mut second, *now, input.clone()),
-            "L1: outputs differ at {now} after {input:?}"
-        );
+        assert_eq!(outputs, tell(&mut second, *now, input.clone()), "L1: outputs differ at {now} after {input:?}");
         assert_eq!(first, second, "L1: states differ at {now} after {input:?}");
         if let Some(clone) = &mut clone {
-            assert_eq!(
-                outputs,
-                tell(clone, *now, input.clone()),
-                "L1: a clone's outputs differ at {now} after {input:?}"
-            );
+            assert_eq!(outputs, tell(clone, *now, input.clone()), "L1: a clone's outputs differ at {now} after {input:?}");
             assert_eq!(first, *clone, "L1: a clone's state differs at {now} after {input:?}");
         }
     }
@@ -105,16 +97,8 @@ pub fn no_busy_loop<M: Machine>(new: &M, start: Instant, steps: &[Step<M::Input>
         let between = Instant::from_nanos(now.as_nanos().midpoint(deadline.as_nanos()));
         if between < deadline {
             let mut called_early = machine.clone();
-            assert_eq!(
-                tell(&mut called_early, between, None),
-                [],
-                "L4: called at {between}, before {deadline}, it had something to say"
-            );
-            assert_eq!(
-                called_early.poll_timeout(),
-                Some(deadline),
-                "L4: called early, it moved its deadline"
-            );
+            assert_eq!(tell(&mut called_early, between, None), [], "L4: called at {between}, before {deadline}, it had something to say");
+            assert_eq!(called_early.poll_timeout(), Some(deadline), "L4: called early, it moved its deadline");
             let mut punctual = machine.clone();
             assert_eq!(
                 tell(&mut called_early, deadline, None),
@@ -126,10 +110,7 @@ pub fn no_busy_loop<M: Machine>(new: &M, start: Instant, steps: &[Step<M::Input>
         follow(&mut machine.clone(), now, DEADLINES_FOLLOWED);
     }
     let rested = follow(&mut machine, last, DEADLINES_AT_REST);
-    assert!(
-        rested >= REST,
-        "L4: told nothing for {rested:?}, it wanted to be called {DEADLINES_AT_REST} times"
-    );
+    assert!(rested >= REST, "L4: told nothing for {rested:?}, it wanted to be called {DEADLINES_AT_REST} times");
 }
 
 /// Keeps that many deadlines one after another. Returns the time it took, or what could be waited for if no more came.
@@ -157,10 +138,7 @@ pub fn time_never_runs_backwards<M: Machine>(new: &M, start: Instant, steps: &[S
             continue;
         };
         let before = machine.clone();
-        assert!(
-            machine.handle_input(earlier, input).is_err(),
-            "L5: it took an input at {earlier} after {now}"
-        );
+        assert!(machine.handle_input(earlier, input).is_err(), "L5: it took an input at {earlier} after {now}");
         assert_eq!(machine, before, "L7: a refused input left a trace");
         machine.handle_timeout(earlier);
         assert_eq!(machine, before, "L5: a timer call from the past left a trace");
@@ -176,11 +154,7 @@ pub fn timers_fire_before_the_input<M: Machine>(new: &M, start: Instant, steps: 
         deliver(&mut timers_first, now, None);
         deliver(&mut timers_first, now, input.clone());
         deliver(&mut machine, now, input.clone());
-        assert_eq!(
-            drain(&mut timers_first),
-            drain(&mut machine),
-            "L5: at {now} timers came after {input:?}"
-        );
+        assert_eq!(drain(&mut timers_first), drain(&mut machine), "L5: at {now} timers came after {input:?}");
         assert_eq!(timers_first, machine, "L5: at {now} timers came after {input:?}");
     }
 }
@@ -191,10 +165,7 @@ pub fn outputs_are_bounded<M: Machine>(new: &M, start: Instant, steps: &[Step<M:
     for (now, input) in schedule(new, start, steps) {
         let most = machine.outputs_max(None);
         let made = tell(&mut machine, now, None).len();
-        assert!(
-            made <= most,
-            "L6: the timers made {made} outputs at {now}; at most {most} are allowed"
-        );
+        assert!(made <= most, "L6: the timers made {made} outputs at {now}; at most {most} are allowed");
         if let Some(input) = input {
             let most = machine.outputs_max(Some(&input));
             let made = tell(&mut machine, now, Some(input.clone())).len();

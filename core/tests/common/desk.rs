@@ -146,13 +146,7 @@ impl Desk {
 }
 
 pub fn join_call(name: &str, role: Role) -> Call {
-    Call::Join(JoinCall {
-        room: RoomId::new("stage").expect("a valid id"),
-        user: user(name),
-        name: None,
-        role,
-        media: None,
-    })
+    Call::Join(JoinCall { room: RoomId::new("stage").expect("a valid id"), user: user(name), name: None, role, media: None })
 }
 
 pub fn joined(members: &[&str], streams: Vec<StreamInfo>, resumed: bool) -> Accepted {
@@ -161,13 +155,7 @@ pub fn joined(members: &[&str], streams: Vec<StreamInfo>, resumed: bool) -> Acce
         version: Version(1),
         role: Role::Joiner,
         resumed,
-        members: members
-            .iter()
-            .map(|name| MemberInfo {
-                user: user(name),
-                name: None,
-            })
-            .collect(),
+        members: members.iter().map(|name| MemberInfo { user: user(name), name: None }).collect(),
         streams,
     }
 }

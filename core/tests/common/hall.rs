@@ -67,10 +67,7 @@ impl Hall {
         let request = RequestId(self.next_request);
         self.next_request += 1;
         let session = SessionId(from);
-        self.tell(Input::Message {
-            session,
-            frame: ClientFrame { request, message },
-        });
+        self.tell(Input::Message { session, frame: ClientFrame { request, message } });
         let heard = self.heard.entry(session).or_default();
         let at = heard.iter().position(|message| match message {
             ServerMessage::Accepted { request: r, .. } | ServerMessage::Refused { request: r, .. } => *r == request,
@@ -102,32 +99,17 @@ impl Hall {
     }
 
     pub fn subscribe(&mut self, session: u64, stream: StreamId) {
-        let answer = self.ask(
-            session,
-            ClientMessage::Subscribe {
-                stream,
-                audio: true,
-                video: true,
-                max_layer: None,
-            },
-        );
+        let answer = self.ask(session, ClientMessage::Subscribe { stream, audio: true, video: true, max_layer: None });
         assert_eq!(answer, Ok(Accepted::Done));
     }
 
     pub fn disconnect(&mut self, session: u64) {
-        self.tell(Input::Disconnected {
-            session: SessionId(session),
-        });
+        self.tell(Input::Disconnected { session: SessionId(session) });
     }
 
     /// Gives a member a media transport that stands.
     pub fn connect_media(&mut self, session: u64, member: MemberId) {
-        let answer = self.ask(
-            session,
-            ClientMessage::Media {
-                description: description("client"),
-            },
-        );
+        let answer = self.ask(session, ClientMessage::Media { description: description("client") });
         assert_eq!(answer, Ok(Accepted::Done));
         self.tell(Input::Media(MediaInput::Connected { member }));
     }
@@ -157,10 +139,7 @@ impl Hall {
             for session in sessions {
                 self.tell(Input::Message {
                     session: SessionId(*session),
-                    frame: ClientFrame {
-                        request: RequestId(0),
-                        message: ClientMessage::Ping,
-                    },
+                    frame: ClientFrame { request: RequestId(0), message: ClientMessage::Ping },
                 });
             }
         }
@@ -237,11 +216,7 @@ pub fn description(text: &str) -> MediaDescription {
 
 /// A camera with 180p at 150 kbps, 360p at 500 kbps, 720p at 1500 kbps, and sound at 30 kbps.
 pub fn camera() -> StreamOffer {
-    let layer = |rid: &str, height, kbps: u64| Layer {
-        rid: Rid::new(rid).expect("a valid rid"),
-        height,
-        max_bps: kbps * 1000,
-    };
+    let layer = |rid: &str, height, kbps: u64| Layer { rid: Rid::new(rid).expect("a valid rid"), height, max_bps: kbps * 1000 };
     StreamOffer {
         kind: StreamKind::Main,
         audio_bps: Some(30_000),
@@ -254,11 +229,7 @@ pub fn screen() -> StreamOffer {
     StreamOffer {
         kind: StreamKind::Aux,
         audio_bps: None,
-        layers: vec![Layer {
-            rid: Rid::new("s").expect("a valid rid"),
-            height: 1080,
-            max_bps: 1_000_000,
-        }],
+        layers: vec![Layer { rid: Rid::new("s").expect("a valid rid"), height: 1080, max_bps: 1_000_000 }],
     }
 }
 

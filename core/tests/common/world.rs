@@ -162,12 +162,7 @@ impl World {
             | Arrival::Opened(of) => *of == session,
             Arrival::Refused(..) => false,
         };
-        let keys: Vec<_> = self
-            .under_way
-            .iter()
-            .filter(|(_, arrival)| of_session(arrival))
-            .map(|(key, _)| *key)
-            .collect();
+        let keys: Vec<_> = self.under_way.iter().filter(|(_, arrival)| of_session(arrival)).map(|(key, _)| *key).collect();
         for key in keys {
             let arrival = self.under_way.remove(&key).expect("it was just found");
             if let (Arrival::ToServer(..), Some(late)) = (&arrival, late) {
@@ -188,13 +183,7 @@ impl World {
         let until = self.now.saturating_add(span);
         loop {
             let arrival = self.under_way.first_key_value().map(|((at, _), _)| *at);
-            let timers = self
-                .clients
-                .iter()
-                .map(|client| client.session.poll_timeout())
-                .chain([self.room.poll_timeout()])
-                .flatten()
-                .min();
+            let timers = self.clients.iter().map(|client| client.session.poll_timeout()).chain([self.room.poll_timeout()]).flatten().min();
             let Some(at) = [arrival, timers].into_iter().flatten().min().filter(|at| *at <= until) else {
                 break;
             };
@@ -233,21 +222,12 @@ impl World {
                 return Err(format!("client {number} sees {seen:?} where {there:?} are published"));
             }
             let own_seen: Vec<_> = client.session.own_streams().map(|(id, offer)| (id, offer.clone())).collect();
-            let own_there: Vec<_> = self
-                .room
-                .streams()
-                .filter(|s| s.user == *own)
-                .map(|s| (s.id, s.offer.clone()))
-                .collect();
+            let own_there: Vec<_> = self.room.streams().filter(|s| s.user == *own).map(|s| (s.id, s.offer.clone())).collect();
             if own_seen != own_there {
                 return Err(format!("client {number} publishes {own_there:?} and knows of {own_seen:?}"));
             }
             if client.session.role() != Some(stay.role) {
-                return Err(format!(
-                    "client {number} is {:?} and believes to be {:?}",
-                    stay.role,
-                    client.session.role()
-                ));
+                return Err(format!("client {number} is {:?} and believes to be {:?}", stay.role, client.session.role()));
             }
         }
         let connected = self.clients.iter().filter(|client| client.session.member().is_some()).count();
@@ -258,10 +238,7 @@ impl World {
     }
 
     fn tell_session(&mut self, client: usize, input: session::Input) {
-        self.clients[client]
-            .session
-            .handle_input(self.now, input)
-            .expect("time stands still or passes");
+        self.clients[client].session.handle_input(self.now, input).expect("time stands still or passes");
         self.listen_to_session(client);
     }
 
@@ -320,16 +297,7 @@ impl World {
         let session = SessionId(self.next_session);
         self.next_session += 1;
         self.clients[client].connections.insert(id, session);
-        self.connections.insert(
-            session,
-            Connection {
-                client,
-                id,
-                up_until: self.now,
-                down_until: arrival,
-                broken: false,
-            },
-        );
+        self.connections.insert(session, Connection { client, id, up_until: self.now, down_until: arrival, broken: false });
         self.arrive(arrival, Arrival::Opened(session));
     }
 
@@ -395,9 +363,5 @@ pub fn join(name: &str, role: Role) -> Call {
 }
 
 pub fn sound(kind: StreamKind) -> StreamOffer {
-    StreamOffer {
-        kind,
-        audio_bps: Some(32_000),
-        layers: Vec::new(),
-    }
+    StreamOffer { kind, audio_bps: Some(32_000), layers: Vec::new() }
 }
