@@ -56,3 +56,6 @@ pub const RECONNECT_ATTEMPT: Duration = Duration::from_secs(3);
 pub const KEY_FRAME_INTERVAL: Duration = Duration::from_millis(300);
 /// How long to wait for a requested key frame before asking again. mediasoup's manager and LiveKit's upper bound are 1 s.
 pub const KEY_FRAME_RETRY: Duration = Duration::from_secs(1);
+/// After a plan was lowered for want of capacity, how long until it may rise again. GCC has just found a full queue: until that has drained, its estimate wavers around what the link
+/// carries, and a plan that followed it would flap. A choice: the queue of a bad link holds a few hundred milliseconds, and three seconds cost little of a recovery.
+pub const UP_HOLD: Duration = Duration::from_secs(3);

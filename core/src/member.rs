@@ -35,6 +35,8 @@ pub struct Member {
     pub subscriptions: BTreeMap<StreamId, Subscription>,
     /// What the server can send it, in bits per second; none before the first estimate.
     pub estimate_bps: Option<BitsPerSecond>,
+    /// Until when its plan may not rise, because it was lowered lately.
+    pub held_until: Option<Instant>,
     /// What its media transport was told last: the floor for padding, and what is wanted.
     pub bandwidth: Bandwidth,
 }

@@ -361,6 +361,8 @@ pub struct Room {
     replan: BTreeSet<MemberId>,
     /// When the next of them is to be planned.
     replan_at: Option<Instant>,
+    /// Plans that may not rise, by when they may again.
+    holds: BTreeSet<(Instant, MemberId)>,
     /// After a full batch of timers and plans, the next batch begins here.
     rest_until: Instant,
     /// One deadline for each member: the end of its patience or of its absence. It may lie too early, never too late.
@@ -396,6 +398,7 @@ impl Room {
             waiting: BTreeSet::new(),
             replan: BTreeSet::new(),
             replan_at: None,
+            holds: BTreeSet::new(),
             rest_until: now,
             deadlines: BTreeSet::new(),
             outputs: VecDeque::new(),
@@ -442,7 +445,8 @@ impl Room {
             return Some(self.now);
         }
         let member = self.deadlines.first().map(|(at, _)| *at);
-        let first = [member, self.key_frames.poll_timeout(), self.replan_at].into_iter().flatten().min();
+        let hold = self.holds.first().map(|(at, _)| *at);
+        let first = [member, self.key_frames.poll_timeout(), hold, self.replan_at].into_iter().flatten().min();
         first.map(|at| at.max(self.rest_until)).filter(|at| *at < Instant::MAX)
     }
 
@@ -513,6 +517,13 @@ impl Room {
         }
         if let Some((stream, layer)) = self.key_frames.take_due(self.now) {
             self.ask_again(stream, layer);
+            return true;
+        }
+        if let Some(&(at, member)) = self.holds.first()
+            && at.is_due(self.now)
+        {
+            self.holds.pop_first();
+            self.release(member);
             return true;
         }
         if self.replan_at.is_some_and(|at| at.is_due(self.now)) {

@@ -136,29 +136,12 @@ pub fn run(scenario: &Scenario, engine: Engine, fidelity: Fidelity, seed: u64, p
 
 fn nodes(scenario: &Scenario, fidelity: Fidelity, seed: u64) -> Vec<Driver> {
     let room = RoomId::new("stage").expect("five printable characters");
-    let sfu = SfuConfig {
-        address: address_of(SERVER),
-        room: room.clone(),
-        settings: scenario.sfu.clone(),
-        fidelity,
-        seed,
-    };
+    let sfu = SfuConfig { address: address_of(SERVER), room: room.clone(), settings: scenario.sfu.clone(), fidelity, seed };
     let mut nodes = vec![Driver::new(SERVER, Machine::Sfu(Box::new(SfuNode::new(Instant::ZERO, sfu))))];
     for (place, user) in (1_u16..).zip(&scenario.users) {
         let (user, room, camera) = (user.clone(), room.clone(), scenario.camera.clone());
-        let config = ClientConfig {
-            node: place,
-            address: address_of(place),
-            room,
-            user,
-            camera,
-            fidelity,
-            seed,
-        };
-        nodes.push(Driver::new(
-            place,
-            Machine::Client(Box::new(ClientNode::new(Instant::ZERO, config))),
-        ));
+        let config = ClientConfig { node: place, address: address_of(place), room, user, camera, fidelity, seed };
+        nodes.push(Driver::new(place, Machine::Client(Box::new(ClientNode::new(Instant::ZERO, config)))));
     }
     nodes
 }
@@ -242,15 +225,7 @@ impl Ord for Arrival {
 impl Driver {
     fn new(place: u16, machine: Machine) -> Self {
         let timer = machine.poll_timeout();
-        Self {
-            place,
-            machine,
-            inbox: BinaryHeap::new(),
-            now: Instant::ZERO,
-            timer,
-            steps_now: 0,
-            sent: 0,
-        }
+        Self { place, machine, inbox: BinaryHeap::new(), now: Instant::ZERO, timer, steps_now: 0, sent: 0 }
     }
 
     /// When the node has something to do.
@@ -265,11 +240,7 @@ impl Driver {
     /// Hands the node something that is on its way.
     fn expect(&mut self, arrival: Arrival) -> Result<(), EngineError> {
         if arrival.at < self.now {
-            return Err(EngineError::Late {
-                node: self.place,
-                due: arrival.at,
-                now: self.now,
-            });
+            return Err(EngineError::Late { node: self.place, due: arrival.at, now: self.now });
         }
         self.inbox.push(Reverse(arrival));
         Ok(())
@@ -321,10 +292,7 @@ impl World {
     fn new(scenario: &Scenario, seed: u64) -> Self {
         Self {
             network: Network::new(&scenario.users, seed),
-            places: (1_u16..)
-                .zip(&scenario.users)
-                .map(|(place, user)| (user.id.clone(), place))
-                .collect(),
+            places: (1_u16..).zip(&scenario.users).map(|(place, user)| (user.id.clone(), place)).collect(),
             entries: Vec::new(),
             samples: Vec::new(),
         }
@@ -332,12 +300,7 @@ impl World {
 
     /// Does what a node wants done: hands what is to be carried to `carry`, and keeps the rest.
     fn dispatch(&mut self, now: Instant, from: u16, count: u64, output: Output, mut carry: impl FnMut(Delivery)) {
-        let mut deliver = |to: u16, at: Instant, input: Input| {
-            carry(Delivery {
-                to,
-                arrival: Arrival { at, from, count, input },
-            })
-        };
+        let mut deliver = |to: u16, at: Instant, input: Input| carry(Delivery { to, arrival: Arrival { at, from, count, input } });
         match output {
             Output::Datagram(datagram) => {
                 if let Some((to, at)) = self.network.carry(now, from, &datagram).filter(|(_, at)| *at < Instant::MAX) {
@@ -349,47 +312,19 @@ impl World {
                 let syn = self.network.signalling_arrival(now, from, from);
                 let syn_ack = self.network.signalling_arrival(syn, SERVER, from);
                 let ack = self.network.signalling_arrival(syn_ack, from, from);
-                deliver(
-                    from,
-                    syn_ack,
-                    Input::Signal {
-                        connection,
-                        signal: Signal::Opened,
-                    },
-                );
-                deliver(
-                    SERVER,
-                    ack,
-                    Input::Signal {
-                        connection,
-                        signal: Signal::Opened,
-                    },
-                );
+                deliver(from, syn_ack, Input::Signal { connection, signal: Signal::Opened });
+                deliver(SERVER, ack, Input::Signal { connection, signal: Signal::Opened });
             }
             Output::Message { connection, bytes } => {
                 let (to, at) = self.other_end(now, from, connection);
-                deliver(
-                    to,
-                    at,
-                    Input::Signal {
-                        connection,
-                        signal: Signal::Message(bytes),
-                    },
-                );
+                deliver(to, at, Input::Signal { connection, signal: Signal::Message(bytes) });
             }
             Output::Close { connection } => {
                 let (to, at) = self.other_end(now, from, connection);
-                deliver(
-                    to,
-                    at,
-                    Input::Signal {
-                        connection,
-                        signal: Signal::Closed,
-                    },
-                );
+                deliver(to, at, Input::Signal { connection, signal: Signal::Closed });
             }
-            Output::Entry(entry) => self.entries.push((from, entry)),
-            Output::Sample(sample) => self.keep(from, sample),
+            Output::Entry(entry) => self.entries.push((from, *entry)),
+            Output::Sample(sample) => self.keep(from, *sample),
         }
     }
 
@@ -405,16 +340,8 @@ impl World {
             .then(|| self.places.get(&sample.user).and_then(|place| self.network.downlink(*place)))
             .flatten();
         if let Some(link) = link {
-            let what = Counted::Downlink {
-                capacity_bps: link.capacity_bps(sample.at),
-                queue_delay: link.queue_delay(sample.at),
-            };
-            let downlink = Sample {
-                at: sample.at,
-                user: sample.user.clone(),
-                stream: sample.stream.clone(),
-                what,
-            };
+            let what = Counted::Downlink { capacity_bps: link.capacity_bps(sample.at), queue_delay: link.queue_delay(sample.at) };
+            let downlink = Sample { at: sample.at, user: sample.user.clone(), stream: sample.stream.clone(), what };
             self.samples.push((from, downlink));
         }
         self.samples.push((from, sample));

@@ -11,12 +11,8 @@
 //! A simulation's time does not come from here: it is told, as [`Instant`], and [`std_instant`] translates it for libraries that insist on std's.
 #![allow(unsafe_code)]
 
-use std::{
-    cell::Cell,
-    sync::OnceLock,
-    thread,
-    time::{Duration, Instant as StdInstant},
-};
+use core::{cell::Cell, time::Duration};
+use std::{panic::resume_unwind, sync::OnceLock, thread, time::Instant as StdInstant};
 
 use greenroom_core::time::Instant;
 
@@ -32,45 +28,32 @@ thread_local! {
 ///
 /// Two runs with equal seeds see the same in there; and so, side by side, do two threads.
 pub fn isolated<T: Send>(seed: u64, stack_bytes: usize, f: impl FnOnce() -> T + Send) -> T {
-    freeze();
-    on_simulated_thread(seed, stack_bytes, f)
-}
-
-fn on_simulated_thread<T: Send>(seed: u64, stack_bytes: usize, f: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
-        let run = thread::Builder::new()
-            .name(format!("simulation-{seed}"))
-            .stack_size(stack_bytes)
-            .spawn_scoped(scope, move || {
-                overrides::keep();
-                SIMULATED.set(Some(seed));
-                fastrand::seed(seed);
-                f()
-            });
-        run.expect("the machine can start one more thread")
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let run = thread::Builder::new().name(format!("simulation {seed}")).stack_size(stack_bytes).spawn_scoped(scope, move || {
+            overrides::keep();
+            SIMULATED.set(Some(seed));
+            fastrand::seed(seed);
+            f()
+        });
+        run.expect("a machine that runs this can start one more thread").join().unwrap_or_else(|panic| resume_unwind(panic))
     })
 }
 
-/// Freezes, once in a process, what str0m and dimpl take from the clock at their first use (the pair of instant and wall-clock time on which their NTP times rest), and then the
-/// base of [`std_instant`]; both on a simulated thread, so that all processes freeze the same.
-fn freeze() -> StdInstant {
+/// The instant that std's clock shows on simulation threads, and a second more: the epoch of [`std_instant`]. The second is for libraries that take the first clock reading of the process as
+/// the beginning of time, and must not be told anything before it.
+fn base() -> StdInstant {
     static BASE: OnceLock<StdInstant> = OnceLock::new();
-    *BASE.get_or_init(|| on_simulated_thread(0, 1 << 20, || StdInstant::now() + BASE_OFFSET))
+    *BASE.get_or_init(|| isolated(0, 1 << 20, StdInstant::now) + Duration::from_secs(1))
 }
-
-/// How far the epoch of simulations lies after the frozen instant. str0m's own beginning of time must come before everything it is told; a second is plenty.
-const BASE_OFFSET: Duration = Duration::from_secs(1);
 
 /// The instant of std's for `at`. Meant for libraries that are told the time; it compares with nothing that a clock says.
 pub fn std_instant(at: Instant) -> StdInstant {
-    freeze() + Duration::from_nanos(at.as_nanos())
+    base() + Duration::from_nanos(at.as_nanos())
 }
 
 /// The instant that [`std_instant`] made `at` from; the epoch for one before it.
 pub fn instant(at: StdInstant) -> Instant {
-    Instant::ZERO.saturating_add(at.saturating_duration_since(freeze()))
+    Instant::ZERO.saturating_add(at.saturating_duration_since(base()))
 }
 
 /// A random stream of one's own within a thread whose draws all come from fastrand: what draws within [`Draws::scope`] shifts nobody else's draws.
@@ -96,9 +79,170 @@ impl Draws {
 
 #[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 mod overrides {
-    pub(super) fn keep() {}
+    //! The two symbols. They run in place of the C library's on every thread of the process, so they do no more than a comparison before they pass on to the kernel,
+    //! and neither allocate nor panic. (By way of the kernel: on other threads the clock costs a system call, some 100 ns more than the C library's way around it.)
+
+    use core::{ffi::c_void, hint::black_box};
+
+    use libc::{c_int, c_long, c_uint, clockid_t, size_t, ssize_t, timespec};
+
+    use super::SIMULATED;
+
+    /// What the wall clock shows in a simulation: 2023-11-14 22:13:20 UTC. A choice: round, and in the past.
+    const WALL_SECS: i64 = 1_700_000_000;
+    /// What every other clock shows. A choice: str0m wants to look back an hour from its first reading.
+    const UPTIME_SECS: i64 = 100_000;
+
+    /// Makes whoever calls this need the two symbols. The linker takes an object file from a library only for a symbol that is still undefined, and without this nothing in a program names ours:
+    /// the C library's would do.
+    pub(super) fn keep() {
+        black_box(getrandom as unsafe extern "C" fn(*mut c_void, size_t, c_uint) -> ssize_t);
+        black_box(clock_gettime as unsafe extern "C" fn(clockid_t, *mut timespec) -> c_int);
+    }
+
+    /// `getrandom(2)`.
+    ///
+    /// # Safety
+    ///
+    /// As for the C library's: `buf` is valid for writes of `len` bytes.
+    // SAFETY (of the name): the symbol replaces the C library's of the same signature and contract.
+    #[unsafe(no_mangle)]
+    unsafe extern "C" fn getrandom(buf: *mut c_void, len: size_t, flags: c_uint) -> ssize_t {
+        let Some(mut state) = SIMULATED.get() else {
+            // SAFETY: the caller's promise about `buf` and `len` is what the system call asks for; it checks `flags` itself, and sets errno as the C library would.
+            let written = unsafe { libc::syscall(libc::SYS_getrandom, buf, len, flags) };
+            // No buffer holds more bytes than a pointer reaches, and an error is -1.
+            return ssize_t::try_from(written).unwrap_or(-1);
+        };
+        for at in 0..len {
+            // SplitMix64 (Steele, Lea, Flood 2014), one byte of each output: short, and any seed will do.
+            state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mut mixed = state;
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            let [byte, ..] = (mixed ^ (mixed >> 31)).to_le_bytes();
+            // SAFETY: `at` is below `len`, and the caller promised `len` writable bytes at `buf`.
+            unsafe { buf.cast::<u8>().add(at).write(byte) };
+        }
+        SIMULATED.set(Some(state));
+        len.cast_signed()
+    }
+
+    /// `clock_gettime(2)`.
+    ///
+    /// # Safety
+    ///
+    /// As for the C library's: `time` is valid for the write of a `timespec`.
+    // SAFETY (of the name): the symbol replaces the C library's of the same signature and contract.
+    #[unsafe(no_mangle)]
+    unsafe extern "C" fn clock_gettime(clock: clockid_t, time: *mut timespec) -> c_int {
+        if SIMULATED.get().is_none() {
+            // SAFETY: the caller's promise about `time` is what the system call asks for; it checks `clock` itself, and sets errno as the C library would.
+            let result: c_long = unsafe { libc::syscall(libc::SYS_clock_gettime, clock, time) };
+            return if result == 0 { 0 } else { -1 };
+        }
+        let tv_sec = if clock == libc::CLOCK_REALTIME { WALL_SECS } else { UPTIME_SECS };
+        // SAFETY: the caller promised that `time` can be written.
+        unsafe { time.write(timespec { tv_sec, tv_nsec: 0 }) };
+        0
+    }
 }
+
 #[cfg(not(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64")))]
 mod overrides {
+    /// There is nothing to keep: this system answers for itself.
     pub(super) fn keep() {}
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashSet, time::SystemTime};
+
+    use super::*;
+
+    const STACK_BYTES: usize = 1 << 20;
+
+    fn order_of_a_hash_map() -> Vec<u32> {
+        (0..100).collect::<HashSet<u32>>().into_iter().collect()
+    }
+
+    #[test]
+    fn in_a_simulation_the_clocks_stand() {
+        assert_eq!(IN_FORCE, cfg!(target_os = "linux"), "this suite runs on glibc Linux or knows that it does not");
+        if IN_FORCE {
+            let (first, second, wall) = isolated(1, STACK_BYTES, || {
+                let first = StdInstant::now();
+                thread::sleep(Duration::from_millis(2));
+                (first, StdInstant::now(), SystemTime::now())
+            });
+            assert_eq!(first, second);
+            assert_eq!(wall, SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+        }
+    }
+
+    #[test]
+    fn outside_the_clocks_go_on() {
+        isolated(1, STACK_BYTES, || ());
+        let first = StdInstant::now();
+        thread::sleep(Duration::from_millis(2));
+        assert!(first.elapsed() >= Duration::from_millis(2));
+        assert!(SystemTime::now() > SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_001));
+    }
+
+    #[test]
+    fn hash_order_follows_the_seed() {
+        if IN_FORCE {
+            let first = isolated(7, STACK_BYTES, order_of_a_hash_map);
+            assert_eq!(first, isolated(7, STACK_BYTES, order_of_a_hash_map));
+            assert_ne!(first, isolated(8, STACK_BYTES, order_of_a_hash_map));
+        }
+        let outside = || thread::spawn(order_of_a_hash_map).join().unwrap();
+        assert_ne!(outside(), outside());
+    }
+
+    #[test]
+    fn simulations_side_by_side_do_not_touch() {
+        let run = |seed| {
+            isolated(seed, STACK_BYTES, move || {
+                let mut draws = Vec::new();
+                for _ in 0..1000 {
+                    draws.push(fastrand::u64(..));
+                    thread::yield_now();
+                }
+                draws
+            })
+        };
+        thread::scope(|scope| {
+            let runs: Vec<_> = [1, 2, 1, 2].map(|seed| scope.spawn(move || run(seed))).into_iter().map(|run| run.join().unwrap()).collect();
+            assert_eq!(runs[0], runs[2]);
+            assert_eq!(runs[1], runs[3]);
+            assert_ne!(runs[0], runs[1]);
+        });
+    }
+
+    #[test]
+    fn a_panic_comes_through() {
+        let caught = std::panic::catch_unwind(|| isolated(1, STACK_BYTES, || panic!("from within")));
+        assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"from within"));
+    }
+
+    #[test]
+    fn instants_of_std_translate_both_ways() {
+        let at = Instant::from_nanos(12_345_678_901);
+        assert_eq!(instant(std_instant(at)), at);
+        assert_eq!(std_instant(at) - std_instant(Instant::ZERO), Duration::from_nanos(12_345_678_901));
+        assert_eq!(instant(base().checked_sub(Duration::from_millis(1)).unwrap()), Instant::ZERO);
+    }
+
+    #[test]
+    fn draws_of_one_shift_nobody_elses() {
+        fastrand::seed(5);
+        let expected = [fastrand::u64(..), fastrand::u64(..)];
+        let (mut one, mut other) = (Draws::new(1), Draws::new(1));
+        fastrand::seed(5);
+        let first = fastrand::u64(..);
+        let of_one = one.scope(|| (fastrand::u64(..), fastrand::u64(..)));
+        assert_eq!([first, fastrand::u64(..)], expected);
+        assert_eq!((other.scope(|| fastrand::u64(..)), other.scope(|| fastrand::u64(..))), of_one);
+    }
 }

@@ -15,8 +15,8 @@
 //! # Who announces what
 //!
 //! The two ends exchange [descriptions](Peer::description) over signalling, once. Tracks are not described: their identifiers follow from [`TrackId`] (the RTP media id is
-//! `v7` for the video of stream 7 and `a7` for its audio), and an SSRC is the sender's own affair, which the receiver learns from the media id and rid that every packet
-//! carries in header extensions until the receiver has reported (RFC 8843 section 9.2). So nothing is to be agreed, and a track may stop and start again at any time.
+//! `v7` for the video of stream 7 and `a7` for its audio), and an SSRC is the sender's own affair, which the receiver learns from the media id and rid that packets
+//! carry in header extensions, of audio until the receiver has reported (RFC 8843 section 9.2), of video always in this str0m. So nothing is to be agreed, and a track may stop and start again at any time.
 //! Packets that arrive before their track is [expected](Peer::receive_track) are lost, and count as lost in the sender's estimate: expect first, then ask.
 //!
 //! # Silence
@@ -27,7 +27,8 @@
 mod model;
 mod webrtc;
 
-use std::{fmt, net::SocketAddr, str::FromStr, sync::Arc};
+use core::{fmt, net::SocketAddr, str::FromStr};
+use std::sync::Arc;
 
 use greenroom_core::{
     id::{LayerId, Rid, StreamId},
@@ -267,6 +268,9 @@ pub enum MediaError {
     AlreadySet,
 }
 
+/// Largest RTP payload, in bytes. libwebrtc's packets have 1200 bytes (`kDefaultMaxPacketSize`), header and all; a forwarded one may grow by some extensions and must still fit the paths of the internet.
+const PAYLOAD_BYTES: u32 = 1200;
+
 /// What one end tells the other about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -318,9 +322,7 @@ pub struct MediaPacket {
 impl MediaPacket {
     /// Size of the RTP payload, in bytes.
     pub fn size_bytes(&self) -> u32 {
-        u32::try_from(self.payload.len())
-            .unwrap_or(u32::MAX)
-            .saturating_add(self.absent_bytes)
+        u32::try_from(self.payload.len()).unwrap_or(u32::MAX).saturating_add(self.absent_bytes)
     }
 }
 

@@ -25,8 +25,6 @@ pub struct Datagram {
 impl Datagram {
     /// Size on the wire above UDP, in bytes.
     pub fn size_bytes(&self) -> u32 {
-        u32::try_from(self.payload.len())
-            .unwrap_or(u32::MAX)
-            .saturating_add(self.absent_bytes)
+        u32::try_from(self.payload.len()).unwrap_or(u32::MAX).saturating_add(self.absent_bytes)
     }
 }

@@ -89,10 +89,10 @@ pub enum Output {
         /// Which.
         connection: Connection,
     },
-    /// Something happened.
-    Entry(Entry),
+    /// Something happened. Boxed, like a sample: datagrams are ten thousand times as many, and should not carry the size of these about.
+    Entry(Box<Entry>),
     /// Something was measured.
-    Sample(Sample),
+    Sample(Box<Sample>),
 }
 
 /// A node: see the [module](self).

@@ -3,6 +3,7 @@
 //! Everything that reads a run (checks, report, files) reads these types and nothing else.
 
 mod entry;
+pub mod files;
 mod metric;
 mod sample;
 mod summary;

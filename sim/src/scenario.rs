@@ -59,13 +59,9 @@ impl Scenario {
     /// Reads the scenario from the file at `path`, with `overrides` set in it.
     pub fn load(path: &Path, overrides: &[Override]) -> Result<Self, ScenarioError> {
         let label = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|error| ScenarioError::Unreadable {
-            file: label.clone(),
-            reason: error.to_string(),
-        })?;
-        let name = path
-            .file_stem()
-            .map_or_else(|| label.clone(), |stem| stem.to_string_lossy().into_owned());
+        let text =
+            fs::read_to_string(path).map_err(|error| ScenarioError::Unreadable { file: label.clone(), reason: error.to_string() })?;
+        let name = path.file_stem().map_or_else(|| label.clone(), |stem| stem.to_string_lossy().into_owned());
         read(&label, &name, &text, overrides)
     }
 

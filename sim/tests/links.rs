@@ -16,20 +16,12 @@ const SIZE: u32 = 1250;
 const MBPS: u64 = 1_000_000;
 
 fn plain(rate_bps: u64) -> LinkConfig {
-    LinkConfig {
-        rate: RateSchedule::constant(rate_bps),
-        overhead_bytes: 0,
-        ..LinkConfig::default()
-    }
+    LinkConfig { rate: RateSchedule::constant(rate_bps), overhead_bytes: 0, ..LinkConfig::default() }
 }
 
 fn stepped(steps: &[(u64, Option<u64>)]) -> LinkConfig {
     let steps = steps.iter().map(|&(ms, rate)| (Instant::from_millis(ms), rate)).collect();
-    LinkConfig {
-        rate: RateSchedule::new(steps).expect("steps rise from zero"),
-        overhead_bytes: 0,
-        ..LinkConfig::default()
-    }
+    LinkConfig { rate: RateSchedule::new(steps).expect("steps rise from zero"), overhead_bytes: 0, ..LinkConfig::default() }
 }
 
 fn arrival(verdict: Verdict) -> Option<Instant> {
@@ -56,27 +48,13 @@ fn as_ms(nanos: u64) -> f64 {
 
 #[test]
 fn a_packet_takes_its_bits_by_the_rate_and_then_the_delay() {
-    let mut link = Link::new(
-        LinkConfig {
-            delay: Duration::from_millis(50),
-            ..plain(MBPS)
-        },
-        1,
-        "link",
-    );
+    let mut link = Link::new(LinkConfig { delay: Duration::from_millis(50), ..plain(MBPS) }, 1, "link");
     assert_eq!(arrives(&mut link, Instant::ZERO, SIZE), Instant::from_millis(60));
 }
 
 #[test]
 fn a_train_leaves_one_behind_the_other() {
-    let mut link = Link::new(
-        LinkConfig {
-            delay: Duration::from_millis(50),
-            ..plain(MBPS)
-        },
-        1,
-        "link",
-    );
+    let mut link = Link::new(LinkConfig { delay: Duration::from_millis(50), ..plain(MBPS) }, 1, "link");
     let train: Vec<_> = (0..5).map(|_| arrives(&mut link, Instant::ZERO, SIZE)).collect();
     assert_eq!(millis(&train), [60.0, 70.0, 80.0, 90.0, 100.0]);
 }
@@ -84,22 +62,8 @@ fn a_train_leaves_one_behind_the_other() {
 // P1 + P2 + S/C1 + S/C2 + (k - 1) S/min(C1, C2)
 #[test]
 fn two_hops_store_and_forward() {
-    let mut first = Link::new(
-        LinkConfig {
-            delay: Duration::from_millis(5),
-            ..plain(10 * MBPS)
-        },
-        1,
-        "first",
-    );
-    let mut second = Link::new(
-        LinkConfig {
-            delay: Duration::from_millis(20),
-            ..plain(MBPS)
-        },
-        1,
-        "second",
-    );
+    let mut first = Link::new(LinkConfig { delay: Duration::from_millis(5), ..plain(10 * MBPS) }, 1, "first");
+    let mut second = Link::new(LinkConfig { delay: Duration::from_millis(20), ..plain(MBPS) }, 1, "second");
     let train: Vec<_> = (0..5)
         .map(|_| {
             let between = arrives(&mut first, Instant::ZERO, SIZE);
@@ -111,14 +75,7 @@ fn two_hops_store_and_forward() {
 
 #[test]
 fn overhead_travels_with_each_packet() {
-    let mut link = Link::new(
-        LinkConfig {
-            overhead_bytes: 125,
-            ..plain(1000)
-        },
-        1,
-        "link",
-    );
+    let mut link = Link::new(LinkConfig { overhead_bytes: 125, ..plain(1000) }, 1, "link");
     assert_eq!(arrives(&mut link, Instant::ZERO, 125), Instant::from_secs(2));
 }
 
@@ -136,21 +93,15 @@ fn rounding_does_not_accumulate() {
 #[test]
 fn spare_nanobits_are_for_those_who_waited() {
     let mut link = Link::new(plain(3 * MBPS), 1, "link");
-    let first = arrives(&mut link, Instant::ZERO, 1);
-    assert_eq!(first.as_nanos(), 2667);
-    assert_eq!(arrives(&mut link, first, 1).as_nanos(), 2667 + 2667);
+    let first = arrives(&mut link, Instant::ZERO, 2);
+    assert_eq!(first.as_nanos(), 5334, "5333.3… ns");
+    assert_eq!(arrives(&mut link, first, 2).as_nanos(), 5334 + 5334);
+    assert_eq!(arrives(&mut link, first, 2).as_nanos(), 5334 + 10_667, "who waited for it gets what it left");
 }
 
 #[test]
 fn an_unlimited_link_only_delays() {
-    let mut link = Link::new(
-        LinkConfig {
-            delay: Duration::from_millis(5),
-            ..LinkConfig::default()
-        },
-        1,
-        "link",
-    );
+    let mut link = Link::new(LinkConfig { delay: Duration::from_millis(5), ..LinkConfig::default() }, 1, "link");
     let burst: Vec<_> = (0..3).map(|_| arrives(&mut link, Instant::ZERO, 65_000)).collect();
     assert_eq!(millis(&burst), [5.0, 5.0, 5.0]);
     assert_eq!(link.capacity_bps(Instant::ZERO), None);
@@ -177,11 +128,7 @@ fn a_rate_step_applies_to_the_rest_of_the_packet_in_service() {
 
 #[test]
 fn a_rate_of_zero_holds_a_packet_and_lets_it_go_on_with_what_remains() {
-    let mut link = Link::new(
-        stepped(&[(0, Some(0)), (500, Some(10_000)), (510, Some(0)), (610, Some(10_000))]),
-        1,
-        "link",
-    );
+    let mut link = Link::new(stepped(&[(0, Some(0)), (500, Some(10_000)), (510, Some(0)), (610, Some(10_000))]), 1, "link");
     assert_eq!(arrives(&mut link, Instant::ZERO, 125), Instant::from_millis(700));
 }
 
@@ -195,14 +142,7 @@ fn a_step_to_unlimited_releases_everything_at_once() {
 
 #[test]
 fn a_rate_of_zero_for_good_is_never() {
-    let mut link = Link::new(
-        LinkConfig {
-            queue: QueueLimit::Packets(1),
-            ..stepped(&[(0, Some(1000)), (100, Some(0))])
-        },
-        1,
-        "link",
-    );
+    let mut link = Link::new(LinkConfig { queue: QueueLimit::Packets(1), ..stepped(&[(0, Some(1000)), (100, Some(0))]) }, 1, "link");
     assert_eq!(arrives(&mut link, Instant::ZERO, 125), Instant::MAX);
     assert_eq!(arrives(&mut link, Instant::from_secs(9), 125), Instant::MAX);
     assert_eq!(link.offer(Instant::from_secs(10), 125), Verdict::Drop(DropReason::Queue));
@@ -242,23 +182,10 @@ fn a_train_through_many_steps_ends_when_the_integral_of_the_rate_says() {
 
 #[test]
 fn capacity_is_what_the_schedule_says_and_nothing_in_an_outage() {
-    let outages = vec![Outage {
-        from: Instant::from_millis(600),
-        to: Instant::from_millis(700),
-    }];
-    let link = Link::new(
-        LinkConfig {
-            outages,
-            ..stepped(&[(0, Some(1000)), (500, None)])
-        },
-        1,
-        "link",
-    );
+    let outages = vec![Outage { from: Instant::from_millis(600), to: Instant::from_millis(700) }];
+    let link = Link::new(LinkConfig { outages, ..stepped(&[(0, Some(1000)), (500, None)]) }, 1, "link");
     let at = |ms| link.capacity_bps(Instant::from_millis(ms));
-    assert_eq!(
-        [at(0), at(499), at(500), at(600), at(699), at(700)],
-        [Some(1000), Some(1000), None, Some(0), Some(0), None]
-    );
+    assert_eq!([at(0), at(499), at(500), at(600), at(699), at(700)], [Some(1000), Some(1000), None, Some(0), Some(0), None]);
 }
 
 #[test]
@@ -267,10 +194,7 @@ fn steps_that_are_no_schedule_are_refused() {
     let refused = |steps| RateSchedule::new(steps).map_err(|e| e.to_string()).expect_err("refused");
     assert_eq!(refused(vec![]), "the first step must be at 0 s");
     assert_eq!(refused(vec![(second, None)]), "the first step must be at 0 s");
-    assert_eq!(
-        refused(vec![(Instant::ZERO, None), (second, None), (second, Some(1))]),
-        "step 2 is not later than the one before it"
-    );
+    assert_eq!(refused(vec![(Instant::ZERO, None), (second, None), (second, Some(1))]), "step 2 is not later than the one before it");
 }
 
 // ---- the queue -----------------------------------------------------------------------------------------------------------------------------------------------------
@@ -278,14 +202,7 @@ fn steps_that_are_no_schedule_are_refused() {
 // Twice the capacity for 100 s: what gets through is the capacity, to the packet.
 #[test]
 fn a_saturated_transmitter_never_rests() {
-    let mut link = Link::new(
-        LinkConfig {
-            queue: QueueLimit::Packets(10),
-            ..plain(MBPS)
-        },
-        1,
-        "link",
-    );
+    let mut link = Link::new(LinkConfig { queue: QueueLimit::Packets(10), ..plain(MBPS) }, 1, "link");
     let delivered = (0..20_000)
         .filter_map(|n| arrival(link.offer(Instant::from_millis(5 * n), SIZE)))
         .filter(|at| *at <= Instant::from_secs(100))
@@ -301,29 +218,17 @@ fn a_burst_fills_the_queue_and_the_rest_is_dropped() {
         assert_eq!(accepted as u64 + link.drops().queue, 100);
         accepted
     };
-    assert_eq!(
-        accepted(QueueLimit::Bytes(37_500)),
-        31,
-        "one in service and floor(37500 / 1250) that wait"
-    );
+    assert_eq!(accepted(QueueLimit::Bytes(37_500)), 31, "one in service and floor(37500 / 1250) that wait");
     assert_eq!(accepted(QueueLimit::Bytes(37_499)), 30);
     assert_eq!(accepted(QueueLimit::Packets(30)), 31);
-    assert_eq!(
-        accepted(QueueLimit::Time(Duration::from_millis(300))),
-        31,
-        "waits of 0, 10 … 300 ms"
-    );
+    assert_eq!(accepted(QueueLimit::Time(Duration::from_millis(300))), 31, "waits of 0, 10 … 300 ms");
     assert_eq!(accepted(QueueLimit::Packets(0)), 1);
     assert_eq!(accepted(QueueLimit::Unlimited), 100);
 }
 
 #[test]
 fn the_queue_counts_overhead_and_only_what_still_waits() {
-    let config = LinkConfig {
-        queue: QueueLimit::Bytes(2 * 1278),
-        overhead_bytes: 28,
-        ..plain(MBPS)
-    };
+    let config = LinkConfig { queue: QueueLimit::Bytes(2 * 1278), overhead_bytes: 28, ..plain(MBPS) };
     let mut link = Link::new(config, 1, "link");
     let burst: Vec<_> = (0..4).map(|_| arrival(link.offer(Instant::ZERO, SIZE)).is_some()).collect();
     assert_eq!(burst, [true, true, true, false]);
@@ -334,15 +239,19 @@ fn the_queue_counts_overhead_and_only_what_still_waits() {
 }
 
 #[test]
+fn a_queue_that_emptied_has_all_of_its_room_again() {
+    for queue in [QueueLimit::Bytes(2500), QueueLimit::Packets(2), QueueLimit::Time(Duration::from_millis(20))] {
+        let mut link = Link::new(LinkConfig { queue, ..plain(MBPS) }, 1, "link");
+        for second in 0..3 {
+            let accepted = (0..5).filter_map(|_| arrival(link.offer(Instant::from_secs(second), SIZE))).count();
+            assert_eq!(accepted, 3, "{queue:?}, burst {second}");
+        }
+    }
+}
+
+#[test]
 fn queue_delay_is_the_wait_that_a_packet_would_have() {
-    let mut link = Link::new(
-        LinkConfig {
-            delay: Duration::from_millis(50),
-            ..plain(MBPS)
-        },
-        1,
-        "link",
-    );
+    let mut link = Link::new(LinkConfig { delay: Duration::from_millis(50), ..plain(MBPS) }, 1, "link");
     for _ in 0..3 {
         link.offer(Instant::ZERO, SIZE);
     }
@@ -355,10 +264,7 @@ fn queue_delay_is_the_wait_that_a_packet_would_have() {
 fn no_wait_is_longer_than_the_limit_even_across_a_rate_step() {
     let limit = Duration::from_millis(300);
     let mut link = Link::new(
-        LinkConfig {
-            queue: QueueLimit::Time(limit),
-            ..stepped(&[(0, Some(MBPS)), (2000, Some(MBPS / 4)), (6000, Some(MBPS))])
-        },
+        LinkConfig { queue: QueueLimit::Time(limit), ..stepped(&[(0, Some(MBPS)), (2000, Some(MBPS / 4)), (6000, Some(MBPS))]) },
         1,
         "link",
     );
@@ -376,21 +282,9 @@ fn no_wait_is_longer_than_the_limit_even_across_a_rate_step() {
 // 1 - C / λ
 #[test]
 fn a_constant_overload_loses_what_exceeds_the_capacity() {
-    let mut link = Link::new(
-        LinkConfig {
-            queue: QueueLimit::Time(Duration::from_millis(300)),
-            ..plain(MBPS)
-        },
-        1,
-        "link",
-    );
-    let lost = (0..12_500)
-        .filter(|n| arrival(link.offer(Instant::from_millis(8 * n), SIZE)).is_none())
-        .count();
-    assert!(
-        lost.abs_diff(2500) < 63,
-        "{lost} of 12500; theory says 2500 and the fill of the queue"
-    );
+    let mut link = Link::new(LinkConfig { queue: QueueLimit::Time(Duration::from_millis(300)), ..plain(MBPS) }, 1, "link");
+    let lost = (0..12_500).filter(|n| arrival(link.offer(Instant::from_millis(8 * n), SIZE)).is_none()).count();
+    assert!(lost.abs_diff(2500) < 63, "{lost} of 12500; theory says 2500 and the fill of the queue");
 }
 
 // ---- queueing theory -----------------------------------------------------------------------------------------------------------------------------------------------
@@ -422,11 +316,7 @@ fn poisson(load: f64, queue: QueueLimit, exponential_sizes: bool, packets: u32, 
     for _ in 0..packets {
         now_ns += exponential(&mut gaps, 1e7 / load);
         let now = Instant::from_nanos(now_ns);
-        let size = if exponential_sizes {
-            u32::try_from(exponential(&mut sizes, f64::from(SIZE))).expect("small")
-        } else {
-            SIZE
-        };
+        let size = if exponential_sizes { u32::try_from(exponential(&mut sizes, f64::from(SIZE))).expect("small") } else { SIZE };
         let wait = link.queue_delay(now);
         if arrival(link.offer(now, size)).is_some() {
             delivered += 1;
@@ -434,11 +324,7 @@ fn poisson(load: f64, queue: QueueLimit, exponential_sizes: bool, packets: u32, 
             wait_ns += u64::try_from(wait.as_nanos()).expect("short");
         }
     }
-    assert_eq!(
-        u64::from(delivered) + link.drops().total(),
-        u64::from(packets),
-        "every packet arrives or is counted as dropped"
-    );
+    assert_eq!(u64::from(delivered) + link.drops().total(), u64::from(packets), "every packet arrives or is counted as dropped");
     Queueing {
         mean_wait_ms: as_ms(wait_ns) / f64::from(delivered),
         waited: f64::from(waited) / f64::from(delivered),
@@ -447,28 +333,15 @@ fn poisson(load: f64, queue: QueueLimit, exponential_sizes: bool, packets: u32, 
 }
 
 fn assert_near(what: &str, measured: f64, theory: f64, relative: f64) {
-    assert!(
-        (measured / theory - 1.0).abs() < relative,
-        "{what}: measured {measured}, theory {theory}"
-    );
+    assert!((measured / theory - 1.0).abs() < relative, "{what}: measured {measured}, theory {theory}");
 }
 
 // Pollaczek–Khinchine for constant service s at load ρ: ρ s / (2 (1 - ρ))
 #[test]
 fn m_d_1_waits_as_long_as_theory_says() {
     for seed in SEEDS {
-        assert_near(
-            "wait at load 0.5, ms",
-            poisson(0.5, QueueLimit::Unlimited, false, 1_000_000, seed).mean_wait_ms,
-            5.0,
-            0.02,
-        );
-        assert_near(
-            "wait at load 0.8, ms",
-            poisson(0.8, QueueLimit::Unlimited, false, 1_000_000, seed).mean_wait_ms,
-            20.0,
-            0.03,
-        );
+        assert_near("wait at load 0.5, ms", poisson(0.5, QueueLimit::Unlimited, false, 1_000_000, seed).mean_wait_ms, 5.0, 0.02);
+        assert_near("wait at load 0.8, ms", poisson(0.8, QueueLimit::Unlimited, false, 1_000_000, seed).mean_wait_ms, 20.0, 0.03);
     }
 }
 
@@ -486,18 +359,8 @@ fn m_m_1_waits_as_long_as_theory_says() {
 #[test]
 fn m_m_1_k_loses_as_much_as_theory_says() {
     for seed in SEEDS {
-        assert_near(
-            "loss at load 0.8, K = 5",
-            poisson(0.8, QueueLimit::Packets(4), true, 800_000, seed).lost,
-            0.088_819,
-            0.03,
-        );
-        assert_near(
-            "loss at load 1.2, K = 10",
-            poisson(1.2, QueueLimit::Packets(9), true, 800_000, seed).lost,
-            0.192_586,
-            0.03,
-        );
+        assert_near("loss at load 0.8, K = 5", poisson(0.8, QueueLimit::Packets(4), true, 800_000, seed).lost, 0.088_819, 0.03);
+        assert_near("loss at load 1.2, K = 10", poisson(1.2, QueueLimit::Packets(9), true, 800_000, seed).lost, 0.192_586, 0.03);
     }
 }
 
@@ -505,9 +368,7 @@ fn m_m_1_k_loses_as_much_as_theory_says() {
 
 fn losses(config: LinkConfig, seed: u64, gap_us: u64, packets: u64) -> Vec<bool> {
     let mut link = Link::new(config, seed, "link");
-    let lost: Vec<_> = (0..packets)
-        .map(|n| link.offer(Instant::from_micros(gap_us * n), 100) == Verdict::Drop(DropReason::Loss))
-        .collect();
+    let lost: Vec<_> = (0..packets).map(|n| link.offer(Instant::from_micros(gap_us * n), 100) == Verdict::Drop(DropReason::Loss)).collect();
     assert_eq!(lost.iter().filter(|lost| **lost).count() as u64, link.drops().loss);
     lost
 }
@@ -520,15 +381,7 @@ fn count(losses: &[bool]) -> usize {
 #[test]
 fn loss_happens_as_often_as_it_should() {
     for seed in SEEDS {
-        let lost = count(&losses(
-            LinkConfig {
-                loss_ppb: 10_000_000,
-                ..LinkConfig::default()
-            },
-            seed,
-            1000,
-            1_000_000,
-        ));
+        let lost = count(&losses(LinkConfig { loss_ppb: 10_000_000, ..LinkConfig::default() }, seed, 1000, 1_000_000));
         assert!(lost.abs_diff(10_000) < 398, "seed {seed}: {lost}");
     }
 }
@@ -537,15 +390,7 @@ fn loss_happens_as_often_as_it_should() {
 #[test]
 fn losses_do_not_know_of_each_other() {
     for seed in SEEDS {
-        let lost = losses(
-            LinkConfig {
-                loss_ppb: 50_000_000,
-                ..LinkConfig::default()
-            },
-            seed,
-            1000,
-            1_000_000,
-        );
+        let lost = losses(LinkConfig { loss_ppb: 50_000_000, ..LinkConfig::default() }, seed, 1000, 1_000_000);
         let pairs = lost.windows(2).filter(|pair| pair[0] && pair[1]).count();
         assert!(pairs.abs_diff(2500) < 210, "seed {seed}: {pairs}");
     }
@@ -553,64 +398,32 @@ fn losses_do_not_know_of_each_other() {
 
 #[test]
 fn the_same_packets_are_lost_whatever_the_rate_the_pace_and_the_delay() {
-    let lossy = LinkConfig {
-        loss_ppb: 10_000_000,
-        ..LinkConfig::default()
-    };
+    let lossy = LinkConfig { loss_ppb: 10_000_000, ..LinkConfig::default() };
     let reference = losses(lossy.clone(), 1, 10_000, 60_000);
     assert_eq!(
         reference,
-        losses(
-            LinkConfig {
-                delay: Duration::from_millis(50),
-                ..lossy.clone()
-            },
-            1,
-            1000,
-            60_000
-        ),
+        losses(LinkConfig { delay: Duration::from_millis(50), ..lossy.clone() }, 1, 1000, 60_000),
         "100 and 1000 packets a second"
     );
     assert_eq!(
         reference,
-        losses(
-            LinkConfig {
-                rate: RateSchedule::constant(MBPS),
-                jitter: Duration::from_millis(9),
-                ..lossy
-            },
-            1,
-            10_000,
-            60_000
-        )
+        losses(LinkConfig { rate: RateSchedule::constant(MBPS), jitter: Duration::from_millis(9), ..lossy }, 1, 10_000, 60_000)
     );
     assert!(count(&reference).abs_diff(600) < 98, "{}", count(&reference));
 }
 
 #[test]
 fn a_lost_packet_has_used_its_capacity() {
-    let mut link = Link::new(
-        LinkConfig {
-            loss_ppb: 1_000_000_000,
-            ..plain(MBPS)
-        },
-        1,
-        "link",
-    );
+    let mut link = Link::new(LinkConfig { loss_ppb: 1_000_000_000, ..plain(MBPS) }, 1, "link");
     assert_eq!(link.offer(Instant::ZERO, SIZE), Verdict::Drop(DropReason::Loss));
     assert_eq!(link.queue_delay(Instant::ZERO), Duration::from_millis(10));
 }
 
 #[test]
 fn two_links_of_one_run_lose_different_packets() {
-    let lossy = LinkConfig {
-        loss_ppb: 500_000_000,
-        ..LinkConfig::default()
-    };
+    let lossy = LinkConfig { loss_ppb: 500_000_000, ..LinkConfig::default() };
     let (mut one, mut other) = (Link::new(lossy.clone(), 1, "ada/up"), Link::new(lossy, 1, "ada/down"));
-    let differ = (0..1000)
-        .filter(|_| one.offer(Instant::ZERO, 1) != other.offer(Instant::ZERO, 1))
-        .count();
+    let differ = (0..1000).filter(|_| one.offer(Instant::ZERO, 1) != other.offer(Instant::ZERO, 1)).count();
     assert!(differ.abs_diff(500) < 64, "{differ} of 1000 differ");
 }
 
@@ -630,15 +443,9 @@ fn jitter_is_bounded_and_never_reorders() {
             let size = u32::try_from(100 + draws.below(1100)).expect("small");
             let base = arrives(&mut smooth, Instant::from_nanos(now_ns), size);
             let at = arrives(&mut rough, Instant::from_nanos(now_ns), size);
-            assert!(
-                at >= base && at <= base.saturating_add(jitter),
-                "packet {n}: {at} is not within {jitter:?} of {base}"
-            );
+            assert!(at >= base && at <= base.saturating_add(jitter), "packet {n}: {at} is not within {jitter:?} of {base}");
             let own_transmission = Duration::from_nanos(u64::from(size) * 4000);
-            assert!(
-                at >= last.saturating_add(own_transmission),
-                "packet {n} arrives with the one before it"
-            );
+            assert!(at >= last.saturating_add(own_transmission), "packet {n} arrives with the one before it");
             last = at;
         }
     }
@@ -648,14 +455,7 @@ fn jitter_is_bounded_and_never_reorders() {
 #[test]
 fn jitter_is_uniform_where_packets_are_far_apart() {
     for seed in SEEDS {
-        let mut link = Link::new(
-            LinkConfig {
-                jitter: Duration::from_millis(30),
-                ..LinkConfig::default()
-            },
-            seed,
-            "link",
-        );
+        let mut link = Link::new(LinkConfig { jitter: Duration::from_millis(30), ..LinkConfig::default() }, seed, "link");
         let mut quarters = [0_u32; 4];
         let mut sum_ns = 0;
         for n in 0..100_000 {
@@ -664,11 +464,7 @@ fn jitter_is_uniform_where_packets_are_far_apart() {
             quarters[usize::try_from(extra.as_micros() / 7501).expect("small")] += 1;
             sum_ns += u64::try_from(extra.as_nanos()).expect("short");
         }
-        assert!(
-            (as_ms(sum_ns) / 1e5 - 15.0).abs() < 0.11,
-            "seed {seed}: mean {} ms",
-            as_ms(sum_ns) / 1e5
-        );
+        assert!((as_ms(sum_ns) / 1e5 - 15.0).abs() < 0.11, "seed {seed}: mean {} ms", as_ms(sum_ns) / 1e5);
         assert!(quarters.iter().all(|&q| q.abs_diff(25_000) < 550), "seed {seed}: {quarters:?}");
     }
 }
@@ -676,14 +472,7 @@ fn jitter_is_uniform_where_packets_are_far_apart() {
 // Jitter before a queue would make one: at 90 % load a link whose jitter sits in the wrong place waits 12.5 ms on average. Here the queue must not even notice.
 #[test]
 fn jitter_makes_no_queue() {
-    let mut link = Link::new(
-        LinkConfig {
-            jitter: Duration::from_millis(40),
-            ..plain(MBPS)
-        },
-        1,
-        "link",
-    );
+    let mut link = Link::new(LinkConfig { jitter: Duration::from_millis(40), ..plain(MBPS) }, 1, "link");
     for n in 0..20_000 {
         let now = Instant::from_nanos(11_111_111 * n);
         assert_eq!(link.queue_delay(now), Duration::ZERO, "packet {n}");
@@ -697,35 +486,14 @@ fn jitter_makes_no_queue() {
 fn an_outage_takes_what_enters_and_leaves_what_is_on_its_way() {
     let second = Duration::from_secs(1);
     let outages = vec![
-        Outage {
-            from: Instant::from_secs(30),
-            to: Instant::from_secs(31),
-        },
-        Outage {
-            from: Instant::from_millis(11_500),
-            to: Instant::from_secs(13),
-        },
-        Outage {
-            from: Instant::from_secs(10),
-            to: Instant::from_secs(12),
-        },
+        Outage { from: Instant::from_secs(30), to: Instant::from_secs(31) },
+        Outage { from: Instant::from_millis(11_500), to: Instant::from_secs(13) },
+        Outage { from: Instant::from_secs(10), to: Instant::from_secs(12) },
     ];
-    let mut link = Link::new(
-        LinkConfig {
-            delay: second,
-            outages,
-            ..plain(MBPS)
-        },
-        1,
-        "link",
-    );
+    let mut link = Link::new(LinkConfig { delay: second, outages, ..plain(MBPS) }, 1, "link");
     let mut offer = |ms| arrival(link.offer(Instant::from_millis(ms), SIZE));
     assert_eq!(offer(9_999), Some(Instant::from_millis(11_009)), "entered before, arrives during");
-    assert_eq!(
-        [offer(10_000), offer(11_999), offer(12_000), offer(12_999)],
-        [None; 4],
-        "overlapping outages are one"
-    );
+    assert_eq!([offer(10_000), offer(11_999), offer(12_000), offer(12_999)], [None; 4], "overlapping outages are one");
     assert_eq!(offer(13_000), Some(Instant::from_millis(14_010)), "and used no capacity");
     assert_eq!([offer(30_500), offer(31_000)], [None, Some(Instant::from_millis(32_010))]);
     assert_eq!((link.drops().outage, link.drops().total()), (5, 5));
@@ -739,10 +507,7 @@ fn every_packet_arrives_or_is_counted_once() {
             queue: QueueLimit::Bytes(20_000),
             jitter: Duration::from_millis(5),
             loss_ppb: 50_000_000,
-            outages: vec![Outage {
-                from: Instant::from_secs(3),
-                to: Instant::from_secs(4),
-            }],
+            outages: vec![Outage { from: Instant::from_secs(3), to: Instant::from_secs(4) }],
             ..stepped(&[(0, Some(MBPS)), (5000, Some(0)), (6000, Some(3 * MBPS))])
         };
         let mut link = Link::new(config, seed, "link");
@@ -764,11 +529,7 @@ fn every_packet_arrives_or_is_counted_once() {
 
 #[test]
 fn the_same_seed_and_name_make_the_same_link() {
-    let rough = LinkConfig {
-        jitter: Duration::from_millis(5),
-        loss_ppb: 100_000_000,
-        ..plain(MBPS)
-    };
+    let rough = LinkConfig { jitter: Duration::from_millis(5), loss_ppb: 100_000_000, ..plain(MBPS) };
     let run = |seed, name| {
         let mut link = Link::new(rough.clone(), seed, name);
         (0..500).map(|n| link.offer(Instant::from_millis(9 * n), 1000)).collect::<Vec<_>>()

@@ -31,6 +31,7 @@ impl Room {
                 assert!(self.members[subscriber].subscriptions.contains_key(id), "{id}: {subscriber} does not know its subscription");
             }
         }
+        assert_eq!(self.holds.len(), self.members.values().filter(|m| m.held_until.is_some()).count(), "a hold of nobody");
         for (stream, layer, member) in &self.waiting {
             let plan = self.members[member].subscriptions[stream].video.as_ref().expect("who waits receives video");
             assert!(plan.target == Some(*layer) && plan.waiting_since.is_some(), "{member} does not wait for {layer} of {stream}");

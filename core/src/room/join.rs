@@ -69,6 +69,7 @@ impl Room {
                 published: BTreeMap::new(),
                 subscriptions: BTreeMap::new(),
                 estimate_bps: None,
+                held_until: None,
                 bandwidth: Bandwidth::default(),
             },
         );
@@ -133,6 +134,9 @@ impl Room {
         self.users.remove(&member.user);
         self.replan.remove(&id);
         self.deadlines.remove(&(member.deadline, id));
+        if let Some(until) = member.held_until {
+            self.holds.remove(&(until, id));
+        }
         if let Some(session) = member.presence.session() {
             self.sessions.remove(&session);
             if let Some(code) = tell {

@@ -11,13 +11,14 @@ use crate::{
     id::{LayerId, MemberId, StreamId},
     limits,
     member::{Bandwidth, MediaState, VideoPlan},
-    select::{self, Allocation, Choice, Demand},
+    select::{self, Allocation, Choice, Demand, Reason},
     stream::BitsPerSecond,
     wire::{MediaDescription, ServerMessage},
 };
 
 /// A cap that caps nothing: ladders end below it.
 const TOP: LayerId = LayerId(u8::MAX);
+
 impl Room {
     pub(super) fn handle_media(&mut self, input: MediaInput) {
         match input {
@@ -104,35 +105,61 @@ impl Room {
             .iter()
             .filter_map(|(stream, subscription)| Some((*stream, subscription.video.as_ref()?, self.layers_bps(*stream))))
             .collect();
+        let held = member.held_until.is_some();
+        let before = member.bandwidth;
+        // What has a layer keeps at most that one; what has none may still get its first.
+        let cap = |plan: &VideoPlan| {
+            let wanted = plan.max_layer.unwrap_or(TOP);
+            plan.target.filter(|_| held).map_or(wanted, |target| wanted.min(target))
+        };
         let demands: Vec<Demand<'_>> = layers_bps
             .iter()
-            .map(|(stream, plan, layer_bps)| Demand {
-                stream: *stream,
-                max_layer: plan.max_layer.or(Some(TOP)),
-                layer_bps,
-                current: plan.target,
-            })
+            .map(|(stream, plan, layer_bps)| Demand { stream: *stream, max_layer: Some(cap(plan)), layer_bps, current: plan.target })
             .collect();
         // Audio goes first: it is cheap, and a call without it is none.
         let allocation = select::allocate(estimate_bps.saturating_sub(audio_bps), &demands);
         let Allocation { choices, used_bps, minimum_bps, desired_bps } = allocation;
 
+        let mut lowered = false;
         for Choice { stream, layer, reason } in choices {
             let from = self.video_plan(id, stream).expect("demands come from plans").target;
             if layer == from {
                 continue;
             }
+            lowered |= layer < from && matches!(reason, Reason::Budget { .. });
             self.retarget(id, stream, layer);
             let allocated_bps = used_bps.saturating_add(audio_bps);
             self.event(Event::LayerDecided { member: id, stream, from, to: layer, reason, estimate_bps, allocated_bps });
         }
-        let bandwidth =
-            Bandwidth { minimum_bps: minimum_bps.saturating_add(audio_bps), desired_bps: desired_bps.saturating_add(audio_bps) };
+        if lowered {
+            self.hold(id);
+        }
+        // While the plan is held no step up is looked for, so nothing is padded: the queue drains.
+        let floor_bps = if held || lowered { used_bps } else { minimum_bps };
+        // What is wanted stays wanted: a hold caps the plan, not the aim of the estimator.
+        let desired_bps = if held { before.desired_bps } else { desired_bps.saturating_add(audio_bps) };
+        let bandwidth = Bandwidth { minimum_bps: floor_bps.saturating_add(audio_bps).min(desired_bps), desired_bps };
         let member = self.members.get_mut(&id).expect("looked up above");
         if member.bandwidth != bandwidth {
             member.bandwidth = bandwidth;
             self.media(MediaOutput::Bandwidth { member: id, bandwidth });
         }
+    }
+
+    /// Keeps a member's plan from rising for a while.
+    fn hold(&mut self, id: MemberId) {
+        let until = self.now.saturating_add(limits::UP_HOLD);
+        let member = self.members.get_mut(&id).expect("only members have plans");
+        if let Some(before) = member.held_until.replace(until) {
+            self.holds.remove(&(before, id));
+        }
+        self.holds.insert((until, id));
+    }
+
+    /// A plan may rise again.
+    pub(super) fn release(&mut self, id: MemberId) {
+        self.members.get_mut(&id).expect("holds end with their members").held_until = None;
+        self.plan(id);
     }
 
     fn layers_bps(&self, stream: StreamId) -> Vec<BitsPerSecond> {
@@ -231,12 +258,12 @@ impl Room {
     }
 }
 
-/// What a layer is taken to need: nothing when it was measured not to flow, else what its publisher declared, or what it really sends where that is more than a tenth
-/// above. Pictures differ in size, so less than a tenth is noise; a plan on noise would flap.
+/// What a layer is taken to need: nothing when it was measured not to flow, else what its publisher declared, or what it really sends where that is more than a quarter
+/// above. Pictures differ in size and key frames are large, so half a second easily comes out a fifth above the mean; a plan on noise would flap.
 fn needed_bps(declared: BitsPerSecond, measured: Option<BitsPerSecond>) -> BitsPerSecond {
     match measured {
         Some(0) => 0,
-        Some(measured) if measured > declared.saturating_add(declared / 10) => measured,
+        Some(measured) if measured > declared.saturating_add(declared / 4) => measured,
         Some(_) | None => declared,
     }
 }

@@ -69,18 +69,9 @@ struct Post {
 /// Runs all nodes as tasks until `end`.
 pub(super) fn run(nodes: Vec<Driver>, world: World, end: Instant, seed: u64, progress: &Progress) -> Result<Collected, EngineError> {
     let clients = u16::try_from(nodes.len().saturating_sub(1)).unwrap_or(u16::MAX);
-    let post = |driver| Post {
-        driver: RefCell::new(driver),
-        wake: Notify::new(),
-        writers: RefCell::default(),
-        address: Cell::new(None),
-    };
-    let shared = Rc::new(Shared {
-        world: RefCell::new(world),
-        nodes: nodes.into_iter().map(post).collect(),
-        end,
-        failure: RefCell::new(None),
-    });
+    let post = |driver| Post { driver: RefCell::new(driver), wake: Notify::new(), writers: RefCell::default(), address: Cell::new(None) };
+    let shared =
+        Rc::new(Shared { world: RefCell::new(world), nodes: nodes.into_iter().map(post).collect(), end, failure: RefCell::new(None) });
 
     let mut sim = turmoil::Builder::new()
         .tick_duration(TICK)
@@ -143,9 +134,7 @@ async fn attend(shared: Rc<Shared>, site: u16, clients: u16) -> turmoil::Result 
 
 async fn bind(shared: &Shared, place: u16, host: &str) -> io::Result<UdpSocket> {
     let port = MEDIA_PORT + place;
-    shared.nodes[usize::from(place)]
-        .address
-        .set(Some(SocketAddr::new(turmoil::lookup(host), port)));
+    shared.nodes[usize::from(place)].address.set(Some(SocketAddr::new(turmoil::lookup(host), port)));
     UdpSocket::bind((IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)).await
 }
 
@@ -171,10 +160,7 @@ async fn drive(shared: Rc<Shared>, place: u16, socket: UdpSocket) {
                 return;
             }
             while let Some((count, output)) = driver.poll_output() {
-                shared
-                    .world
-                    .borrow_mut()
-                    .dispatch(at, place, count, output, |delivery| deliveries.push(delivery));
+                shared.world.borrow_mut().dispatch(at, place, count, output, |delivery| deliveries.push(delivery));
             }
             drop(driver);
             for delivery in deliveries.drain(..) {
@@ -227,16 +213,10 @@ impl Shared {
                 };
                 frame::write_datagram(out, to, &arrival, datagram);
                 if socket.try_send_to(out, address).is_err() {
-                    self.fail(EngineError::Turmoil(format!(
-                        "node {from} could not send a datagram at {}",
-                        arrival.at
-                    )));
+                    self.fail(EngineError::Turmoil(format!("node {from} could not send a datagram at {}", arrival.at)));
                 }
             }
-            Input::Signal {
-                connection,
-                signal: Signal::Opened,
-            } if to == from => {
+            Input::Signal { connection, signal: Signal::Opened } if to == from => {
                 let (writer, frames) = mpsc::unbounded_channel();
                 self.nodes[usize::from(from)].writers.borrow_mut().insert(*connection, writer);
                 tokio::task::spawn_local(open_connection(self.clone(), *connection, arrival, frames));
@@ -268,10 +248,7 @@ async fn open_connection(shared: Rc<Shared>, connection: Connection, opened: Arr
             shared.expect(client, opened);
             read_frames(&shared, client, reader).await;
         }
-        Err(error) => shared.fail(EngineError::Turmoil(format!(
-            "client {} could not connect: {error}",
-            connection.client()
-        ))),
+        Err(error) => shared.fail(EngineError::Turmoil(format!("client {} could not connect: {error}", connection.client()))),
     }
 }
 

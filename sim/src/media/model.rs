@@ -1,64 +1,505 @@
-use super::{Counters, Description, MediaError, MediaPacket, PeerConfig, PeerOutput, TrackId, Vp8Rewrite};
-use crate::net::Datagram;
+//! Modelled media: what WebRTC would send, by number and size, without the bytes.
+//!
+//! A datagram carries a header and the head of the payload, and counts the rest ([`Datagram::absent_bytes`]). There is no cryptography, no pacing and no padding up to the minimum that the prober is
+//! given; there is loss repair by one request for each lost packet of video, a check of life, and [a model](bandwidth) of bandwidth estimation. A packet costs some hundred nanoseconds where
+//! str0m takes some three thousand.
+
+mod bandwidth;
+mod wire;
+
+use core::{net::SocketAddr, time::Duration};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bytes::Bytes;
 use greenroom_core::{
     id::{LayerId, Rid},
-    stream::BitsPerSecond,
+    limits::LAYERS_PER_STREAM,
+    stream::{BitsPerSecond, TrackKind},
     time::Instant,
 };
-use std::net::SocketAddr;
+
+use self::{
+    bandwidth::{Estimator, Meter, PROBE_PACKETS, is_after},
+    wire::{Head, Message, Stamp},
+};
+use super::{Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, PeerConfig, PeerOutput, TrackId, Vp8Rewrite};
+use crate::net::Datagram;
+
+/// One end of a modelled connection.
 #[derive(Debug)]
-pub(super) struct Peer;
-#[allow(unused_variables)]
+pub(super) struct Peer {
+    config: PeerConfig,
+    /// What datagrams for this end begin with.
+    token: u32,
+    remote: Option<Remote>,
+    state: State,
+    now: Instant,
+    queue: VecDeque<PeerOutput>,
+    /// Tracks this end sends, with their numbers of layers.
+    sent: BTreeMap<TrackId, u8>,
+    received: BTreeSet<TrackId>,
+    estimator: Estimator,
+    estimate_said: Option<BitsPerSecond>,
+    meter: Meter,
+    history: History,
+    gaps: Gaps,
+    counters: Counters,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Remote {
+    address: SocketAddr,
+    token: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// The other end is not known yet.
+    Idle,
+    /// It is, and has not answered. A client checks at `check_at`, and waits `wait` after that.
+    Connecting {
+        since: Instant,
+        check_at: Instant,
+        wait: Duration,
+    },
+    Connected {
+        heard_at: Instant,
+        check_at: Instant,
+    },
+    /// Given up.
+    Over,
+}
+
+/// Wait after the first check; it doubles up to [`CHECK_INTERVAL`]. Both are str0m's for ICE.
+const CHECK_FIRST: Duration = Duration::from_millis(250);
+/// Time between checks of a connection that stands.
+const CHECK_INTERVAL: Duration = Duration::from_secs(3);
+/// Silence after which a connection is given up; that of str0m's ICE-lite end.
+const SILENCE: Duration = Duration::from_secs(15);
+
 impl Peer {
     pub(super) fn new(now: Instant, config: PeerConfig) -> Self {
-        todo!()
+        let token = fastrand::Rng::with_seed(config.seed).u32(..);
+        Self {
+            token,
+            remote: None,
+            state: State::Idle,
+            now,
+            queue: VecDeque::new(),
+            sent: BTreeMap::new(),
+            received: BTreeSet::new(),
+            estimator: Estimator::new(now, config.estimate_from),
+            estimate_said: None,
+            meter: Meter::new(now),
+            history: History::default(),
+            gaps: Gaps::default(),
+            counters: Counters::default(),
+            config,
+        }
     }
+
     pub(super) fn description(&mut self) -> Description {
-        todo!()
+        Description {
+            fidelity: Fidelity::Model,
+            address: self.config.local,
+            ufrag: "model".to_owned(),
+            pwd: format!("{:08x}", self.token),
+            fingerprint: String::new(),
+        }
     }
+
     pub(super) fn set_remote(&mut self, now: Instant, description: Description) -> Result<(), MediaError> {
-        todo!()
+        let Description { fidelity, address, pwd, .. } = description;
+        if self.remote.is_some() {
+            return Err(MediaError::AlreadySet);
+        }
+        if fidelity != Fidelity::Model {
+            return Err(MediaError::OtherFidelity { ours: Fidelity::Model, theirs: fidelity });
+        }
+        let token = u32::from_str_radix(&pwd, 16).map_err(|_| MediaError::BadField {
+            field: "pwd",
+            given: pwd,
+            expected: "a token of eight hex digits",
+        })?;
+        self.remote = Some(Remote { address, token });
+        self.state = State::Connecting { since: now, check_at: now, wait: CHECK_FIRST };
+        self.handle_timeout(now);
+        Ok(())
     }
+
     pub(super) fn remote_address(&self) -> Option<SocketAddr> {
-        todo!()
+        self.remote.map(|remote| remote.address)
     }
+
     pub(super) fn send_track(&mut self, now: Instant, track: TrackId, rids: &[Rid]) {
-        todo!()
+        self.flush(now);
+        let layers = u8::try_from(rids.len().clamp(1, LAYERS_PER_STREAM)).expect("a stream has few layers");
+        self.sent.entry(track).or_insert(layers);
     }
-    pub(super) fn receive_track(&mut self, now: Instant, track: TrackId, rids: &[Rid]) {
-        todo!()
+
+    pub(super) fn receive_track(&mut self, now: Instant, track: TrackId, _rids: &[Rid]) {
+        self.flush(now);
+        self.received.insert(track);
     }
+
     pub(super) fn stop_track(&mut self, now: Instant, track: TrackId) {
-        todo!()
+        self.flush(now);
+        self.sent.remove(&track);
+        self.received.remove(&track);
     }
+
     pub(super) fn write(&mut self, now: Instant, packet: &MediaPacket, rewrite: Option<Vp8Rewrite>) {
-        todo!()
+        self.flush(now);
+        let is_sent = self.sent.get(&packet.track).is_some_and(|layers| packet.layer.0 < *layers);
+        if !self.is_connected() || !is_sent || packet.size_bytes() > PAYLOAD_BYTES {
+            self.counters.unsent_packets += 1;
+            return;
+        }
+        let stamp = self.estimator.stamp(self.now);
+        self.send_media(stamp, None, packet, rewrite);
+        if packet.track.kind == TrackKind::Video {
+            self.history.push(stamp.seq, packet, rewrite);
+        }
     }
+
+    fn send_media(&mut self, stamp: Stamp, repairs: Option<u32>, packet: &MediaPacket, rewrite: Option<Vp8Rewrite>) {
+        let MediaPacket { track, layer, seq, timestamp, marker, ref payload, absent_bytes } = *packet;
+        let message = Message::Media { stamp, repairs, head: Head { track, layer, seq, timestamp, marker } };
+        match rewrite {
+            // Modelled payloads are their heads alone: they fit on the stack, and this is the path of every forwarded packet.
+            Some(rewrite) if track.kind == TrackKind::Video && payload.len() <= HEAD_BYTES => {
+                let mut head = [0; HEAD_BYTES];
+                let head = &mut head[..payload.len()];
+                head.copy_from_slice(payload);
+                rewrite_vp8(head, rewrite);
+                self.send(&message, head, absent_bytes);
+            }
+            Some(rewrite) if track.kind == TrackKind::Video => {
+                let mut payload = payload.to_vec();
+                rewrite_vp8(&mut payload, rewrite);
+                self.send(&message, &payload, absent_bytes);
+            }
+            _ => self.send(&message, payload, absent_bytes),
+        }
+    }
+
     pub(super) fn request_key_frame(&mut self, now: Instant, track: TrackId, layer: LayerId) {
-        todo!()
+        self.flush(now);
+        if self.is_connected() && self.received.contains(&track) {
+            self.send(&Message::KeyFrame { track, layer }, &[], 0);
+        }
     }
-    pub(super) fn set_bandwidth(&mut self, now: Instant, minimum: BitsPerSecond, desired: BitsPerSecond) {
-        todo!()
+
+    pub(super) fn set_bandwidth(&mut self, now: Instant, _minimum: BitsPerSecond, desired: BitsPerSecond) {
+        self.flush(now);
+        self.estimator.set_desired(desired);
     }
+
     pub(super) fn handle_datagram(&mut self, now: Instant, datagram: &Datagram) {
-        todo!()
+        self.flush(now);
+        if matches!(self.state, State::Over) {
+            return;
+        }
+        let Some((message, payload)) = wire::read(self.token, &datagram.payload) else {
+            self.counters.bad_datagrams += 1;
+            return;
+        };
+        self.heard();
+        match message {
+            Message::Check => self.send(&Message::Answer, &[], 0),
+            Message::Answer => {}
+            Message::Media { stamp, repairs, head } => {
+                if self.accept(stamp, repairs, datagram) && self.received.contains(&head.track) {
+                    let Head { track, layer, seq, timestamp, marker } = head;
+                    let absent_bytes = datagram.absent_bytes.saturating_sub(wire::absent_overhead_bytes(track.kind, repairs.is_some()));
+                    let packet = MediaPacket { track, layer, seq, timestamp, marker, payload: payload.into(), absent_bytes };
+                    self.queue.push_back(PeerOutput::Packet(packet));
+                }
+            }
+            Message::Probe { stamp } => {
+                self.accept(stamp, None, datagram);
+            }
+            Message::Report(report) => {
+                self.estimator.reported(report);
+                self.say_estimate();
+            }
+            Message::KeyFrame { track, layer } => {
+                if self.sent.get(&track).is_some_and(|layers| layer.0 < *layers) {
+                    self.queue.push_back(PeerOutput::KeyFrameRequested { track, layer });
+                }
+            }
+            Message::Missing { first, last } => self.repair(first, last),
+        }
     }
+
+    /// Measures a packet, and says whether it is a new one.
+    fn accept(&mut self, stamp: Stamp, repairs: Option<u32>, datagram: &Datagram) -> bool {
+        let Some(gap) = self.gaps.receive(stamp.seq) else { return false };
+        self.meter.arrived(self.now, stamp, datagram.size_bytes());
+        if let Some((first, last)) = gap {
+            self.send(&Message::Missing { first, last }, &[], 0);
+        }
+        repairs.is_none_or(|seq| self.gaps.receive(seq).is_some())
+    }
+
+    fn repair(&mut self, first: u32, last: u32) {
+        for at in 0..last.wrapping_sub(first).saturating_add(1).min(HISTORY_PACKETS) {
+            let seq = first.wrapping_add(at);
+            let Some(Unacknowledged { packet, rewrite, .. }) = self.history.take(seq) else {
+                continue;
+            };
+            if self.sent.contains_key(&packet.track) {
+                let stamp = self.estimator.stamp(self.now);
+                self.send_media(stamp, Some(seq), &packet, rewrite);
+            }
+        }
+    }
+
+    /// The other end is there.
+    fn heard(&mut self) {
+        match &mut self.state {
+            State::Idle | State::Over => {}
+            State::Connecting { .. } => {
+                self.state = State::Connected { heard_at: self.now, check_at: self.now.saturating_add(CHECK_INTERVAL) };
+                self.queue.push_back(PeerOutput::Connected);
+                self.say_estimate();
+            }
+            State::Connected { heard_at, .. } => *heard_at = self.now,
+        }
+    }
+
+    /// Says the estimate when it has moved by a hundredth: it moves with every report, and nobody acts on less.
+    fn say_estimate(&mut self) {
+        let Some(bps) = self.estimator.estimate_bps() else { return };
+        if self.estimate_said.is_none_or(|said| said.abs_diff(bps) * 100 > said) {
+            self.estimate_said = Some(bps);
+            self.queue.push_back(PeerOutput::Estimate { bps });
+        }
+    }
+
     pub(super) fn handle_timeout(&mut self, now: Instant) {
-        todo!()
+        self.flush(now);
+        let now = self.now;
+        match &mut self.state {
+            State::Connecting { since, .. } if now.saturating_since(*since) >= SILENCE => self.give_up(),
+            State::Connected { heard_at, .. } if now.saturating_since(*heard_at) >= SILENCE => self.give_up(),
+            State::Connecting { check_at, wait, .. } if *check_at <= now => {
+                *check_at = now.saturating_add(*wait);
+                *wait = (*wait * 2).min(CHECK_INTERVAL);
+                self.check();
+            }
+            State::Connected { check_at, .. } if *check_at <= now => {
+                *check_at = now.saturating_add(CHECK_INTERVAL);
+                self.check();
+            }
+            State::Idle | State::Connecting { .. } | State::Connected { .. } | State::Over => {}
+        }
+        if !self.is_connected() {
+            return;
+        }
+        if self.meter.report_due().is_some_and(|due| due <= now) {
+            let report = self.meter.report(now);
+            self.send(&Message::Report(report), &[], 0);
+        }
+        if self.estimator.probe_due().is_some_and(|due| due <= now) {
+            self.estimator.begin_probe(now);
+            for _ in 0..PROBE_PACKETS {
+                let stamp = self.estimator.stamp(now);
+                self.send(&Message::Probe { stamp }, &[], 0);
+            }
+        }
     }
+
+    fn check(&mut self) {
+        if self.config.end == End::Client {
+            self.send(&Message::Check, &[], 0);
+        }
+    }
+
+    fn give_up(&mut self) {
+        self.state = State::Over;
+        self.queue.push_back(PeerOutput::Disconnected);
+    }
+
+    fn send(&mut self, message: &Message, payload: &[u8], absent_bytes: u32) {
+        let Some(Remote { address, token }) = self.remote else { return };
+        let (payload, absent_bytes): (Bytes, u32) = wire::write(token, message, payload, absent_bytes);
+        self.queue.push_back(PeerOutput::Datagram(Datagram { src: self.config.local, dst: address, payload, absent_bytes }));
+    }
+
+    /// There is nothing to put off: what is written is sent.
     pub(super) fn flush(&mut self, now: Instant) {
-        todo!()
+        self.now = self.now.max(now);
     }
+
     pub(super) fn poll_output(&mut self) -> Option<PeerOutput> {
-        todo!()
+        self.queue.pop_front()
     }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        todo!()
+        if !self.queue.is_empty() {
+            return Some(self.now);
+        }
+        match self.state {
+            State::Idle | State::Over => None,
+            State::Connecting { since, check_at, .. } => Some(check_at.min(since.saturating_add(SILENCE))),
+            State::Connected { heard_at, check_at } => {
+                let mut due = heard_at.saturating_add(SILENCE).min(check_at);
+                for other in [self.meter.report_due(), self.estimator.probe_due()].into_iter().flatten() {
+                    due = due.min(other);
+                }
+                // A report or a probe may have come due while there was no reason to make it.
+                Some(due.max(self.now.saturating_add(Duration::from_nanos(1))))
+            }
+        }
     }
+
     pub(super) fn is_connected(&self) -> bool {
-        todo!()
+        matches!(self.state, State::Connected { .. })
     }
+
     pub(super) fn counters(&self) -> Counters {
-        todo!()
+        self.counters
+    }
+}
+
+/// As many packets can be sent again: half a second of a layer of 2 Mbps.
+const HISTORY_PACKETS: u32 = 128;
+
+/// Payloads up to this size are rewritten on the stack.
+const HEAD_BYTES: usize = 32;
+
+/// The last packets of video, by number, for whoever misses one.
+#[derive(Debug, Default)]
+struct History(VecDeque<Unacknowledged>);
+
+#[derive(Clone, Debug)]
+struct Unacknowledged {
+    seq: u32,
+    packet: MediaPacket,
+    rewrite: Option<Vp8Rewrite>,
+}
+
+impl History {
+    fn push(&mut self, seq: u32, packet: &MediaPacket, rewrite: Option<Vp8Rewrite>) {
+        if self.0.len() == HISTORY_PACKETS as usize {
+            self.0.pop_front();
+        }
+        self.0.push_back(Unacknowledged { seq, packet: packet.clone(), rewrite });
+    }
+
+    /// The packet of that number. It stays: what repairs it may be lost too, but nobody asks for a packet twice.
+    fn take(&self, seq: u32) -> Option<Unacknowledged> {
+        let at = self.0.partition_point(|sent| is_after(seq, sent.seq));
+        self.0.get(at).filter(|sent| sent.seq == seq).cloned()
+    }
+}
+
+/// Which numbers have not come.
+#[derive(Debug, Default)]
+struct Gaps {
+    highest: Option<u32>,
+    /// Numbers below the highest that are missing, oldest first; at most [`HISTORY_PACKETS`].
+    missing: VecDeque<u32>,
+}
+
+impl Gaps {
+    /// Takes note of a number: none if it came before (or is too old to know), otherwise the gap that it opens, if it does.
+    #[expect(clippy::option_option, reason = "whether it is new, and whether something is missing, are two questions")]
+    fn receive(&mut self, seq: u32) -> Option<Option<(u32, u32)>> {
+        let Some(highest) = self.highest else {
+            self.highest = Some(seq);
+            return Some(None);
+        };
+        if !is_after(seq, highest) {
+            let at = self.missing.iter().position(|missing| *missing == seq)?;
+            self.missing.remove(at);
+            return Some(None);
+        }
+        self.highest = Some(seq);
+        let (first, last) = (highest.wrapping_add(1), seq.wrapping_sub(1));
+        let gap = seq.wrapping_sub(first);
+        if gap == 0 {
+            return Some(None);
+        }
+        // Of a long gap, the end: the rest is out of the sender's history.
+        let first = first.wrapping_add(gap.saturating_sub(HISTORY_PACKETS));
+        let mut number = first;
+        while number != seq {
+            if self.missing.len() == HISTORY_PACKETS as usize {
+                self.missing.pop_front();
+            }
+            self.missing.push_back(number);
+            number = number.wrapping_add(1);
+        }
+        Some(Some((first, last)))
+    }
+}
+
+/// Replaces the picture id and TL0PICIDX in a VP8 payload descriptor (RFC 7741 section 4.2), where it has them and is whole.
+fn rewrite_vp8(payload: &mut [u8], rewrite: Vp8Rewrite) {
+    const EXTENDED: u8 = 0x80; // X, of the first byte
+    const HAS_PICTURE_ID: u8 = 0x80; // I, of the second
+    const HAS_TL0_PIC_IDX: u8 = 0x40; // L
+    const LONG: u8 = 0x80; // M, of a picture id of 15 bits
+
+    let [first, flags, fields @ ..] = payload else { return };
+    if *first & EXTENDED == 0 {
+        return;
+    }
+    let [high, low] = rewrite.picture_id.to_be_bytes();
+    let fields = match fields {
+        [long_high, long_low, rest @ ..] if *flags & HAS_PICTURE_ID != 0 && *long_high & LONG != 0 => {
+            *long_high = LONG | high;
+            *long_low = low;
+            rest
+        }
+        [short, rest @ ..] if *flags & HAS_PICTURE_ID != 0 => {
+            *short = low & !LONG;
+            rest
+        }
+        fields => fields,
+    };
+    if let [tl0_pic_idx, ..] = fields
+        && *flags & HAS_TL0_PIC_IDX != 0
+    {
+        *tl0_pic_idx = rewrite.tl0_pic_idx;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_descriptor_is_rewritten_where_it_has_fields() {
+        let rewrite = Vp8Rewrite { picture_id: 0x1234, tl0_pic_idx: 9 };
+        let rewritten = |payload: &[u8]| {
+            let mut payload = payload.to_vec();
+            rewrite_vp8(&mut payload, rewrite);
+            payload
+        };
+        assert_eq!(rewritten(&[0x90, 0xE0, 0x80, 1, 2, 3]), [0x90, 0xE0, 0x92, 0x34, 9, 3], "long picture id and TL0PICIDX");
+        assert_eq!(rewritten(&[0x90, 0xC0, 5, 2, 3]), [0x90, 0xC0, 0x34, 9, 3], "short picture id and TL0PICIDX");
+        assert_eq!(rewritten(&[0x90, 0x40, 5, 3]), [0x90, 0x40, 9, 3], "TL0PICIDX alone");
+        assert_eq!(rewritten(&[0x90, 0x20, 5, 3]), [0x90, 0x20, 5, 3], "neither");
+        assert_eq!(rewritten(&[0x10, 0xE0, 0x80, 1]), [0x10, 0xE0, 0x80, 1], "no extension");
+        for len in 0..3 {
+            rewritten(&[0x90, 0xE0, 0x80][..len]);
+        }
+    }
+
+    #[test]
+    fn a_number_is_new_once() {
+        let mut gaps = Gaps::default();
+        assert_eq!(gaps.receive(u32::MAX - 1), Some(None));
+        assert_eq!(gaps.receive(2), Some(Some((u32::MAX, 1))), "over the turn of the numbers");
+        assert_eq!(gaps.receive(0), Some(None), "late");
+        assert_eq!(gaps.receive(0), None, "twice");
+        assert_eq!(gaps.receive(2), None, "twice");
+        assert_eq!(gaps.receive(u32::MAX - 1), None, "twice");
+        assert_eq!(gaps.receive(3), Some(None));
+        assert_eq!(gaps.receive(10_000), Some(Some((10_000 - 128, 9_999))), "a long gap is cut to what can be repaired");
+        assert_eq!(gaps.receive(1), None, "and what is older is forgotten");
     }
 }

@@ -238,11 +238,7 @@ impl Link {
 
         // Every packet draws, whatever becomes of it: the n-th packet has the same luck in two runs that differ in rate, queue or outages.
         let lost = self.config.loss_ppb > 0 && self.loss.chance(self.config.loss_ppb);
-        let jitter_ns = if self.jitter_ns > 0 {
-            self.jitter.below(self.jitter_ns.saturating_add(1))
-        } else {
-            0
-        };
+        let jitter_ns = if self.jitter_ns > 0 { self.jitter.below(self.jitter_ns.saturating_add(1)) } else { 0 };
 
         if self.in_outage(now) {
             self.drops.outage += 1;
@@ -419,10 +415,7 @@ fn divide_up(work: u128, rate_bps: u64) -> (u64, u64) {
     }
     let took = work.div_ceil(u128::from(rate_bps));
     let spare = took * u128::from(rate_bps) - work;
-    (
-        u64::try_from(took).unwrap_or(u64::MAX),
-        u64::try_from(spare).expect("below the rate"),
-    )
+    (u64::try_from(took).unwrap_or(u64::MAX), u64::try_from(spare).expect("below the rate"))
 }
 
 /// Outages in order of time, overlapping ones made one, empty ones left out.

@@ -69,10 +69,7 @@ impl Network {
             up: Link::new(user.up.clone(), seed, &format!("{}/up", user.id)),
             down: Link::new(user.down.clone(), seed, &format!("{}/down", user.id)),
         };
-        Self {
-            access: users.iter().map(access).collect(),
-            sent: (0..=users.len()).map(|_| Sent::default()).collect(),
-        }
+        Self { access: users.iter().map(access).collect(), sent: (0..=users.len()).map(|_| Sent::default()).collect() }
     }
 
     /// Sends a datagram: who gets it, and when; none when nobody does.

@@ -77,22 +77,14 @@ struct Microphone {
 
 /// What a camera of that description publishes.
 pub(super) fn offer(camera: &scenario::Camera) -> StreamOffer {
-    StreamOffer {
-        kind: StreamKind::Main,
-        audio_bps: (camera.audio_bps > 0).then_some(camera.audio_bps),
-        layers: camera.layers.clone(),
-    }
+    StreamOffer { kind: StreamKind::Main, audio_bps: (camera.audio_bps > 0).then_some(camera.audio_bps), layers: camera.layers.clone() }
 }
 
 impl Camera {
     /// A camera that starts now. `owner` names its random streams.
     pub(super) fn new(now: Instant, config: &scenario::Camera, stream: StreamId, fidelity: Fidelity, seed: u64, owner: &str) -> Self {
         let fps = config.fps.max(1);
-        let layers = config
-            .layers
-            .iter()
-            .map(|layer| Encoder::new(layer.max_bps, fps, seed, owner, &layer.rid))
-            .collect();
+        let layers = config.layers.iter().map(|layer| Encoder::new(layer.max_bps, fps, seed, owner, &layer.rid)).collect();
         let audio = (config.audio_bps > 0).then(|| Microphone::new(now, config.audio_bps, seed, owner));
         Self {
             stream,
@@ -163,16 +155,11 @@ impl Camera {
             let at = self.next_picture;
             self.pictures += 1;
             // From the start each time: a third of a nanosecond a picture does not add up.
-            self.next_picture = self
-                .started
-                .saturating_add(Duration::from_nanos(self.pictures.saturating_mul(self.picture_interval_ns)));
+            self.next_picture = self.started.saturating_add(Duration::from_nanos(self.pictures.saturating_mul(self.picture_interval_ns)));
             if self.video_muted {
                 continue;
             }
-            let track = TrackId {
-                stream: self.stream,
-                kind: TrackKind::Video,
-            };
+            let track = TrackId { stream: self.stream, kind: TrackKind::Video };
             for (place, encoder) in (0_u8..).zip(&mut self.layers) {
                 encoder.encode(at, track, LayerId(place), self.full_payloads, &mut send);
             }
@@ -183,9 +170,7 @@ impl Camera {
 impl Encoder {
     fn new(rate_bps: BitsPerSecond, fps: u32, seed: u64, owner: &str, rid: &Rid) -> Self {
         let mut starts = Stream::new(seed, owner, &format!("video/{rid}/start"));
-        let mean_bytes = u32::try_from(rate_bps / 8 / u64::from(fps))
-            .unwrap_or(u32::MAX)
-            .max(PICTURE_BYTES_MIN);
+        let mean_bytes = u32::try_from(rate_bps / 8 / u64::from(fps)).unwrap_or(u32::MAX).max(PICTURE_BYTES_MIN);
         Self {
             mean_bytes,
             sizes: Stream::new(seed, owner, &format!("video/{rid}/size")),
@@ -201,9 +186,7 @@ impl Encoder {
     }
 
     fn encode(&mut self, at: Instant, track: TrackId, layer: LayerId, full_payloads: bool, send: &mut impl FnMut(MediaPacket)) {
-        let recent = self
-            .last_key_frame
-            .is_some_and(|last| at.saturating_since(last) < KEY_FRAME_SPACING);
+        let recent = self.last_key_frame.is_some_and(|last| at.saturating_since(last) < KEY_FRAME_SPACING);
         let key_frame = self.key_frame_due && !recent;
         if key_frame {
             self.key_frame_due = false;
@@ -235,11 +218,7 @@ impl Encoder {
     fn picture_bytes(&mut self, key_frame: bool) -> u32 {
         let mean = self.mean_bytes;
         let factor = 1.0 + SIZE_SCALE * laplacian(&mut self.sizes);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "between a quarter and four times the mean"
-        )]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between a quarter and four times the mean")]
         let drawn = (f64::from(mean) * factor.clamp(0.25, 4.0)) as u32;
         if key_frame {
             let size = drawn.saturating_mul(KEY_FRAME_FACTOR);
@@ -282,10 +261,7 @@ impl Microphone {
                 continue;
             }
             send(MediaPacket {
-                track: TrackId {
-                    stream,
-                    kind: TrackKind::Audio,
-                },
+                track: TrackId { stream, kind: TrackKind::Audio },
                 layer: LayerId(0),
                 seq: self.next_seq,
                 timestamp: self.timestamp,
@@ -309,11 +285,7 @@ fn payload(head: &[u8], size: u32, full: bool) -> Arc<[u8]> {
 }
 
 fn absent_bytes(head_bytes: usize, size: u32, full: bool) -> u32 {
-    if full {
-        0
-    } else {
-        size.saturating_sub(u32::try_from(head_bytes).unwrap_or(u32::MAX))
-    }
+    if full { 0 } else { size.saturating_sub(u32::try_from(head_bytes).unwrap_or(u32::MAX)) }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the low bits are what is asked for")]
@@ -338,16 +310,8 @@ mod tests {
     use super::*;
 
     fn camera(seed: u64) -> Camera {
-        let layer = |rid: &str, height, max_bps| Layer {
-            rid: Rid::new(rid).unwrap(),
-            height,
-            max_bps,
-        };
-        let config = scenario::Camera {
-            fps: 30,
-            audio_bps: 32_000,
-            layers: vec![layer("q", 180, 150_000), layer("f", 720, 1_500_000)],
-        };
+        let layer = |rid: &str, height, max_bps| Layer { rid: Rid::new(rid).unwrap(), height, max_bps };
+        let config = scenario::Camera { fps: 30, audio_bps: 32_000, layers: vec![layer("q", 180, 150_000), layer("f", 720, 1_500_000)] };
         Camera::new(Instant::ZERO, &config, StreamId(1), Fidelity::WebRtc, seed, "ada")
     }
 
@@ -369,20 +333,14 @@ mod tests {
         assert_eq!(bps(TrackKind::Audio, 0), 32_000);
         // The standard error of a minute's mean is 0.15 * sqrt(2 / 1800) = 0.5 %: 2 % is four of them.
         assert!(bps(TrackKind::Video, 0).abs_diff(150_000) < 3_000, "{}", bps(TrackKind::Video, 0));
-        assert!(
-            bps(TrackKind::Video, 1).abs_diff(1_500_000) < 30_000,
-            "{}",
-            bps(TrackKind::Video, 1)
-        );
+        assert!(bps(TrackKind::Video, 1).abs_diff(1_500_000) < 30_000, "{}", bps(TrackKind::Video, 1));
     }
 
     #[test]
     fn key_frames_come_first_and_on_request_alone() {
         let mut camera = camera(1);
         let keys = |packets: &[MediaPacket], layer| {
-            let starts = packets
-                .iter()
-                .filter(|p| p.track.kind == TrackKind::Video && p.layer == LayerId(layer));
+            let starts = packets.iter().filter(|p| p.track.kind == TrackKind::Video && p.layer == LayerId(layer));
             starts.filter(|p| vp8::Descriptor::parse(&p.payload).unwrap().key_frame).count()
         };
         let packets = record(&mut camera, 2);
@@ -396,15 +354,9 @@ mod tests {
     #[test]
     fn sequence_numbers_have_no_gap_and_pictures_end_with_a_marker() {
         let packets = record(&mut camera(3), 5);
-        let top: Vec<_> = packets
-            .iter()
-            .filter(|p| p.track.kind == TrackKind::Video && p.layer == LayerId(1))
-            .collect();
+        let top: Vec<_> = packets.iter().filter(|p| p.track.kind == TrackKind::Video && p.layer == LayerId(1)).collect();
         assert!(top.windows(2).all(|pair| pair[1].seq == pair[0].seq + 1));
-        assert!(
-            top.windows(2)
-                .all(|pair| pair[0].marker == (pair[0].timestamp != pair[1].timestamp))
-        );
+        assert!(top.windows(2).all(|pair| pair[0].marker == (pair[0].timestamp != pair[1].timestamp)));
         assert!(top.iter().all(|p| p.size_bytes() <= PAYLOAD_BYTES_MAX && p.size_bytes() >= 7));
     }
 

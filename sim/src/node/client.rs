@@ -175,25 +175,14 @@ impl ClientNode {
         self.entry(What::JoinCalled);
         let media = self.fresh_peer();
         let user = &self.config.user;
-        let join = JoinCall {
-            room: self.config.room.clone(),
-            user: user.id.clone(),
-            name: user.name.clone(),
-            role: user.role,
-            media,
-        };
+        let join = JoinCall { room: self.config.room.clone(), user: user.id.clone(), name: user.name.clone(), role: user.role, media };
         self.call(Call::Join(join), Asked::Join);
     }
 
     fn act(&mut self, action: Action) {
         let own = self.camera.as_ref().map(Camera::stream);
         match (action, own) {
-            (Action::Publish, _) => self.call(
-                Call::Publish {
-                    offer: camera::offer(&self.config.camera),
-                },
-                Asked::Publish,
-            ),
+            (Action::Publish, _) => self.call(Call::Publish { offer: camera::offer(&self.config.camera) }, Asked::Publish),
             (Action::Unpublish, Some(stream)) => {
                 let name = self.own_stream();
                 self.call(Call::Unpublish { stream }, Asked::Unpublish(name));
@@ -202,10 +191,7 @@ impl ClientNode {
             (Action::Mute { audio, video }, Some(stream)) => self.mute(stream, audio, video, true),
             (Action::Unmute { audio, video }, Some(stream)) => self.mute(stream, audio, video, false),
             (Action::Unpublish | Action::Mute { .. } | Action::Unmute { .. }, None) => {
-                self.entry(What::Failed {
-                    call: "mute or unpublish",
-                    code: Code::NO_SUCH_STREAM,
-                });
+                self.entry(What::Failed { call: "mute or unpublish", code: Code::NO_SUCH_STREAM });
             }
             (Action::Join | Action::Leave, _) => unreachable!("taken at once, never parked"),
         }
@@ -235,13 +221,7 @@ impl ClientNode {
         let seed = crate::random::Stream::new(self.config.seed, self.config.user.id.as_str(), &format!("peer/{}", self.peers_made))
             .below(u64::MAX);
         self.peers_made += 1;
-        let config = PeerConfig {
-            fidelity: self.config.fidelity,
-            local: self.config.address,
-            end: End::Client,
-            estimate_from: None,
-            seed,
-        };
+        let config = PeerConfig { fidelity: self.config.fidelity, local: self.config.address, end: End::Client, estimate_from: None, seed };
         let mut peer = Peer::new(self.now, config);
         let description = MediaDescription::new(&peer.description());
         for view in self.views.values() {
@@ -258,21 +238,14 @@ impl ClientNode {
     fn obey(&mut self, output: session::Output) {
         match output {
             session::Output::Connect { connection } => {
-                self.outputs.push_back(Output::Connect {
-                    connection: self.connection(connection),
-                });
+                self.outputs.push_back(Output::Connect { connection: self.connection(connection) });
             }
             session::Output::Send { connection, frame } => {
                 let bytes = serde_json::to_vec(&frame).expect("a message is text and numbers");
-                self.outputs.push_back(Output::Message {
-                    connection: self.connection(connection),
-                    bytes: bytes.into(),
-                });
+                self.outputs.push_back(Output::Message { connection: self.connection(connection), bytes: bytes.into() });
             }
             session::Output::Disconnect { connection } => {
-                self.outputs.push_back(Output::Close {
-                    connection: self.connection(connection),
-                });
+                self.outputs.push_back(Output::Close { connection: self.connection(connection) });
             }
             session::Output::Event(event) => self.event(event),
         }
@@ -282,21 +255,14 @@ impl ClientNode {
         match event {
             session::Event::Answered { id, result } => self.answered(id, result),
             session::Event::PeerJoined { user, .. } => self.entry(What::PeerJoined { peer: user }),
-            session::Event::PeerLeft { user, reason } => self.entry(What::PeerLeft {
-                peer: user,
-                reason: reason.0,
-            }),
+            session::Event::PeerLeft { user, reason } => self.entry(What::PeerLeft { peer: user, reason: reason.0 }),
             session::Event::StreamAdded { stream } => self.stream_added(stream),
             session::Event::StreamRemoved { stream } => {
                 self.entry(What::StreamRemoved { stream: name(&stream) });
                 self.drop_view(stream.id);
             }
             session::Event::StreamMuted { stream } => {
-                let muted = What::StreamMuted {
-                    stream: name(&stream),
-                    audio: stream.audio_muted,
-                    video: stream.video_muted,
-                };
+                let muted = What::StreamMuted { stream: name(&stream), audio: stream.audio_muted, video: stream.video_muted };
                 self.entry(muted);
                 if let Some(view) = self.views.get_mut(&stream.id) {
                     view.pictures.excuse();
@@ -396,15 +362,7 @@ impl ClientNode {
         };
         self.views.insert(id, view);
         self.entry(What::SubscribeCalled { stream: name.clone() });
-        self.call(
-            Call::Subscribe {
-                stream: id,
-                audio,
-                video,
-                max_layer: None,
-            },
-            Asked::Subscribe(name),
-        );
+        self.call(Call::Subscribe { stream: id, audio, video, max_layer: None }, Asked::Subscribe(name));
     }
 
     fn drop_view(&mut self, stream: StreamId) {
@@ -421,13 +379,7 @@ impl ClientNode {
         let Some(camera) = self.camera.take() else { return };
         if let Some(peer) = &mut self.peer {
             for kind in [TrackKind::Audio, TrackKind::Video] {
-                peer.stop_track(
-                    self.now,
-                    TrackId {
-                        stream: camera.stream(),
-                        kind,
-                    },
-                );
+                peer.stop_track(self.now, TrackId { stream: camera.stream(), kind });
             }
         }
     }
@@ -448,24 +400,10 @@ impl ClientNode {
         };
         let stream = camera.stream();
         if !camera.rids().is_empty() {
-            peer.send_track(
-                self.now,
-                TrackId {
-                    stream,
-                    kind: TrackKind::Video,
-                },
-                camera.rids(),
-            );
+            peer.send_track(self.now, TrackId { stream, kind: TrackKind::Video }, camera.rids());
         }
         if camera.has_audio() {
-            peer.send_track(
-                self.now,
-                TrackId {
-                    stream,
-                    kind: TrackKind::Audio,
-                },
-                &[],
-            );
+            peer.send_track(self.now, TrackId { stream, kind: TrackKind::Audio }, &[]);
         }
     }
 
@@ -514,10 +452,7 @@ impl ClientNode {
                     let after_ms = millis(now.saturating_since(since));
                     self.entry(What::FirstFrame { stream, after_ms });
                 } else if let Some(freeze) = shown.freeze {
-                    self.entry(What::Freeze {
-                        stream,
-                        duration_ms: millis(freeze),
-                    });
+                    self.entry(What::Freeze { stream, duration_ms: millis(freeze) });
                 }
             }
         }
@@ -527,14 +462,7 @@ impl ClientNode {
         let Some(peer) = &mut self.peer else { return };
         for (stream, view) in &mut self.views {
             if !view.info.video_muted && view.pictures.take_key_frame_request(self.now) {
-                peer.request_key_frame(
-                    self.now,
-                    TrackId {
-                        stream: *stream,
-                        kind: TrackKind::Video,
-                    },
-                    LayerId(0),
-                );
+                peer.request_key_frame(self.now, TrackId { stream: *stream, kind: TrackKind::Video }, LayerId(0));
             }
         }
     }
@@ -563,13 +491,8 @@ impl ClientNode {
         };
         let lost_packets = view.audio.lost_packets() + view.video.lost_packets();
         let what = Counted::Received { flow, lost_packets };
-        let sample = Sample {
-            at: self.now,
-            user: self.config.user.id.clone(),
-            stream: name(&view.info),
-            what,
-        };
-        self.outputs.push_back(Output::Sample(sample));
+        let sample = Sample { at: self.now, user: self.config.user.id.clone(), stream: name(&view.info), what };
+        self.outputs.push_back(Output::Sample(Box::new(sample)));
     }
 
     fn capture(&mut self) {
@@ -580,18 +503,12 @@ impl ClientNode {
     }
 
     fn entry(&mut self, what: What) {
-        self.outputs.push_back(Output::Entry(Entry {
-            at: self.now,
-            user: Some(self.config.user.id.clone()),
-            what,
-        }));
+        let entry = Entry { at: self.now, user: Some(self.config.user.id.clone()), what };
+        self.outputs.push_back(Output::Entry(Box::new(entry)));
     }
 
     fn own_stream(&self) -> StreamName {
-        StreamName {
-            user: self.config.user.id.clone(),
-            kind: greenroom_core::stream::StreamKind::Main,
-        }
+        StreamName { user: self.config.user.id.clone(), kind: greenroom_core::stream::StreamKind::Main }
     }
 
     fn connection(&self, id: ConnectionId) -> Connection {
@@ -654,47 +571,22 @@ impl Node for ClientNode {
         let script = self.script.front().map(|(at, _)| *at);
         let camera = self.camera.as_ref().filter(|_| self.peer.is_some()).and_then(Camera::poll_timeout);
         let peer = self.peer.as_ref().and_then(Peer::poll_timeout);
-        let pictures = self
-            .views
-            .values()
-            .filter(|view| !view.info.video_muted)
-            .filter_map(|view| view.pictures.poll_timeout())
-            .min();
-        [script, camera, peer, pictures, self.session.poll_timeout(), Some(self.next_sample)]
-            .into_iter()
-            .flatten()
-            .min()
+        let pictures = self.views.values().filter(|view| !view.info.video_muted).filter_map(|view| view.pictures.poll_timeout()).min();
+        [script, camera, peer, pictures, self.session.poll_timeout(), Some(self.next_sample)].into_iter().flatten().min()
     }
 }
 
 fn expect_tracks(peer: &mut Peer, now: Instant, stream: &StreamInfo) {
     if stream.offer.audio_bps.is_some() {
-        peer.receive_track(
-            now,
-            TrackId {
-                stream: stream.id,
-                kind: TrackKind::Audio,
-            },
-            &[],
-        );
+        peer.receive_track(now, TrackId { stream: stream.id, kind: TrackKind::Audio }, &[]);
     }
     if !stream.offer.layers.is_empty() {
-        peer.receive_track(
-            now,
-            TrackId {
-                stream: stream.id,
-                kind: TrackKind::Video,
-            },
-            &[],
-        );
+        peer.receive_track(now, TrackId { stream: stream.id, kind: TrackKind::Video }, &[]);
     }
 }
 
 fn name(stream: &StreamInfo) -> StreamName {
-    StreamName {
-        user: stream.user.clone(),
-        kind: stream.offer.kind,
-    }
+    StreamName { user: stream.user.clone(), kind: stream.offer.kind }
 }
 
 /// A message from the server; none when it cannot be read, which is skipped like any other that means nothing to us.

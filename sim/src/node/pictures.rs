@@ -38,8 +38,7 @@ impl Arrivals {
 
     /// Packets expected so far minus packets received (RFC 3550 section 6.4.1).
     pub(super) fn lost_packets(&self) -> u64 {
-        self.first_seq
-            .map_or(0, |first| (self.highest_seq - first + 1).saturating_sub(self.received))
+        self.first_seq.map_or(0, |first| (self.highest_seq - first + 1).saturating_sub(self.received))
     }
 }
 
@@ -89,10 +88,7 @@ impl Pictures {
     /// Takes in a packet.
     pub(super) fn handle_packet(&mut self, now: Instant, packet: &MediaPacket) -> Shown {
         let key_frame = vp8::Descriptor::parse(&packet.payload).is_some_and(|descriptor| descriptor.key_frame);
-        let here = Ahead {
-            key_frame,
-            marker: packet.marker,
-        };
+        let here = Ahead { key_frame, marker: packet.marker };
         let mut shown = Shown::default();
         match self.next_seq {
             Some(next) if packet.seq < next => return shown,
@@ -117,10 +113,7 @@ impl Pictures {
     /// When to look whether a key frame is needed.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let held = self.held_since?.saturating_add(GAP_PATIENCE);
-        Some(
-            self.asked_at
-                .map_or(held, |asked| held.max(asked.saturating_add(KEY_FRAME_PATIENCE))),
-        )
+        Some(self.asked_at.map_or(held, |asked| held.max(asked.saturating_add(KEY_FRAME_PATIENCE))))
     }
 
     /// Whether a key frame is to be asked for now.
@@ -205,19 +198,8 @@ mod tests {
 
     fn packet(seq: u64, key_frame: bool, marker: bool) -> MediaPacket {
         let payload: Arc<[u8]> = vp8::head(key_frame, key_frame, 1, 1).as_slice().into();
-        let track = TrackId {
-            stream: StreamId(1),
-            kind: TrackKind::Video,
-        };
-        MediaPacket {
-            track,
-            layer: LayerId(0),
-            seq,
-            timestamp: 0,
-            marker,
-            payload,
-            absent_bytes: 0,
-        }
+        let track = TrackId { stream: StreamId(1), kind: TrackKind::Video };
+        MediaPacket { track, layer: LayerId(0), seq, timestamp: 0, marker, payload, absent_bytes: 0 }
     }
 
     fn at(ms: u64) -> Instant {
@@ -230,10 +212,7 @@ mod tests {
         assert_eq!(pictures.handle_packet(at(0), &packet(9, false, true)), Shown::default());
         assert_eq!(pictures.handle_packet(at(10), &packet(10, true, false)), Shown::default());
         assert!(!pictures.has_shown());
-        assert_eq!(
-            pictures.handle_packet(at(20), &packet(11, false, true)),
-            Shown { first: true, freeze: None }
-        );
+        assert_eq!(pictures.handle_packet(at(20), &packet(11, false, true)), Shown { first: true, freeze: None });
     }
 
     #[test]

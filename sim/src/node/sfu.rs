@@ -94,12 +94,7 @@ impl Transports {
             self.of_address.insert(address, slot);
         }
         self.of_member.insert(member, slot);
-        self.slots[slot] = Some(Transport {
-            member,
-            peer,
-            armed: None,
-            touched: false,
-        });
+        self.slots[slot] = Some(Transport { member, peer, armed: None, touched: false });
         self.touch(slot);
         slot
     }
@@ -196,10 +191,7 @@ impl SfuNode {
         match signal {
             Signal::Opened => {} // the room knows a connection from its first message on
             Signal::Closed => self.tell_room(room::Input::Disconnected { session }),
-            Signal::Message(bytes) => self.tell_room(room::Input::Message {
-                session,
-                frame: read(&bytes),
-            }),
+            Signal::Message(bytes) => self.tell_room(room::Input::Message { session, frame: read(&bytes) }),
         }
     }
 
@@ -208,15 +200,10 @@ impl SfuNode {
             room::Output::Send { to, message } => {
                 let bytes: Bytes = serde_json::to_vec(&message).expect("a message is text and numbers").into();
                 for session in self.room.sessions_of(&to) {
-                    self.outputs.push_back(Output::Message {
-                        connection: Connection(session.0),
-                        bytes: bytes.clone(),
-                    });
+                    self.outputs.push_back(Output::Message { connection: Connection(session.0), bytes: bytes.clone() });
                 }
             }
-            room::Output::Close { session } => self.outputs.push_back(Output::Close {
-                connection: Connection(session.0),
-            }),
+            room::Output::Close { session } => self.outputs.push_back(Output::Close { connection: Connection(session.0) }),
             room::Output::Media(order) => self.order(order),
             room::Output::Event(event) => self.event(event),
         }
@@ -235,24 +222,10 @@ impl SfuNode {
                 if let Some(peer) = self.transports.of(member) {
                     let rids: Vec<Rid> = stream.offer.layers.iter().map(|layer| layer.rid.clone()).collect();
                     if !rids.is_empty() {
-                        peer.receive_track(
-                            now,
-                            TrackId {
-                                stream: stream.id,
-                                kind: TrackKind::Video,
-                            },
-                            &rids,
-                        );
+                        peer.receive_track(now, TrackId { stream: stream.id, kind: TrackKind::Video }, &rids);
                     }
                     if stream.offer.audio_bps.is_some() {
-                        peer.receive_track(
-                            now,
-                            TrackId {
-                                stream: stream.id,
-                                kind: TrackKind::Audio,
-                            },
-                            &[],
-                        );
+                        peer.receive_track(now, TrackId { stream: stream.id, kind: TrackKind::Audio }, &[]);
                     }
                 }
                 self.routes.open(member, stream);
@@ -269,12 +242,7 @@ impl SfuNode {
                 self.sample_stream(stream); // what flowed since the last sample still counts
                 self.routes.close(stream);
             }
-            MediaOutput::Forward {
-                member,
-                stream,
-                audio,
-                video,
-            } => {
+            MediaOutput::Forward { member, stream, audio, video } => {
                 let Some(&slot) = self.transports.of_member.get(&member) else {
                     return;
                 };
@@ -293,14 +261,7 @@ impl SfuNode {
             MediaOutput::Layer { member, stream, target } => self.routes.set_target(stream, member, target),
             MediaOutput::RequestKeyFrame { member, stream, layer } => {
                 if let Some(peer) = self.transports.of(member) {
-                    peer.request_key_frame(
-                        now,
-                        TrackId {
-                            stream,
-                            kind: TrackKind::Video,
-                        },
-                        layer,
-                    );
+                    peer.request_key_frame(now, TrackId { stream, kind: TrackKind::Video }, layer);
                 }
             }
             MediaOutput::Bandwidth { member, bandwidth } => {
@@ -342,10 +303,7 @@ impl SfuNode {
             PeerOutput::Connected => self.tell_room(room::Input::Media(MediaInput::Connected { member })),
             PeerOutput::Packet(packet) => self.forward(member, &packet),
             PeerOutput::KeyFrameRequested { track, .. } => {
-                self.tell_room(room::Input::Media(MediaInput::KeyFrameNeeded {
-                    member,
-                    stream: track.stream,
-                }));
+                self.tell_room(room::Input::Media(MediaInput::KeyFrameNeeded { member, stream: track.stream }));
             }
             PeerOutput::Estimate { bps } => self.tell_room(room::Input::Media(MediaInput::Estimate { member, bps })),
             // The member describes another transport when it has one; until then its media rests.
@@ -360,17 +318,10 @@ impl SfuNode {
             return;
         };
         if arrival.began_to_flow {
-            self.tell_room(room::Input::Media(MediaInput::LayerRate {
-                stream,
-                layer: packet.layer,
-                bps: 1,
-            }));
+            self.tell_room(room::Input::Media(MediaInput::LayerRate { stream, layer: packet.layer, bps: 1 }));
         }
         if arrival.key_frame {
-            self.tell_room(room::Input::Media(MediaInput::KeyFrame {
-                stream,
-                layer: packet.layer,
-            }));
+            self.tell_room(room::Input::Media(MediaInput::KeyFrame { stream, layer: packet.layer }));
         }
         let (transports, now) = (&mut self.transports, self.now);
         let mut switched = Vec::new();
@@ -379,11 +330,7 @@ impl SfuNode {
             if let Some(Some(transport)) = transports.slots.get_mut(forwarded.slot) {
                 transport.peer.write(now, &forwarded.packet, forwarded.rewrite);
                 if let Some(layer) = forwarded.switched {
-                    switched.push(MediaInput::Switched {
-                        member: transport.member,
-                        stream,
-                        layer,
-                    });
+                    switched.push(MediaInput::Switched { member: transport.member, stream, layer });
                 }
             }
         });
@@ -397,46 +344,17 @@ impl SfuNode {
             Event::Joined { member, user, .. } => {
                 self.users.insert(member, user);
             }
-            Event::LayerDecided {
-                member,
-                stream,
-                from,
-                to,
-                reason,
-                estimate_bps,
-                allocated_bps,
-            } => {
-                let (from, to) = (
-                    from.and_then(|layer| self.rid(stream, layer)),
-                    to.and_then(|layer| self.rid(stream, layer)),
-                );
+            Event::LayerDecided { member, stream, from, to, reason, estimate_bps, allocated_bps } => {
+                let (from, to) = (from.and_then(|layer| self.rid(stream, layer)), to.and_then(|layer| self.rid(stream, layer)));
                 let reason = reason.to_string();
-                let what = What::Layer {
-                    stream: self.name(stream),
-                    from,
-                    to,
-                    reason,
-                    estimate_bps: Some(estimate_bps),
-                    allocated_bps,
-                };
+                let what = What::Layer { stream: self.name(stream), from, to, reason, estimate_bps: Some(estimate_bps), allocated_bps };
                 self.entry(self.users.get(&member).cloned(), what);
             }
-            Event::LayerSwitched {
-                member,
-                stream,
-                from,
-                to,
-                waited,
-            } => {
+            Event::LayerSwitched { member, stream, from, to, waited } => {
                 let Some(to) = self.rid(stream, to) else { return };
                 let from = from.and_then(|layer| self.rid(stream, layer));
                 let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
-                let what = What::Switched {
-                    stream: self.name(stream),
-                    from,
-                    to,
-                    waited_ms,
-                };
+                let what = What::Switched { stream: self.name(stream), from, to, waited_ms };
                 self.entry(self.users.get(&member).cloned(), what);
             }
             Event::KeyFrameRequested { stream, layer, waiting } => {
@@ -455,14 +373,11 @@ impl SfuNode {
     }
 
     fn entry(&mut self, user: Option<UserId>, what: What) {
-        self.outputs.push_back(Output::Entry(Entry { at: self.now, user, what }));
+        self.outputs.push_back(Output::Entry(Box::new(Entry { at: self.now, user, what })));
     }
 
     fn name(&self, stream: StreamId) -> StreamName {
-        self.names
-            .get(&stream)
-            .cloned()
-            .expect("a stream is named before anything is decided about it")
+        self.names.get(&stream).cloned().expect("a stream is named before anything is decided about it")
     }
 
     fn rid(&self, stream: StreamId, layer: greenroom_core::id::LayerId) -> Option<Rid> {
@@ -494,18 +409,11 @@ impl SfuNode {
         };
         let (at, stream_name) = (self.now, self.name(stream));
         let owner = self.users.get(&publisher).cloned().unwrap_or_else(|| stream_name.user.clone());
-        let mut samples = vec![Sample {
-            at,
-            user: owner,
-            stream: stream_name.clone(),
-            what: Counted::Ingress(ingress),
-        }];
+        let mut samples = vec![Sample { at, user: owner, stream: stream_name.clone(), what: Counted::Ingress(ingress) }];
         for (viewer, flow, layer) in self.routes.take_egress(stream) {
             let Some(user) = self.users.get(&viewer).cloned() else { continue };
-            let (estimate_bps, plan) = self
-                .room
-                .member(viewer)
-                .map_or((None, Planned::default()), |member| (member.estimate_bps, self.planned(member)));
+            let (estimate_bps, plan) =
+                self.room.member(viewer).map_or((None, Planned::default()), |member| (member.estimate_bps, self.planned(member)));
             let layer = layer.and_then(|layer| self.rid(stream, layer));
             let budget_bps = estimate_bps.unwrap_or(self.config.settings.start_estimate_bps);
             let what = Counted::Sent {
@@ -516,14 +424,9 @@ impl SfuNode {
                 planned_bps: plan.audio_bps + plan.video_bps,
                 planned_video_bps: plan.video_bps,
             };
-            samples.push(Sample {
-                at,
-                user,
-                stream: stream_name.clone(),
-                what,
-            });
+            samples.push(Sample { at, user, stream: stream_name.clone(), what });
         }
-        self.outputs.extend(samples.into_iter().map(Output::Sample));
+        self.outputs.extend(samples.into_iter().map(|sample| Output::Sample(Box::new(sample))));
     }
 
     /// What everything that is planned for a member needs, by its publishers' own declarations.
@@ -537,9 +440,7 @@ impl SfuNode {
                 planned.audio_bps += offer.audio_bps.unwrap_or(0);
             }
             let target = subscription.video.as_ref().and_then(|plan| plan.target);
-            planned.video_bps += target
-                .and_then(|layer| offer.layers.get(usize::from(layer.0)))
-                .map_or(0, |layer| layer.max_bps);
+            planned.video_bps += target.and_then(|layer| offer.layers.get(usize::from(layer.0))).map_or(0, |layer| layer.max_bps);
         }
         planned
     }
@@ -599,18 +500,12 @@ impl Node for SfuNode {
             return Some(self.now);
         }
         let transport = self.transports.timers.first().map(|(at, _)| *at);
-        [transport, self.room.poll_timeout(), Some(self.next_sample)]
-            .into_iter()
-            .flatten()
-            .min()
+        [transport, self.room.poll_timeout(), Some(self.next_sample)].into_iter().flatten().min()
     }
 }
 
 fn name(stream: &StreamInfo) -> StreamName {
-    StreamName {
-        user: stream.user.clone(),
-        kind: stream.offer.kind,
-    }
+    StreamName { user: stream.user.clone(), kind: stream.offer.kind }
 }
 
 /// A message from a client. One that cannot be read is one that is not known, and is answered so.
@@ -621,9 +516,6 @@ fn read(bytes: &Bytes) -> ClientFrame {
     }
     serde_json::from_slice(bytes).unwrap_or_else(|_| {
         let request = serde_json::from_slice::<Numbered>(bytes).map_or(RequestId(0), |numbered| numbered.request);
-        ClientFrame {
-            request,
-            message: ClientMessage::Unknown,
-        }
+        ClientFrame { request, message: ClientMessage::Unknown }
     })
 }

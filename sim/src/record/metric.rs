@@ -26,3 +26,9 @@ pub struct MetricRow {
     /// Packets of this stream missing at the viewer so far: expected minus received (RFC 3550 section 6.4.1), so repairs lower it again.
     pub lost_packets: u64,
 }
+
+impl MetricRow {
+    /// The header of `metrics.csv`: the names of the fields, in their order.
+    pub const HEADER: [&'static str; 10] =
+        ["t_ns", "user", "stream", "capacity_bps", "estimate_bps", "sent_bps", "received_bps", "layer", "queue_delay_us", "lost_packets"];
+}

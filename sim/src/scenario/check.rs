@@ -1,10 +1,10 @@
 //! From the file to a scenario: names are resolved, directions made whole, groups spelled out, and every deed checked to be possible at its time.
 
-use core::time::Duration;
+use core::{ops::Range, time::Duration};
 use std::collections::{BTreeMap, BTreeSet};
 
 use greenroom_core::{
-    id::{IdError, Rid, UserId, UserName},
+    id::{Rid, UserId, UserName},
     limits,
     role::Role,
     stream::{Layer, OfferError, StreamKind, StreamOffer},
@@ -24,7 +24,7 @@ use crate::net::link::{LinkConfig, Outage, QueueLimit, RateSchedule, ScheduleErr
 /// engines must tell the same story, so the bound holds for both. It is no hardship: 3 ms is 600 km of fibre.
 pub(super) const MIN_DELAY: Duration = Duration::from_millis(3);
 
-/// How much may wait for a link whose file does not say: the queue of RFC 8867 section 4.2.
+/// How much may wait for a link whose file does not say: 300 ms of drop-tail, as on the reference path of RFC 8867.
 const DEFAULT_QUEUE: QueueLimit = QueueLimit::Time(Duration::from_millis(300));
 
 /// Makes the scenario, or says what stands in the way.
@@ -35,21 +35,20 @@ pub(super) fn scenario(name: &str, file: &File) -> Result<Scenario, Fault> {
     }
     let links = links(&file.link)?;
     let cast = Cast::of(&file.user)?;
-    let mut users = Vec::with_capacity(cast.size);
+    let mut deeds = deeds(&file.event, &cast, duration)?;
+    let mut everybody = Vec::with_capacity(cast.ids.len());
     for (at, entry) in file.user.iter().enumerate() {
-        add_users(&mut users, entry, key_path!["user", at], &links, &cast, duration)?;
-    }
-    let events = events(&file.event, &cast, duration)?;
-    for (at, user) in users.iter_mut().enumerate() {
-        let publishes = file.user[cast.entry_of(at)].publish;
-        user.actions = actions(user, publishes, events.get(&at).map_or(&[], Vec::as_slice))?;
+        for mut user in users(at, entry, &links, &cast, duration)? {
+            user.actions = actions(&user, entry.publish, &deeds.remove(&everybody.len()).unwrap_or_default())?;
+            everybody.push(user);
+        }
     }
     Ok(Scenario {
         name: name.to_string(),
         title: file.title.clone(),
         about: file.about.trim().to_string(),
         duration,
-        users,
+        users: everybody,
         camera: camera(&file.camera)?,
         sfu: SfuSettings {
             reconnect_window: file.sfu.reconnect_window.0,
@@ -67,11 +66,7 @@ fn since_start(at: Instant) -> InWords {
 }
 
 fn above_zero(rate_bps: u64, path: impl FnOnce() -> KeyPath) -> Result<u64, Fault> {
-    if rate_bps == 0 {
-        Err(Fault::new(path(), "expected a rate above zero"))
-    } else {
-        Ok(rate_bps)
-    }
+    if rate_bps == 0 { Err(Fault::new(path(), "expected a rate above zero")) } else { Ok(rate_bps) }
 }
 
 // ---- links -----------------------------------------------------------------------------------------------------------------------------------------------------------
@@ -86,10 +81,7 @@ fn links(tables: &BTreeMap<String, LinkTable>) -> Result<BTreeMap<&str, AccessLi
     tables
         .iter()
         .map(|(name, table)| {
-            let (up, down) = (
-                direction(name, table, "up", &table.up)?,
-                direction(name, table, "down", &table.down)?,
-            );
+            let (up, down) = (direction(name, table, "up", &table.up)?, direction(name, table, "down", &table.down)?);
             Ok((name.as_str(), AccessLink { up, down }))
         })
         .collect()
@@ -99,25 +91,14 @@ fn links(tables: &BTreeMap<String, LinkTable>) -> Result<BTreeMap<&str, AccessLi
 fn direction(link: &str, common: &LinkTable, name: &str, own: &DirectionTable) -> Result<LinkConfig, Fault> {
     // Where `key` was found, for errors.
     let place = |is_own: bool, key: &str| {
-        if is_own {
-            key_path!["link", link, name, key]
-        } else {
-            key_path!["link", link, key]
-        }
+        if is_own { key_path!["link", link, name, key] } else { key_path!["link", link, key] }
     };
 
     let Some(delay) = own.delay.or(common.delay) else {
-        return Err(Fault::new(
-            key_path!["link", link],
-            "delay is missing; expected a time of at least 3 ms, such as \"20 ms\"",
-        ));
+        return Err(Fault::new(key_path!["link", link], "delay is missing; expected a time of at least 3 ms, such as \"20 ms\""));
     };
     if delay.0 < MIN_DELAY {
-        let problem = format!(
-            "expected at least {}: engines need that much to look ahead; found {}",
-            InWords(MIN_DELAY),
-            InWords(delay.0)
-        );
+        let problem = format!("expected at least {}: engines need that much to look ahead; found {}", InWords(MIN_DELAY), InWords(delay.0));
         return Err(Fault::new(place(own.delay.is_some(), "delay"), problem));
     }
     let rate = match own.rate.as_ref().or(common.rate.as_ref()) {
@@ -131,11 +112,7 @@ fn direction(link: &str, common: &LinkTable, name: &str, own: &DirectionTable) -
             path.extend([Step::Index(at), Step::from("to")]);
             return Err(Fault::new(
                 path,
-                format!(
-                    "the outage ends at {}, not after its beginning at {}",
-                    InWords(outage.to.0),
-                    InWords(outage.from.0)
-                ),
+                format!("the outage ends at {}, not after its beginning at {}", InWords(outage.to.0), InWords(outage.from.0)),
             ));
         }
     }
@@ -151,31 +128,18 @@ fn direction(link: &str, common: &LinkTable, name: &str, own: &DirectionTable) -
         delay: delay.0,
         jitter: own.jitter.or(common.jitter).map_or(Duration::ZERO, |jitter| jitter.0),
         loss_ppb: own.loss.or(common.loss).map_or(0, |loss| loss.0),
-        overhead_bytes: own
-            .overhead
-            .or(common.overhead)
-            .map_or(UDP_IPV4_OVERHEAD_BYTES, |overhead| overhead.0),
-        outages: outages
-            .into_iter()
-            .flatten()
-            .map(|outage| Outage {
-                from: instant(outage.from.0),
-                to: instant(outage.to.0),
-            })
-            .collect(),
+        overhead_bytes: own.overhead.or(common.overhead).map_or(UDP_IPV4_OVERHEAD_BYTES, |overhead| overhead.0),
+        outages: outages.into_iter().flatten().map(|outage| Outage { from: instant(outage.from.0), to: instant(outage.to.0) }).collect(),
     })
 }
 
 /// A rate over time. Zero is a pause: it may stand between other rates, but not be all there is, nor the end.
 fn schedule(entry: &RateEntry, path: &KeyPath) -> Result<RateSchedule, Fault> {
-    let fault = |steps: &[Step], problem: &str| Fault::new(path.iter().chain(steps).cloned().collect(), problem);
+    let fault = |below: KeyPath, problem: &str| Fault::new(path.iter().cloned().chain(below).collect(), problem);
     let steps = match entry {
         RateEntry::Constant(rate) => {
             return match rate.0 {
-                Some(0) => Err(fault(
-                    &[],
-                    "a link without capacity carries nothing; expected a rate above zero, or outages",
-                )),
+                Some(0) => Err(fault(key_path![], "a link without capacity carries nothing; expected a rate above zero, or outages")),
                 Some(rate_bps) => Ok(RateSchedule::constant(rate_bps)),
                 None => Ok(RateSchedule::unlimited()),
             };
@@ -185,33 +149,28 @@ fn schedule(entry: &RateEntry, path: &KeyPath) -> Result<RateSchedule, Fault> {
     if let Some((last, StepTable { is, .. })) = steps.iter().enumerate().next_back()
         && is.0 == Some(0)
     {
-        return Err(fault(
-            &key_path![last, "is"],
-            "the link would stand still for good; expected a rate above zero in the last step",
-        ));
+        return Err(fault(key_path![last, "is"], "the link would stand still for good; expected a rate above zero in the last step"));
     }
     RateSchedule::new(steps.iter().map(|step| (instant(step.at.0), step.is.0)).collect()).map_err(|error| match error {
-        ScheduleError::BeginningOpen if steps.is_empty() => fault(&[], "expected a rate or a list of steps, found an empty list"),
-        ScheduleError::BeginningOpen => fault(&key_path![0, "at"], "the first step must be at \"0 s\""),
+        ScheduleError::BeginningOpen if steps.is_empty() => fault(key_path![], "expected a rate or a list of steps, found an empty list"),
+        ScheduleError::BeginningOpen => fault(key_path![0, "at"], "the first step must be at \"0 s\""),
         ScheduleError::NotRising { at } => {
             let (before, this) = (InWords(steps[at - 1].at.0), InWords(steps[at].at.0));
-            fault(
-                &key_path![at, "at"],
-                &format!("expected a time after that of the step before, {before}; found {this}"),
-            )
+            fault(key_path![at, "at"], &format!("expected a time after that of the step before, {before}; found {this}"))
         }
     })
 }
 
 // ---- users -----------------------------------------------------------------------------------------------------------------------------------------------------------
 
-/// Who takes part, by id: each user, and each group as the range of its members.
+/// Who takes part: every user, and what ids stand for.
 struct Cast {
-    /// Where they stand among the users.
-    places: BTreeMap<String, core::ops::Range<usize>>,
-    /// For each entry of the file, where its first user stands.
-    entries: Vec<usize>,
-    size: usize,
+    /// The users' ids, in the file's order, groups spelled out.
+    ids: Vec<UserId>,
+    /// Where in `ids` the users stand that an id means: one, or a group's members.
+    places: BTreeMap<String, Range<usize>>,
+    /// Where in `ids` the users of each entry stand.
+    entries: Vec<Range<usize>>,
 }
 
 impl Cast {
@@ -219,99 +178,60 @@ impl Cast {
         if entries.is_empty() {
             return Err(Fault::new(key_path![], "nobody takes part; expected at least one [[user]]"));
         }
-        let mut cast = Self {
-            places: BTreeMap::new(),
-            entries: Vec::new(),
-            size: 0,
-        };
+        let mut cast = Self { ids: Vec::new(), places: BTreeMap::new(), entries: Vec::new() };
         for (at, entry) in entries.iter().enumerate() {
-            let first = cast.size;
-            cast.size += entry.count.map_or(1, |count| count as usize);
-            cast.entries.push(first);
-            if cast.size > limits::ROOM_MEMBERS {
-                let problem = format!(
-                    "with this there are {} users; a room has at most {}",
-                    cast.size,
-                    limits::ROOM_MEMBERS
-                );
-                let what = if entry.count.is_some() { "count" } else { "id" };
-                return Err(Fault::new(key_path!["user", at, what], problem));
+            let fault = |key: &str, problem: String| Fault::new(key_path!["user", at, key], problem);
+            let first = cast.ids.len();
+            let size = first + entry.count.map_or(1, |count| count as usize);
+            if size > limits::ROOM_MEMBERS {
+                let problem = format!("with this there are {size} users; a room has at most {}", limits::ROOM_MEMBERS);
+                return Err(fault(if entry.count.is_some() { "count" } else { "id" }, problem));
             }
-            cast.add(entry.id.clone(), first..cast.size, at)?;
-            for n in 1..=entry.count.unwrap_or(0) {
-                let place = first + n as usize - 1;
-                cast.add(format!("{}-{n}", entry.id), place..place + 1, at)?;
+            let id = UserId::new(&entry.id).map_err(|error| fault("id", error.to_string()))?;
+            match entry.count {
+                None => cast.ids.push(id),
+                Some(count) => {
+                    for n in 1..=count {
+                        let member = UserId::new(&format!("{id}-{n}")).map_err(|error| fault("id", error.to_string()))?;
+                        cast.ids.push(member);
+                    }
+                }
             }
+            let members = if entry.count.is_some() { cast.ids[first..].iter() } else { [].iter() };
+            let meanings = members.enumerate().map(|(n, member)| (member.to_string(), first + n..first + n + 1));
+            for (id, place) in meanings.chain([(entry.id.clone(), first..size)]) {
+                if cast.places.insert(id.clone(), place).is_some() {
+                    return Err(fault("id", format!("the id \"{id}\" is taken; each user needs its own")));
+                }
+            }
+            cast.entries.push(first..size);
         }
         Ok(cast)
     }
 
-    fn add(&mut self, id: String, places: core::ops::Range<usize>, entry: usize) -> Result<(), Fault> {
-        match self.places.insert(id.clone(), places) {
-            None => Ok(()),
-            Some(_) => Err(Fault::new(
-                key_path!["user", entry, "id"],
-                format!("the id \"{id}\" is taken; each user needs its own"),
-            )),
-        }
-    }
-
-    /// The entry that a user comes from.
-    fn entry_of(&self, user: usize) -> usize {
-        self.entries.partition_point(|first| *first <= user) - 1
-    }
-
     /// The users that `id` stands for.
-    fn find(&self, id: &str, path: impl FnOnce() -> KeyPath) -> Result<core::ops::Range<usize>, Fault> {
+    fn find(&self, id: &str, path: impl FnOnce() -> KeyPath) -> Result<Range<usize>, Fault> {
         self.places.get(id).cloned().ok_or_else(|| {
-            let problem = format!(
-                "no user is called \"{id}\"; {}",
-                suggestion(id, self.places.keys().map(String::as_str))
-            );
+            let problem = format!("no user is called \"{id}\"; {}", suggestion(id, self.places.keys().map(String::as_str)));
             Fault::new(path(), problem)
         })
     }
 }
 
-/// Adds the user of an entry, or each member of its group.
-fn add_users(
-    users: &mut Vec<User>,
-    entry: &UserTable,
-    path: KeyPath,
-    links: &BTreeMap<&str, AccessLink>,
-    cast: &Cast,
-    duration: Duration,
-) -> Result<(), Fault> {
-    let fault = |key: &str, problem: String| Fault::new(path.iter().cloned().chain([Step::from(key)]).collect(), problem);
-    let no_id = |error: IdError| fault("id", error.to_string());
+/// The user of an entry, or each member of its group; they enter, and do nothing else yet.
+fn users(at: usize, entry: &UserTable, links: &BTreeMap<&str, AccessLink>, cast: &Cast, duration: Duration) -> Result<Vec<User>, Fault> {
+    let fault = |key: &str, problem: String| Fault::new(key_path!["user", at, key], problem);
 
-    UserId::new(&entry.id).map_err(no_id)?;
-    let name = entry
-        .name
-        .as_deref()
-        .map(UserName::new)
-        .transpose()
-        .map_err(|error| fault("name", error.to_string()))?;
+    let name = entry.name.as_deref().map(UserName::new).transpose().map_err(|error| fault("name", error.to_string()))?;
     let role = Role::from(entry.role);
     if entry.publish && !role.may_publish() {
         return Err(fault(
             "publish",
-            format!(
-                "a {} only watches; expected role = \"{}\" or no publish",
-                role.name(),
-                Role::Joiner.name()
-            ),
+            format!("a {} only watches; expected role = \"{}\", or no publish", role.name(), Role::Joiner.name()),
         ));
     }
     let Some(link) = links.get(entry.link.as_str()) else {
-        return Err(fault(
-            "link",
-            format!(
-                "no link is called \"{}\"; {}",
-                entry.link,
-                suggestion(&entry.link, links.keys().copied())
-            ),
-        ));
+        return Err(fault("link", format!("no link is called \"{}\"; {}", entry.link, suggestion(&entry.link, links.keys().copied()))));
     };
     if entry.every.is_some() && entry.count.is_none() {
         return Err(fault("every", "is for groups; expected a count beside it".to_string()));
@@ -320,60 +240,39 @@ fn add_users(
     let every = entry.every.map_or(Duration::ZERO, |every| every.0);
     let first = entry.join.map_or(Duration::ZERO, |join| join.0);
     let last = first.saturating_add(every.saturating_mul(entry.count.map_or(0, |count| count - 1)));
+    if first >= duration {
+        return Err(fault("join", format!("{} is after the end; the scenario lasts {}", InWords(first), InWords(duration))));
+    }
     if last >= duration {
-        let key = if first >= duration || entry.every.is_none() {
-            "join"
-        } else {
-            "every"
-        };
-        let who = if key == "every" { "the last of the group enters" } else { "enters" };
-        return Err(fault(
-            key,
-            format!(
-                "{who} at {}, when the scenario is over; it lasts {}",
-                InWords(last),
-                InWords(duration)
-            ),
-        ));
+        let problem =
+            format!("the last of the group would enter at {}, after the end; the scenario lasts {}", InWords(last), InWords(duration));
+        return Err(fault("every", problem));
     }
 
-    let ids: Vec<String> = match entry.count {
-        None => vec![entry.id.clone()],
-        Some(count) => (1..=count).map(|n| format!("{}-{n}", entry.id)).collect(),
+    let watch = watch(at, &entry.watch, cast)?;
+    let ids = &cast.ids[cast.entries[at].clone()];
+    let user = |(n, id): (u32, &UserId)| User {
+        id: id.clone(),
+        name: name.clone(),
+        role,
+        link: entry.link.clone(),
+        up: link.up.clone(),
+        down: link.down.clone(),
+        watch: watch.clone(),
+        actions: vec![(instant(first.saturating_add(every.saturating_mul(n))), Action::Join)],
     };
-    let watch = watch(&entry.watch, &path, cast)?;
-    for (n, id) in (0..).zip(ids) {
-        users.push(User {
-            id: UserId::new(&id).map_err(no_id)?,
-            name: name.clone(),
-            role,
-            link: entry.link.clone(),
-            up: link.up.clone(),
-            down: link.down.clone(),
-            watch: watch.clone(),
-            actions: vec![(instant(first.saturating_add(every.saturating_mul(n))), Action::Join)],
-        });
-    }
-    Ok(())
+    Ok((0..).zip(ids).map(user).collect())
 }
 
-fn watch(entry: &WatchEntry, user: &KeyPath, cast: &Cast) -> Result<Watch, Fault> {
+fn watch(user: usize, entry: &WatchEntry, cast: &Cast) -> Result<Watch, Fault> {
     let names = match entry {
         WatchEntry::All => return Ok(Watch::All),
         WatchEntry::Users(names) => names,
     };
     let mut users = BTreeSet::new();
-    for (at, name) in names.iter().enumerate() {
-        let place = || user.iter().cloned().chain(key_path!["watch", at]).collect();
-        let members = cast.find(name, place)?;
-        let no_id = |error: IdError| Fault::new(place(), error.to_string());
-        if cast.places[name] == members && members.len() == 1 {
-            users.insert(UserId::new(name).map_err(no_id)?);
-        } else {
-            for n in 1..=members.len() {
-                users.insert(UserId::new(&format!("{name}-{n}")).map_err(no_id)?);
-            }
-        }
+    for (n, name) in names.iter().enumerate() {
+        let members = cast.find(name, || key_path!["user", user, "watch", n])?;
+        users.extend(cast.ids[members].iter().cloned());
     }
     Ok(Watch::Users(users))
 }
@@ -384,7 +283,7 @@ fn watch(entry: &WatchEntry, user: &KeyPath, cast: &Cast) -> Result<Watch, Fault
 type Deeds = Vec<(Instant, Action, usize)>;
 
 /// What each user does besides entering at first, by place among the users, in order of time.
-fn events(entries: &[EventTable], cast: &Cast, duration: Duration) -> Result<BTreeMap<usize, Deeds>, Fault> {
+fn deeds(entries: &[EventTable], cast: &Cast, duration: Duration) -> Result<BTreeMap<usize, Deeds>, Fault> {
     let mut deeds: BTreeMap<usize, Deeds> = BTreeMap::new();
     for (n, entry) in entries.iter().enumerate() {
         if entry.at.0 >= duration {
@@ -404,12 +303,8 @@ fn events(entries: &[EventTable], cast: &Cast, duration: Duration) -> Result<BTr
 }
 
 fn action(entry: &EventTable, n: usize) -> Result<Action, Fault> {
-    let belongs = |key: &str, to: &str| {
-        Fault::new(
-            key_path!["event", n, key],
-            format!("belongs to {to}; {} has no {key}", entry.what.word()),
-        )
-    };
+    let belongs =
+        |key: &str, to: &str| Fault::new(key_path!["event", n, key], format!("belongs to {to}; {} has no {key}", entry.what.word()));
     let (audio, video) = (entry.audio.unwrap_or(false), entry.video.unwrap_or(false));
 
     if entry.role.is_some() && entry.what != Deed::SwitchRole {
@@ -426,10 +321,7 @@ fn action(entry: &EventTable, n: usize) -> Result<Action, Fault> {
         _ if entry.video.is_some() => Err(belongs("video", "mute and unmute")),
         Deed::SwitchRole => match entry.role {
             Some(role) => Ok(Action::SwitchRole(role.into())),
-            None => Err(Fault::new(
-                key_path!["event", n, "do"],
-                "to which role? expected role = \"joiner\" or \"player\" beside it",
-            )),
+            None => Err(Fault::new(key_path!["event", n, "do"], "to which role? expected role = \"joiner\" or \"player\" beside it")),
         },
         Deed::Publish => Ok(Action::Publish),
         Deed::Unpublish => Ok(Action::Unpublish),
@@ -454,11 +346,7 @@ fn actions(user: &User, publishes: bool, deeds: &[(Instant, Action, usize)]) -> 
         if publishes {
             actions.push((at, Action::Publish));
         }
-        Standing::Inside {
-            since: at,
-            role: user.role,
-            publishing: publishes,
-        }
+        Standing::Inside { since: at, role: user.role, publishing: publishes }
     };
 
     // One who enters later is outside until then; events are checked against that, whatever order the file has.
@@ -471,11 +359,7 @@ fn actions(user: &User, publishes: bool, deeds: &[(Instant, Action, usize)]) -> 
         let fault = |problem: String| Err(Fault::new(key_path!["event", n, "do"], problem));
         match (&mut standing, action) {
             (Standing::Outside { since, left: false }, _) => {
-                let problem = format!(
-                    "{id} can do nothing at {}, before entering at {}",
-                    since_start(at),
-                    since_start(*since)
-                );
+                let problem = format!("{id} can do nothing at {}, before entering at {}", since_start(at), since_start(*since));
                 return Err(Fault::new(key_path!["event", n, "at"], problem));
             }
             (Standing::Outside { left: true, .. }, Action::Join) => {
@@ -483,11 +367,7 @@ fn actions(user: &User, publishes: bool, deeds: &[(Instant, Action, usize)]) -> 
                 continue;
             }
             (Standing::Outside { since, left: true }, _) => {
-                return fault(format!(
-                    "{id} is not in the room at {}, having left at {}",
-                    since_start(at),
-                    since_start(*since)
-                ));
+                return fault(format!("{id} is not in the room at {}, having left at {}", since_start(at), since_start(*since)));
             }
             (Standing::Inside { since, .. }, Action::Join) => {
                 return fault(format!("{id} is in the room already, since {}", since_start(*since)));
@@ -530,30 +410,17 @@ fn camera(table: &CameraTable) -> Result<Camera, Fault> {
     for (at, layer) in table.layers.iter().enumerate() {
         let rid = Rid::new(&layer.rid).map_err(|error| Fault::new(key_path!["camera", "layers", at, "rid"], error.to_string()))?;
         let max_bps = above_zero(layer.rate.0, || key_path!["camera", "layers", at, "rate"])?;
-        layers.push(Layer {
-            rid,
-            height: layer.height,
-            max_bps,
-        });
+        layers.push(Layer { rid, height: layer.height, max_bps });
     }
     let audio_bps = above_zero(table.audio.0, || key_path!["camera", "audio"])?;
 
     // The room's own rule decides; what it would refuse is refused here.
-    let offer = StreamOffer {
-        kind: StreamKind::Main,
-        audio_bps: Some(audio_bps),
-        layers,
-    };
+    let offer = StreamOffer { kind: StreamKind::Main, audio_bps: Some(audio_bps), layers };
     offer.check().map_err(|error| match error {
-        OfferError::NotALadder { at } => Fault::new(
-            key_path!["camera", "layers", at],
-            "each layer needs its own rid and a higher rate than the one before it",
-        ),
+        OfferError::NotALadder { at } => {
+            Fault::new(key_path!["camera", "layers", at], "each layer needs its own rid and a higher rate than the one before it")
+        }
         OfferError::TooManyLayers { .. } | OfferError::Empty => Fault::new(key_path!["camera", "layers"], error.to_string()),
     })?;
-    Ok(Camera {
-        fps: table.fps,
-        audio_bps,
-        layers: offer.layers,
-    })
+    Ok(Camera { fps: table.fps, audio_bps, layers: offer.layers })
 }

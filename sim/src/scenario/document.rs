@@ -36,13 +36,7 @@ impl<'a> Text<'a> {
                 start..all.len()
             })
             .collect();
-        Self {
-            label,
-            overrides,
-            all,
-            values,
-            file_len: file.len(),
-        }
+        Self { label, overrides, all, values, file_len: file.len() }
     }
 
     /// The file alone.
@@ -52,29 +46,19 @@ impl<'a> Text<'a> {
 
     /// The overrides, each with the place of its value and the value's text.
     pub(super) fn overrides(&self) -> impl Iterator<Item = (&'a Override, Range<usize>, &str)> {
-        self.overrides
-            .iter()
-            .zip(&self.values)
-            .map(|(set, place)| (set, place.clone(), &self.all[place.clone()]))
+        self.overrides.iter().zip(&self.values).map(|(set, place)| (set, place.clone(), &self.all[place.clone()]))
     }
 
     /// The error that says `problem` about what stands at `place`.
     pub(super) fn error_at(&self, place: Range<usize>, problem: String) -> ScenarioError {
-        if let Some(set) = self
-            .values
-            .iter()
-            .position(|value| value.start <= place.start && place.start <= value.end)
-        {
-            return ScenarioError::Override {
-                given: self.overrides[set].to_string(),
-                problem,
-            };
+        if let Some(set) = self.values.iter().position(|value| value.start <= place.start && place.start <= value.end) {
+            return ScenarioError::Override { given: self.overrides[set].to_string(), problem };
         }
         let file = self.file();
-        let start = place.start.min(file.len());
+        let start = character_start(file, place.start);
         let line_start = file[..start].rfind('\n').map_or(0, |at| at + 1);
         let line_end = file[start..].find('\n').map_or(file.len(), |at| start + at);
-        let end = place.end.clamp(start, line_end);
+        let end = character_start(file, place.end).clamp(start, line_end);
         ScenarioError::Invalid(Box::new(Invalid {
             file: self.label.to_string(),
             line: file[..line_start].matches('\n').count() + 1,
@@ -93,13 +77,14 @@ impl<'a> Text<'a> {
             Of::Value => place,
         };
         let name = name_of(root, &fault.path);
-        let problem = if name.is_empty() {
-            fault.problem
-        } else {
-            format!("{name}: {}", fault.problem)
-        };
+        let problem = if name.is_empty() { fault.problem } else { format!("{name}: {}", fault.problem) };
         self.error_at(place, problem)
     }
+}
+
+/// Where the character begins that byte `at` belongs to. A parser may point into the middle of one.
+fn character_start(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).expect("0 is a boundary")
 }
 
 /// One step of the way to a value.
@@ -153,11 +138,7 @@ pub(super) enum Of {
 
 impl Fault {
     pub(super) fn new(path: KeyPath, problem: impl Into<String>) -> Self {
-        Self {
-            path,
-            of: Of::Value,
-            problem: problem.into(),
-        }
+        Self { path, of: Of::Value, problem: problem.into() }
     }
 }
 
@@ -176,13 +157,9 @@ pub(super) fn locate(root: &Spanned<DeTable<'_>>, path: &[Step]) -> (Option<Rang
         let next = match step {
             Step::Key(key) => {
                 let table = here.map_or(Some(root.get_ref()), |value| value.get_ref().as_table());
-                table
-                    .and_then(|table| table.get_key_value(key.as_str()))
-                    .map(|(key, value)| (Some(key.span()), value))
+                table.and_then(|table| table.get_key_value(key.as_str())).map(|(key, value)| (Some(key.span()), value))
             }
-            Step::Index(index) => here
-                .and_then(|value| value.get_ref().as_array()?.get(*index))
-                .map(|value| (None, value)),
+            Step::Index(index) => here.and_then(|value| value.get_ref().as_array()?.get(*index)).map(|value| (None, value)),
         };
         let Some((key, value)) = next else { break };
         (key_place, place, here) = (key, value.span(), Some(value));

@@ -47,20 +47,9 @@ impl core::error::Error for Invalid {}
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            line,
-            column,
-            width,
-            source_line,
-            problem,
-        } = self;
+        let Self { file, line, column, width, source_line, problem } = self;
         // Tabs stay tabs, so that the mark stands below what it marks however wide they are shown.
-        let indent: String = source_line
-            .chars()
-            .take(column - 1)
-            .map(|c| if c == '\t' { '\t' } else { ' ' })
-            .collect();
+        let indent: String = source_line.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         writeln!(f, "{file}:{line}:{column}: {problem}")?;
         writeln!(f, "{line:>5} | {source_line}")?;
         write!(f, "      | {indent}{}", "^".repeat(*width))
@@ -74,7 +63,7 @@ pub(super) fn suggestion<'a>(unknown: &str, known: impl IntoIterator<Item = &'a 
 
     let known: Vec<&str> = known.into_iter().collect();
     if let Some(near) = nearest(unknown, &known) {
-        return format!("did you mean \"{near}\"?");
+        return did_you_mean(near);
     }
     match known.len() {
         0 => "there is none".to_string(),
@@ -83,8 +72,20 @@ pub(super) fn suggestion<'a>(unknown: &str, known: impl IntoIterator<Item = &'a 
     }
 }
 
+pub(super) fn did_you_mean(near: &str) -> String {
+    format!("did you mean \"{near}\"?")
+}
+
+/// A list in a sentence: `a, b or c`.
+pub(super) fn either(each: &[String]) -> String {
+    match each.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        Some(_) | None => each.concat(),
+    }
+}
+
 /// The known name that is nearest, if one is near enough to be meant: one slip for three letters, two for seven, and so on. Case does not count as a slip.
-fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(super) fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
     let unknown = unknown.to_lowercase();
     known
         .iter()

@@ -147,6 +147,7 @@ pub(super) struct OutageTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct UserTable {
     /// Who: 1 to 64 of a-z, A-Z, 0-9, - and _.
+    #[schemars(regex(pattern = "^[A-Za-z0-9_-]{1,64}$"))]
     pub(super) id: String,
     /// A name for people to read.
     pub(super) name: Option<String>,
@@ -207,11 +208,7 @@ impl<'de> Deserialize<'de> for WatchEntry {
                 f.write_str("\"all\" or a list of user ids")
             }
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<WatchEntry, E> {
-                if text == ALL {
-                    Ok(WatchEntry::All)
-                } else {
-                    Err(E::invalid_value(serde::de::Unexpected::Str(text), &self))
-                }
+                if text == ALL { Ok(WatchEntry::All) } else { Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)) }
             }
             fn visit_seq<A: SeqAccess<'de>>(self, users: A) -> Result<WatchEntry, A::Error> {
                 Vec::deserialize(SeqAccessDeserializer::new(users)).map(WatchEntry::Users)
@@ -249,16 +246,8 @@ pub(super) struct CameraTable {
 impl Default for CameraTable {
     /// What browsers send for a 720p camera with three simulcast encodings (libwebrtc's simulcast.cc lists 150, 500 and 1200 to 2500 kbps as their targets) and Opus speech.
     fn default() -> Self {
-        let layer = |rid: &str, height, kbps: u64| LayerTable {
-            rid: rid.to_string(),
-            height,
-            rate: Rate(kbps * 1000),
-        };
-        Self {
-            fps: 30,
-            audio: Rate(32_000),
-            layers: vec![layer("q", 180, 150), layer("h", 360, 500), layer("f", 720, 1500)],
-        }
+        let layer = |rid: &str, height, kbps: u64| LayerTable { rid: rid.to_string(), height, rate: Rate(kbps * 1000) };
+        Self { fps: 30, audio: Rate(32_000), layers: vec![layer("q", 180, 150), layer("h", 360, 500), layer("f", 720, 1500)] }
     }
 }
 
@@ -267,6 +256,7 @@ impl Default for CameraTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct LayerTable {
     /// Its name: 1 to 16 letters or digits.
+    #[schemars(regex(pattern = "^[A-Za-z0-9]{1,16}$"))]
     pub(super) rid: String,
     /// Height of the picture, in lines.
     #[schemars(range(min = 1, max = u16::MAX))]
@@ -287,10 +277,7 @@ pub(super) struct SfuTable {
 
 impl Default for SfuTable {
     fn default() -> Self {
-        Self {
-            reconnect_window: Time(limits::RECONNECT_WINDOW),
-            start_estimate: Rate(300_000),
-        }
+        Self { reconnect_window: Time(limits::RECONNECT_WINDOW), start_estimate: Rate(300_000) }
     }
 }
 

@@ -26,23 +26,14 @@ pub struct Override {
 impl Override {
     /// Reads `way.to.the.key=value`.
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
-        let error = |problem: &str| ScenarioError::Override {
-            given: text.to_string(),
-            problem: problem.to_string(),
-        };
-        let (path, value) = text
-            .split_once('=')
-            .ok_or_else(|| error("expected a key, \"=\" and a value, such as link.dsl.down.rate=\"1 Mbps\""))?;
+        let error = |problem: &str| ScenarioError::Override { given: text.to_string(), problem: problem.to_string() };
+        let (path, value) =
+            text.split_once('=').ok_or_else(|| error("expected a key, \"=\" and a value, such as link.dsl.down.rate=\"1 Mbps\""))?;
         let path: Vec<_> = path.split('.').map(|word| word.trim().to_string()).collect();
         if path.iter().any(String::is_empty) {
-            return Err(error(
-                "expected keys with dots between them before the \"=\", such as link.dsl.down.rate",
-            ));
+            return Err(error("expected keys with dots between them before the \"=\", such as link.dsl.down.rate"));
         }
-        Ok(Self {
-            path,
-            value: value.trim().to_string(),
-        })
+        Ok(Self { path, value: value.trim().to_string() })
     }
 
     pub(super) fn value(&self) -> &str {
@@ -59,17 +50,12 @@ impl fmt::Display for Override {
 /// Sets what the overrides of `text` say, in their order.
 pub(super) fn apply<'t>(text: &'t Text<'_>, root: &mut Spanned<DeTable<'t>>) -> Result<(), ScenarioError> {
     for (set, place, value) in text.overrides() {
-        let problem = |problem| ScenarioError::Override {
-            given: set.to_string(),
-            problem,
-        };
+        let problem = |problem| ScenarioError::Override { given: set.to_string(), problem };
         let (last, way) = set.path.split_last().expect("parse lets no empty path through");
         let mut here = Here::Root(root);
         let mut shape = Shape::root();
         for (depth, word) in way.iter().enumerate() {
-            (here, shape) = here
-                .enter(word, &shape, &place)
-                .map_err(|why| problem(told(&set.path[..depth], &why)))?;
+            (here, shape) = here.enter(word, &shape, &place).map_err(|why| problem(told(&set.path[..depth], &why)))?;
         }
         here.set(last, &shape, place, value).map_err(|why| problem(told(way, &why)))?;
     }
@@ -77,11 +63,7 @@ pub(super) fn apply<'t>(text: &'t Text<'_>, root: &mut Spanned<DeTable<'t>>) -> 
 }
 
 fn told(way: &[String], why: &str) -> String {
-    if way.is_empty() {
-        why.to_string()
-    } else {
-        format!("{}: {why}", way.join("."))
-    }
+    if way.is_empty() { why.to_string() } else { format!("{}: {why}", way.join(".")) }
 }
 
 /// Where the way has led so far.
@@ -119,10 +101,7 @@ impl<'a, 't> Here<'a, 't> {
             Inside::Table(table) => {
                 let below = shape_below(word, shape, table)?;
                 table.remove(word);
-                table.insert(
-                    Spanned::new(place.start..place.start, word.to_string().into()),
-                    read(value, &below, place),
-                );
+                table.insert(Spanned::new(place.start..place.start, word.to_string().into()), read(value, &below, place));
             }
             Inside::List(list) => {
                 let index = index_of(word, list)?;
@@ -155,14 +134,9 @@ enum Inside<'a, 't> {
 /// What may stand below `word`; a name that the file chooses must be one that it has chosen.
 fn shape_below(word: &str, shape: &Shape, table: &DeTable<'_>) -> Result<Shape, String> {
     if shape.any_key().is_some() && table.get(word).is_none() {
-        return Err(format!(
-            "none is called \"{word}\"; {}",
-            suggestion(word, table.keys().map(|key| &**key.get_ref()))
-        ));
+        return Err(format!("none is called \"{word}\"; {}", suggestion(word, table.keys().map(|key| &**key.get_ref()))));
     }
-    shape
-        .key(word)
-        .ok_or_else(|| format!("no such key as \"{word}\"; {}", suggestion(word, shape.keys())))
+    shape.key(word).ok_or_else(|| format!("no such key as \"{word}\"; {}", suggestion(word, shape.keys())))
 }
 
 /// The place of the element called `word`, or at that place.
@@ -174,10 +148,7 @@ fn index_of(word: &str, list: &[Spanned<DeValue<'_>>]) -> Result<usize, String> 
     match word.parse::<usize>() {
         Ok(index) if index < list.len() => Ok(index),
         Ok(_) => Err(format!("there is no element {word}; the list has {}, counted from 0", list.len())),
-        Err(_) => Err(format!(
-            "none is called \"{word}\"; {}",
-            suggestion(word, names.into_iter().flatten())
-        )),
+        Err(_) => Err(format!("none is called \"{word}\"; {}", suggestion(word, names.into_iter().flatten()))),
     }
 }
 
@@ -196,10 +167,7 @@ fn moved(value: Spanned<DeValue<'_>>, by: usize) -> Spanned<DeValue<'_>> {
     let inner = match value.into_inner() {
         DeValue::Array(list) => DeValue::Array(list.into_iter().map(|element| moved(element, by)).collect()),
         DeValue::Table(table) => DeValue::Table(
-            table
-                .into_iter()
-                .map(|(key, value)| (Spanned::new(further(key.span()), key.into_inner()), moved(value, by)))
-                .collect(),
+            table.into_iter().map(|(key, value)| (Spanned::new(further(key.span()), key.into_inner()), moved(value, by))).collect(),
         ),
         single => single,
     };

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::error::suggestion;
+use super::error::{either, suggestion};
 
 /// A kind of quantity: how to speak of it, and the units it may have with what each of them is worth.
 pub(super) struct Kind {
@@ -37,18 +37,9 @@ const SIZE: Kind = Kind {
     base: "bytes",
     units: &[("B", 1), ("kB", 1_000), ("KiB", 1_024), ("MB", 1_000_000), ("MiB", 1_048_576)],
 };
-const PACKETS: Kind = Kind {
-    what: "a number of packets",
-    example: "100 packets",
-    base: "packets",
-    units: &[("packets", 1), ("packet", 1)],
-};
-const SHARE: Kind = Kind {
-    what: "a share",
-    example: "0.1 %",
-    base: "parts per billion",
-    units: &[("%", 10_000_000), ("ppm", 1_000)],
-};
+const PACKETS: Kind =
+    Kind { what: "a number of packets", example: "100 packets", base: "packets", units: &[("packets", 1), ("packet", 1)] };
+const SHARE: Kind = Kind { what: "a share", example: "0.1 %", base: "parts per billion", units: &[("%", 10_000_000), ("ppm", 1_000)] };
 
 /// One of these.
 const QUEUE: [&Kind; 3] = [&TIME, &SIZE, &PACKETS];
@@ -72,14 +63,9 @@ fn read(text: &str, kinds: &[&'static Kind]) -> Result<(u64, &'static Kind), Str
         return Err(problem("it does not begin with a number".to_string()));
     }
     if unit.is_empty() {
-        return Err(problem(format!(
-            "the unit is missing; known: {}",
-            all_units().collect::<Vec<_>>().join(", ")
-        )));
+        return Err(problem(format!("the unit is missing; known: {}", all_units().collect::<Vec<_>>().join(", "))));
     }
-    let found = kinds
-        .iter()
-        .find_map(|kind| Some((*kind, kind.units.iter().find(|(name, _)| *name == unit)?.1)));
+    let found = kinds.iter().find_map(|kind| Some((*kind, kind.units.iter().find(|(name, _)| *name == unit)?.1)));
     let Some((kind, worth)) = found else {
         return Err(problem(format!("no unit is called \"{unit}\"; {}", suggestion(unit, all_units()))));
     };
@@ -89,34 +75,22 @@ fn read(text: &str, kinds: &[&'static Kind]) -> Result<(u64, &'static Kind), Str
     let whole: u128 = whole.parse::<u64>().map_err(|_| too_large())?.into();
     let fraction = fraction.trim_end_matches('0');
     let too_fine = || problem(format!("it does not come to a whole number of {}", kind.base));
-    // 10³⁰ fits; nothing here is finer than a thousand millionth, and more digits would have to be zeros.
-    if fraction.len() > 30 {
+    // What a unit is worth holds at most twenty twos (MiB) or ten fives (min), so more decimals than twenty never come out whole.
+    if fraction.len() > 20 {
         return Err(too_fine());
     }
-    let scale = 10_u128.pow(u32::try_from(fraction.len()).expect("at most 30"));
-    let parts = match fraction {
-        "" => 0,
-        digits => digits.parse::<u128>().map_err(|_| too_fine())?,
-    };
-    // The worth divides by the scale only as far as they share twos and fives: if the product does not come out even, the text asks for less than one base unit.
-    let parts_worth = parts.checked_mul(worth).ok_or_else(too_fine)?;
-    if !parts_worth.is_multiple_of(scale) {
+    let (parts, scale) = fraction.bytes().fold((0, 1), |(parts, scale), digit| (parts * 10 + u128::from(digit - b'0'), scale * 10));
+    if !(parts * worth).is_multiple_of(scale) {
         return Err(too_fine());
     }
-    let value = whole * worth + parts_worth / scale;
+    let value = whole * worth + parts * worth / scale;
     Ok((u64::try_from(value).map_err(|_| too_large())?, kind))
 }
 
 /// What to say was expected: `a time such as "20 ms"`.
 fn expected(kinds: &[&Kind]) -> String {
-    let each: Vec<_> = kinds
-        .iter()
-        .map(|kind| format!("{} such as \"{}\"", kind.what, kind.example))
-        .collect();
-    match each.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        Some(_) | None => each.concat(),
-    }
+    let each: Vec<_> = kinds.iter().map(|kind| format!("{} such as \"{}\"", kind.what, kind.example)).collect();
+    either(&each)
 }
 
 /// The schema of a text that is a number and a unit of that kind.
@@ -253,10 +227,7 @@ impl fmt::Display for InWords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = self.0.as_nanos();
         let units = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us"), (1, "ns")];
-        let (worth, unit) = units
-            .into_iter()
-            .find(|(worth, _)| nanos.is_multiple_of(*worth))
-            .expect("everything is a multiple of 1");
+        let (worth, unit) = units.into_iter().find(|(worth, _)| nanos.is_multiple_of(*worth)).expect("everything is a multiple of 1");
         write!(f, "{} {unit}", nanos / worth)
     }
 }
@@ -277,14 +248,12 @@ mod tests {
         assert_eq!(Share::read("0.1 %"), Ok(Share(1_000_000)));
         assert_eq!(Share::read("100 %"), Ok(Share(1_000_000_000)));
         assert_eq!(Share::read("5 ppm"), Ok(Share(5_000)));
-        assert_eq!(
-            ["1us", "1.5 ms", "60 s", "1 min"].map(time_ns),
-            [1_000, 1_500_000, 60_000_000_000, 60_000_000_000]
-        );
+        assert_eq!(["1us", "1.5 ms", "60 s", "1 min"].map(time_ns), [1_000, 1_500_000, 60_000_000_000, 60_000_000_000]);
         assert_eq!(
             ["1 B", "1 kB", "1 KiB", "1.5 MiB"].map(|size| Size::read(size).map(|s| s.0)),
             [Ok(1), Ok(1000), Ok(1024), Ok(1_572_864)]
         );
+        assert_eq!(Size::read("0.00000095367431640625 MiB"), Ok(Size(1)), "2 to the -20");
         assert_eq!(Rate::read("18446744073709551615 bps"), Ok(Rate(u64::MAX)));
         assert_eq!(Rate::read(&format!("1.{} kbps", "0".repeat(50))), Ok(Rate(1000)));
     }
@@ -302,14 +271,8 @@ mod tests {
     #[test]
     fn what_is_no_quantity_is_told_why() {
         let rate = |text: &str| Rate::read(text).expect_err("no rate");
-        assert_eq!(
-            rate("-1 Mbps"),
-            "expected a rate such as \"2.5 Mbps\", found \"-1 Mbps\": it cannot be negative"
-        );
-        assert_eq!(
-            rate("20"),
-            "expected a rate such as \"2.5 Mbps\", found \"20\": the unit is missing; known: bps, kbps, Mbps, Gbps"
-        );
+        assert_eq!(rate("-1 Mbps"), "expected a rate such as \"2.5 Mbps\", found \"-1 Mbps\": it cannot be negative");
+        assert_eq!(rate("20"), "expected a rate such as \"2.5 Mbps\", found \"20\": the unit is missing; known: bps, kbps, Mbps, Gbps");
         assert_eq!(
             rate("2.5 mbps"),
             "expected a rate such as \"2.5 Mbps\", found \"2.5 mbps\": no unit is called \"mbps\"; did you mean \"Mbps\"?"
@@ -318,14 +281,8 @@ mod tests {
             rate("1 parsec"),
             "expected a rate such as \"2.5 Mbps\", found \"1 parsec\": no unit is called \"parsec\"; known: bps, kbps, Mbps, Gbps"
         );
-        assert_eq!(
-            rate("fast"),
-            "expected a rate such as \"2.5 Mbps\", found \"fast\": it does not begin with a number"
-        );
-        assert_eq!(
-            rate("1.2.3 bps"),
-            "expected a rate such as \"2.5 Mbps\", found \"1.2.3 bps\": it does not begin with a number"
-        );
+        assert_eq!(rate("fast"), "expected a rate such as \"2.5 Mbps\", found \"fast\": it does not begin with a number");
+        assert_eq!(rate("1.2.3 bps"), "expected a rate such as \"2.5 Mbps\", found \"1.2.3 bps\": it does not begin with a number");
         assert_eq!(
             rate("0.5 bps"),
             "expected a rate such as \"2.5 Mbps\", found \"0.5 bps\": it does not come to a whole number of bits per second"
@@ -338,10 +295,7 @@ mod tests {
             rate(&format!("1.{} Gbps", "1".repeat(60))).split(": ").last(),
             Some("it does not come to a whole number of bits per second")
         );
-        assert_eq!(
-            Share::read("101 %").expect_err("too much"),
-            "expected a share such as \"0.1 %\", found \"101 %\": it is too large"
-        );
+        assert_eq!(Share::read("101 %").expect_err("too much"), "expected a share such as \"0.1 %\", found \"101 %\": it is too large");
         assert_eq!(
             QueueSize::read("3 pakets").expect_err("a slip"),
             "expected a time such as \"20 ms\", a size such as \"64 kB\" or a number of packets such as \"100 packets\", found \"3 pakets\": \

@@ -14,7 +14,7 @@ use toml::{
 
 use super::{
     document::{Fault, KeyPath, Of, Step, key_path},
-    error::suggestion,
+    error::{did_you_mean, either, nearest, suggestion},
     file::File,
 };
 
@@ -24,10 +24,7 @@ pub fn schema() -> Value {
 }
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
-    let mut schema = SchemaSettings::draft2020_12()
-        .into_generator()
-        .into_root_schema_for::<File>()
-        .to_value();
+    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<File>().to_value();
     leave_out_null(&mut schema);
     schema
 });
@@ -73,9 +70,7 @@ impl Shape {
 
     fn of(schema: &'static Value) -> Self {
         if let Some(name) = schema["$ref"].as_str() {
-            let target = SCHEMA
-                .pointer(name.trim_start_matches('#'))
-                .expect("the generator defines what it refers to");
+            let target = SCHEMA.pointer(name.trim_start_matches('#')).expect("the generator defines what it refers to");
             return Self::of(target);
         }
         match schema["anyOf"].as_array() {
@@ -106,10 +101,7 @@ impl Shape {
 
     /// What may stand below any key, in a table that stands here and lets its keys be chosen.
     pub(super) fn any_key(&self) -> Option<Self> {
-        self.way("object")
-            .map(|table| &table["additionalProperties"])
-            .filter(|below| below.is_object())
-            .map(Self::of)
+        self.way("object").map(|table| &table["additionalProperties"]).filter(|below| below.is_object()).map(Self::of)
     }
 
     /// What may stand in a list that stands here.
@@ -119,50 +111,42 @@ impl Shape {
 
     /// The keys that are known in a table that stands here.
     pub(super) fn keys(&self) -> impl Iterator<Item = &'static str> + use<> {
-        self.way("object")
-            .and_then(|table| table["properties"].as_object())
-            .into_iter()
-            .flat_map(|keys| keys.keys().map(String::as_str))
+        self.way("object").and_then(|table| table["properties"].as_object()).into_iter().flat_map(|keys| keys.keys().map(String::as_str))
     }
 
     /// The words that a text must be one of, if it must.
     fn words(&self) -> Option<Vec<&'static str>> {
-        let mut words = Vec::new();
-        for way in self.0.iter().filter(|way| way["type"] == "string") {
-            match (way["const"].as_str(), way["enum"].as_array()) {
-                (Some(word), _) => words.push(word),
-                (None, Some(several)) => words.extend(several.iter().filter_map(Value::as_str)),
-                (None, None) => return None,
-            }
-        }
-        Some(words)
+        let texts: Option<Vec<_>> = self.0.iter().filter(|way| way["type"] == "string").map(|way| words_of(way)).collect();
+        texts.map(|words| words.concat())
     }
 
     /// What to say was expected.
     fn expected(&self) -> String {
-        let each: Vec<_> = self
-            .0
-            .iter()
-            .map(
-                |way| match (way["title"].as_str(), way["examples"][0].as_str(), way["type"].as_str()) {
-                    (Some(what), Some(example), _) => format!("{what} such as \"{example}\""),
-                    (Some(what), None, Some("array")) => what.to_string(),
-                    (_, _, Some("string")) => match (way["const"].as_str(), way["enum"].as_array()) {
-                        (Some(word), _) => format!("\"{word}\""),
-                        (None, Some(words)) => words.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-                        (None, None) => "a text in quotes".to_string(),
-                    },
-                    (_, _, Some("integer")) => "a whole number".to_string(),
-                    (_, _, Some("boolean")) => "true or false".to_string(),
-                    (_, _, Some("array")) => "a list".to_string(),
-                    (_, _, _) => "a table".to_string(),
+        let mut each = Vec::with_capacity(self.0.len());
+        for way in &self.0 {
+            match (way["type"].as_str(), way["title"].as_str(), way["examples"][0].as_str()) {
+                (Some("string"), Some(what), Some(example)) => each.push(format!("{what} such as \"{example}\"")),
+                (Some("string"), _, _) => match words_of(way) {
+                    Some(words) => each.extend(words.iter().map(|word| format!("\"{word}\""))),
+                    None => each.push("a text in quotes".to_string()),
                 },
-            )
-            .collect();
-        match each.split_last() {
-            Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-            Some(_) | None => each.concat(),
+                (Some("array"), Some(what), _) => each.push(what.to_string()),
+                (Some("array"), None, _) => each.push("a list".to_string()),
+                (Some("integer"), _, _) => each.push("a whole number".to_string()),
+                (Some("boolean"), _, _) => each.push("true or false".to_string()),
+                (_, _, _) => each.push("a table".to_string()),
+            }
         }
+        either(&each)
+    }
+}
+
+/// The words that a text must be one of to be right in this way, if it must.
+fn words_of(way: &'static Value) -> Option<Vec<&'static str>> {
+    match (way["const"].as_str(), way["enum"].as_array()) {
+        (Some(word), _) => Some(vec![word]),
+        (None, Some(several)) => Some(several.iter().filter_map(Value::as_str).collect()),
+        (None, None) => None,
     }
 }
 
@@ -179,35 +163,19 @@ type Faults = Vec<(usize, Fault)>;
 fn check_table(table: &DeTable<'_>, at: usize, shape: &Shape, path: &KeyPath, faults: &mut Faults) {
     for (key, value) in table {
         let below = extended(path, Step::from(&**key.get_ref()));
-        match shape.key(key.get_ref()) {
-            Some(shape) => check_value(value, &shape, &below, faults),
-            None => {
-                let problem = format!("no such key; {}", suggestion(key.get_ref(), shape.keys()));
-                faults.push((
-                    key.span().start,
-                    Fault {
-                        path: below,
-                        of: Of::Key,
-                        problem,
-                    },
-                ));
-            }
+        if let Some(shape) = shape.key(key.get_ref()) {
+            check_value(value, &shape, &below, faults);
+        } else {
+            let problem = format!("no such key; {}", suggestion(key.get_ref(), shape.keys()));
+            faults.push((key.span().start, Fault { path: below, of: Of::Key, problem }));
         }
     }
-    let required = shape
-        .way("object")
-        .and_then(|way| way["required"].as_array())
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str);
+    let required = shape.way("object").and_then(|way| way["required"].as_array()).into_iter().flatten().filter_map(Value::as_str);
     if let Some(missing) = required.filter(|key| table.get(*key).is_none()).min() {
         let shape = shape.key(missing).expect("what is required is known");
         // A key that stands there with a slip explains its absence better; it stands later in the text, so this fault is put behind all others of the table.
         let at = table.iter().map(|(key, _)| key.span().start).max().unwrap_or(at).max(at);
-        faults.push((
-            at + 1,
-            Fault::new(path.clone(), format!("{missing} is missing; expected {}", shape.expected())),
-        ));
+        faults.push((at + 1, Fault::new(path.clone(), format!("{missing} is missing; expected {}", shape.expected()))));
     }
 }
 
@@ -227,20 +195,14 @@ fn check_value(value: &Spanned<DeValue<'_>>, shape: &Shape, path: &KeyPath, faul
         },
         DeValue::String(text) if shape.way("string").is_some() => {
             if let Some(words) = shape.words().filter(|words| !words.contains(&&**text)) {
-                fault(format!(
-                    "expected {}, found \"{text}\"; {}",
-                    shape.expected(),
-                    suggestion(text, words)
-                ));
+                let near = nearest(text, &words).map(|near| format!("; {}", did_you_mean(near))).unwrap_or_default();
+                fault(format!("expected {}, found \"{text}\"{near}", shape.expected()));
             }
         }
         DeValue::Integer(number) => match shape.way("integer") {
             Some(way) => {
                 let value = i64::from_str_radix(number.as_str(), number.radix()).ok();
-                let (least, most) = (
-                    way["minimum"].as_i64().unwrap_or(0),
-                    way["maximum"].as_i64().unwrap_or(u32::MAX.into()),
-                );
+                let (least, most) = (way["minimum"].as_i64().unwrap_or(0), way["maximum"].as_i64().unwrap_or(u32::MAX.into()));
                 if value.is_none_or(|value| value < least || value > most) {
                     fault(format!("expected a whole number from {least} to {most}, found {number}"));
                 }

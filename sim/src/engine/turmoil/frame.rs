@@ -59,18 +59,8 @@ pub(super) fn read_datagram(frame: &[u8]) -> Option<Arrival> {
     let (at, from, count) = reader.stamp()?;
     let to = u16::from_le_bytes(reader.take()?);
     let absent_bytes = u32::from_le_bytes(reader.take()?);
-    let datagram = Datagram {
-        src: address_of(from),
-        dst: address_of(to),
-        payload: Bytes::copy_from_slice(reader.0),
-        absent_bytes,
-    };
-    Some(Arrival {
-        at,
-        from,
-        count,
-        input: Input::Datagram(datagram),
-    })
+    let datagram = Datagram { src: address_of(from), dst: address_of(to), payload: Bytes::copy_from_slice(reader.0), absent_bytes };
+    Some(Arrival { at, from, count, input: Input::Datagram(datagram) })
 }
 
 /// A frame of signalling, with its length before it.
@@ -112,15 +102,7 @@ fn parse_signal(frame: &[u8]) -> Option<(Connection, Arrival)> {
         2 => Signal::Closed,
         _ => return None,
     };
-    Some((
-        connection,
-        Arrival {
-            at,
-            from,
-            count,
-            input: Input::Signal { connection, signal },
-        },
-    ))
+    Some((connection, Arrival { at, from, count, input: Input::Signal { connection, signal } }))
 }
 
 #[cfg(test)]
@@ -129,18 +111,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let datagram = Datagram {
-            src: address_of(3),
-            dst: address_of(0),
-            payload: Bytes::from_static(b"media"),
-            absent_bytes: 900,
-        };
-        let arrival = Arrival {
-            at: Instant::from_nanos(7),
-            from: 3,
-            count: 9,
-            input: Input::Datagram(datagram.clone()),
-        };
+        let datagram = Datagram { src: address_of(3), dst: address_of(0), payload: Bytes::from_static(b"media"), absent_bytes: 900 };
+        let arrival = Arrival { at: Instant::from_nanos(7), from: 3, count: 9, input: Input::Datagram(datagram.clone()) };
         let mut out = vec![1, 2, 3];
         write_datagram(&mut out, 0, &arrival, &datagram);
         let read = read_datagram(&out).expect("it was just written");

@@ -100,10 +100,7 @@ impl Routes {
     }
 
     pub(super) fn viewers_of(&self, stream: StreamId) -> impl Iterator<Item = MemberId> + '_ {
-        self.streams
-            .get(&stream)
-            .into_iter()
-            .flat_map(|route| route.viewers.iter().map(|viewer| viewer.member))
+        self.streams.get(&stream).into_iter().flat_map(|route| route.viewers.iter().map(|viewer| viewer.member))
     }
 
     /// Nothing is forwarded to the member any more: its transport is gone.
@@ -122,16 +119,7 @@ impl Routes {
         let at = match route.viewers.binary_search_by_key(&member, |viewer| viewer.member) {
             Ok(at) => at,
             Err(at) => {
-                route.viewers.insert(
-                    at,
-                    Viewer {
-                        member,
-                        slot,
-                        audio: None,
-                        video: None,
-                        flow: Flow::default(),
-                    },
-                );
+                route.viewers.insert(at, Viewer { member, slot, audio: None, video: None, flow: Flow::default() });
                 at
             }
         };
@@ -160,10 +148,7 @@ impl Routes {
     }
 
     pub(super) fn set_target(&mut self, stream: StreamId, member: MemberId, target: Option<LayerId>) {
-        let viewer = self
-            .streams
-            .get_mut(&stream)
-            .and_then(|route| route.viewers.iter_mut().find(|viewer| viewer.member == member));
+        let viewer = self.streams.get_mut(&stream).and_then(|route| route.viewers.iter_mut().find(|viewer| viewer.member == member));
         if let Some(forwarder) = viewer.and_then(|viewer| viewer.video.as_mut()) {
             forwarder.set_target(target);
         }
@@ -171,16 +156,10 @@ impl Routes {
 
     /// Counts a packet in. None when it belongs to no stream of its sender.
     pub(super) fn arrived(&mut self, now: Instant, publisher: MemberId, packet: &MediaPacket) -> Option<Arrival> {
-        let route = self
-            .streams
-            .get_mut(&packet.track.stream)
-            .filter(|route| route.publisher == publisher)?;
+        let route = self.streams.get_mut(&packet.track.stream).filter(|route| route.publisher == publisher)?;
         route.ingress.count(now, packet.size_bytes());
         if packet.track.kind == TrackKind::Audio {
-            return Some(Arrival {
-                key_frame: false,
-                began_to_flow: false,
-            });
+            return Some(Arrival { key_frame: false, began_to_flow: false });
         }
         let meter = route.layers.get_mut(usize::from(packet.layer.0))?;
         meter.bytes += u64::from(packet.size_bytes());
@@ -206,28 +185,14 @@ impl Routes {
             let Some(forwarder) = (if video { &mut viewer.video } else { &mut viewer.audio }) else {
                 continue;
             };
-            let Verdict::Forward(Outgoing {
-                seq,
-                timestamp,
-                picture,
-                switched,
-            }) = forwarder.handle_packet(now, &incoming)
-            else {
+            let Verdict::Forward(Outgoing { seq, timestamp, picture, switched }) = forwarder.handle_packet(now, &incoming) else {
                 continue;
             };
             viewer.flow.count(now, packet.size_bytes());
             send(Forwarded {
                 slot: viewer.slot,
-                packet: MediaPacket {
-                    layer: LayerId(0),
-                    seq,
-                    timestamp,
-                    ..packet.clone()
-                },
-                rewrite: picture.map(|picture| Vp8Rewrite {
-                    picture_id: picture.picture_id,
-                    tl0_pic_idx: picture.tl0_pic_idx,
-                }),
+                packet: MediaPacket { layer: LayerId(0), seq, timestamp, ..packet.clone() },
+                rewrite: picture.map(|picture| Vp8Rewrite { picture_id: picture.picture_id, tl0_pic_idx: picture.tl0_pic_idx }),
                 switched: switched.filter(|_| video).map(|switch| switch.to),
             });
         }
@@ -245,11 +210,7 @@ impl Routes {
             return Vec::new();
         };
         let layer = |viewer: &Viewer| viewer.video.as_ref().and_then(Forwarder::current);
-        route
-            .viewers
-            .iter_mut()
-            .map(|viewer| (viewer.member, viewer.flow.take(), layer(viewer)))
-            .collect()
+        route.viewers.iter_mut().map(|viewer| (viewer.member, viewer.flow.take(), layer(viewer))).collect()
     }
 
     /// The rate of each layer over the last `interval`; layers that never flowed are left out.

@@ -1,0 +1,35 @@
+//! What is planned for a viewer never exceeds its estimate.
+
+use super::{Evidence, Verdict, Violation};
+use crate::record::{Counted, What};
+
+/// At every decision, and at every sample between decisions: a plan that was right must not outlive its estimate.
+///
+/// Audio alone may exceed it: it is sent whatever the estimate says, since a call without it is none.
+pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
+    let mut decisions = 0;
+    for entry in evidence.entries {
+        let What::Layer { stream, to: Some(layer), estimate_bps: Some(estimate_bps), allocated_bps, .. } = &entry.what else {
+            continue;
+        };
+        decisions += 1;
+        if allocated_bps > estimate_bps
+            && let Some(who) = &entry.user
+        {
+            let what = format!("{allocated_bps} bps were allocated with {layer} of {stream}, with an estimate of {estimate_bps} bps");
+            return Err(Violation { at: entry.at, who: who.clone(), what });
+        }
+    }
+    let mut samples = 0;
+    for sample in evidence.samples {
+        let Counted::Sent { budget_bps, planned_bps, planned_video_bps, .. } = sample.what else {
+            continue;
+        };
+        samples += 1;
+        if planned_video_bps > 0 && planned_bps > budget_bps {
+            let what = format!("the plan needs {planned_bps} bps, the estimate is {budget_bps} bps");
+            return Err(Violation { at: sample.at, who: sample.user.clone(), what });
+        }
+    }
+    Ok(format!("{decisions} decisions and {samples} samples"))
+}

@@ -1,0 +1,33 @@
+//! Every join is answered, for better or worse.
+
+use core::time::Duration;
+
+use greenroom_core::limits;
+
+use super::{Evidence, Verdict, Violation};
+use crate::record::What;
+
+/// The longest that a session waits: for its connection, then for the answer.
+const PATIENCE: Duration = limits::CONNECT_TIMEOUT.saturating_add(limits::RESPONSE_TIMEOUT);
+
+/// Each join is followed by its answer, by the user's own leave, or by the end of the run before its time was up.
+pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
+    let mut joins = 0;
+    for (place, entry) in evidence.entries.iter().enumerate() {
+        if entry.what != What::JoinCalled {
+            continue;
+        }
+        let Some(who) = &entry.user else { continue };
+        joins += 1;
+        let until = entry.at.saturating_add(PATIENCE);
+        let answered = evidence.entries[place..].iter().take_while(|later| later.at <= until).any(|later| {
+            let ends = matches!(later.what, What::Joined { .. } | What::Left | What::Failed { call: "join", .. });
+            later.user.as_ref() == Some(who) && ends
+        });
+        if !answered && until < evidence.end() {
+            let what = format!("its join was not answered within {} s", PATIENCE.as_secs());
+            return Err(Violation { at: entry.at, who: who.clone(), what });
+        }
+    }
+    Ok(format!("{joins} joins"))
+}

@@ -1,0 +1,73 @@
+//! The command line.
+//!
+//! Results go to standard output, everything else to standard error. Exit codes are the same for every command: 0 it worked and every check passed, 1 a check failed,
+//! 2 wrong usage or a wrong scenario, 3 two runs of one seed differed, 4 the program itself failed.
+
+mod run;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A deterministic laboratory for audio/video rooms: real WebRTC over simulated links.
+#[derive(Debug, Parser)]
+#[command(name = "greenroom", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a scenario and report what happened and why
+    Run(run::RunArguments),
+    /// Print the JSON Schema of scenario files
+    Schema,
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    Passed,
+    CheckFailed,
+    Usage,
+    NotDeterministic,
+    Internal,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Passed => 0,
+            Exit::CheckFailed => 1,
+            Exit::Usage => 2,
+            Exit::NotDeterministic => 3,
+            Exit::Internal => 4,
+        })
+    }
+}
+
+/// Reads the command line and does what it says.
+pub fn main() -> ExitCode {
+    let exit = match Arguments::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Schema => {
+            say(&format!("{:#}\n", crate::scenario::schema()));
+            Exit::Passed
+        }
+    };
+    exit.into()
+}
+
+/// Writes to standard output. A reader who has seen enough closes it, which is no failure.
+fn say(text: &str) {
+    use std::io::Write as _;
+    let _closed = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// Tells on standard error what went wrong.
+fn complain(text: &dyn std::fmt::Display) {
+    use std::io::Write as _;
+    let _closed = writeln!(std::io::stderr(), "greenroom: {text}");
+}

@@ -1,0 +1,68 @@
+//! One run of a scenario, from the file to the record.
+
+mod story;
+mod tables;
+
+use std::time::Instant as WallInstant;
+
+use crate::{
+    check,
+    engine::{self, Engine, EngineError, Progress},
+    entropy,
+    media::Fidelity,
+    record::{Record, Summary},
+    scenario::Scenario,
+};
+
+/// How to run a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The engine.
+    pub engine: Engine,
+    /// How real media is.
+    pub media: Fidelity,
+    /// The seed of everything that is left to chance.
+    pub seed: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { engine: Engine::default(), media: Fidelity::WebRtc, seed: 1 }
+    }
+}
+
+/// Stack of a simulation's thread. str0m keeps packets on the stack, and debug builds do not overlap them.
+const STACK_BYTES: usize = 64 << 20;
+
+/// Runs a scenario on a thread of its own, checks what happened, and sums it up.
+pub fn run(scenario: &Scenario, settings: Settings, progress: &Progress) -> Result<Record, EngineError> {
+    let Settings { engine, media, seed } = settings;
+    let started = WallInstant::now();
+    let collected = entropy::isolated(seed, STACK_BYTES, || engine::run(scenario, engine, media, seed, progress))?;
+    let wall_seconds = started.elapsed().as_secs_f64();
+
+    let checks =
+        check::all(&check::Evidence { scenario, entries: &collected.entries, samples: &collected.samples, network: &collected.network });
+    let mut entries = tables::network_entries(scenario);
+    entries.extend(collected.entries);
+    entries.sort_by_key(|entry| entry.at);
+    let metrics = tables::metrics(scenario, &collected.samples);
+    let viewers = tables::viewers(scenario, &entries, &metrics);
+    let sim_seconds = scenario.duration.as_secs_f64();
+    let summary = Summary {
+        scenario: scenario.name.clone(),
+        seed,
+        engine: engine.name().to_owned(),
+        media: media.name().to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        sim_seconds,
+        wall_seconds,
+        speed: sim_seconds / wall_seconds,
+        datagrams: collected.network.datagrams(),
+        trace_hash: format!("{:016x}", collected.network.trace_hash()),
+        story_hash: format!("{:016x}", story::hash(&entries)),
+        checks,
+        viewers,
+    };
+    Ok(Record { title: scenario.title.clone(), about: scenario.about.clone(), summary, entries, metrics })
+}
