@@ -1,6 +1,7 @@
 //! What `docs/PROTOCOL.md` says of the wire and of limits is what the code does.
 
-use std::{collections::BTreeSet, time::Duration};
+use core::time::Duration;
+use std::collections::BTreeSet;
 
 use greenroom_core::{
     code::Code,

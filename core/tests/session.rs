@@ -265,6 +265,17 @@ fn news_that_are_none_are_not_told() {
 }
 
 #[test]
+fn a_server_that_never_stops_announcing_does_not_fill_the_memory() {
+    let mut desk = Desk::joined(&[], vec![]);
+    for i in 0..limits::ROOM_MEMBERS + 10 {
+        let name = format!("user-{i}");
+        desk.receive(ServerMessage::PeerJoined { user: user(&name), name: None });
+    }
+    assert_eq!(desk.session.peers().count(), limits::ROOM_MEMBERS);
+    assert_eq!(desk.events().len(), limits::ROOM_MEMBERS);
+}
+
+#[test]
 fn a_removed_session_cuts_its_calls_short_and_is_disconnected() {
     let mut desk = Desk::joined(&[], vec![]);
     let id = desk.call(subscribe(1));
