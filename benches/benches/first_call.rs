@@ -42,7 +42,8 @@ fn main() -> ExitCode {
     println!("simulated seconds per second of wall time, fastest and slowest of {runs}\n");
     println!("{:<14} {:<8} {:<12} {:>8} {:>8} {:>7}  {:>12}", "scenario", "engine", "media", "fastest", "slowest", "floor", "datagrams/s");
     for row in &ROWS {
-        let results: Result<Vec<Summary>, String> = load(row.scenario).and_then(|scenario| (0..runs).map(|_| once(&scenario, row)).collect());
+        let results: Result<Vec<Summary>, String> =
+            load(row.scenario).and_then(|scenario| (0..runs).map(|_| once(&scenario, row)).collect());
         match results {
             Ok(results) => print(row, &results),
             Err(error) => {

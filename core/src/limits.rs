@@ -52,7 +52,10 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Longest time one attempt to reconnect may take.
 pub const RECONNECT_ATTEMPT: Duration = Duration::from_secs(3);
 
-/// Shortest time between two key-frame requests for one layer of one stream, however many ask. libwebrtc's receivers wait 300 ms as well.
+/// Shortest time between two key-frame requests for one layer of one stream, however many ask. libwebrtc's encoders answer requests no more often than that.
 pub const KEY_FRAME_INTERVAL: Duration = Duration::from_millis(300);
 /// How long to wait for a requested key frame before asking again. mediasoup's manager and LiveKit's upper bound are 1 s.
 pub const KEY_FRAME_RETRY: Duration = Duration::from_secs(1);
+/// After a plan was lowered for want of capacity, how long until it may rise again. GCC has just found a full queue: until that has drained, its estimate wavers around what the link
+/// carries, and a plan that followed it would flap. A choice: the queue of a bad link holds a few hundred milliseconds, and three seconds cost little of a recovery.
+pub const UP_HOLD: Duration = Duration::from_secs(3);

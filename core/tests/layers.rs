@@ -5,7 +5,7 @@
 #[path = "common/hall.rs"]
 mod hall;
 
-use std::time::Duration;
+use core::time::Duration;
 
 use greenroom_core::{
     id::{LayerId, MemberId, StreamId},
@@ -58,6 +58,7 @@ fn switched(hall: &mut Hall, member: MemberId, stream: StreamId, layer: LayerId)
 fn a_viewer_gets_the_highest_layer_that_fits_its_estimate() {
     let (mut hall, _, bob) = ada_and_bob();
     for (kbps, layer) in [(10_000, HIGH), (1_600, HIGH), (1_400, MIDDLE), (200, LOW), (700, MIDDLE), (1_759, HIGH)] {
+        hall.pass_alive(limits::UP_HOLD, &[1, 2]);
         hall.hush();
         hall.estimate(bob, kbps * 1000);
         let chosen = layers(&hall.media());
@@ -65,6 +66,31 @@ fn a_viewer_gets_the_highest_layer_that_fits_its_estimate() {
         let target = hall.room.member(bob).expect("he is there").subscriptions.values().next().and_then(|s| s.video.clone()?.target);
         assert_eq!(target, Some(layer), "{kbps} kbps");
     }
+}
+
+#[test]
+fn a_plan_that_was_lowered_rests_before_it_rises() {
+    // Given a viewer whose plan was just lowered,
+    let (mut hall, stream, bob) = ada_and_bob();
+    hall.estimate(bob, 2_000_000);
+    switched(&mut hall, bob, stream, HIGH);
+    hall.hush();
+    hall.estimate(bob, 600_000);
+    let orders = hall.media();
+    assert_eq!(layers(&orders), [Some(MIDDLE)]);
+    let bandwidth = |orders: &[MediaOutput]| {
+        orders.iter().rev().find_map(|order| if let MediaOutput::Bandwidth { bandwidth, .. } = order { Some(*bandwidth) } else { None })
+    };
+    let resting = bandwidth(&orders).expect("the floor falls with the plan");
+    assert_eq!(resting.minimum_bps, 530_000, "what is sent is not padded: the queue drains");
+
+    // when its estimate recovers at once, then nothing rises yet,
+    hall.pass_alive(SECOND, &[1, 2]);
+    hall.estimate(bob, 2_000_000);
+    assert_eq!(layers(&hall.media()), []);
+    // and when the rest is over it rises without any more news.
+    hall.pass_alive(limits::UP_HOLD, &[1, 2]);
+    assert_eq!(layers(&hall.media()), [Some(HIGH)]);
 }
 
 #[test]

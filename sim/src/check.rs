@@ -7,7 +7,7 @@
 //! | `players-never-publish` | no media is taken from a member while it is a player | R-075 |
 //! | `contiguous-sequence` | sequence numbers at a viewer have no gap but those its link made | RFC 3550 section 5.1, and the forwarder's promise |
 //! | `joins-answered` | every join is answered, for better or worse | R-020, R-026 |
-//! | `liveness` | viewers of a live stream receive again soon after the network's last change | R-023, and the point of it all |
+//! | `liveness` | viewers of a live stream receive again soon after every change of the network | R-023, and the point of it all |
 //!
 //! Checks read the record and the network's counters; they know nothing of the machines that made them. Each says what it looked at, and on failure when, who and what.
 

@@ -18,9 +18,6 @@ use crate::{
 
 /// A cap that caps nothing: ladders end below it.
 const TOP: LayerId = LayerId(u8::MAX);
-/// After a plan was lowered for want of capacity, how long until it may rise again. GCC has just found a full queue: until that has drained, its estimate wavers around what the link
-/// carries, and a plan that followed it would flap. A choice: the queue of a bad link holds a few hundred milliseconds, and three seconds cost little of a recovery.
-const UP_HOLD: Duration = Duration::from_secs(3);
 
 impl Room {
     pub(super) fn handle_media(&mut self, input: MediaInput) {
@@ -151,7 +148,7 @@ impl Room {
 
     /// Keeps a member's plan from rising for a while.
     fn hold(&mut self, id: MemberId) {
-        let until = self.now.saturating_add(UP_HOLD);
+        let until = self.now.saturating_add(limits::UP_HOLD);
         let member = self.members.get_mut(&id).expect("only members have plans");
         if let Some(before) = member.held_until.replace(until) {
             self.holds.remove(&(before, id));

@@ -2,23 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use greenroom_core::id::UserId;
+use greenroom_core::{id::UserId, time::Instant};
 
 use super::{Evidence, Verdict, Violation};
-use crate::record::{Counted, StreamName};
+use crate::record::{Counted, StreamName, What};
 
-/// What each viewer misses of a stream, held against what the links between publisher and viewer dropped. A forwarder that skips a number, or uses one twice over a switch,
-/// leaves a gap on a link that lost nothing.
+/// What each viewer misses of a stream, held against what the links between publisher and viewer dropped: a forwarder that skips a number leaves a gap on a link that lost
+/// nothing. (One that used a number twice would leave none; its own tests see to that.)
 pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
     let places: BTreeMap<&UserId, u16> = (1_u16..).zip(&evidence.scenario.users).map(|(place, user)| (&user.id, place)).collect();
-    let mut missing: BTreeMap<(&UserId, &StreamName), (greenroom_core::time::Instant, u64)> = BTreeMap::new();
-    for sample in evidence.samples {
-        if let Counted::Received { lost_packets, .. } = sample.what {
-            let last = missing.entry((&sample.user, &sample.stream)).or_insert((sample.at, 0));
-            // The highest count, not the last: a gap that closes behind a switch was still a gap, but a repair may close it.
-            *last = (sample.at, lost_packets);
-        }
-    }
+    let missing = missing(evidence);
     let mut total = 0;
     for ((user, stream), (at, missing)) in &missing {
         let down = places.get(user).and_then(|place| evidence.network.downlink(*place)).map_or(0, |link| link.drops().total());
@@ -30,4 +23,30 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
         }
     }
     Ok(format!("{} views, {total} packets missing in all", missing.len()))
+}
+
+/// What each viewer misses of each stream at the end, and when that was last counted. Each subscription counts from zero, and a repair lowers the count: so it is the last
+/// count of each subscription that is added up.
+fn missing<'a>(evidence: &Evidence<'a>) -> BTreeMap<(&'a UserId, &'a StreamName), (Instant, u64)> {
+    let mut calls: BTreeMap<(&UserId, &StreamName), Vec<Instant>> = BTreeMap::new();
+    for entry in evidence.entries {
+        if let (Some(user), What::SubscribeCalled { stream }) = (&entry.user, &entry.what) {
+            calls.entry((user, stream)).or_default().push(entry.at);
+        }
+    }
+    // By view and by which of its subscriptions: the last count.
+    let mut last: BTreeMap<(&UserId, &StreamName, usize), (Instant, u64)> = BTreeMap::new();
+    for sample in evidence.samples {
+        let Counted::Received { lost_packets, .. } = sample.what else { continue };
+        // A subscription that ends at the instant at which the next one begins still counts at that instant; the next one has nothing to count yet.
+        let before = calls.get(&(&sample.user, &sample.stream)).map_or(0, |calls| calls.partition_point(|call| *call < sample.at));
+        let counted = last.entry((&sample.user, &sample.stream, before)).or_insert((sample.at, lost_packets));
+        *counted = if counted.0 == sample.at { (sample.at, counted.1.max(lost_packets)) } else { (sample.at, lost_packets) };
+    }
+    let mut missing: BTreeMap<(&UserId, &StreamName), (Instant, u64)> = BTreeMap::new();
+    for ((user, stream, _), (at, lost)) in last {
+        let sum = missing.entry((user, stream)).or_insert((at, 0));
+        *sum = (at, sum.1 + lost);
+    }
+    missing
 }

@@ -20,11 +20,13 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
         let Some(who) = &entry.user else { continue };
         joins += 1;
         let until = entry.at.saturating_add(PATIENCE);
-        let answered = evidence.entries[place..].iter().take_while(|later| later.at <= until).any(|later| {
-            let ends = matches!(later.what, What::Joined { .. } | What::Left | What::Failed { call: "join", .. });
-            later.user.as_ref() == Some(who) && ends
+        let mut own = evidence.entries[place + 1..].iter().filter(|later| later.user.as_ref() == Some(who));
+        // Another join before the answer leaves this one without.
+        let end = own.find(|later| {
+            matches!(later.what, What::Joined { .. } | What::Left | What::Failed { call: "join", .. } | What::JoinCalled)
         });
-        if !answered && until < evidence.end() {
+        let answered = end.is_some_and(|end| end.at <= until && end.what != What::JoinCalled);
+        if !answered && (until < evidence.end() || end.is_some()) {
             let what = format!("its join was not answered within {} s", PATIENCE.as_secs());
             return Err(Violation { at: entry.at, who: who.clone(), what });
         }

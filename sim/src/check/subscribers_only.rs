@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use greenroom_core::{id::UserId, time::Instant};
+use greenroom_core::{code::Code, id::UserId, limits, time::Instant};
 
 use super::{Evidence, Verdict, Violation};
-use crate::record::{Counted, StreamName, What};
+use crate::{
+    net::link::Outage,
+    record::{Counted, Entry, StreamName, What},
+};
 
 /// What the server forwarded, held against what the viewers know they asked for: between the call that subscribes and the news that ends it. The server acts between the two, so
-/// a packet outside is a packet too many, whatever the delay.
+/// a packet outside is a packet too many, whatever the delay. Whoever goes without the server's knowledge gives it the time that it takes to notice.
 pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
     let wanted = wanted(evidence);
     let mut packets = 0;
@@ -38,9 +41,10 @@ fn wanted<'a>(evidence: &Evidence<'a>) -> BTreeMap<(&'a UserId, &'a StreamName),
                 }
             }
             What::Left | What::Removed { .. } => {
+                let noticed = noticed(evidence, entry);
                 for ((_, _), spans) in spans.iter_mut().filter(|((of, _), _)| *of == user) {
                     if let Some(last) = spans.last_mut() {
-                        last.1 = last.1.min(entry.at);
+                        last.1 = last.1.min(noticed);
                     }
                 }
             }
@@ -48,4 +52,27 @@ fn wanted<'a>(evidence: &Evidence<'a>) -> BTreeMap<(&'a UserId, &'a StreamName),
         }
     }
     spans
+}
+
+/// When at the latest the server knows that a user is gone who says so in `entry`.
+fn noticed(evidence: &Evidence<'_>, entry: &Entry) -> Instant {
+    let mut users = (1_u16..).zip(&evidence.scenario.users);
+    let Some((place, user)) = users.find(|(_, user)| Some(&user.id) == entry.user.as_ref()) else {
+        return entry.at;
+    };
+    let (at, gave_up) = match entry.what {
+        What::Removed { code } if code != Code::RECONNECT_TIMEOUT => return entry.at, // the server said so itself
+        What::Removed { .. } => (entry.at, true),
+        _ => (entry.at, false),
+    };
+    // A goodbye that was said less than an answer's time ago may have been swallowed; and a server that heard nothing for long before may have stopped listening.
+    let memory = limits::RESPONSE_TIMEOUT.saturating_add(limits::HEARTBEAT_TIMEOUT);
+    let touches = |outage: &Outage| outage.from <= at && outage.to.saturating_add(memory) > at;
+    let out_of_touch = gave_up || user.up.outages.iter().chain(&user.down.outages).any(touches);
+    let heard = evidence.network.signalling_arrival(at, place, place);
+    if out_of_touch {
+        heard.saturating_add(limits::HEARTBEAT_TIMEOUT).saturating_add(evidence.scenario.sfu.reconnect_window)
+    } else {
+        heard
+    }
 }

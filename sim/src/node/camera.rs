@@ -127,6 +127,11 @@ impl Camera {
         }
     }
 
+    /// Whether audio and video are muted.
+    pub(super) fn muted(&self) -> (bool, bool) {
+        (self.audio.as_ref().is_some_and(|microphone| microphone.muted), self.video_muted)
+    }
+
     /// Somebody needs a key frame of a layer; the next picture is one.
     pub(super) fn request_key_frame(&mut self, layer: LayerId) {
         if let Some(encoder) = self.layers.get_mut(usize::from(layer.0)) {

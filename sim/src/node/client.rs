@@ -1,14 +1,15 @@
 //! A client: a [`Session`], a media transport, a camera, and a script of what its user does when.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
 };
 
 use bytes::Bytes;
 use greenroom_core::{
-    code::Code,
+    code::{Code, Kind},
     id::{LayerId, RoomId, StreamId},
+    role::Role,
     session::{self, Answer, Call, CallId, ConnectionId, JoinCall, Session},
     stream::{StreamInfo, TrackKind},
     time::Instant,
@@ -57,17 +58,40 @@ pub struct ClientNode {
     views: BTreeMap<StreamId, View>,
     /// Actions not yet taken, the next one first.
     script: VecDeque<(Instant, Action)>,
-    /// Actions that wait for the user to be in the room.
+    /// Actions that wait for an entry or a leave to end.
     parked: VecDeque<Action>,
     calls: BTreeMap<CallId, Asked>,
     next_call: u32,
     join_called: Instant,
-    in_room: bool,
-    /// The media transport is to be replaced as soon as the server can be asked.
-    transport_owed: bool,
+    standing: Standing,
+    owed: BTreeSet<Owed>,
     next_sample: Instant,
     outputs: VecDeque<Output>,
     now: Instant,
+}
+
+/// Where the user stands, as far as it knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Outside,
+    /// The join is not answered yet.
+    Entering,
+    Inside {
+        role: Role,
+    },
+    /// The leave is not answered yet.
+    Leaving,
+}
+
+/// What the user still wants and a lost connection kept from the server: asked for again as soon as the connection is back.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Owed {
+    /// Another media transport.
+    Transport,
+    /// What is muted of its own stream. The camera obeys at once, so the room must hear of it.
+    Mute,
+    /// A stream to watch.
+    Subscription(StreamId),
 }
 
 /// A stream that the user watches.
@@ -87,9 +111,9 @@ enum Asked {
     Leave,
     Publish,
     Unpublish(StreamName),
-    Subscribe(StreamName),
+    Subscribe(StreamId, StreamName),
     Mute,
-    SwitchRole(greenroom_core::role::Role),
+    SwitchRole(Role),
     Media,
 }
 
@@ -100,11 +124,30 @@ impl Asked {
             Self::Leave => "leave",
             Self::Publish => "publish",
             Self::Unpublish(_) => "unpublish",
-            Self::Subscribe(_) => "subscribe",
+            Self::Subscribe(..) => "subscribe",
             Self::Mute => "mute",
             Self::SwitchRole(_) => "switch_role",
             Self::Media => "media",
         }
+    }
+
+    /// What is still owed if the connection takes the call away. Other calls are the user's to repeat.
+    const fn owes(&self) -> Option<Owed> {
+        match self {
+            Self::Media => Some(Owed::Transport),
+            Self::Mute => Some(Owed::Mute),
+            Self::Subscribe(stream, _) => Some(Owed::Subscription(*stream)),
+            Self::Join | Self::Leave | Self::Publish | Self::Unpublish(_) | Self::SwitchRole(_) => None,
+        }
+    }
+}
+
+impl View {
+    /// What comes from now on is numbered anew: it comes over another transport.
+    fn restart(&mut self) {
+        self.audio.restart();
+        self.video.restart();
+        self.pictures.restart();
     }
 }
 
@@ -125,8 +168,8 @@ impl ClientNode {
             calls: BTreeMap::new(),
             next_call: 1,
             join_called: now,
-            in_room: false,
-            transport_owed: false,
+            standing: Standing::Outside,
+            owed: BTreeSet::new(),
             next_sample: now.saturating_add(SAMPLE_INTERVAL),
             outputs: VecDeque::new(),
             now,
@@ -158,19 +201,32 @@ impl ClientNode {
     fn take_actions(&mut self) {
         while self.script.front().is_some_and(|(at, _)| *at <= self.now) {
             let (_, action) = self.script.pop_front().expect("looked at above");
-            match action {
-                Action::Join => self.join(),
-                Action::Leave => {
-                    self.parked.clear();
-                    self.call(Call::Leave, Asked::Leave);
-                }
-                other if self.in_room => self.act(other),
-                other => self.parked.push_back(other),
+            match (action, self.standing) {
+                (Action::Leave, Standing::Leaving) => self.parked.clear(),
+                (Action::Leave, Standing::Outside | Standing::Entering | Standing::Inside { .. }) => self.leave(),
+                (action, Standing::Outside | Standing::Inside { .. }) => self.act(action),
+                (action, Standing::Entering | Standing::Leaving) => self.parked.push_back(action),
             }
         }
     }
 
+    /// An entry or a leave has ended: what waited for it happens, up to the next one.
+    fn take_parked(&mut self) {
+        while !matches!(self.standing, Standing::Entering | Standing::Leaving)
+            && let Some(action) = self.parked.pop_front()
+        {
+            self.act(action);
+        }
+    }
+
+    fn leave(&mut self) {
+        self.parked.clear();
+        self.standing = Standing::Leaving;
+        self.call(Call::Leave, Asked::Leave);
+    }
+
     fn join(&mut self) {
+        self.standing = Standing::Entering;
         self.join_called = self.now;
         self.entry(What::JoinCalled);
         let media = self.fresh_peer();
@@ -190,10 +246,12 @@ impl ClientNode {
             (Action::SwitchRole(role), _) => self.call(Call::SwitchRole { role }, Asked::SwitchRole(role)),
             (Action::Mute { audio, video }, Some(stream)) => self.mute(stream, audio, video, true),
             (Action::Unmute { audio, video }, Some(stream)) => self.mute(stream, audio, video, false),
-            (Action::Unpublish | Action::Mute { .. } | Action::Unmute { .. }, None) => {
-                self.entry(What::Failed { call: "mute or unpublish", code: Code::NO_SUCH_STREAM });
+            (Action::Unpublish, None) => self.entry(What::Failed { call: "unpublish", code: Code::NO_SUCH_STREAM }),
+            (Action::Mute { .. } | Action::Unmute { .. }, None) => {
+                self.entry(What::Failed { call: "mute", code: Code::NO_SUCH_STREAM });
             }
-            (Action::Join | Action::Leave, _) => unreachable!("taken at once, never parked"),
+            (Action::Join, _) => self.join(),
+            (Action::Leave, _) => self.leave(),
         }
     }
 
@@ -224,8 +282,9 @@ impl ClientNode {
         let config = PeerConfig { fidelity: self.config.fidelity, local: self.config.address, end: End::Client, estimate_from: None, seed };
         let mut peer = Peer::new(self.now, config);
         let description = MediaDescription::new(&peer.description());
-        for view in self.views.values() {
+        for view in self.views.values_mut() {
             expect_tracks(&mut peer, self.now, &view.info);
+            view.restart();
         }
         self.peer = Some(peer);
         if let Some(camera) = &mut self.camera {
@@ -278,13 +337,16 @@ impl ClientNode {
             session::Event::Interrupted { code } => self.entry(What::Interrupted { code }),
             session::Event::Restored { after } => {
                 self.entry(What::Restored { after_ms: millis(after) });
-                if core::mem::take(&mut self.transport_owed) {
-                    self.replace_transport();
+                self.catch_up();
+                for owed in core::mem::take(&mut self.owed) {
+                    self.ask_again(owed);
                 }
             }
             session::Event::Removed { code } => {
                 self.entry(What::Removed { code });
-                self.out_of_room();
+                if self.standing != Standing::Leaving {
+                    self.out_of_room();
+                }
             }
             // The states are told by the entries above, and a newer core's events are not ours to tell.
             session::Event::StateChanged { .. } | _ => {}
@@ -295,25 +357,27 @@ impl ClientNode {
         let Some(asked) = self.calls.remove(&id) else { return };
         let answer = match result {
             Ok(answer) => answer,
-            Err(_) if matches!(asked, Asked::Media) => {
-                self.transport_owed = true; // asked again once the connection is back
+            // The connection is lost, or about to be: what the user goes on wanting is asked for again when it is back.
+            Err(code) if matches!(self.standing, Standing::Inside { .. }) && code.kind() == Kind::Network && asked.owes().is_some() => {
+                self.owed.extend(asked.owes());
                 return;
             }
             Err(code) => {
                 self.entry(What::Failed { call: asked.name(), code });
-                if matches!(asked, Asked::Join) {
-                    self.out_of_room();
+                match asked {
+                    // Otherwise the user is on its way out again.
+                    Asked::Join if self.standing == Standing::Entering => self.out_of_room(),
+                    Asked::Leave => self.out_of_room(),
+                    _ => {}
                 }
                 return;
             }
         };
         match (asked, answer) {
             (Asked::Join, Answer::Joined { role }) => {
-                self.in_room = true;
+                self.standing = Standing::Inside { role };
                 self.entry(What::Joined { role });
-                for action in core::mem::take(&mut self.parked) {
-                    self.act(action);
-                }
+                self.take_parked();
             }
             (Asked::Publish, Answer::Published { stream }) => {
                 let owner = self.config.user.id.as_str();
@@ -327,13 +391,8 @@ impl ClientNode {
                 self.stop_camera();
                 self.entry(What::Unpublished { stream });
             }
-            (Asked::Subscribe(stream), Answer::Done) => self.entry(What::Subscribed { stream }),
-            (Asked::SwitchRole(role), Answer::Done) => {
-                if !role.may_publish() {
-                    self.stop_camera();
-                }
-                self.entry(What::RoleChanged { role });
-            }
+            (Asked::Subscribe(_, stream), Answer::Done) => self.entry(What::Subscribed { stream }),
+            (Asked::SwitchRole(role), Answer::Done) => self.take_role(role),
             (Asked::Leave, _) => {
                 self.entry(What::Left);
                 self.out_of_room();
@@ -343,13 +402,63 @@ impl ClientNode {
         }
     }
 
+    fn take_role(&mut self, role: Role) {
+        self.standing = Standing::Inside { role };
+        if !role.may_publish() {
+            self.stop_camera();
+        }
+        self.entry(What::RoleChanged { role });
+    }
+
+    /// The connection is back. What the server granted while its answer was lost on the way is told now.
+    fn catch_up(&mut self) {
+        if let (Standing::Inside { role: told }, Some(role)) = (self.standing, self.session.role())
+            && role != told
+        {
+            self.take_role(role);
+        }
+        let published = |stream| self.session.own_streams().any(|(id, _)| id == stream);
+        if self.camera.as_ref().is_some_and(|camera| !published(camera.stream())) {
+            self.stop_camera();
+            let stream = self.own_stream();
+            self.entry(What::Unpublished { stream });
+        }
+    }
+
+    fn ask_again(&mut self, owed: Owed) {
+        match owed {
+            Owed::Transport => self.replace_transport(),
+            Owed::Mute => {
+                if let Some(camera) = &self.camera {
+                    let (audio, video) = camera.muted();
+                    self.call(Call::Mute { stream: camera.stream(), audio: Some(audio), video: Some(video) }, Asked::Mute);
+                }
+            }
+            Owed::Subscription(stream) => {
+                if self.session.streams().any(|known| known.id == stream) {
+                    self.subscribe(stream);
+                }
+            }
+        }
+    }
+
+    fn subscribe(&mut self, stream: StreamId) {
+        let Some(view) = self.views.get(&stream) else { return };
+        let name = name(&view.info);
+        let (audio, video) = (view.info.offer.audio_bps.is_some(), !view.info.offer.layers.is_empty());
+        self.call(Call::Subscribe { stream, audio, video, max_layer: None }, Asked::Subscribe(stream, name));
+    }
+
     fn stream_added(&mut self, stream: StreamInfo) {
         let name = name(&stream);
         self.entry(What::StreamAdded { stream: name.clone() });
+        if stream.audio_muted || stream.video_muted {
+            self.entry(What::StreamMuted { stream: name.clone(), audio: stream.audio_muted, video: stream.video_muted });
+        }
         if !self.config.user.watch.holds(&stream.user) {
             return;
         }
-        let (id, audio, video) = (stream.id, stream.offer.audio_bps.is_some(), !stream.offer.layers.is_empty());
+        let id = stream.id;
         if let Some(peer) = &mut self.peer {
             expect_tracks(peer, self.now, &stream); // before asking: what comes unexpected is lost
         }
@@ -361,8 +470,8 @@ impl ClientNode {
             pictures: Pictures::new(self.config.camera.fps),
         };
         self.views.insert(id, view);
-        self.entry(What::SubscribeCalled { stream: name.clone() });
-        self.call(Call::Subscribe { stream: id, audio, video, max_layer: None }, Asked::Subscribe(name));
+        self.entry(What::SubscribeCalled { stream: name });
+        self.subscribe(id);
     }
 
     fn drop_view(&mut self, stream: StreamId) {
@@ -386,12 +495,14 @@ impl ClientNode {
 
     /// The stay is over: no media, nothing to watch.
     fn out_of_room(&mut self) {
-        self.in_room = false;
+        self.standing = Standing::Outside;
+        self.owed.clear();
         self.stop_camera();
         for stream in self.views.keys().copied().collect::<Vec<_>>() {
             self.drop_view(stream);
         }
         self.peer = None;
+        self.take_parked();
     }
 
     fn send_tracks(&mut self) {
@@ -429,7 +540,7 @@ impl ClientNode {
     }
 
     fn replace_transport(&mut self) {
-        if self.in_room
+        if matches!(self.standing, Standing::Inside { .. })
             && let Some(description) = self.fresh_peer()
         {
             self.call(Call::Media { description }, Asked::Media);

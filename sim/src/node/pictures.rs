@@ -24,6 +24,8 @@ pub(super) struct Arrivals {
     first_seq: Option<u64>,
     highest_seq: u64,
     received: u64,
+    /// Missing of what was numbered otherwise before.
+    lost_before: u64,
 }
 
 impl Arrivals {
@@ -36,9 +38,14 @@ impl Arrivals {
         self.received += 1;
     }
 
+    /// What comes from now on is numbered anew.
+    pub(super) fn restart(&mut self) {
+        *self = Self { flow: self.flow, lost_before: self.lost_packets(), ..Self::default() };
+    }
+
     /// Packets expected so far minus packets received (RFC 3550 section 6.4.1).
     pub(super) fn lost_packets(&self) -> u64 {
-        self.first_seq.map_or(0, |first| (self.highest_seq - first + 1).saturating_sub(self.received))
+        self.lost_before + self.first_seq.map_or(0, |first| (self.highest_seq - first + 1).saturating_sub(self.received))
     }
 }
 
@@ -129,6 +136,14 @@ impl Pictures {
     #[cfg(test)]
     fn has_shown(&self) -> bool {
         self.first_shown.is_some()
+    }
+
+    /// What comes from now on is numbered anew, and begins with a key frame. The last picture stands until then.
+    pub(super) fn restart(&mut self) {
+        self.next_seq = None;
+        self.ahead.clear();
+        self.held_since = None;
+        self.asked_at = None;
     }
 
     /// The pause that is going on is meant (the owner muted, the viewer is paused): it is no freeze.
@@ -238,6 +253,24 @@ mod tests {
         let shown = pictures.handle_packet(at(700), &packet(20, true, true));
         assert_eq!(shown.freeze, Some(Duration::from_millis(700)));
         assert_eq!(pictures.poll_timeout(), None);
+    }
+
+    #[test]
+    fn over_another_transport_numbers_begin_anew_and_the_freeze_goes_on() {
+        let mut pictures = Pictures::new(30);
+        let mut arrivals = Arrivals::default();
+        for seq in [900, 903] {
+            pictures.handle_packet(at(seq), &packet(seq, true, true));
+            arrivals.count(at(seq), &packet(seq, true, true));
+        }
+        pictures.restart();
+        arrivals.restart();
+        assert_eq!(pictures.handle_packet(at(5000), &packet(0, false, true)), Shown::default(), "a decoder cannot begin there");
+        assert_eq!(pictures.handle_packet(at(5033), &packet(1, true, true)).freeze, Some(Duration::from_millis(5033 - 903)));
+        for seq in [0, 1, 3] {
+            arrivals.count(at(6000), &packet(seq, false, true));
+        }
+        assert_eq!(arrivals.lost_packets(), 2 + 1, "901 and 902 of the one, 2 of the other");
     }
 
     #[test]

@@ -92,33 +92,39 @@ pub(super) fn metrics(scenario: &Scenario, samples: &[Sample]) -> Vec<MetricRow>
 
 /// One line for each viewer's view of each stream, by viewer in the scenario's order, then by stream.
 pub(super) fn viewers(scenario: &Scenario, entries: &[Entry], metrics: &[MetricRow]) -> Vec<Viewer> {
-    let mut lines = Vec::new();
-    for user in &scenario.users {
-        let streams: BTreeSet<&str> = metrics.iter().filter(|row| row.user == user.id.as_str()).map(|row| row.stream.as_str()).collect();
-        for stream in streams {
-            lines.push(viewer(scenario, user, stream, entries, metrics));
+    let mut rows: BTreeMap<&str, BTreeMap<&str, Vec<&MetricRow>>> = BTreeMap::new();
+    for row in metrics {
+        rows.entry(&row.user).or_default().entry(&row.stream).or_default().push(row);
+    }
+    let mut own: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+    for entry in entries {
+        if let Some(user) = &entry.user {
+            own.entry(user.as_str()).or_default().push(entry);
         }
     }
-    lines
+    let line = |user: &User| {
+        let entries = own.get(user.id.as_str()).map_or(&[][..], Vec::as_slice);
+        let streams = rows.get(user.id.as_str()).into_iter().flatten();
+        streams.map(|(stream, rows)| viewer(scenario, user, stream, entries, rows)).collect::<Vec<_>>()
+    };
+    scenario.users.iter().flat_map(line).collect()
 }
 
-fn viewer(scenario: &Scenario, user: &User, stream: &str, entries: &[Entry], metrics: &[MetricRow]) -> Viewer {
-    let rows: Vec<&MetricRow> = metrics.iter().filter(|row| row.user == user.id.as_str() && row.stream == stream).collect();
+fn viewer(scenario: &Scenario, user: &User, stream: &str, entries: &[&Entry], rows: &[&MetricRow]) -> Viewer {
     let count = u64::try_from(rows.len()).unwrap_or(u64::MAX).max(1);
     let received_bps_mean = rows.iter().map(|row| row.received_bps).sum::<u64>() / count;
     let capacity_bps_mean = rows.iter().map(|row| row.capacity_bps).sum::<Option<u64>>().map(|sum| sum / count);
     let video_bps = scenario.camera.layers.last().map_or(0, |layer| layer.max_bps);
     let could_bps = capacity_bps_mean.unwrap_or(u64::MAX).min(video_bps + scenario.camera.audio_bps).max(1);
 
-    let own = || entries.iter().filter(|entry| entry.user.as_ref() == Some(&user.id));
     let of_stream = |name: &StreamName| name.to_string() == stream;
     let layer_switches =
-        own().filter(|entry| matches!(&entry.what, What::Switched { stream, from: Some(_), .. } if of_stream(stream))).count();
-    let freezes = own().filter_map(|entry| match &entry.what {
+        entries.iter().filter(|entry| matches!(&entry.what, What::Switched { stream, from: Some(_), .. } if of_stream(stream))).count();
+    let freezes = entries.iter().filter_map(|entry| match &entry.what {
         What::Freeze { stream, duration_ms } if of_stream(stream) => Some(*duration_ms),
         _ => None,
     });
-    let first_frame_ms = own().find_map(|entry| match &entry.what {
+    let first_frame_ms = entries.iter().find_map(|entry| match &entry.what {
         What::FirstFrame { stream, after_ms } if of_stream(stream) => Some(*after_ms),
         _ => None,
     });
