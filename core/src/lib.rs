@@ -123,3 +123,12 @@ pub mod time;
 pub mod trace;
 pub mod vp8;
 pub mod wire;
+
+/// The pages whose examples are compiled and run with the tests of this crate.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../docs/EMBEDDING.md")]
+    struct Embedding;
+}
