@@ -52,7 +52,7 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Longest time one attempt to reconnect may take.
 pub const RECONNECT_ATTEMPT: Duration = Duration::from_secs(3);
 
-/// Shortest time between two key-frame requests for one layer of one stream, however many ask. libwebrtc's receivers wait 300 ms as well.
+/// Shortest time between two key-frame requests for one layer of one stream, however many ask. libwebrtc's encoders answer requests no more often than that.
 pub const KEY_FRAME_INTERVAL: Duration = Duration::from_millis(300);
 /// How long to wait for a requested key frame before asking again. mediasoup's manager and LiveKit's upper bound are 1 s.
 pub const KEY_FRAME_RETRY: Duration = Duration::from_secs(1);

@@ -3,7 +3,7 @@
 #[path = "common/world.rs"]
 mod world;
 
-use std::time::Duration;
+use core::time::Duration;
 
 use greenroom_core::{
     code::Code,

@@ -5,7 +5,7 @@
 #[path = "common/hall.rs"]
 mod hall;
 
-use std::time::Duration;
+use core::time::Duration;
 
 use greenroom_core::{
     id::{LayerId, MemberId, StreamId},

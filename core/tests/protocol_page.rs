@@ -1,6 +1,7 @@
 //! What `docs/PROTOCOL.md` says of the wire and of limits is what the code does.
 
-use std::{collections::BTreeSet, time::Duration};
+use core::time::Duration;
+use std::collections::BTreeSet;
 
 use greenroom_core::{
     code::Code,
@@ -95,7 +96,7 @@ fn the_table_of_limits_is_that_of_the_code() {
     let values = values! {
         ROOM_ID_BYTES USER_ID_BYTES USER_NAME_BYTES RID_BYTES ROOM_MEMBERS STREAMS_PER_MEMBER LAYERS_PER_STREAM SUBSCRIPTIONS_PER_MEMBER OPEN_REQUESTS
         MEDIA_DESCRIPTION_BYTES ROOM_BATCH ROOM_BATCH_SPACING ROOM_OUTPUTS SPAN_MIN HEARTBEAT_INTERVAL HEARTBEAT_TIMEOUT RESPONSE_TIMEOUT CONNECT_TIMEOUT
-        RECONNECT_WINDOW BACKOFF_FIRST BACKOFF_MAX RECONNECT_ATTEMPT KEY_FRAME_INTERVAL KEY_FRAME_RETRY
+        RECONNECT_WINDOW BACKOFF_FIRST BACKOFF_MAX RECONNECT_ATTEMPT KEY_FRAME_INTERVAL KEY_FRAME_RETRY UP_HOLD
     };
     let (_, section) = PAGE.split_once("## Timers and limits").expect("the heading is there");
     let rows: Vec<(String, String)> = section
@@ -109,5 +110,9 @@ fn the_table_of_limits_is_that_of_the_code() {
     let expected: Vec<(String, String)> = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     assert_eq!(rows, expected);
     let declared = LIMITS.lines().filter_map(|line| line.strip_prefix("pub const ")?.split(':').next());
-    assert_eq!(declared.collect::<Vec<_>>(), expected.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), "in the order of limits.rs");
+    assert_eq!(
+        declared.collect::<Vec<_>>(),
+        expected.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        "in the order of limits.rs"
+    );
 }

@@ -2,7 +2,8 @@
 //!
 //! A line that is here is never changed or removed. A new message gets a new line; a field that was added later stays away where it has nothing to say.
 
-use std::{collections::BTreeSet, mem::discriminant};
+use core::mem::discriminant;
+use std::collections::BTreeSet;
 
 use greenroom_core::{
     code::{Code, Kind},

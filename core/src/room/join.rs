@@ -115,9 +115,9 @@ impl Room {
     }
 
     /// The member leaves of its own will.
-    pub(super) fn leave(&mut self, id: MemberId) -> Result<Accepted, Code> {
+    pub(super) fn leave(&mut self, id: MemberId) -> Accepted {
         self.end_stay(id, LeaveReason::LEFT, None);
-        Ok(Accepted::Done)
+        Accepted::Done
     }
 
     /// Ends a stay: withdraws what the member publishes, ends what it receives, tells the others, and the member itself if `tell` says what.
@@ -191,9 +191,9 @@ impl Room {
     }
 
     /// The member describes its media transport, for the first time or anew.
-    pub(super) fn open_media(&mut self, id: MemberId, description: MediaDescription) -> Result<Accepted, Code> {
+    pub(super) fn open_media(&mut self, id: MemberId, description: MediaDescription) -> Accepted {
         self.order_transport(id, description);
-        Ok(Accepted::Done)
+        Accepted::Done
     }
 
     fn order_transport(&mut self, id: MemberId, description: MediaDescription) {

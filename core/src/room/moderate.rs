@@ -12,7 +12,7 @@ use crate::{
 
 impl Room {
     /// A member takes another role. Stepping down withdraws its streams; what it receives stays; nobody is told of the role itself.
-    pub(super) fn switch_role(&mut self, id: MemberId, role: Role) -> Result<Accepted, Code> {
+    pub(super) fn switch_role(&mut self, id: MemberId, role: Role) -> Accepted {
         let member = self.members.get_mut(&id).expect("the caller is a member");
         member.role = role;
         if !role.may_publish() {
@@ -21,7 +21,7 @@ impl Room {
                 self.withdraw(stream);
             }
         }
-        Ok(Accepted::Done)
+        Accepted::Done
     }
 
     /// The application removes a user. A user who is not there is no error: removal asks for absence.

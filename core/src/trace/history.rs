@@ -101,7 +101,7 @@ impl RoomWorld {
                 }
                 MediaOutput::RequestKeyFrame { stream, layer, .. } => self.media_news.push(MediaInput::KeyFrame { stream, layer }),
                 MediaOutput::Layer { member, stream, target: Some(layer) } => {
-                    self.media_news.push(MediaInput::Switched { member, stream, layer })
+                    self.media_news.push(MediaInput::Switched { member, stream, layer });
                 }
                 MediaOutput::Layer { target: None, .. }
                 | MediaOutput::Close { .. }

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
-use std::time::Duration;
+use core::time::Duration;
 
 use greenroom_core::{
     code::Code,
@@ -108,7 +108,7 @@ impl Desk {
     }
 
     pub fn events(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.events)
+        core::mem::take(&mut self.events)
     }
 
     /// The answers among the events since last asked, in order.

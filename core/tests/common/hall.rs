@@ -2,7 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
-use std::{collections::BTreeMap, time::Duration};
+use core::time::Duration;
+use std::collections::BTreeMap;
 
 use greenroom_core::{
     code::Code,
@@ -153,15 +154,15 @@ impl Hall {
     }
 
     pub fn media(&mut self) -> Vec<MediaOutput> {
-        std::mem::take(&mut self.media)
+        core::mem::take(&mut self.media)
     }
 
     pub fn events(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.events)
+        core::mem::take(&mut self.events)
     }
 
     pub fn closed(&mut self) -> Vec<SessionId> {
-        std::mem::take(&mut self.closed)
+        core::mem::take(&mut self.closed)
     }
 
     /// Forgets what was heard so far.

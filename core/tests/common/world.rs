@@ -2,10 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
 
 use greenroom_core::{
     code::Code,
@@ -111,7 +109,7 @@ impl World {
     }
 
     pub fn events(&mut self, client: usize) -> Vec<session::Event> {
-        std::mem::take(&mut self.clients[client].events)
+        core::mem::take(&mut self.clients[client].events)
     }
 
     /// How often each call of a client was answered, as long as its events were not taken.
