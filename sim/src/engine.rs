@@ -14,13 +14,13 @@ mod direct;
 mod schedule;
 mod turmoil;
 
-use std::{
+use core::{
     cmp::{Ordering, Reverse},
-    collections::{BTreeMap, BinaryHeap},
     fmt,
     str::FromStr,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
+use std::collections::{BTreeMap, BinaryHeap};
 
 use greenroom_core::{
     id::{RoomId, UserId},

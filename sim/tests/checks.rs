@@ -2,12 +2,7 @@
 
 use core::time::Duration;
 
-use greenroom_core::{
-    code::Code,
-    id::{Rid, UserId},
-    role::Role,
-    time::Instant,
-};
+use greenroom_core::{code::Code, id::Rid, role::Role, time::Instant};
 use greenroom_sim::{
     check::{self, Evidence},
     engine::Collected,
@@ -150,11 +145,11 @@ impl Case {
         let (user, stream) = (lab::user_id(user), lab::main_of(stream));
         let of_view =
             self.collected.samples.iter().filter(|sample| sample.user == user && sample.stream == stream && sample.at <= at(until_ms));
-        let last = of_view.filter_map(|sample| match &sample.what {
+        let mut last = of_view.filter_map(|sample| match &sample.what {
             Counted::Received { flow, .. } => flow.span.map(|(_, last)| last),
             _ => None,
         });
-        last.last().expect("the view was watched")
+        last.next_back().expect("the view was watched")
     }
 
     fn drop_entries(&mut self, drop: impl Fn(&Entry) -> bool) {
@@ -176,10 +171,6 @@ fn printed(at: Instant) -> String {
 
 fn flow(packets: u64, first_ms: u64, last_ms: u64) -> Flow {
     Flow { packets, bytes: packets * 1000, span: Some((at(first_ms), at(last_ms))) }
-}
-
-fn is(user: &Option<UserId>, id: &str) -> bool {
-    user.as_ref().is_some_and(|user| user.as_str() == id)
 }
 
 // ---- allocation-within-estimate -------------------------------------------------------------------------------------------------------------------------------------
@@ -308,7 +299,7 @@ fn media_counts_from_the_role_on_and_up_to_it() {
 #[test]
 fn media_from_somebody_who_never_entered_is_found() {
     let mut case = Case::new();
-    case.drop_entries(|entry| is(&entry.user, "cem") && matches!(entry.what, What::RoleChanged { role: Role::Joiner }));
+    case.drop_entries(|entry| entry.user == Some(lab::user_id("cem")) && matches!(entry.what, What::RoleChanged { role: Role::Joiner }));
     let failures = case.failures();
     assert_eq!(failures.len(), 1, "{failures:?}");
     assert!(failures[0].0 == "players-never-publish" && failures[0].1.starts_with("at 18."), "{failures:?}");

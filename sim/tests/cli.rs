@@ -1,10 +1,10 @@
 //! The program as a shell sees it: exit codes, what is said where, and what is left behind.
 
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
 };
 
 use serde_json::Value;

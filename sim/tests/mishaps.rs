@@ -1,5 +1,7 @@
 //! What goes wrong in a call, and what follows: each story here once went another way.
 
+use core::fmt::Write as _;
+
 use greenroom_sim::{
     engine::Engine,
     media::Fidelity,
@@ -18,7 +20,7 @@ fn call(seconds: u32, link: &str, users: &str, events: &[&str]) -> Scenario {
     for event in events {
         let mut words = event.splitn(3, ' ');
         let mut word = || words.next().expect("a time, a user and a deed");
-        text += &format!("\n[[event]]\nat = \"{} ms\"\nuser = \"{}\"\n{}", word(), word(), word().replace(", ", "\n"));
+        let _ = write!(text, "\n[[event]]\nat = \"{} ms\"\nuser = \"{}\"\n{}", word(), word(), word().replace(", ", "\n"));
     }
     lab::parse(&text)
 }
