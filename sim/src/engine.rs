@@ -14,12 +14,12 @@ mod direct;
 mod schedule;
 mod turmoil;
 
-use std::{
-    collections::{BTreeMap, VecDeque},
+use core::{
     fmt,
     str::FromStr,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
+use std::collections::{BTreeMap, VecDeque};
 
 use greenroom_core::{
     id::{RoomId, UserId},

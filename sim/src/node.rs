@@ -31,6 +31,7 @@ impl Connection {
     }
 
     /// The place of the client that opened it.
+    #[expect(clippy::cast_possible_truncation, reason = "places have 16 bits")]
     pub const fn client(self) -> u16 {
         (self.0 >> 32) as u16
     }
