@@ -72,7 +72,11 @@ fn the_code_map_names_every_source_file_and_no_other() {
         let named: Vec<&str> = map.lines().filter_map(|line| line.split_whitespace().next()).collect();
         let named_once: BTreeSet<String> = named.iter().map(|&name| name.to_owned()).collect();
         assert_eq!(named.len(), named_once.len(), "{crate_name}: a file is named twice");
-        assert_eq!(named_once, sources(&repository().join(crate_name).join("src")), "{crate_name}: docs/ARCHITECTURE.md and the folder differ");
+        assert_eq!(
+            named_once,
+            sources(&repository().join(crate_name).join("src")),
+            "{crate_name}: docs/ARCHITECTURE.md and the folder differ"
+        );
     }
 }
 
@@ -137,7 +141,8 @@ fn imports_point_down() {
             let (own, own_depth) = place(&module).unwrap_or_else(|| panic!("{crate_name}/src/{file} has no place in the order of imports"));
             let text = fs::read_to_string(folder.join(&file)).expect("it was just listed");
             for path in used_paths(&text) {
-                let (used, depth) = place(&path).unwrap_or_else(|| panic!("{crate_name}/src/{file} uses crate::{path}, which has no place in the order of imports"));
+                let (used, depth) = place(&path)
+                    .unwrap_or_else(|| panic!("{crate_name}/src/{file} uses crate::{path}, which has no place in the order of imports"));
                 let related = own.split("::").next() == used.split("::").next() && own_depth <= depth;
                 assert!(own == used || own_depth < depth || related, "{crate_name}/src/{file} uses crate::{path}: {own} lies below {used}");
                 compared += 1;
@@ -253,7 +258,9 @@ fn anchor(heading: &str) -> String {
 #[test]
 fn links_between_pages_lead_somewhere() {
     let pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(PathBuf::from).into_iter();
-    let docs = fs::read_dir(repository().join("docs")).expect("the folder of pages").map(|entry| Path::new("docs").join(entry.expect("an entry").file_name()));
+    let docs = fs::read_dir(repository().join("docs"))
+        .expect("the folder of pages")
+        .map(|entry| Path::new("docs").join(entry.expect("an entry").file_name()));
     let mut followed = 0;
     for from in pages.chain(docs).filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
         let text = page(&from.to_string_lossy());
@@ -268,8 +275,12 @@ fn links_between_pages_lead_somewhere() {
             let full = repository().join(&path);
             assert!(full.exists(), "{}: {target} leads nowhere", from.display());
             if !fragment.is_empty() {
-                let headings: Vec<String> =
-                    fs::read_to_string(full).expect("a page").lines().filter(|line| line.starts_with('#')).map(|line| anchor(line.trim_start_matches('#'))).collect();
+                let headings: Vec<String> = fs::read_to_string(full)
+                    .expect("a page")
+                    .lines()
+                    .filter(|line| line.starts_with('#'))
+                    .map(|line| anchor(line.trim_start_matches('#')))
+                    .collect();
                 assert!(headings.iter().any(|heading| heading == fragment), "{}: {target} has no such heading", from.display());
             }
             followed += 1;

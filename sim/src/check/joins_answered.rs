@@ -22,9 +22,8 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
         let until = entry.at.saturating_add(PATIENCE);
         let mut own = evidence.entries[place + 1..].iter().filter(|later| later.user.as_ref() == Some(who));
         // Another join before the answer leaves this one without.
-        let end = own.find(|later| {
-            matches!(later.what, What::Joined { .. } | What::Left | What::Failed { call: "join", .. } | What::JoinCalled)
-        });
+        let end =
+            own.find(|later| matches!(later.what, What::Joined { .. } | What::Left | What::Failed { call: "join", .. } | What::JoinCalled));
         let answered = end.is_some_and(|end| end.at <= until && end.what != What::JoinCalled);
         if !answered && (until < evidence.end() || end.is_some()) {
             let what = format!("its join was not answered within {} s", PATIENCE.as_secs());
