@@ -11,6 +11,7 @@
 //! time, timers first, then by sender, then by the sender's own count.
 
 mod direct;
+mod schedule;
 mod turmoil;
 
 use std::{

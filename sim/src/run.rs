@@ -7,7 +7,7 @@ use std::time::Instant as WallInstant;
 
 use crate::{
     check,
-    engine::{self, Engine, EngineError, Progress},
+    engine::{self, Collected, Engine, EngineError, Progress},
     entropy,
     media::Fidelity,
     record::{Record, Summary},
@@ -38,7 +38,7 @@ const STACK_BYTES: usize = 64 << 20;
 pub fn run(scenario: &Scenario, settings: Settings, progress: &Progress) -> Result<Record, EngineError> {
     let Settings { engine, media, seed } = settings;
     let started = WallInstant::now();
-    let collected = entropy::isolated(seed, STACK_BYTES, || engine::run(scenario, engine, media, seed, progress))?;
+    let collected = collect(scenario, settings, progress)?;
     let wall_seconds = started.elapsed().as_secs_f64();
 
     let checks =
@@ -65,4 +65,10 @@ pub fn run(scenario: &Scenario, settings: Settings, progress: &Progress) -> Resu
         viewers,
     };
     Ok(Record { title: scenario.title.clone(), about: scenario.about.clone(), summary, entries, metrics })
+}
+
+/// Runs a scenario on a thread of its own, and leaves what it brought as it came: what [`run`] makes its record of.
+pub fn collect(scenario: &Scenario, settings: Settings, progress: &Progress) -> Result<Collected, EngineError> {
+    let Settings { engine, media, seed } = settings;
+    entropy::isolated(seed, STACK_BYTES, || engine::run(scenario, engine, media, seed, progress))
 }

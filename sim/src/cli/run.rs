@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &RunArguments) -> Exit {
     let settings = Settings { engine: arguments.engine, media: arguments.media, seed: arguments.seed };
     let directory = arguments.out.clone().unwrap_or_else(|| Path::new("out").join(&scenario.name));
     // Before the run: who waits a minute for a report wants to know now that it cannot be written.
-    if let Err(error) = files::make_directory(&directory) {
+    if let Err(error) = files::prepare(&directory) {
         complain(&error);
         return Exit::Usage;
     }

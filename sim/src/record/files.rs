@@ -23,8 +23,20 @@ pub fn write(directory: &Path, record: &Record) -> Result<(), WriteError> {
     write_file(&directory.join("metrics.csv"), &metrics_csv(&record.metrics))
 }
 
+/// The files of a run.
+const FILES: [&str; 4] = ["summary.json", "events.jsonl", "metrics.csv", "report.html"];
+
+/// Makes sure that a run can leave its files in `directory`, which is made if it is missing. Files of an earlier run stay as they are.
+pub fn prepare(directory: &Path) -> Result<(), WriteError> {
+    make_directory(directory)?;
+    for path in FILES.map(|name| directory.join(name)) {
+        fs::OpenOptions::new().create(true).append(true).open(&path).map_err(|source| WriteError { path, source })?;
+    }
+    Ok(())
+}
+
 /// Makes a directory, with those above it.
-pub fn make_directory(directory: &Path) -> Result<(), WriteError> {
+fn make_directory(directory: &Path) -> Result<(), WriteError> {
     fs::create_dir_all(directory).map_err(|source| WriteError { path: directory.to_owned(), source })
 }
 

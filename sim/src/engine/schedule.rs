@@ -1,0 +1,80 @@
+//! When each node is due, and which one first.
+
+use greenroom_core::time::Instant;
+
+/// The times at which nodes are due, in a winner tree (Knuth, The Art of Computer Programming 3, section 5.4.1): the leaves are the nodes, every inner place holds the earlier of the
+/// two below it. To change one node's time costs a walk to the root, the first of all stands there, and there is one entry for each node however often its time changes.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    /// The root at 1, the children of `at` at `2 at` and `2 at + 1`, the leaves in the second half.
+    tree: Vec<(Instant, u16)>,
+    leaves: usize,
+}
+
+/// A node that is never due.
+const NEVER: Instant = Instant::MAX;
+
+impl Schedule {
+    /// A schedule of nodes none of which is due.
+    pub(super) fn new(nodes: usize) -> Self {
+        let leaves = nodes.next_power_of_two();
+        let mut schedule = Self { tree: vec![(NEVER, u16::MAX); leaves * 2], leaves };
+        for (place, leaf) in (0..).zip(&mut schedule.tree[leaves..leaves + nodes]) {
+            leaf.1 = place;
+        }
+        schedule
+    }
+
+    /// Says when a node is due; none is never.
+    pub(super) fn set(&mut self, place: u16, at: Option<Instant>) {
+        let mut node = self.leaves + usize::from(place);
+        let entry = (at.unwrap_or(NEVER), place);
+        if self.tree[node] == entry {
+            return;
+        }
+        self.tree[node] = entry;
+        while node > 1 {
+            node /= 2;
+            let winner = self.tree[node * 2].min(self.tree[node * 2 + 1]);
+            if self.tree[node] == winner {
+                return; // nothing changes further up
+            }
+            self.tree[node] = winner;
+        }
+    }
+
+    /// The node that is due first, the one at the lower place among equals.
+    pub(super) fn first(&self) -> Option<(Instant, u16)> {
+        Some(self.tree[1]).filter(|(at, _)| *at < NEVER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_first_is_the_earliest_and_among_equals_the_lowest(changes in prop::collection::vec((0_u16..9, prop::option::of(0_u64..20)), 1..200)) {
+            let mut schedule = Schedule::new(9);
+            let mut plain = [None; 9];
+            for (place, at) in changes {
+                let at = at.map(Instant::from_nanos);
+                plain[usize::from(place)] = at;
+                schedule.set(place, at);
+                let first = (0..9).filter_map(|place| Some((plain[usize::from(place)]?, place))).min();
+                prop_assert_eq!(schedule.first(), first);
+            }
+        }
+    }
+
+    #[test]
+    fn a_schedule_of_one_has_it_first() {
+        let mut schedule = Schedule::new(1);
+        assert_eq!(schedule.first(), None);
+        schedule.set(0, Some(Instant::from_nanos(3)));
+        assert_eq!(schedule.first(), Some((Instant::from_nanos(3), 0)));
+    }
+}
