@@ -106,7 +106,7 @@ fn spell_out(tree: &str) -> Vec<String> {
 /// Every path of the own crate that a source file uses, its tests and comments left out.
 fn used_paths(source: &str) -> Vec<String> {
     let code = source.split("#[cfg(test)]\nmod tests").next().unwrap_or(source);
-    let code: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect();
+    let code = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
     let mut paths = Vec::new();
     for (at, _) in code.match_indices("crate::") {
         let after = &code[at + "crate::".len()..];
@@ -221,7 +221,7 @@ fn every_kind_of_event_is_told_with_a_line_as_runs_write_it() {
 
 /// Numbers of the machine and of the trace, which are no part of the story that the README tells, as `…`.
 fn without_trace(table: &str) -> String {
-    table.lines().map(|line| if line.starts_with("trace ") { "trace …\n".to_owned() } else { format!("{line}\n") }).collect()
+    table.lines().map(|line| if line.starts_with("trace ") { "trace …" } else { line }).collect::<Vec<_>>().join("\n")
 }
 
 /// `GREENROOM_UPDATE=1 cargo test -p greenroom-sim --test pages` writes the table anew.
