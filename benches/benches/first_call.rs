@@ -5,7 +5,8 @@
 //!
 //! `cargo bench -p greenroom-benches --bench first_call` measures. Without `--bench` among the arguments, as `cargo test --all-targets` calls it, every row is run once, to see that it runs.
 
-use std::{path::Path, process::ExitCode, time::Duration};
+use core::time::Duration;
+use std::{path::Path, process::ExitCode};
 
 use greenroom_sim::{
     engine::{Engine, Progress},

@@ -1,7 +1,7 @@
 //! greenroom-sim: a deterministic laboratory for audio/video rooms.
 //!
-//! A [scenario](scenario) says who enters a room over which network and does what when. A [run](run::run) lets real clients and a real SFU, both made of the machines of `greenroom-core`, live through
-//! it over simulated links in simulated time, and leaves a [record](record): what happened, what was measured, and whether what must hold did. The same scenario and seed leave the same record, to
+//! A [scenario] says who enters a room over which network and does what when. A [run](run::run) lets real clients and a real SFU, both made of the machines of `greenroom-core`, live through
+//! it over simulated links in simulated time, and leaves a [record]: what happened, what was measured, and whether what must hold did. The same scenario and seed leave the same record, to
 //! the last datagram.
 //!
 //! ```

@@ -90,10 +90,10 @@ pub enum Output {
         /// Which.
         connection: Connection,
     },
-    /// Something happened. Boxed, like a sample: datagrams are ten thousand times as many, and should not carry the size of these about.
+    /// Something happened. Boxed: datagrams are ten thousand times as many, and should not carry the size of this about.
     Entry(Box<Entry>),
-    /// Something was measured.
-    Sample(Box<Sample>),
+    /// Things were measured.
+    Samples(Vec<Sample>),
 }
 
 /// A node: see the [module](self).

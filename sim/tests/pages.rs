@@ -72,7 +72,11 @@ fn the_code_map_names_every_source_file_and_no_other() {
         let named: Vec<&str> = map.lines().filter_map(|line| line.split_whitespace().next()).collect();
         let named_once: BTreeSet<String> = named.iter().map(|&name| name.to_owned()).collect();
         assert_eq!(named.len(), named_once.len(), "{crate_name}: a file is named twice");
-        assert_eq!(named_once, sources(&repository().join(crate_name).join("src")), "{crate_name}: docs/ARCHITECTURE.md and the folder differ");
+        assert_eq!(
+            named_once,
+            sources(&repository().join(crate_name).join("src")),
+            "{crate_name}: docs/ARCHITECTURE.md and the folder differ"
+        );
     }
 }
 
@@ -102,7 +106,7 @@ fn spell_out(tree: &str) -> Vec<String> {
 /// Every path of the own crate that a source file uses, its tests and comments left out.
 fn used_paths(source: &str) -> Vec<String> {
     let code = source.split("#[cfg(test)]\nmod tests").next().unwrap_or(source);
-    let code: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect();
+    let code = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
     let mut paths = Vec::new();
     for (at, _) in code.match_indices("crate::") {
         let after = &code[at + "crate::".len()..];
@@ -137,7 +141,8 @@ fn imports_point_down() {
             let (own, own_depth) = place(&module).unwrap_or_else(|| panic!("{crate_name}/src/{file} has no place in the order of imports"));
             let text = fs::read_to_string(folder.join(&file)).expect("it was just listed");
             for path in used_paths(&text) {
-                let (used, depth) = place(&path).unwrap_or_else(|| panic!("{crate_name}/src/{file} uses crate::{path}, which has no place in the order of imports"));
+                let (used, depth) = place(&path)
+                    .unwrap_or_else(|| panic!("{crate_name}/src/{file} uses crate::{path}, which has no place in the order of imports"));
                 let related = own.split("::").next() == used.split("::").next() && own_depth <= depth;
                 assert!(own == used || own_depth < depth || related, "{crate_name}/src/{file} uses crate::{path}: {own} lies below {used}");
                 compared += 1;
@@ -216,7 +221,7 @@ fn every_kind_of_event_is_told_with_a_line_as_runs_write_it() {
 
 /// Numbers of the machine and of the trace, which are no part of the story that the README tells, as `…`.
 fn without_trace(table: &str) -> String {
-    table.lines().map(|line| if line.starts_with("trace ") { "trace …\n".to_owned() } else { format!("{line}\n") }).collect()
+    table.lines().map(|line| if line.starts_with("trace ") { "trace …" } else { line }).collect::<Vec<_>>().join("\n")
 }
 
 /// `GREENROOM_UPDATE=1 cargo test -p greenroom-sim --test pages` writes the table anew.
@@ -253,7 +258,9 @@ fn anchor(heading: &str) -> String {
 #[test]
 fn links_between_pages_lead_somewhere() {
     let pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(PathBuf::from).into_iter();
-    let docs = fs::read_dir(repository().join("docs")).expect("the folder of pages").map(|entry| Path::new("docs").join(entry.expect("an entry").file_name()));
+    let docs = fs::read_dir(repository().join("docs"))
+        .expect("the folder of pages")
+        .map(|entry| Path::new("docs").join(entry.expect("an entry").file_name()));
     let mut followed = 0;
     for from in pages.chain(docs).filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
         let text = page(&from.to_string_lossy());
@@ -268,8 +275,12 @@ fn links_between_pages_lead_somewhere() {
             let full = repository().join(&path);
             assert!(full.exists(), "{}: {target} leads nowhere", from.display());
             if !fragment.is_empty() {
-                let headings: Vec<String> =
-                    fs::read_to_string(full).expect("a page").lines().filter(|line| line.starts_with('#')).map(|line| anchor(line.trim_start_matches('#'))).collect();
+                let headings: Vec<String> = fs::read_to_string(full)
+                    .expect("a page")
+                    .lines()
+                    .filter(|line| line.starts_with('#'))
+                    .map(|line| anchor(line.trim_start_matches('#')))
+                    .collect();
                 assert!(headings.iter().any(|heading| heading == fragment), "{}: {target} has no such heading", from.display());
             }
             followed += 1;
