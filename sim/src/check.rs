@@ -18,7 +18,7 @@ mod liveness;
 mod players_never_publish;
 mod subscribers_only;
 
-use std::fmt;
+use core::fmt;
 
 use greenroom_core::{id::UserId, time::Instant};
 

@@ -67,7 +67,7 @@ fn say(text: &str) {
 }
 
 /// Tells on standard error what went wrong.
-fn complain(text: &dyn std::fmt::Display) {
+fn complain(text: &dyn core::fmt::Display) {
     use std::io::Write as _;
     let _closed = writeln!(std::io::stderr(), "greenroom: {text}");
 }

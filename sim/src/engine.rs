@@ -14,13 +14,12 @@ mod direct;
 mod schedule;
 mod turmoil;
 
-use std::{
-    cmp::{Ordering, Reverse},
-    collections::{BTreeMap, BinaryHeap},
+use core::{
     fmt,
     str::FromStr,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
+use std::collections::{BTreeMap, VecDeque};
 
 use greenroom_core::{
     id::{RoomId, UserId},
@@ -175,7 +174,8 @@ impl Machine {
 struct Driver {
     place: u16,
     machine: Machine,
-    inbox: BinaryHeap<Reverse<Arrival>>,
+    /// In order of arrival. A sorted queue and no heap: what one sender sends mostly arrives in the order of sending, so the place of a newcomer is at or near the end.
+    inbox: VecDeque<Arrival>,
     now: Instant,
     /// The node's next timer, asked once after each step.
     timer: Option<Instant>,
@@ -203,35 +203,15 @@ impl Arrival {
     }
 }
 
-impl PartialEq for Arrival {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl Eq for Arrival {}
-
-impl PartialOrd for Arrival {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Arrival {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.key().cmp(&other.key())
-    }
-}
-
 impl Driver {
     fn new(place: u16, machine: Machine) -> Self {
         let timer = machine.poll_timeout();
-        Self { place, machine, inbox: BinaryHeap::new(), now: Instant::ZERO, timer, steps_now: 0, sent: 0 }
+        Self { place, machine, inbox: VecDeque::new(), now: Instant::ZERO, timer, steps_now: 0, sent: 0 }
     }
 
     /// When the node has something to do.
     fn next(&self) -> Option<Instant> {
-        let arrival = self.inbox.peek().map(|Reverse(arrival)| arrival.at);
+        let arrival = self.inbox.front().map(|arrival| arrival.at);
         match (self.timer, arrival) {
             (Some(timer), Some(arrival)) => Some(timer.min(arrival).max(self.now)),
             (one, other) => one.or(other).map(|at| at.max(self.now)),
@@ -243,7 +223,8 @@ impl Driver {
         if arrival.at < self.now {
             return Err(EngineError::Late { node: self.place, due: arrival.at, now: self.now });
         }
-        self.inbox.push(Reverse(arrival));
+        let later = self.inbox.iter().rev().take_while(|other| other.key() > arrival.key()).count();
+        self.inbox.insert(self.inbox.len() - later, arrival);
         Ok(())
     }
 
@@ -256,7 +237,7 @@ impl Driver {
         self.now = at;
         if self.timer.is_some_and(|timer| timer <= at) {
             self.machine.node().handle_timeout(at);
-        } else if let Some(Reverse(arrival)) = self.inbox.pop() {
+        } else if let Some(arrival) = self.inbox.pop_front() {
             self.machine.node().handle_input(at, arrival.input);
         }
         Ok(())
@@ -325,7 +306,7 @@ impl World {
                 deliver(to, at, Input::Signal { connection, signal: Signal::Closed });
             }
             Output::Entry(entry) => self.entries.push((from, *entry)),
-            Output::Sample(sample) => self.keep(from, *sample),
+            Output::Samples(samples) => samples.into_iter().for_each(|sample| self.keep(from, sample)),
         }
     }
 

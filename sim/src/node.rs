@@ -31,6 +31,7 @@ impl Connection {
     }
 
     /// The place of the client that opened it.
+    #[expect(clippy::cast_possible_truncation, reason = "places have 16 bits")]
     pub const fn client(self) -> u16 {
         (self.0 >> 32) as u16
     }
@@ -89,10 +90,10 @@ pub enum Output {
         /// Which.
         connection: Connection,
     },
-    /// Something happened. Boxed, like a sample: datagrams are ten thousand times as many, and should not carry the size of these about.
+    /// Something happened. Boxed: datagrams are ten thousand times as many, and should not carry the size of this about.
     Entry(Box<Entry>),
-    /// Something was measured.
-    Sample(Box<Sample>),
+    /// Things were measured.
+    Samples(Vec<Sample>),
 }
 
 /// A node: see the [module](self).

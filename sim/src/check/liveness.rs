@@ -100,16 +100,21 @@ fn arrivals<'a>(evidence: &Evidence<'a>) -> BTreeMap<(&'a UserId, &'a StreamName
 #[derive(Clone, Debug, Default)]
 struct View {
     subscribed: bool,
-    audio_muted: bool,
-    video_muted: bool,
+    muted: Muted,
     /// The server decided to send video. Without it, and with the audio muted, there is nothing to come, and the decision says why.
     video_planned: bool,
     spans: Vec<Span>,
 }
 
+#[derive(Clone, Copy, Debug, Default)]
+struct Muted {
+    audio: bool,
+    video: bool,
+}
+
 impl View {
     const fn is_live(&self) -> bool {
-        self.subscribed && (!self.audio_muted || (self.video_planned && !self.video_muted))
+        self.subscribed && (!self.muted.audio || (self.video_planned && !self.muted.video))
     }
 
     /// Ends the span that is open, if there is one.
@@ -152,7 +157,7 @@ fn views<'a>(evidence: &Evidence<'a>) -> BTreeMap<(&'a UserId, &'a StreamName), 
                 *view = View { spans: core::mem::take(&mut view.spans), ..View::default() };
             }),
             What::StreamMuted { stream, audio, video } => change(stream, &|view| {
-                (view.audio_muted, view.video_muted) = (*audio, *video);
+                view.muted = Muted { audio: *audio, video: *video };
             }),
             What::Layer { stream, to, .. } => {
                 // A decision for another layer disturbs nothing; one for none, or after none, changes what is to come.

@@ -1,9 +1,9 @@
 //! `greenroom run`.
 
+use core::time::Duration;
 use std::{
     path::{Path, PathBuf},
     thread,
-    time::Duration,
 };
 
 use clap::Args;
@@ -24,7 +24,7 @@ pub(super) struct RunArguments {
     /// The scenario file, for example scenarios/first-call.toml
     scenario: PathBuf,
     /// Seed of everything that is left to chance
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, allow_negative_numbers = true)]
     seed: u64,
     /// What lets time pass and carries bytes: turmoil or direct
     #[arg(long, default_value_t = Engine::Turmoil)]
@@ -122,6 +122,11 @@ fn difference(one: &Record, other: &Record) -> Option<String> {
     (!differing.is_empty()).then(|| format!("two runs of seed {} differ: {}", one.seed, differing.join("; ")))
 }
 
+fn style() -> ProgressStyle {
+    let style = ProgressStyle::with_template("{prefix}{msg} {wide_bar:.green} {percent:>3} %  {elapsed} of {duration}");
+    style.expect("the template is right").progress_chars("━╸ ")
+}
+
 /// Runs a scenario on another thread, while this one shows how far it is.
 fn watched(scenario: &Scenario, settings: Settings, quiet: bool, prefix: &'static str) -> Result<Record, EngineError> {
     let progress = Progress::default();
@@ -129,8 +134,7 @@ fn watched(scenario: &Scenario, settings: Settings, quiet: bool, prefix: &'stati
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let millis = u64::try_from(scenario.duration.as_millis()).unwrap_or(u64::MAX);
     let bar = ProgressBar::with_draw_target(Some(millis), target).with_prefix(prefix);
-    let style = ProgressStyle::with_template("{prefix}{msg} {wide_bar:.green} {percent:>3} %  {elapsed} of {duration}");
-    bar.set_style(style.expect("the template is right").progress_chars("━╸ "));
+    bar.set_style(style());
     bar.set_message(scenario.name.clone());
     let result = thread::scope(|scope| {
         let running = scope.spawn(|| run::run(scenario, settings, &progress));

@@ -1,6 +1,7 @@
 //! The short table that a person reads after a run.
 
-use std::{fmt::Write as _, path::Path};
+use core::fmt::Write as _;
+use std::path::Path;
 
 use crate::record::{Record, Summary, Viewer};
 

@@ -8,14 +8,12 @@
 
 mod frame;
 
-use core::time::Duration;
-use std::{
+use core::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
-    io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    rc::Rc,
+    time::Duration,
 };
+use std::{collections::BTreeMap, io, rc::Rc};
 
 use greenroom_core::time::Instant;
 use tokio::{

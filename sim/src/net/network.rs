@@ -2,6 +2,7 @@
 //!
 //! Both engines ask the same [`Network`] when a datagram arrives; they differ only in how they let that time pass.
 
+use core::time::Duration;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use greenroom_core::time::Instant;
@@ -114,6 +115,12 @@ impl Network {
         Some(&self.access.get(usize::from(client).checked_sub(1)?)?.up)
     }
 
+    /// The shortest one-way delay of all links: nothing arrives sooner after it was sent. The longest time there is, where there are no links.
+    pub fn shortest_delay(&self) -> Duration {
+        let delays = self.access.iter().flat_map(|access| [access.up.config().delay, access.down.config().delay]);
+        delays.min().unwrap_or(Duration::MAX)
+    }
+
     /// Datagrams sent by all nodes.
     pub fn datagrams(&self) -> u64 {
         self.sent.iter().map(|sent| sent.datagrams).sum()
@@ -144,7 +151,7 @@ impl Sent {
 
 /// The shortest one-way delay of a link that every engine can carry exactly. Under turmoil nodes run a millisecond ahead of each other, sleep to whole milliseconds, and
 /// datagrams take one more: what a node sends must not be due before it has really come.
-pub const MIN_DELAY: core::time::Duration = core::time::Duration::from_millis(3);
+pub const MIN_DELAY: Duration = Duration::from_millis(3);
 
 /// Whether a link can be carried exactly by every engine.
 pub fn is_long_enough(link: &LinkConfig) -> bool {

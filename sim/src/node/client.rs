@@ -1,9 +1,7 @@
 //! A client: a [`Session`], a media transport, a camera, and a script of what its user does when.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    net::SocketAddr,
-};
+use core::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use greenroom_core::{
@@ -557,14 +555,14 @@ impl ClientNode {
             TrackKind::Video => {
                 view.video.count(now, packet);
                 let shown = view.pictures.handle_packet(now, packet);
-                let stream = name(&view.info);
-                let since = view.subscribed_at;
-                if shown.first {
-                    let after_ms = millis(now.saturating_since(since));
-                    self.entry(What::FirstFrame { stream, after_ms });
+                let what = if shown.first {
+                    What::FirstFrame { stream: name(&view.info), after_ms: millis(now.saturating_since(view.subscribed_at)) }
                 } else if let Some(freeze) = shown.freeze {
-                    self.entry(What::Freeze { stream, duration_ms: millis(freeze) });
-                }
+                    What::Freeze { stream: name(&view.info), duration_ms: millis(freeze) }
+                } else {
+                    return;
+                };
+                self.entry(what);
             }
         }
     }
@@ -603,7 +601,7 @@ impl ClientNode {
         let lost_packets = view.audio.lost_packets() + view.video.lost_packets();
         let what = Counted::Received { flow, lost_packets };
         let sample = Sample { at: self.now, user: self.config.user.id.clone(), stream: name(&view.info), what };
-        self.outputs.push_back(Output::Sample(Box::new(sample)));
+        self.outputs.push_back(Output::Samples(vec![sample]));
     }
 
     fn capture(&mut self) {

@@ -2,10 +2,8 @@
 
 mod routes;
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    net::SocketAddr,
-};
+use core::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use greenroom_core::{
@@ -325,10 +323,10 @@ impl SfuNode {
         }
         let (transports, now) = (&mut self.transports, self.now);
         let mut switched = Vec::new();
-        self.routes.forward_packet(now, packet, |forwarded: Forwarded| {
+        self.routes.forward_packet(now, packet, |forwarded: Forwarded<'_>| {
             transports.touch(forwarded.slot);
             if let Some(Some(transport)) = transports.slots.get_mut(forwarded.slot) {
-                transport.peer.write(now, &forwarded.packet, forwarded.rewrite);
+                transport.peer.write(now, forwarded.packet, forwarded.rewrite);
                 if let Some(layer) = forwarded.switched {
                     switched.push(MediaInput::Switched { member: transport.member, stream, layer });
                 }
@@ -426,7 +424,7 @@ impl SfuNode {
             };
             samples.push(Sample { at, user, stream: stream_name.clone(), what });
         }
-        self.outputs.extend(samples.into_iter().map(|sample| Output::Sample(Box::new(sample))));
+        self.outputs.push_back(Output::Samples(samples));
     }
 
     /// What everything that is planned for a member needs, by its publishers' own declarations.

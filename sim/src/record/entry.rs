@@ -56,6 +56,7 @@ pub struct Entry {
     pub what: What,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
 fn nanos<S: Serializer>(at: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(at.as_nanos())
 }

@@ -83,6 +83,7 @@ impl Flow {
     }
 
     /// The flow so far; counting starts over.
+    #[must_use]
     pub fn take(&mut self) -> Self {
         core::mem::take(self)
     }

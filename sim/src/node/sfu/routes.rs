@@ -68,9 +68,9 @@ pub(super) struct Arrival {
 
 /// A packet for one viewer.
 #[derive(Debug)]
-pub(super) struct Forwarded {
+pub(super) struct Forwarded<'a> {
     pub(super) slot: usize,
-    pub(super) packet: MediaPacket,
+    pub(super) packet: &'a MediaPacket,
     pub(super) rewrite: Option<Vp8Rewrite>,
     pub(super) switched: Option<LayerId>,
 }
@@ -169,7 +169,7 @@ impl Routes {
     }
 
     /// Offers a packet to every viewer's forwarder, and hands on what passes.
-    pub(super) fn forward_packet(&mut self, now: Instant, packet: &MediaPacket, mut send: impl FnMut(Forwarded)) {
+    pub(super) fn forward_packet(&mut self, now: Instant, packet: &MediaPacket, mut send: impl FnMut(Forwarded<'_>)) {
         let Some(route) = self.streams.get_mut(&packet.track.stream) else {
             return;
         };
@@ -181,6 +181,8 @@ impl Routes {
             timestamp: packet.timestamp,
             picture: if video { vp8::Descriptor::parse(&packet.payload) } else { None },
         };
+        // One copy for all viewers, numbered anew for each: the payload is shared, and so is the pointer to it.
+        let mut outgoing = MediaPacket { layer: LayerId(0), ..packet.clone() };
         for viewer in &mut route.viewers {
             let Some(forwarder) = (if video { &mut viewer.video } else { &mut viewer.audio }) else {
                 continue;
@@ -189,9 +191,11 @@ impl Routes {
                 continue;
             };
             viewer.flow.count(now, packet.size_bytes());
+            outgoing.seq = seq;
+            outgoing.timestamp = timestamp;
             send(Forwarded {
                 slot: viewer.slot,
-                packet: MediaPacket { layer: LayerId(0), seq, timestamp, ..packet.clone() },
+                packet: &outgoing,
                 rewrite: picture.map(|picture| Vp8Rewrite { picture_id: picture.picture_id, tl0_pic_idx: picture.tl0_pic_idx }),
                 switched: switched.filter(|_| video).map(|switch| switch.to),
             });

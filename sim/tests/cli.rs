@@ -1,0 +1,313 @@
+//! The program as a shell sees it: exit codes, what is said where, and what is left behind.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::Value;
+
+/// A directory that is gone when the test is over.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let name = format!("greenroom-cli-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _left_behind = fs::remove_dir_all(&self.0);
+    }
+}
+
+const CALL: &str = r#"
+title = "A short call"
+duration = "3 s"
+
+[link.dsl]
+delay = "20 ms"
+rate = "2 Mbps"
+
+[[user]]
+id = "ada"
+role = "joiner"
+link = "dsl"
+publish = true
+
+[[user]]
+id = "ben"
+role = "player"
+link = "dsl"
+join = "300 ms"
+
+[[event]]
+at = "2 s"
+user = "ada"
+do = "mute"
+video = true
+"#;
+
+/// Runs the program in `scratch`.
+fn greenroom(scratch: &Scratch, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_greenroom")).args(arguments).current_dir(&scratch.0).output().unwrap()
+}
+
+/// Runs the scenario in `text` the short way, with more arguments.
+fn run(scratch: &Scratch, text: &str, arguments: &[&str]) -> Output {
+    scratch.write("call.toml", text);
+    greenroom(scratch, &[&["run", "call.toml", "--engine", "direct", "--media", "model"], arguments].concat())
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("it writes UTF-8")
+}
+
+/// It ended with that code, and said nothing anywhere but, on standard error, these words.
+#[track_caller]
+fn assert_refused(output: &Output, words: &[&str]) {
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert_eq!(text(&output.stdout), "");
+    for word in words {
+        assert!(error.contains(word), "{word:?} is not said in\n{error}");
+    }
+    assert!(!error.contains("panicked"), "{error}");
+    let messages = error.lines().filter(|line| line.starts_with("greenroom: ") || line.starts_with("error: ")).count();
+    assert_eq!(messages, 1, "one message\n{error}");
+}
+
+#[test]
+fn a_wrong_scenario_is_refused_where_it_is_wrong() {
+    let scratch = Scratch::new();
+    let wrong = [
+        ("[link.dsl]", "[link.dsl]\ndealy = \"1 s\"", &["call.toml:6:1", "link.dsl.dealy", "did you mean \"delay\""][..]),
+        ("2 Mbps", "-2 Mbps", &["call.toml:7:8", "link.dsl.rate", "-2 Mbps"]),
+        ("user = \"ada\"", "user = \"adda\"", &["call.toml:23:8", "event.0.user", "no user is called \"adda\"", "ada"]),
+        ("title", "title title", &["call.toml:2:7", "not TOML"]),
+        ("20 ms", "1 ms", &["link.dsl.delay", "at least 3 ms"]),
+    ];
+    for (right, instead, words) in wrong {
+        let output = run(&scratch, &CALL.replacen(right, instead, 1), &[]);
+        assert_refused(&output, words);
+    }
+    let nobody = CALL.split("[[user]]").next().unwrap();
+    assert_refused(&run(&scratch, nobody, &[]), &["nobody takes part"]);
+    assert_refused(&run(&scratch, "", &[]), &["call.toml"]);
+    assert!(!scratch.0.join("out").exists(), "what does not run leaves nothing behind");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let scratch = Scratch::new();
+    assert_refused(&greenroom(&scratch, &["run", "missing.toml"]), &["missing.toml", "No such file"]);
+    assert_refused(&greenroom(&scratch, &["run", "."]), &["directory"]);
+    fs::write(scratch.0.join("binary.toml"), [0xff, 0xfe, 0x00]).unwrap();
+    assert_refused(&greenroom(&scratch, &["run", "binary.toml"]), &["binary.toml", "UTF-8"]);
+}
+
+#[test]
+fn wrong_arguments_are_refused() {
+    let scratch = Scratch::new();
+    scratch.write("call.toml", CALL);
+    for (arguments, words) in [
+        (&["--engine", "warp"][..], &["warp", "turmoil or direct"][..]),
+        (&["--media", "vhs"], &["vhs", "webrtc-null"]),
+        (&["--seed", "-1"], &["--seed", "-1"]),
+        (&["--seed", "many"], &["--seed", "many"]),
+        (&["--seed", "18446744073709551616"], &["--seed"]),
+        (&["--set", "nonsense"], &["nonsense"]),
+        (&["--set", "=1"], &["=1"]),
+        (&["--set", "link.dls.rate=1 Mbps"], &["link.dls.rate=1 Mbps", "dls", "dsl"]),
+        (&["--set", "link.dsl.rate=fast"], &["fast"]),
+        (&["--set", "user.zoe.role=player"], &["zoe"]),
+        (&["--frobnicate"], &["--frobnicate"]),
+    ] {
+        let output = greenroom(&scratch, &[&["run", "call.toml"], arguments].concat());
+        assert_refused(&output, words);
+    }
+    assert_refused(&greenroom(&scratch, &["run"]), &["SCENARIO"]);
+    assert_refused(&greenroom(&scratch, &["rnu"]), &["rnu"]);
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_found_before_the_run() {
+    let scratch = Scratch::new();
+    scratch.write("file", "");
+    assert_refused(&run(&scratch, CALL, &["--out", "file/below"]), &["cannot write", "file/below"]);
+    assert_refused(&run(&scratch, CALL, &["--out", "file"]), &["cannot write", "file"]);
+    // What stands in the way of one of the four files is found as well.
+    fs::create_dir_all(scratch.0.join("taken/metrics.csv")).unwrap();
+    let hours = CALL.replace("duration = \"3 s\"", "duration = \"2880 min\"");
+    assert_refused(&run(&scratch, &hours, &["--out", "taken"]), &["cannot write", "metrics.csv"]);
+}
+
+#[test]
+fn a_run_leaves_four_files_and_a_table() {
+    let scratch = Scratch::new();
+    let output = run(&scratch, CALL, &[]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stderr), "", "no progress where nobody looks");
+    let table = text(&output.stdout);
+    for word in ["A short call", "viewer", "ben", "ada/main", "ok     liveness", "out/call/report.html", "direct, model, seed 1"] {
+        assert!(table.contains(word), "{word:?} is not in\n{table}");
+    }
+    let mut files: Vec<_> = fs::read_dir(scratch.0.join("out/call")).unwrap().map(|file| file.unwrap().file_name()).collect();
+    files.sort();
+    assert_eq!(files, ["events.jsonl", "metrics.csv", "report.html", "summary.json"]);
+    for file in files {
+        assert!(fs::metadata(scratch.0.join("out/call").join(&file)).unwrap().len() > 0, "{file:?} is empty");
+    }
+}
+
+#[test]
+fn a_second_run_takes_the_place_of_the_first() {
+    let scratch = Scratch::new();
+    run(&scratch, CALL, &["--quiet", "--out", "here"]);
+    let first = fs::read(scratch.0.join("here/metrics.csv")).unwrap();
+    run(&scratch, &CALL.replace("3 s", "1 s").replace("2 s", "900 ms"), &["--quiet", "--out", "here"]);
+    let second = fs::read(scratch.0.join("here/metrics.csv")).unwrap();
+    assert!(second.len() < first.len() && first.starts_with(&second[..200]), "nothing of the longer one is left");
+}
+
+#[test]
+fn json_is_the_summary_and_nothing_else() {
+    let scratch = Scratch::new();
+    let output = run(&scratch, CALL, &["--json", "--seed", "5"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stderr), "");
+    assert_eq!(output.stdout, fs::read(scratch.0.join("out/call/summary.json")).unwrap());
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&summary["seed"], &summary["scenario"]), (&5.into(), &"call".into()));
+}
+
+#[test]
+fn quiet_is_silent() {
+    let scratch = Scratch::new();
+    let output = run(&scratch, CALL, &["--quiet"]);
+    assert_eq!((output.status.code(), text(&output.stdout), text(&output.stderr)), (Some(0), String::new(), String::new()));
+    let output = run(&scratch, CALL, &["--quiet", "--verify"]);
+    assert_eq!((output.status.code(), text(&output.stdout), text(&output.stderr)), (Some(0), String::new(), String::new()));
+}
+
+#[test]
+fn verify_runs_again_and_says_so() {
+    let scratch = Scratch::new();
+    scratch.write("call.toml", CALL);
+    for (engine, media) in [("direct", "webrtc"), ("turmoil", "webrtc-null")] {
+        let verify = ["run", "call.toml", "--engine", engine, "--media", media, "--verify"];
+        let output = greenroom(&scratch, &verify);
+        assert_eq!(output.status.code(), Some(0), "{engine}, {media}");
+        assert!(text(&output.stdout).ends_with("the second run was the same, datagram by datagram\n"), "{engine}, {media}");
+        let json = greenroom(&scratch, &[&verify[..], &["--json"]].concat());
+        assert_eq!(json.status.code(), Some(0), "{engine}, {media}");
+        let _summary: Value = serde_json::from_slice(&json.stdout).expect("and nothing besides");
+    }
+}
+
+#[test]
+fn overrides_change_the_run() {
+    let scratch = Scratch::new();
+    let rate = |set: &[&str]| -> Value {
+        let output = run(&scratch, CALL, &[&["--json"], set].concat());
+        let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+        summary["viewers"][0]["capacity_bps_mean"].clone()
+    };
+    assert_eq!(rate(&[]), 2_000_000);
+    assert_eq!(rate(&["--set", "link.dsl.down.rate=1 Mbps"]), 1_000_000);
+    assert_eq!(rate(&["--set", "link.dsl.rate=\"1 Mbps\"", "--set", "link.dsl.down.rate=\"3 Mbps\""]), 3_000_000);
+}
+
+/// 1 kbps carries no voice: the viewer hears nothing, and that is no fault of the program's but it is told.
+#[test]
+fn a_failed_check_is_exit_code_one_and_told_in_every_mode() {
+    let scratch = Scratch::new();
+    let thin = CALL.replace("duration = \"3 s\"", "duration = \"20 s\"").replace("2 Mbps", "1 kbps");
+    let told = |output: &Output| {
+        assert_eq!(output.status.code(), Some(1));
+        let error = text(&output.stderr);
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(error.starts_with("greenroom: check liveness failed: at 1") && error.contains("ben: nothing of ada/main came"), "{error}");
+    };
+    let plain = run(&scratch, &thin, &[]);
+    told(&plain);
+    assert!(text(&plain.stdout).contains("FAILED liveness"));
+    let json = run(&scratch, &thin, &["--json"]);
+    told(&json);
+    let summary: Value = serde_json::from_slice(&json.stdout).unwrap();
+    let failed: Vec<&Value> = summary["checks"].as_array().unwrap().iter().filter(|check| check["ok"] == false).collect();
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0]["name"], "liveness");
+    let quiet = run(&scratch, &thin, &["--quiet", "--verify"]);
+    told(&quiet);
+    assert!(quiet.stdout.is_empty());
+    assert!(fs::read_to_string(scratch.0.join("out/call/report.html")).unwrap().contains("1 of 6 checks failed"));
+}
+
+#[test]
+fn the_schema_is_json() {
+    let scratch = Scratch::new();
+    let output = greenroom(&scratch, &["schema"]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    let schema: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(schema["title"], "greenroom scenario");
+    assert!(schema["properties"]["link"].is_object());
+    assert!(output.stdout.ends_with(b"}\n"));
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    let scratch = Scratch::new();
+    for (argument, word) in [("--help", "run"), ("--version", env!("CARGO_PKG_VERSION"))] {
+        let output = greenroom(&scratch, &[argument]);
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+        assert!(text(&output.stdout).contains(word));
+    }
+    let help = text(&greenroom(&scratch, &["run", "--help"]).stdout);
+    for option in ["--seed", "--engine", "--media", "--set", "--out", "--verify", "--json", "--quiet"] {
+        assert!(help.contains(option), "{option} is not explained");
+    }
+}
+
+/// `greenroom schema | head -c 1`: whoever has seen enough closes the pipe.
+#[test]
+fn a_reader_who_has_seen_enough_does_no_harm() {
+    let scratch = Scratch::new();
+    scratch.write("call.toml", CALL);
+    let run = ["run", "call.toml", "--engine", "direct", "--media", "model"];
+    for (arguments, code) in [(&["schema"][..], 0), (&["--help"], 0), (&run, 0), (&[&run[..], &["--json"]].concat(), 0)] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_greenroom"))
+            .args(arguments)
+            .current_dir(&scratch.0)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(code), String::new()), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_scenario_may_stand_anywhere_and_be_called_anything() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.0.join("my scenarios")).unwrap();
+    let path = scratch.write("my scenarios/ein anruf.v2.toml", CALL);
+    let output = greenroom(&scratch, &["run", path.to_str().unwrap(), "--engine", "direct", "--media", "model", "--quiet"]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    assert!(Path::new(&scratch.0).join("out/ein anruf.v2/summary.json").exists());
+}
