@@ -1,9 +1,9 @@
 //! Engines: what lets time pass and carries bytes between nodes.
 //!
 //! An engine moves bytes and time and nothing else. It asks each node when it wants to be woken, wakes it, hands it what arrived, and gives what it says to the
-//! [`World`], which knows the links and keeps the record. Two engines run the very same nodes over the very same links:
+//! world, which knows the links and keeps the record. Two engines run the very same nodes over the very same links:
 //!
-//! - `direct`: one queue of events, in integer nanoseconds;
+//! - `direct`: whoever is due first does what is due, in integer nanoseconds;
 //! - `turmoil`: hosts, sockets and tasks, TCP for signalling, UDP for media, on turmoil's virtual network.
 //!
 //! turmoil delivers on whole milliseconds, which makes congestion control collapse. So its datagrams carry the exact time at which they are due, travel faster than that, and

@@ -46,7 +46,7 @@
 //! - [`net`]: links with a rate, a queue, loss and jitter, as plain arithmetic on integer nanoseconds;
 //! - [`media`]: transports that turn packets into datagrams: str0m with real or null cryptography, or a model;
 //! - [`node`]: an SFU and a client, sans-IO, each a machine of the core with a transport around it;
-//! - [`engine`]: what lets time pass and carries bytes: `direct`, one queue of events, and `turmoil`, hosts and sockets;
+//! - [`engine`]: what lets time pass and carries bytes: `direct`, a schedule and nothing else, and `turmoil`, hosts and sockets;
 //! - [`scenario`], [`run`], [`record`], [`check`], [`report`]: from the file to the page that tells what happened and why;
 //! - [`cli`]: the `greenroom` program.
 //!
