@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    net::SocketAddr,
+    net::SocketAddrV4,
 };
 
 use bytes::Bytes;
@@ -33,7 +33,7 @@ pub struct ClientConfig {
     /// Its place among the nodes.
     pub node: u16,
     /// Its address.
-    pub address: SocketAddr,
+    pub address: SocketAddrV4,
     /// The room it enters.
     pub room: RoomId,
     /// Whose client it is, and what the user does.

@@ -201,8 +201,6 @@ impl Pictures {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use greenroom_core::{
         id::{LayerId, StreamId},
         stream::TrackKind,
@@ -212,7 +210,7 @@ mod tests {
     use crate::media::TrackId;
 
     fn packet(seq: u64, key_frame: bool, marker: bool) -> MediaPacket {
-        let payload: Arc<[u8]> = vp8::head(key_frame, key_frame, 1, 1).as_slice().into();
+        let payload = vp8::head(key_frame, key_frame, 1, 1).as_slice().into();
         let track = TrackId { stream: StreamId(1), kind: TrackKind::Video };
         MediaPacket { track, layer: LayerId(0), seq, timestamp: 0, marker, payload, absent_bytes: 0 }
     }

@@ -4,7 +4,7 @@ mod routes;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    net::SocketAddr,
+    net::SocketAddrV4,
 };
 
 use bytes::Bytes;
@@ -30,7 +30,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct SfuConfig {
     /// Its address.
-    pub address: SocketAddr,
+    pub address: SocketAddrV4,
     /// The one room it has.
     pub room: RoomId,
     /// How it is set up.
@@ -68,7 +68,7 @@ const SAMPLES_PER_MEASUREMENT: u64 = 5;
 struct Transports {
     slots: Vec<Option<Transport>>,
     of_member: BTreeMap<MemberId, usize>,
-    of_address: BTreeMap<SocketAddr, usize>,
+    of_address: BTreeMap<SocketAddrV4, usize>,
     /// When each transport wants to be told the time.
     timers: BTreeSet<(Instant, usize)>,
     /// Slots that were written to or told something, and are to be flushed and heard.
