@@ -335,10 +335,9 @@ impl Peer {
             State::Idle | State::Over => None,
             State::Connecting { since, check_at, .. } => Some(check_at.min(since.saturating_add(SILENCE))),
             State::Connected { heard_at, check_at } => {
-                let mut due = heard_at.saturating_add(SILENCE).min(check_at);
-                for other in [self.meter.report_due(), self.estimator.probe_due()].into_iter().flatten() {
-                    due = due.min(other);
-                }
+                let report_at = self.meter.report_due().unwrap_or(Instant::MAX);
+                let probe_at = self.estimator.probe_due().unwrap_or(Instant::MAX);
+                let due = heard_at.saturating_add(SILENCE).min(check_at).min(report_at).min(probe_at);
                 // A report or a probe may have come due while there was no reason to make it.
                 Some(due.max(self.now.saturating_add(Duration::from_nanos(1))))
             }
