@@ -409,8 +409,10 @@ impl SfuNode {
         };
         let (at, stream_name) = (self.now, self.name(stream));
         let owner = self.users.get(&publisher).cloned().unwrap_or_else(|| stream_name.user.clone());
-        let mut samples = vec![Sample { at, user: owner, stream: stream_name.clone(), what: Counted::Ingress(ingress) }];
-        for (viewer, flow, layer) in self.routes.take_egress(stream) {
+        let egress = self.routes.take_egress(stream);
+        let mut samples = Vec::with_capacity(1 + egress.len());
+        samples.push(Sample { at, user: owner, stream: stream_name.clone(), what: Counted::Ingress(ingress) });
+        for (viewer, flow, layer) in egress {
             let Some(user) = self.users.get(&viewer).cloned() else { continue };
             let (estimate_bps, plan) =
                 self.room.member(viewer).map_or((None, Planned::default()), |member| (member.estimate_bps, self.planned(member)));
