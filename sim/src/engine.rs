@@ -333,8 +333,8 @@ impl World {
 
     /// The record, in order of time. Nodes run side by side, so what they told is sorted; what one node told at one time stays in its order.
     fn collect(mut self) -> Collected {
-        self.entries.sort_by_key(|(place, entry)| (entry.at, *place));
-        // Samples are many and large: their keys are sorted, and each of them moves once.
+        // Both are many and large: their keys are sorted, and then each of them moves to its place.
+        self.entries.sort_by_cached_key(|(place, entry)| (entry.at, *place));
         self.samples.sort_by_cached_key(|(place, sample)| (sample.at, *place));
         Collected {
             entries: self.entries.into_iter().map(|(_, entry)| entry).collect(),
