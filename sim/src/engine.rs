@@ -223,8 +223,10 @@ impl Driver {
         if arrival.at < self.now {
             return Err(EngineError::Late { node: self.place, due: arrival.at, now: self.now });
         }
-        let later = self.inbox.iter().rev().take_while(|other| other.key() > arrival.key()).count();
-        self.inbox.insert(self.inbox.len() - later, arrival);
+        match self.inbox.iter().rev().take_while(|other| other.key() > arrival.key()).count() {
+            0 => self.inbox.push_back(arrival),
+            later => self.inbox.insert(self.inbox.len() - later, arrival),
+        }
         Ok(())
     }
 
@@ -331,8 +333,9 @@ impl World {
 
     /// The record, in order of time. Nodes run side by side, so what they told is sorted; what one node told at one time stays in its order.
     fn collect(mut self) -> Collected {
-        self.entries.sort_by_key(|(place, entry)| (entry.at, *place));
-        self.samples.sort_by_key(|(place, sample)| (sample.at, *place));
+        // Both are many and large: their keys are sorted, and then each of them moves to its place.
+        self.entries.sort_by_cached_key(|(place, entry)| (entry.at, *place));
+        self.samples.sort_by_cached_key(|(place, sample)| (sample.at, *place));
         Collected {
             entries: self.entries.into_iter().map(|(_, entry)| entry).collect(),
             samples: self.samples.into_iter().map(|(_, sample)| sample).collect(),

@@ -27,8 +27,7 @@
 mod model;
 mod webrtc;
 
-use core::{fmt, net::SocketAddr, str::FromStr};
-use std::sync::Arc;
+use core::{fmt, net::SocketAddrV4, str::FromStr};
 
 use greenroom_core::{
     id::{LayerId, Rid, StreamId},
@@ -37,7 +36,7 @@ use greenroom_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::net::Datagram;
+use crate::net::{Datagram, octets::Octets};
 
 /// One end of one connection.
 #[derive(Debug)]
@@ -81,7 +80,7 @@ impl Peer {
     }
 
     /// Where the other end is, once it is known.
-    pub fn remote_address(&self) -> Option<SocketAddr> {
+    pub fn remote_address(&self) -> Option<SocketAddrV4> {
         back!(&self.0, peer => peer.remote_address())
     }
 
@@ -160,7 +159,7 @@ pub struct PeerConfig {
     /// How real it is. Both ends must agree.
     pub fidelity: Fidelity,
     /// Its address: the source of what it sends, and the destination of what it is handed.
-    pub local: SocketAddr,
+    pub local: SocketAddrV4,
     /// Which end of the connection it is. The two ends differ.
     pub end: End,
     /// Where its estimate of the way to the other end begins; none if it makes none and sends without pacing.
@@ -276,7 +275,7 @@ const PAYLOAD_BYTES: u32 = 1200;
 #[serde(deny_unknown_fields)]
 struct Description {
     fidelity: Fidelity,
-    address: SocketAddr,
+    address: SocketAddrV4,
     /// ICE user name fragment and password (RFC 8445 section 5.3).
     ufrag: String,
     pwd: String,
@@ -300,6 +299,9 @@ pub struct TrackId {
     pub kind: TrackKind,
 }
 
+/// An RTP payload, or the head of it. Modelled heads have at most 10 bytes and are in place; so many cost no more room than the pointer would.
+pub type Payload = Octets<22>;
+
 /// One RTP packet, as nodes see it.
 #[derive(Clone, Debug)]
 pub struct MediaPacket {
@@ -314,7 +316,7 @@ pub struct MediaPacket {
     /// Last packet of a picture.
     pub marker: bool,
     /// The RTP payload, or the head of it.
-    pub payload: Arc<[u8]>,
+    pub payload: Payload,
     /// Bytes of the payload that are counted but not carried (modelled media).
     pub absent_bytes: u32,
 }

@@ -1,11 +1,16 @@
 //! The simulated network: what carries datagrams, what they carry, and where randomness for it comes from.
 
-use std::net::SocketAddr;
+use core::net::SocketAddrV4;
 
-use bytes::Bytes;
+use self::octets::Octets;
 
 pub mod link;
 pub mod network;
+pub mod octets;
+
+/// The bytes of a datagram. Modelled media carries 44 of a packet of video; with up to 46 in place, a datagram is 64 bytes, one cache line.
+pub type Carried = Octets<46>;
+const _: () = assert!(size_of::<Datagram>() == 64);
 
 /// A datagram between two nodes.
 ///
@@ -13,11 +18,11 @@ pub mod network;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Datagram {
     /// Where it comes from.
-    pub src: SocketAddr,
+    pub src: SocketAddrV4,
     /// Where it goes.
-    pub dst: SocketAddr,
+    pub dst: SocketAddrV4,
     /// Its bytes.
-    pub payload: Bytes,
+    pub payload: Carried,
     /// Bytes that count on the wire but are not carried: modelled media sends headers and a length.
     pub absent_bytes: u32,
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::cast_possible_truncation)] // counters fold into bytes on purpose here
 
-use core::{hash::Hasher, time::Duration};
+use core::{hash::Hasher, net::SocketAddrV4, time::Duration};
 use std::{
     collections::{BTreeMap, HashSet},
     thread,
@@ -73,8 +73,8 @@ impl Bottleneck {
 
 fn config(fidelity: Fidelity, end: End, seed: u64) -> PeerConfig {
     let (local, estimate_from) = match end {
-        End::Client => (([10, 0, 0, 2], 5000).into(), None),
-        End::Server => (([10, 0, 0, 1], 5000).into(), Some(300_000)),
+        End::Client => (SocketAddrV4::new([10, 0, 0, 2].into(), 5000), None),
+        End::Server => (SocketAddrV4::new([10, 0, 0, 1].into(), 5000), Some(300_000)),
     };
     PeerConfig { fidelity, local, end, estimate_from, seed }
 }

@@ -33,9 +33,10 @@ impl Schedule {
             return;
         }
         self.tree[node] = entry;
+        let mut winner = entry;
         while node > 1 {
+            winner = winner.min(self.tree[node ^ 1]); // the other child of the same parent
             node /= 2;
-            let winner = self.tree[node * 2].min(self.tree[node * 2 + 1]);
             if self.tree[node] == winner {
                 return; // nothing changes further up
             }

@@ -7,10 +7,9 @@
 mod bandwidth;
 mod wire;
 
-use core::{net::SocketAddr, time::Duration};
+use core::{net::SocketAddrV4, time::Duration};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use bytes::Bytes;
 use greenroom_core::{
     id::{LayerId, Rid},
     limits::LAYERS_PER_STREAM,
@@ -48,7 +47,7 @@ pub(super) struct Peer {
 
 #[derive(Clone, Copy, Debug)]
 struct Remote {
-    address: SocketAddr,
+    address: SocketAddrV4,
     token: u32,
 }
 
@@ -127,7 +126,7 @@ impl Peer {
         Ok(())
     }
 
-    pub(super) fn remote_address(&self) -> Option<SocketAddr> {
+    pub(super) fn remote_address(&self) -> Option<SocketAddrV4> {
         self.remote.map(|remote| remote.address)
     }
 
@@ -156,31 +155,23 @@ impl Peer {
             return;
         }
         let stamp = self.estimator.stamp(self.now);
-        self.send_media(stamp, None, packet, rewrite);
-        if packet.track.kind == TrackKind::Video {
-            self.history.push(stamp.seq, packet, rewrite);
+        match packet.track.kind {
+            TrackKind::Audio => self.send_media(stamp, None, packet),
+            TrackKind::Video => {
+                let mut packet = packet.clone();
+                if let Some(rewrite) = rewrite {
+                    rewrite_vp8(packet.payload.make_mut(), rewrite);
+                }
+                self.send_media(stamp, None, &packet);
+                self.history.push(stamp.seq, packet);
+            }
         }
     }
 
-    fn send_media(&mut self, stamp: Stamp, repairs: Option<u32>, packet: &MediaPacket, rewrite: Option<Vp8Rewrite>) {
+    fn send_media(&mut self, stamp: Stamp, repairs: Option<u32>, packet: &MediaPacket) {
         let MediaPacket { track, layer, seq, timestamp, marker, ref payload, absent_bytes } = *packet;
         let message = Message::Media { stamp, repairs, head: Head { track, layer, seq, timestamp, marker } };
-        match rewrite {
-            // Modelled payloads are their heads alone: they fit on the stack, and this is the path of every forwarded packet.
-            Some(rewrite) if track.kind == TrackKind::Video && payload.len() <= HEAD_BYTES => {
-                let mut head = [0; HEAD_BYTES];
-                let head = &mut head[..payload.len()];
-                head.copy_from_slice(payload);
-                rewrite_vp8(head, rewrite);
-                self.send(&message, head, absent_bytes);
-            }
-            Some(rewrite) if track.kind == TrackKind::Video => {
-                let mut payload = payload.to_vec();
-                rewrite_vp8(&mut payload, rewrite);
-                self.send(&message, &payload, absent_bytes);
-            }
-            _ => self.send(&message, payload, absent_bytes),
-        }
+        self.send(&message, payload, absent_bytes);
     }
 
     pub(super) fn request_key_frame(&mut self, now: Instant, track: TrackId, layer: LayerId) {
@@ -245,12 +236,12 @@ impl Peer {
     fn repair(&mut self, first: u32, last: u32) {
         for at in 0..last.wrapping_sub(first).saturating_add(1).min(HISTORY_PACKETS) {
             let seq = first.wrapping_add(at);
-            let Some(Unacknowledged { packet, rewrite, .. }) = self.history.take(seq) else {
+            let Some(packet) = self.history.find(seq).cloned() else {
                 continue;
             };
             if self.sent.contains_key(&packet.track) {
                 let stamp = self.estimator.stamp(self.now);
-                self.send_media(stamp, Some(seq), &packet, rewrite);
+                self.send_media(stamp, Some(seq), &packet);
             }
         }
     }
@@ -323,7 +314,7 @@ impl Peer {
 
     fn send(&mut self, message: &Message, payload: &[u8], absent_bytes: u32) {
         let Some(Remote { address, token }) = self.remote else { return };
-        let (payload, absent_bytes): (Bytes, u32) = wire::write(token, message, payload, absent_bytes);
+        let (payload, absent_bytes) = wire::write(token, message, payload, absent_bytes);
         self.queue.push_back(PeerOutput::Datagram(Datagram { src: self.config.local, dst: address, payload, absent_bytes }));
     }
 
@@ -344,10 +335,9 @@ impl Peer {
             State::Idle | State::Over => None,
             State::Connecting { since, check_at, .. } => Some(check_at.min(since.saturating_add(SILENCE))),
             State::Connected { heard_at, check_at } => {
-                let mut due = heard_at.saturating_add(SILENCE).min(check_at);
-                for other in [self.meter.report_due(), self.estimator.probe_due()].into_iter().flatten() {
-                    due = due.min(other);
-                }
+                let report_at = self.meter.report_due().unwrap_or(Instant::MAX);
+                let probe_at = self.estimator.probe_due().unwrap_or(Instant::MAX);
+                let due = heard_at.saturating_add(SILENCE).min(check_at).min(report_at).min(probe_at);
                 // A report or a probe may have come due while there was no reason to make it.
                 Some(due.max(self.now.saturating_add(Duration::from_nanos(1))))
             }
@@ -367,32 +357,29 @@ impl Peer {
 /// second-level cache.
 const HISTORY_PACKETS: u32 = 64;
 
-/// Payloads up to this size are rewritten on the stack.
-const HEAD_BYTES: usize = 32;
-
 /// The last packets of video, by number, for whoever misses one.
 #[derive(Debug, Default)]
 struct History(VecDeque<Unacknowledged>);
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Unacknowledged {
     seq: u32,
+    /// As it was sent.
     packet: MediaPacket,
-    rewrite: Option<Vp8Rewrite>,
 }
 
 impl History {
-    fn push(&mut self, seq: u32, packet: &MediaPacket, rewrite: Option<Vp8Rewrite>) {
+    fn push(&mut self, seq: u32, packet: MediaPacket) {
         if self.0.len() == HISTORY_PACKETS as usize {
             self.0.pop_front();
         }
-        self.0.push_back(Unacknowledged { seq, packet: packet.clone(), rewrite });
+        self.0.push_back(Unacknowledged { seq, packet });
     }
 
     /// The packet of that number. It stays: what repairs it may be lost too, but nobody asks for a packet twice.
-    fn take(&self, seq: u32) -> Option<Unacknowledged> {
+    fn find(&self, seq: u32) -> Option<&MediaPacket> {
         let at = self.0.partition_point(|sent| is_after(seq, sent.seq));
-        self.0.get(at).filter(|sent| sent.seq == seq).cloned()
+        self.0.get(at).filter(|sent| sent.seq == seq).map(|sent| &sent.packet)
     }
 }
 

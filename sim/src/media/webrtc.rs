@@ -12,13 +12,16 @@ mod dtls;
 mod naming;
 mod null;
 
-use core::{fmt::Write as _, net::SocketAddr, time::Duration};
+use core::{
+    fmt::Write as _,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    time::Duration,
+};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Once},
 };
 
-use bytes::Bytes;
 use greenroom_core::{
     id::{LayerId, Rid},
     stream::{BitsPerSecond, TrackKind},
@@ -55,7 +58,7 @@ struct Inner {
     config: PeerConfig,
     payload_types: PayloadTypes,
     state: State,
-    remote: Option<SocketAddr>,
+    remote: Option<SocketAddrV4>,
     now: Instant,
     /// When str0m wants to be told the time.
     deadline: Option<Instant>,
@@ -155,7 +158,7 @@ impl Peer {
         self.draws.scope(|| self.inner.set_remote(now, description))
     }
 
-    pub(super) fn remote_address(&self) -> Option<SocketAddr> {
+    pub(super) fn remote_address(&self) -> Option<SocketAddrV4> {
         self.inner.remote
     }
 
@@ -237,7 +240,7 @@ impl Inner {
             given: fingerprint.clone(),
             expected: "a SHA-256 of 64 hex digits",
         })?;
-        let candidate = Candidate::host(address, "udp").map_err(|_| MediaError::BadField {
+        let candidate = Candidate::host(address.into(), "udp").map_err(|_| MediaError::BadField {
             field: "address",
             given: address.to_string(),
             expected: "the address and port of one host",
@@ -344,7 +347,7 @@ impl Inner {
         if self.state == State::Over {
             return;
         }
-        let read = Receive::new(Protocol::Udp, datagram.src, datagram.dst, &datagram.payload)
+        let read = Receive::new(Protocol::Udp, datagram.src.into(), datagram.dst.into(), &datagram.payload)
             .ok()
             .and_then(|receive| self.rtc.handle_input(Input::Receive(std_instant(self.now), receive)).ok());
         match read {
@@ -380,8 +383,8 @@ impl Inner {
                     return;
                 }
                 Ok(Output::Transmit(Transmit { source, destination, contents, .. })) => {
-                    let payload = Bytes::from(Vec::from(contents));
-                    self.queue.push_back(PeerOutput::Datagram(Datagram { src: source, dst: destination, payload, absent_bytes: 0 }));
+                    let (src, dst, payload) = (of_network(source), of_network(destination), Vec::from(contents).into());
+                    self.queue.push_back(PeerOutput::Datagram(Datagram { src, dst, payload, absent_bytes: 0 }));
                 }
                 Ok(Output::Event(event)) => self.handle_event(event),
                 Err(error) => self.fail_on(Err(error)),
@@ -424,7 +427,7 @@ impl Inner {
             seq: *packet.seq_no,
             timestamp: packet.header.timestamp,
             marker: packet.header.marker,
-            payload: packet.payload,
+            payload: packet.payload.into(),
             absent_bytes: 0,
         }));
     }
@@ -483,7 +486,7 @@ fn rtc(now: Instant, config: &PeerConfig) -> Rtc {
         builder = builder.enable_bwe(Some(Bitrate::bps(bps)));
     }
     let mut rtc = builder.build(std_instant(now));
-    let candidate = Candidate::host(config.local, "udp").expect("a peer's own address is that of one host");
+    let candidate = Candidate::host(config.local.into(), "udp").expect("a peer's own address is that of one host");
     rtc.add_local_candidate(candidate);
     rtc
 }
@@ -496,7 +499,7 @@ fn settle_clocks() {
         entropy::isolated(0, 1 << 20, || {
             let config = PeerConfig {
                 fidelity: Fidelity::WebRtc,
-                local: ([127, 0, 0, 1], 9).into(),
+                local: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9),
                 end: End::Client,
                 estimate_from: None,
                 seed: 0,
@@ -510,10 +513,18 @@ fn settle_clocks() {
     });
 }
 
+/// An address of the laboratory's network, from str0m, which knows those that it was told: an end's own, the other end's by its description, and those that datagrams came from.
+fn of_network(address: SocketAddr) -> SocketAddrV4 {
+    match address {
+        SocketAddr::V4(address) => address,
+        SocketAddr::V6(address) => unreachable!("{address} was never told to str0m: the network is IPv4"),
+    }
+}
+
 /// The payload with zeros for the bytes that only count.
 fn whole_payload(packet: &MediaPacket) -> Arc<[u8]> {
     if packet.absent_bytes == 0 {
-        return packet.payload.clone();
+        return packet.payload.to_shared();
     }
     let zeros = core::iter::repeat_n(0, packet.absent_bytes as usize);
     packet.payload.iter().copied().chain(zeros).collect()

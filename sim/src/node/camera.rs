@@ -5,7 +5,6 @@
 //! that is paid back, so that each layer keeps its rate. Audio is one packet every 20 ms, all of one size, as Opus at a constant rate.
 
 use core::time::Duration;
-use std::sync::Arc;
 
 use greenroom_core::{
     id::{LayerId, Rid, StreamId},
@@ -15,7 +14,7 @@ use greenroom_core::{
 };
 
 use crate::{
-    media::{Fidelity, MediaPacket, TrackId},
+    media::{Fidelity, MediaPacket, Payload, TrackId},
     random::Stream,
     scenario,
 };
@@ -280,7 +279,7 @@ impl Microphone {
 }
 
 /// A payload of `size` bytes that begins with `head`; or `head` alone, where the rest is only counted.
-fn payload(head: &[u8], size: u32, full: bool) -> Arc<[u8]> {
+fn payload(head: &[u8], size: u32, full: bool) -> Payload {
     if !full {
         return head.into();
     }

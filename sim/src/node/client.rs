@@ -3,7 +3,7 @@
 mod asks;
 mod views;
 
-use core::net::SocketAddr;
+use core::net::SocketAddrV4;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
@@ -37,7 +37,7 @@ pub struct ClientConfig {
     /// Its place among the nodes.
     pub node: u16,
     /// Its address.
-    pub address: SocketAddr,
+    pub address: SocketAddrV4,
     /// The room it enters.
     pub room: RoomId,
     /// Whose client it is, and what the user does.
@@ -116,21 +116,14 @@ impl ClientNode {
     /// Lets everything that is due happen, until nothing is left to do at this instant.
     fn settle(&mut self) {
         loop {
-            let mut idle = true;
             while let Some(output) = self.session.poll_output() {
-                idle = false;
                 self.obey(output);
             }
             if let Some(peer) = &mut self.peer {
                 peer.flush(self.now);
             }
-            while let Some(output) = self.peer.as_mut().and_then(Peer::poll_output) {
-                idle = false;
-                self.media(output);
-            }
-            if idle {
-                break;
-            }
+            let Some(output) = self.peer.as_mut().and_then(Peer::poll_output) else { break };
+            self.media(output);
         }
     }
 
@@ -431,11 +424,19 @@ impl Node for ClientNode {
         if !self.outputs.is_empty() {
             return Some(self.now);
         }
-        let script = self.script.front().map(|(at, _)| *at);
-        let camera = self.camera.as_ref().filter(|_| self.peer.is_some()).and_then(Camera::poll_timeout);
-        let peer = self.peer.as_ref().and_then(Peer::poll_timeout);
-        let pictures = self.views.values().filter(|view| !view.info.video_muted).filter_map(|view| view.pictures.poll_timeout()).min();
-        [script, camera, peer, pictures, self.session.poll_timeout(), Some(self.next_sample)].into_iter().flatten().min()
+        // Asked after every datagram, so the minimum is taken as it goes: a chain of iterators costs three times as much.
+        let mut due = self.next_sample;
+        let mut or = |at: Option<Instant>| due = due.min(at.unwrap_or(Instant::MAX));
+        or(self.script.front().map(|(at, _)| *at));
+        or(self.session.poll_timeout());
+        if let Some(peer) = &self.peer {
+            or(peer.poll_timeout());
+            or(self.camera.as_ref().and_then(Camera::poll_timeout));
+        }
+        for view in self.views.values() {
+            or(view.pictures.poll_timeout().filter(|_| !view.info.video_muted));
+        }
+        Some(due)
     }
 }
 

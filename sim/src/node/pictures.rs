@@ -94,23 +94,22 @@ impl Pictures {
 
     /// Takes in a packet.
     pub(super) fn handle_packet(&mut self, now: Instant, packet: &MediaPacket) -> Shown {
-        let key_frame = vp8::Descriptor::parse(&packet.payload).is_some_and(|descriptor| descriptor.key_frame);
-        let here = Ahead { key_frame, marker: packet.marker };
         let mut shown = Shown::default();
+        let key_frame = || vp8::Descriptor::parse(&packet.payload).is_some_and(|descriptor| descriptor.key_frame);
         match self.next_seq {
             Some(next) if packet.seq < next => return shown,
-            // The usual case: the next packet, and nothing waits for it.
+            // The usual case: the next packet, and nothing waits for it. Whether it is of a key frame makes no difference.
             Some(next) if packet.seq == next && self.ahead.is_empty() => {
                 self.next_seq = Some(next + 1);
-                if here.marker {
+                if packet.marker {
                     self.show(now, &mut shown);
                 }
                 return shown;
             }
-            None if key_frame => self.next_seq = Some(packet.seq),
+            None if key_frame() => self.next_seq = Some(packet.seq),
             Some(_) | None => {}
         }
-        self.ahead.insert(packet.seq, here);
+        self.ahead.insert(packet.seq, Ahead { key_frame: key_frame(), marker: packet.marker });
         self.advance(now, &mut shown);
         self.jump_to_key_frame(now, &mut shown);
         self.held_since = (!self.ahead.is_empty() || self.next_seq.is_none()).then(|| self.held_since.unwrap_or(now));
@@ -201,8 +200,6 @@ impl Pictures {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use greenroom_core::{
         id::{LayerId, StreamId},
         stream::TrackKind,
@@ -212,7 +209,7 @@ mod tests {
     use crate::media::TrackId;
 
     fn packet(seq: u64, key_frame: bool, marker: bool) -> MediaPacket {
-        let payload: Arc<[u8]> = vp8::head(key_frame, key_frame, 1, 1).as_slice().into();
+        let payload = vp8::head(key_frame, key_frame, 1, 1).as_slice().into();
         let track = TrackId { stream: StreamId(1), kind: TrackKind::Video };
         MediaPacket { track, layer: LayerId(0), seq, timestamp: 0, marker, payload, absent_bytes: 0 }
     }

@@ -2,7 +2,7 @@
 
 mod routes;
 
-use core::net::SocketAddr;
+use core::net::SocketAddrV4;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
@@ -28,7 +28,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct SfuConfig {
     /// Its address.
-    pub address: SocketAddr,
+    pub address: SocketAddrV4,
     /// The one room it has.
     pub room: RoomId,
     /// How it is set up.
@@ -66,7 +66,7 @@ const SAMPLES_PER_MEASUREMENT: u64 = 5;
 struct Transports {
     slots: Vec<Option<Transport>>,
     of_member: BTreeMap<MemberId, usize>,
-    of_address: BTreeMap<SocketAddr, usize>,
+    of_address: BTreeMap<SocketAddrV4, usize>,
     /// When each transport wants to be told the time.
     timers: BTreeSet<(Instant, usize)>,
     /// Slots that were written to or told something, and are to be flushed and heard.
@@ -98,12 +98,17 @@ impl Transports {
     }
 
     fn close(&mut self, member: MemberId) {
-        let Some(slot) = self.of_member.remove(&member) else { return };
-        if let Some(Transport { peer, armed: Some(at), .. }) = self.slots[slot].take() {
+        let Some(slot) = self.of_member.remove(&member) else {
+            return;
+        };
+        let Some(Transport { peer, armed, .. }) = self.slots[slot].take() else {
+            return;
+        };
+        if let Some(at) = armed {
             self.timers.remove(&(at, slot));
-            if let Some(address) = peer.remote_address() {
-                self.of_address.remove(&address);
-            }
+        }
+        if let Some(address) = peer.remote_address() {
+            self.of_address.remove(&address);
         }
     }
 
@@ -407,8 +412,10 @@ impl SfuNode {
         };
         let (at, stream_name) = (self.now, self.name(stream));
         let owner = self.users.get(&publisher).cloned().unwrap_or_else(|| stream_name.user.clone());
-        let mut samples = vec![Sample { at, user: owner, stream: stream_name.clone(), what: Counted::Ingress(ingress) }];
-        for (viewer, flow, layer) in self.routes.take_egress(stream) {
+        let egress = self.routes.take_egress(stream);
+        let mut samples = Vec::with_capacity(1 + egress.len());
+        samples.push(Sample { at, user: owner, stream: stream_name.clone(), what: Counted::Ingress(ingress) });
+        for (viewer, flow, layer) in egress {
             let Some(user) = self.users.get(&viewer).cloned() else { continue };
             let (estimate_bps, plan) =
                 self.room.member(viewer).map_or((None, Planned::default()), |member| (member.estimate_bps, self.planned(member)));

@@ -59,7 +59,7 @@ pub(super) fn read_datagram(frame: &[u8]) -> Option<Arrival> {
     let (at, from, count) = reader.stamp()?;
     let to = u16::from_le_bytes(reader.take()?);
     let absent_bytes = u32::from_le_bytes(reader.take()?);
-    let datagram = Datagram { src: address_of(from), dst: address_of(to), payload: Bytes::copy_from_slice(reader.0), absent_bytes };
+    let datagram = Datagram { src: address_of(from), dst: address_of(to), payload: reader.0.into(), absent_bytes };
     Some(Arrival { at, from, count, input: Input::Datagram(datagram) })
 }
 
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let datagram = Datagram { src: address_of(3), dst: address_of(0), payload: Bytes::from_static(b"media"), absent_bytes: 900 };
+        let datagram = Datagram { src: address_of(3), dst: address_of(0), payload: (*b"media").into(), absent_bytes: 900 };
         let arrival = Arrival { at: Instant::from_nanos(7), from: 3, count: 9, input: Input::Datagram(datagram.clone()) };
         let mut out = vec![1, 2, 3];
         write_datagram(&mut out, 0, &arrival, &datagram);

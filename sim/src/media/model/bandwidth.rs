@@ -154,7 +154,11 @@ impl Meter {
         while self.samples.front().is_some_and(|(at, _)| age(*at) > STALE || (self.samples.len() > SAMPLES_LEAST && age(*at) > FRESH)) {
             self.samples.pop_front();
         }
-        let mut rates: Vec<_> = self.samples.iter().map(|(_, rate_bps)| *rate_bps).collect();
+        let mut rates = [0; SAMPLES_MOST];
+        let rates = &mut rates[..self.samples.len()];
+        for (rate, (_, sample)) in rates.iter_mut().zip(&self.samples) {
+            *rate = *sample;
+        }
         rates.sort_unstable();
         rates.get(rates.len() / 2).copied()
     }

@@ -2,7 +2,6 @@
 //!
 //! Every datagram begins with its kind and the token that its receiver put into its description; what lacks the token is garbage. Numbers are big-endian.
 
-use bytes::{BufMut, Bytes};
 use greenroom_core::{
     id::{LayerId, StreamId},
     stream::TrackKind,
@@ -10,7 +9,7 @@ use greenroom_core::{
 };
 
 use super::bandwidth::Report;
-use crate::media::TrackId;
+use crate::{media::TrackId, net::Carried};
 
 /// One datagram's meaning.
 #[derive(Debug, PartialEq, Eq)]
@@ -83,7 +82,7 @@ const REPAIR: u8 = 4;
 const HEAD_BYTES: usize = 41;
 
 /// Writes a datagram: what is carried of it, and how many bytes are not.
-pub(super) fn write(token: u32, message: &Message, payload: &[u8], absent_bytes: u32) -> (Bytes, u32) {
+pub(super) fn write(token: u32, message: &Message, payload: &[u8], absent_bytes: u32) -> (Carried, u32) {
     let (kind, size_bytes) = match message {
         Message::Check => (CHECK, CHECK_BYTES),
         Message::Answer => (ANSWER, ANSWER_BYTES),
@@ -96,10 +95,9 @@ pub(super) fn write(token: u32, message: &Message, payload: &[u8], absent_bytes:
         Message::KeyFrame { .. } => (KEY_FRAME, FEEDBACK_BYTES),
         Message::Missing { .. } => (MISSING, FEEDBACK_BYTES),
     };
-    let mut head = [0; HEAD_BYTES];
-    let mut out = &mut head[..];
-    out.put_u8(kind);
-    out.put_u32(token);
+    let mut out = Writer { bytes: [0; HEAD_BYTES], len: 0 };
+    out.put([kind]);
+    out.put(token.to_be_bytes());
     match message {
         Message::Check | Message::Answer => {}
         Message::Media { stamp, repairs, head } => {
@@ -108,46 +106,43 @@ pub(super) fn write(token: u32, message: &Message, payload: &[u8], absent_bytes:
             let repair = if repairs.is_some() { REPAIR } else { 0 };
             write_track(&mut out, head.track, head.layer, marker | repair);
             // The whole sequence number travels: 64 bits where RTP has 16, out of the 40 bytes there are.
-            out.put_u64(head.seq);
-            out.put_u32(head.timestamp);
+            out.put(head.seq.to_be_bytes());
+            out.put(head.timestamp.to_be_bytes());
             if let Some(seq) = repairs {
-                out.put_u32(*seq);
+                out.put(seq.to_be_bytes());
             }
         }
         Message::Probe { stamp } => write_stamp(&mut out, *stamp),
         Message::Report(report) => {
-            out.put_u64(report.capacity_bps.unwrap_or(0));
-            out.put_u64(report.floor_bps);
-            out.put_u64(report.received_bps);
-            out.put_u32(report.queue_us);
-            out.put_u16(report.expected);
-            out.put_u16(report.received);
+            out.put(report.capacity_bps.unwrap_or(0).to_be_bytes());
+            out.put(report.floor_bps.to_be_bytes());
+            out.put(report.received_bps.to_be_bytes());
+            out.put(report.queue_us.to_be_bytes());
+            out.put(report.expected.to_be_bytes());
+            out.put(report.received.to_be_bytes());
         }
         Message::KeyFrame { track, layer } => write_track(&mut out, *track, *layer, 0),
         Message::Missing { first, last } => {
-            out.put_u32(*first);
-            out.put_u32(*last);
+            out.put(first.to_be_bytes());
+            out.put(last.to_be_bytes());
         }
     }
-    let head_bytes = HEAD_BYTES - out.len();
-    let mut carried = Vec::with_capacity(head_bytes + payload.len()); // of just that capacity, Bytes takes it over as it is
-    carried.extend_from_slice(&head[..head_bytes]);
-    carried.extend_from_slice(payload);
+    let carried = Carried::joined(&out.bytes[..out.len], payload);
     let absent_bytes = size_bytes.saturating_sub(u32::try_from(carried.len()).unwrap_or(u32::MAX));
-    (Bytes::from(carried), absent_bytes)
+    (carried, absent_bytes)
 }
 
-fn write_stamp(out: &mut impl BufMut, Stamp { seq, sent_at, train }: Stamp) {
-    out.put_u32(seq);
-    out.put_u64(sent_at.as_nanos());
-    out.put_u16(train);
+fn write_stamp(out: &mut Writer, Stamp { seq, sent_at, train }: Stamp) {
+    out.put(seq.to_be_bytes());
+    out.put(sent_at.as_nanos().to_be_bytes());
+    out.put(train.to_be_bytes());
 }
 
-fn write_track(out: &mut impl BufMut, track: TrackId, layer: LayerId, flags: u8) {
+fn write_track(out: &mut Writer, track: TrackId, layer: LayerId, flags: u8) {
     let audio = if track.kind == TrackKind::Audio { AUDIO } else { 0 };
-    out.put_u8(flags | audio);
-    out.put_u32(track.stream.0);
-    out.put_u8(layer.0);
+    out.put([flags | audio]);
+    out.put(track.stream.0.to_be_bytes());
+    out.put([layer.0]);
 }
 
 /// Reads a datagram: the message, and a payload after it. None if it is not for the holder of `token`, or garbage.
@@ -199,6 +194,19 @@ fn overhead_bytes(kind: TrackKind, is_repair: bool) -> u32 {
 pub(super) fn absent_overhead_bytes(kind: TrackKind, is_repair: bool) -> u32 {
     // Carried are: kind 1, token 4, stamp 14, track 6, sequence number 8, timestamp 4, and the number of what is repaired.
     overhead_bytes(kind, is_repair) - if is_repair { 41 } else { 37 }
+}
+
+/// Puts numbers behind each other.
+struct Writer {
+    bytes: [u8; HEAD_BYTES],
+    len: usize,
+}
+
+impl Writer {
+    fn put<const N: usize>(&mut self, number: [u8; N]) {
+        self.bytes[self.len..self.len + N].copy_from_slice(&number);
+        self.len += N;
+    }
 }
 
 /// Takes numbers off the front.
