@@ -108,6 +108,18 @@ fn a_leave_takes_back_a_join_that_waits() {
     assert_eq!(seen(&record, "ada", 4000), ["4020 left"]);
 }
 
+/// Nobody can mute a stream that has no name yet: what comes on the heels of a publish waits for its answer.
+#[test]
+fn a_mute_on_the_heels_of_a_publish_holds() {
+    let events =
+        ["1 ada do = \"mute\", video = true", "2 ada do = \"unpublish\"", "3 ada do = \"publish\"", "3 ada do = \"mute\", audio = true"];
+    let record = run(&call(16, "", &users("fibre", "fibre"), &events));
+    let expected = ["0 join-called", "40 joined joiner", "60 published ada/main", "80 unpublished ada/main", "80 published ada/main"];
+    assert_eq!(seen(&record, "ada", 0)[..5], expected);
+    let ben = seen(&record, "ben", 0);
+    assert!(ben.contains(&"1040 stream-muted true ada/main false".to_owned()), "{ben:?}");
+}
+
 /// In and out again before the connection stands: with the shortest delay, in both engines.
 #[test]
 fn comings_and_goings_within_a_millisecond() {

@@ -56,7 +56,7 @@ pub struct ClientNode {
     views: BTreeMap<StreamId, View>,
     /// Actions not yet taken, the next one first.
     script: VecDeque<(Instant, Action)>,
-    /// Actions that wait for an entry or a leave to end.
+    /// Actions that wait for the answer to one before.
     parked: VecDeque<Action>,
     calls: BTreeMap<CallId, Asked>,
     next_call: u32,
@@ -199,18 +199,24 @@ impl ClientNode {
     fn take_actions(&mut self) {
         while self.script.front().is_some_and(|(at, _)| *at <= self.now) {
             let (_, action) = self.script.pop_front().expect("looked at above");
-            match (action, self.standing) {
-                (Action::Leave, Standing::Leaving) => self.parked.clear(),
-                (Action::Leave, Standing::Outside | Standing::Entering | Standing::Inside { .. }) => self.leave(),
-                (action, Standing::Outside | Standing::Inside { .. }) => self.act(action),
-                (action, Standing::Entering | Standing::Leaving) => self.parked.push_back(action),
+            match action {
+                Action::Leave if self.standing == Standing::Leaving => self.parked.clear(),
+                Action::Leave => self.leave(),
+                action if self.must_wait() => self.parked.push_back(action),
+                action => self.act(action),
             }
         }
     }
 
-    /// An entry or a leave has ended: what waited for it happens, up to the next one.
+    /// Whether an answer is awaited that other actions build on: that the user is in, or out, or which stream it publishes.
+    fn must_wait(&self) -> bool {
+        let publishing = self.calls.values().any(|asked| matches!(asked, Asked::Publish));
+        matches!(self.standing, Standing::Entering | Standing::Leaving) || publishing
+    }
+
+    /// An awaited answer has come: what waited for it happens, up to the next one.
     fn take_parked(&mut self) {
-        while !matches!(self.standing, Standing::Entering | Standing::Leaving)
+        while !self.must_wait()
             && let Some(action) = self.parked.pop_front()
         {
             self.act(action);
@@ -366,6 +372,7 @@ impl ClientNode {
                     // Otherwise the user is on its way out again.
                     Asked::Join if self.standing == Standing::Entering => self.out_of_room(),
                     Asked::Leave => self.out_of_room(),
+                    Asked::Publish => self.take_parked(),
                     _ => {}
                 }
                 return;
@@ -384,6 +391,7 @@ impl ClientNode {
                 self.send_tracks();
                 let stream = self.own_stream();
                 self.entry(What::Published { stream });
+                self.take_parked();
             }
             (Asked::Unpublish(stream), Answer::Done) => {
                 self.stop_camera();
