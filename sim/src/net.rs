@@ -1,6 +1,6 @@
 //! The simulated network: what carries datagrams, what they carry, and where randomness for it comes from.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 use bytes::Bytes;
 

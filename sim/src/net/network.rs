@@ -2,8 +2,11 @@
 //!
 //! Both engines ask the same [`Network`] when a datagram arrives; they differ only in how they let that time pass.
 
-use core::time::Duration;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use greenroom_core::time::Instant;
 use xxhash_rust::xxh3::Xxh3;
@@ -57,8 +60,8 @@ struct Sent {
     hash: Xxh3,
 }
 
-impl std::fmt::Debug for Sent {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sent").field("datagrams", &self.datagrams).finish_non_exhaustive()
     }
 }

@@ -1,27 +1,33 @@
 //! A client: a [`Session`], a media transport, a camera, and a script of what its user does when.
 
+mod asks;
+mod views;
+
 use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use greenroom_core::{
-    code::{Code, Kind},
-    id::{LayerId, RoomId, StreamId},
+    code::Code,
+    id::{RoomId, StreamId},
     role::Role,
-    session::{self, Answer, Call, CallId, ConnectionId, JoinCall, Session},
+    session::{self, Call, CallId, ConnectionId, JoinCall, Session},
     stream::{StreamInfo, TrackKind},
     time::Instant,
     wire::{MediaDescription, ServerMessage},
 };
 
+use self::{
+    asks::{Asked, Owed},
+    views::{View, expect_tracks},
+};
 use super::{
     Connection, Input, Node, Output, Signal,
     camera::{self, Camera},
-    pictures::{Arrivals, Pictures},
 };
 use crate::{
-    media::{End, Fidelity, MediaPacket, Peer, PeerConfig, PeerOutput, TrackId},
-    record::{Counted, Entry, Flow, SAMPLE_INTERVAL, Sample, StreamName, What},
+    media::{End, Fidelity, Peer, PeerConfig, PeerOutput, TrackId},
+    record::{Entry, SAMPLE_INTERVAL, StreamName, What},
     scenario::{Action, Camera as CameraSettings, User},
 };
 
@@ -79,74 +85,6 @@ enum Standing {
     },
     /// The leave is not answered yet.
     Leaving,
-}
-
-/// What the user still wants and a lost connection kept from the server: asked for again as soon as the connection is back.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Owed {
-    /// Another media transport.
-    Transport,
-    /// What is muted of its own stream. The camera obeys at once, so the room must hear of it.
-    Mute,
-    /// A stream to watch.
-    Subscription(StreamId),
-}
-
-/// A stream that the user watches.
-#[derive(Debug)]
-struct View {
-    info: StreamInfo,
-    subscribed_at: Instant,
-    audio: Arrivals,
-    video: Arrivals,
-    pictures: Pictures,
-}
-
-/// What a call was for, so that its answer can be told.
-#[derive(Clone, Debug)]
-enum Asked {
-    Join,
-    Leave,
-    Publish,
-    Unpublish(StreamName),
-    Subscribe(StreamId, StreamName),
-    Mute,
-    SwitchRole(Role),
-    Media,
-}
-
-impl Asked {
-    const fn name(&self) -> &'static str {
-        match self {
-            Self::Join => "join",
-            Self::Leave => "leave",
-            Self::Publish => "publish",
-            Self::Unpublish(_) => "unpublish",
-            Self::Subscribe(..) => "subscribe",
-            Self::Mute => "mute",
-            Self::SwitchRole(_) => "switch_role",
-            Self::Media => "media",
-        }
-    }
-
-    /// What is still owed if the connection takes the call away. Other calls are the user's to repeat.
-    const fn owes(&self) -> Option<Owed> {
-        match self {
-            Self::Media => Some(Owed::Transport),
-            Self::Mute => Some(Owed::Mute),
-            Self::Subscribe(stream, _) => Some(Owed::Subscription(*stream)),
-            Self::Join | Self::Leave | Self::Publish | Self::Unpublish(_) | Self::SwitchRole(_) => None,
-        }
-    }
-}
-
-impl View {
-    /// What comes from now on is numbered anew: it comes over another transport.
-    fn restart(&mut self) {
-        self.audio.restart();
-        self.video.restart();
-        self.pictures.restart();
-    }
 }
 
 impl ClientNode {
@@ -357,139 +295,6 @@ impl ClientNode {
         }
     }
 
-    fn answered(&mut self, id: CallId, result: Result<Answer, Code>) {
-        let Some(asked) = self.calls.remove(&id) else { return };
-        let answer = match result {
-            Ok(answer) => answer,
-            // The connection is lost, or about to be: what the user goes on wanting is asked for again when it is back.
-            Err(code) if matches!(self.standing, Standing::Inside { .. }) && code.kind() == Kind::Network && asked.owes().is_some() => {
-                self.owed.extend(asked.owes());
-                return;
-            }
-            Err(code) => {
-                self.entry(What::Failed { call: asked.name(), code });
-                match asked {
-                    // Otherwise the user is on its way out again.
-                    Asked::Join if self.standing == Standing::Entering => self.out_of_room(),
-                    Asked::Leave => self.out_of_room(),
-                    Asked::Publish => self.take_parked(),
-                    _ => {}
-                }
-                return;
-            }
-        };
-        match (asked, answer) {
-            (Asked::Join, Answer::Joined { role }) => {
-                self.standing = Standing::Inside { role };
-                self.entry(What::Joined { role });
-                self.take_parked();
-            }
-            (Asked::Publish, Answer::Published { stream }) => {
-                let owner = self.config.user.id.as_str();
-                let camera = Camera::new(self.now, &self.config.camera, stream, self.config.fidelity, self.config.seed, owner);
-                self.camera = Some(camera);
-                self.send_tracks();
-                let stream = self.own_stream();
-                self.entry(What::Published { stream });
-                self.take_parked();
-            }
-            (Asked::Unpublish(stream), Answer::Done) => {
-                self.stop_camera();
-                self.entry(What::Unpublished { stream });
-            }
-            (Asked::Subscribe(_, stream), Answer::Done) => self.entry(What::Subscribed { stream }),
-            (Asked::SwitchRole(role), Answer::Done) => self.take_role(role),
-            (Asked::Leave, _) => {
-                self.entry(What::Left);
-                self.out_of_room();
-            }
-            (Asked::Mute | Asked::Media, _) => {}
-            (asked, answer) => unreachable!("a session answers {} with {answer:?}", asked.name()),
-        }
-    }
-
-    fn take_role(&mut self, role: Role) {
-        self.standing = Standing::Inside { role };
-        if !role.may_publish() {
-            self.stop_camera();
-        }
-        self.entry(What::RoleChanged { role });
-    }
-
-    /// The connection is back. What the server granted while its answer was lost on the way is told now.
-    fn catch_up(&mut self) {
-        if let (Standing::Inside { role: told }, Some(role)) = (self.standing, self.session.role())
-            && role != told
-        {
-            self.take_role(role);
-        }
-        let published = |stream| self.session.own_streams().any(|(id, _)| id == stream);
-        if self.camera.as_ref().is_some_and(|camera| !published(camera.stream())) {
-            self.stop_camera();
-            let stream = self.own_stream();
-            self.entry(What::Unpublished { stream });
-        }
-    }
-
-    fn ask_again(&mut self, owed: Owed) {
-        match owed {
-            Owed::Transport => self.replace_transport(),
-            Owed::Mute => {
-                if let Some(camera) = &self.camera {
-                    let (audio, video) = camera.muted();
-                    self.call(Call::Mute { stream: camera.stream(), audio: Some(audio), video: Some(video) }, Asked::Mute);
-                }
-            }
-            Owed::Subscription(stream) => {
-                if self.session.streams().any(|known| known.id == stream) {
-                    self.subscribe(stream);
-                }
-            }
-        }
-    }
-
-    fn subscribe(&mut self, stream: StreamId) {
-        let Some(view) = self.views.get(&stream) else { return };
-        let name = name(&view.info);
-        let (audio, video) = (view.info.offer.audio_bps.is_some(), !view.info.offer.layers.is_empty());
-        self.call(Call::Subscribe { stream, audio, video, max_layer: None }, Asked::Subscribe(stream, name));
-    }
-
-    fn stream_added(&mut self, stream: StreamInfo) {
-        let name = name(&stream);
-        self.entry(What::StreamAdded { stream: name.clone() });
-        if stream.audio_muted || stream.video_muted {
-            self.entry(What::StreamMuted { stream: name.clone(), audio: stream.audio_muted, video: stream.video_muted });
-        }
-        if !self.config.user.watch.holds(&stream.user) {
-            return;
-        }
-        let id = stream.id;
-        if let Some(peer) = &mut self.peer {
-            expect_tracks(peer, self.now, &stream); // before asking: what comes unexpected is lost
-        }
-        let view = View {
-            info: stream,
-            subscribed_at: self.now,
-            audio: Arrivals::default(),
-            video: Arrivals::default(),
-            pictures: Pictures::new(self.config.camera.fps),
-        };
-        self.views.insert(id, view);
-        self.entry(What::SubscribeCalled { stream: name });
-        self.subscribe(id);
-    }
-
-    fn drop_view(&mut self, stream: StreamId) {
-        let Some(mut view) = self.views.remove(&stream) else { return };
-        self.sample(&mut view); // what came since the last sample still counts
-        if let Some(peer) = &mut self.peer {
-            for kind in [TrackKind::Audio, TrackKind::Video] {
-                peer.stop_track(self.now, TrackId { stream, kind });
-            }
-        }
-    }
-
     fn stop_camera(&mut self) {
         let Some(camera) = self.camera.take() else { return };
         if let Some(peer) = &mut self.peer {
@@ -551,65 +356,6 @@ impl ClientNode {
         {
             self.call(Call::Media { description }, Asked::Media);
         }
-    }
-
-    fn packet(&mut self, packet: &MediaPacket) {
-        let now = self.now;
-        let Some(view) = self.views.get_mut(&packet.track.stream) else {
-            return;
-        };
-        match packet.track.kind {
-            TrackKind::Audio => view.audio.count(now, packet),
-            TrackKind::Video => {
-                view.video.count(now, packet);
-                let shown = view.pictures.handle_packet(now, packet);
-                let what = if shown.first {
-                    What::FirstFrame { stream: name(&view.info), after_ms: millis(now.saturating_since(view.subscribed_at)) }
-                } else if let Some(freeze) = shown.freeze {
-                    What::Freeze { stream: name(&view.info), duration_ms: millis(freeze) }
-                } else {
-                    return;
-                };
-                self.entry(what);
-            }
-        }
-    }
-
-    fn ask_for_key_frames(&mut self) {
-        let Some(peer) = &mut self.peer else { return };
-        for (stream, view) in &mut self.views {
-            if !view.info.video_muted && view.pictures.take_key_frame_request(self.now) {
-                peer.request_key_frame(self.now, TrackId { stream: *stream, kind: TrackKind::Video }, LayerId(0));
-            }
-        }
-    }
-
-    fn take_samples(&mut self) {
-        if self.next_sample > self.now {
-            return;
-        }
-        self.next_sample = self.next_sample.saturating_add(SAMPLE_INTERVAL);
-        let mut views = core::mem::take(&mut self.views);
-        for view in views.values_mut() {
-            self.sample(view);
-        }
-        self.views = views;
-    }
-
-    fn sample(&mut self, view: &mut View) {
-        let (audio, video) = (view.audio.flow.take(), view.video.flow.take());
-        let flow = Flow {
-            packets: audio.packets + video.packets,
-            bytes: audio.bytes + video.bytes,
-            span: match (audio.span, video.span) {
-                (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
-                (one, other) => one.or(other),
-            },
-        };
-        let lost_packets = view.audio.lost_packets() + view.video.lost_packets();
-        let what = Counted::Received { flow, lost_packets };
-        let sample = Sample { at: self.now, user: self.config.user.id.clone(), stream: name(&view.info), what };
-        self.outputs.push_back(Output::Samples(vec![sample]));
     }
 
     fn capture(&mut self) {
@@ -690,15 +436,6 @@ impl Node for ClientNode {
         let peer = self.peer.as_ref().and_then(Peer::poll_timeout);
         let pictures = self.views.values().filter(|view| !view.info.video_muted).filter_map(|view| view.pictures.poll_timeout()).min();
         [script, camera, peer, pictures, self.session.poll_timeout(), Some(self.next_sample)].into_iter().flatten().min()
-    }
-}
-
-fn expect_tracks(peer: &mut Peer, now: Instant, stream: &StreamInfo) {
-    if stream.offer.audio_bps.is_some() {
-        peer.receive_track(now, TrackId { stream: stream.id, kind: TrackKind::Audio }, &[]);
-    }
-    if !stream.offer.layers.is_empty() {
-        peer.receive_track(now, TrackId { stream: stream.id, kind: TrackKind::Video }, &[]);
     }
 }
 

@@ -1,0 +1,156 @@
+//! What a user asked for, and what became of it: answers, and what is asked for again after a lost connection.
+
+use greenroom_core::{
+    code::{Code, Kind},
+    id::StreamId,
+    role::Role,
+    session::{Answer, Call, CallId},
+};
+
+use super::{ClientNode, Standing};
+use crate::{
+    node::camera::Camera,
+    record::{StreamName, What},
+};
+
+/// What a call was for, so that its answer can be told.
+#[derive(Clone, Debug)]
+pub(super) enum Asked {
+    Join,
+    Leave,
+    Publish,
+    Unpublish(StreamName),
+    Subscribe(StreamId, StreamName),
+    Mute,
+    SwitchRole(Role),
+    Media,
+}
+
+impl Asked {
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Join => "join",
+            Self::Leave => "leave",
+            Self::Publish => "publish",
+            Self::Unpublish(_) => "unpublish",
+            Self::Subscribe(..) => "subscribe",
+            Self::Mute => "mute",
+            Self::SwitchRole(_) => "switch_role",
+            Self::Media => "media",
+        }
+    }
+
+    /// What is still owed if the connection takes the call away. Other calls are the user's to repeat.
+    const fn owes(&self) -> Option<Owed> {
+        match self {
+            Self::Media => Some(Owed::Transport),
+            Self::Mute => Some(Owed::Mute),
+            Self::Subscribe(stream, _) => Some(Owed::Subscription(*stream)),
+            Self::Join | Self::Leave | Self::Publish | Self::Unpublish(_) | Self::SwitchRole(_) => None,
+        }
+    }
+}
+
+/// What the user still wants and a lost connection kept from the server: asked for again as soon as the connection is back.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Owed {
+    /// Another media transport.
+    Transport,
+    /// What is muted of its own stream. The camera obeys at once, so the room must hear of it.
+    Mute,
+    /// A stream to watch.
+    Subscription(StreamId),
+}
+
+impl ClientNode {
+    pub(super) fn answered(&mut self, id: CallId, result: Result<Answer, Code>) {
+        let Some(asked) = self.calls.remove(&id) else { return };
+        let answer = match result {
+            Ok(answer) => answer,
+            // The connection is lost, or about to be: what the user goes on wanting is asked for again when it is back.
+            Err(code) if matches!(self.standing, Standing::Inside { .. }) && code.kind() == Kind::Network && asked.owes().is_some() => {
+                self.owed.extend(asked.owes());
+                return;
+            }
+            Err(code) => {
+                self.entry(What::Failed { call: asked.name(), code });
+                match asked {
+                    // Otherwise the user is on its way out again.
+                    Asked::Join if self.standing == Standing::Entering => self.out_of_room(),
+                    Asked::Leave => self.out_of_room(),
+                    Asked::Publish => self.take_parked(),
+                    _ => {}
+                }
+                return;
+            }
+        };
+        match (asked, answer) {
+            (Asked::Join, Answer::Joined { role }) => {
+                self.standing = Standing::Inside { role };
+                self.entry(What::Joined { role });
+                self.take_parked();
+            }
+            (Asked::Publish, Answer::Published { stream }) => {
+                let owner = self.config.user.id.as_str();
+                let camera = Camera::new(self.now, &self.config.camera, stream, self.config.fidelity, self.config.seed, owner);
+                self.camera = Some(camera);
+                self.send_tracks();
+                let stream = self.own_stream();
+                self.entry(What::Published { stream });
+                self.take_parked();
+            }
+            (Asked::Unpublish(stream), Answer::Done) => {
+                self.stop_camera();
+                self.entry(What::Unpublished { stream });
+            }
+            (Asked::Subscribe(_, stream), Answer::Done) => self.entry(What::Subscribed { stream }),
+            (Asked::SwitchRole(role), Answer::Done) => self.take_role(role),
+            (Asked::Leave, _) => {
+                self.entry(What::Left);
+                self.out_of_room();
+            }
+            (Asked::Mute | Asked::Media, _) => {}
+            (asked, answer) => unreachable!("a session answers {} with {answer:?}", asked.name()),
+        }
+    }
+
+    fn take_role(&mut self, role: Role) {
+        self.standing = Standing::Inside { role };
+        if !role.may_publish() {
+            self.stop_camera();
+        }
+        self.entry(What::RoleChanged { role });
+    }
+
+    /// The connection is back. What the server granted while its answer was lost on the way is told now.
+    pub(super) fn catch_up(&mut self) {
+        if let (Standing::Inside { role: told }, Some(role)) = (self.standing, self.session.role())
+            && role != told
+        {
+            self.take_role(role);
+        }
+        let published = |stream| self.session.own_streams().any(|(id, _)| id == stream);
+        if self.camera.as_ref().is_some_and(|camera| !published(camera.stream())) {
+            self.stop_camera();
+            let stream = self.own_stream();
+            self.entry(What::Unpublished { stream });
+        }
+    }
+
+    pub(super) fn ask_again(&mut self, owed: Owed) {
+        match owed {
+            Owed::Transport => self.replace_transport(),
+            Owed::Mute => {
+                if let Some(camera) = &self.camera {
+                    let (audio, video) = camera.muted();
+                    self.call(Call::Mute { stream: camera.stream(), audio: Some(audio), video: Some(video) }, Asked::Mute);
+                }
+            }
+            Owed::Subscription(stream) => {
+                if self.session.streams().any(|known| known.id == stream) {
+                    self.subscribe(stream);
+                }
+            }
+        }
+    }
+}
