@@ -2,8 +2,11 @@
 //!
 //! Both engines ask the same [`Network`] when a datagram arrives; they differ only in how they let that time pass.
 
-use core::net::{Ipv4Addr, SocketAddrV4};
-use core::time::Duration;
+use core::{
+    fmt,
+    net::{Ipv4Addr, SocketAddrV4},
+    time::Duration,
+};
 
 use greenroom_core::time::Instant;
 use xxhash_rust::xxh3::Xxh3;
@@ -54,8 +57,8 @@ struct Sent {
     hash: Xxh3,
 }
 
-impl core::fmt::Debug for Sent {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl fmt::Debug for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sent").field("datagrams", &self.datagrams).finish_non_exhaustive()
     }
 }
