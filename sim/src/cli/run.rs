@@ -147,3 +147,39 @@ fn watched(scenario: &Scenario, settings: Settings, quiet: bool, prefix: &'stati
     bar.finish_and_clear();
     result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Summary;
+
+    fn record(trace_hash: &str, story_hash: &str) -> Record {
+        let summary = Summary {
+            scenario: "call".into(),
+            seed: 7,
+            engine: "direct".into(),
+            media: "model".into(),
+            version: "0".into(),
+            sim_seconds: 1.0,
+            wall_seconds: 1.0,
+            speed: 1.0,
+            datagrams: 1,
+            trace_hash: trace_hash.into(),
+            story_hash: story_hash.into(),
+            checks: Vec::new(),
+            viewers: Vec::new(),
+        };
+        Record { title: String::new(), about: String::new(), summary, entries: Vec::new(), metrics: Vec::new() }
+    }
+
+    #[test]
+    fn verifying_names_every_hash_that_differs() {
+        assert_eq!(difference(&record("a", "b"), &record("a", "b")), None);
+        assert_eq!(
+            difference(&record("a", "b"), &record("c", "b")).as_deref(),
+            Some("two runs of seed 7 differ: trace_hash was a, then c")
+        );
+        let both = difference(&record("a", "b"), &record("c", "d")).expect("both differ");
+        assert!(both.ends_with("trace_hash was a, then c; story_hash was b, then d"), "{both}");
+    }
+}
