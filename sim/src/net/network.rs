@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{
     Datagram,
-    link::{Link, LinkConfig, Verdict},
+    link::{Link, Verdict},
 };
 use crate::scenario::User;
 
@@ -158,13 +158,4 @@ impl Sent {
             self.hash.update(payload);
         }
     }
-}
-
-/// The shortest one-way delay of a link that every engine can carry exactly. Under turmoil nodes run a millisecond ahead of each other, sleep to whole milliseconds, and
-/// datagrams take one more: what a node sends must not be due before it has really come.
-pub const MIN_DELAY: Duration = Duration::from_millis(3);
-
-/// Whether a link can be carried exactly by every engine.
-pub fn is_long_enough(link: &LinkConfig) -> bool {
-    link.delay >= MIN_DELAY
 }
