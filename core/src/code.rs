@@ -88,6 +88,8 @@ codes! {
     ALREADY_IN_ROOM = 1004, Never, "already in the room";
     /// The session has as many open requests as it may.
     TOO_MANY_REQUESTS = 1005, Later, "too many requests are open";
+    /// The session asks faster than it may.
+    TOO_FAST = 1006, Later, "too many requests in too short a time";
     /// The room has as many members as it may.
     ROOM_FULL = 2001, Later, "the room is full";
     /// There is no such stream in the room.
@@ -102,6 +104,30 @@ codes! {
     TOO_MANY_SUBSCRIPTIONS = 2006, Never, "too many subscriptions";
     /// The room's numbers for streams are used up.
     OUT_OF_STREAMS = 2007, Never, "the room's stream numbers are used up";
+    /// Somebody in the room shares already, and the room has place for one share.
+    SHARED_ALREADY = 2008, Later, "somebody shares already";
+    /// The room's media is paused.
+    ROOM_PAUSED = 2009, Later, "the room is paused";
+    /// The user is in as many rooms as it may be at a time.
+    TOO_MANY_RELAYS = 2010, Never, "in too many rooms at a time";
+    /// The user relays into that room already.
+    RELAYED_ALREADY = 2011, Never, "in that room already";
+    /// The user is a joiner in another room, and may be one in one room only.
+    JOINER_ELSEWHERE = 2012, Never, "a joiner in another room already";
+    /// There is no such room.
+    NO_SUCH_ROOM = 2013, Never, "there is no such room";
+    /// There is no such user in the room.
+    NO_SUCH_USER = 2014, Never, "there is no such user in the room";
+    /// The user was taken over too often in too short a time.
+    TOO_MANY_TAKEOVERS = 2015, Later, "sessions of this user displace each other too often";
+    /// The room's name is not one that this app uses.
+    ROOM_NAME_REFUSED = 2016, Never, "the room's name is refused";
+    /// The room was dissolved.
+    DISSOLVED = 2017, Never, "the room was dissolved";
+    /// The user is in the room already, and a newcomer does not displace it here.
+    USER_PRESENT = 2018, Later, "the user is in the room already";
+    /// The server has as many rooms as it may.
+    TOO_MANY_ROOMS = 2019, Later, "the server has no place for another room";
     /// The member's role does not allow it.
     ROLE_FORBIDS = 3001, Never, "the role does not allow it";
     /// The same user joined from another session, which takes this one's place.
@@ -110,6 +136,16 @@ codes! {
     SESSION_GONE = 3003, Never, "the session is gone";
     /// The server removed the user.
     REMOVED = 3004, Never, "removed from the room";
+    /// The key is not one that this app's authority made for this user and room.
+    KEY_INVALID = 3005, Never, "the key is not valid";
+    /// The key was good once.
+    KEY_EXPIRED = 3006, Never, "the key has expired";
+    /// No app of that name is known.
+    UNKNOWN_APP = 3007, Never, "the app is not known";
+    /// The app's policy does not let this user take that role.
+    ROLE_REFUSED = 3008, Never, "the app does not allow that role";
+    /// Too many attempts with keys that were not good.
+    TOO_MANY_FAILURES = 3009, Later, "too many failed attempts";
     /// The connection could not be made in time.
     CONNECT_TIMEOUT = 4001, Reconnect, "connecting took too long";
     /// The connection was lost and did not come back in time.
@@ -124,6 +160,24 @@ codes! {
     HEARTBEAT_LOST = 4006, Reconnect, "the other side fell silent";
     /// The other side said goodbye.
     CLOSED_BY_PEER = 4007, Reconnect, "the other side closed the connection";
+    /// What was sent was not taken fast enough.
+    TOO_SLOW = 4008, Reconnect, "messages were not taken fast enough";
+    /// Looking the server up took too long.
+    LOOKUP_TIMEOUT = 4009, Reconnect, "looking up the server took too long";
+    /// Looking the server up was refused.
+    LOOKUP_REFUSED = 4010, Reconnect, "looking up the server was refused";
+    /// The lookup named no server with resources to spare.
+    NO_SERVER = 4011, Reconnect, "no server has resources for the room";
+    /// The server refused the connection.
+    OPEN_REFUSED = 4012, Reconnect, "the server refused the connection";
+    /// The configuration for connecting could not be fetched.
+    NO_CONFIGURATION = 4013, Reconnect, "the configuration could not be fetched";
+    /// There is no server for the region.
+    NO_ADDRESS = 4014, Never, "there is no server for the region";
+    /// The media path could not be set up.
+    MEDIA_FAILED = 4015, Later, "the media path could not be set up";
+    /// The media negotiation's answer could not be read.
+    MEDIA_ANSWER_BAD = 4016, Never, "the media answer cannot be read";
     /// The server is at fault.
     INTERNAL = 5001, Later, "the server is at fault";
 }

@@ -109,6 +109,11 @@ macro_rules! text_id {
 }
 
 text_id!(
+    /// An app: whose rooms and keys these are. 1 to 128 bytes of printable ASCII without `+`, which separates the parts of a signed text.
+    AppId, "app id", false, limits::APP_ID_BYTES, "printable ASCII characters but +",
+    |c| matches!(c, ' '..='~') && c != '+'
+);
+text_id!(
     /// A room's name within its app: 1 to 64 bytes of printable ASCII. The vendors' own sets are narrower, and their dialects check those.
     RoomId, "room id", false, limits::ROOM_ID_BYTES, "printable ASCII characters",
     |c| matches!(c, ' '..='~')

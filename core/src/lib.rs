@@ -108,6 +108,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod auth;
 pub mod code;
 pub mod forward;
 pub mod id;

@@ -4,6 +4,8 @@
 
 use core::time::Duration;
 
+/// Longest app id, in bytes. SparkRTC `createClient` prints 128; Agora's have 32.
+pub const APP_ID_BYTES: usize = 128;
 /// Longest room id, in bytes. Both vendor documents print 64 (SparkRTC `join`, Agora `Client.join`).
 pub const ROOM_ID_BYTES: usize = 64;
 /// Longest user id, in bytes. SparkRTC `join` prints 64 characters of an ASCII set.
@@ -45,6 +47,8 @@ pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a member's place is kept while its connection is away.
 pub const RECONNECT_WINDOW: Duration = Duration::from_secs(30);
+/// How long a member may stay after its key expired. SparkRTC prints no figure; 30 s is enough for an application to fetch a new key and no gift to a thief.
+pub const KEY_GRACE: Duration = Duration::from_secs(30);
 /// First wait before another attempt to connect; it doubles up to [`BACKOFF_MAX`].
 pub const BACKOFF_FIRST: Duration = Duration::from_millis(300);
 /// Longest wait between attempts to connect.

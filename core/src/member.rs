@@ -5,7 +5,7 @@ use alloc::collections::BTreeMap;
 use crate::{
     id::{LayerId, MemberId, SessionId, StreamId, UserId, UserName},
     role::Role,
-    stream::{BitsPerSecond, StreamKind},
+    stream::{BitsPerSecond, LayerSet, StreamKind},
     time::Instant,
     wire::MediaDescription,
 };
@@ -100,8 +100,8 @@ pub struct Subscription {
 /// Which layer of a video a member is to receive, and which it receives.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct VideoPlan {
-    /// The highest layer wanted; the highest there is when absent.
-    pub max_layer: Option<LayerId>,
+    /// The layers wanted.
+    pub layers: LayerSet,
     /// The layer decided; none is a pause.
     pub target: Option<LayerId>,
     /// The layer being forwarded; it follows the target at a key frame.

@@ -29,14 +29,14 @@ use core::time::Duration;
 
 use crate::{
     code::Code,
-    id::{LayerId, MemberId, RequestId, RoomId, SessionId, StreamId, UserId},
+    id::{LayerId, MemberId, RequestId, RoomId, SessionId, StreamId, UserId, UserName},
     limits,
     member::{Bandwidth, Member},
     role::Role,
     select::{KeyFrameRequests, Reason},
     stream::{BitsPerSecond, StreamInfo},
     time::Instant,
-    wire::{ClientFrame, ClientMessage, LeaveReason, MediaDescription, ServerMessage},
+    wire::{ClientFrame, ClientMessage, LeaveReason, MediaDescription, ServerMessage, Versions},
 };
 
 /// How a room behaves.
@@ -51,6 +51,14 @@ pub struct Config {
     pub reconnect_window: Duration,
     /// Silence after which a connection counts as lost.
     pub heartbeat_timeout: Duration,
+    /// How long a member may stay after its key expired, waiting for a new one.
+    pub key_grace: Duration,
+    /// What becomes of a user's stay when the user enters again from elsewhere.
+    pub duplicates: Duplicates,
+    /// Whether nobody is told of players: neither that they enter nor that they leave.
+    pub hide_players: bool,
+    /// Whether only one member at a time may publish an auxiliary stream.
+    pub one_share: bool,
     /// What a member is assumed to be able to receive before its media transport has an estimate, in bits per second.
     pub start_estimate_bps: BitsPerSecond,
 }
@@ -63,10 +71,44 @@ impl Config {
             members_max: limits::ROOM_MEMBERS,
             reconnect_window: limits::RECONNECT_WINDOW,
             heartbeat_timeout: limits::HEARTBEAT_TIMEOUT,
+            key_grace: limits::KEY_GRACE,
+            duplicates: Duplicates::NewestStays,
+            hide_players: false,
+            one_share: false,
             // Where libwebrtc's congestion control starts: 300 kbps.
             start_estimate_bps: 300_000,
         }
     }
+}
+
+/// What becomes of a user's stay when the user enters again from elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Duplicates {
+    /// The newcomer takes its place.
+    NewestStays,
+    /// The newcomer is refused with [`Code::USER_PRESENT`].
+    OldestStays,
+}
+
+/// A join whose credential and policy have been checked, by a service or by whoever embeds the room.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Admission {
+    /// Protocol versions the client speaks.
+    pub versions: Versions,
+    /// Who enters.
+    pub user: UserId,
+    /// Whether the server chose the user's id, so that the client is to be told.
+    pub assigned: bool,
+    /// The name to show to others.
+    pub name: Option<UserName>,
+    /// What the user is to be.
+    pub role: Role,
+    /// The stay to go on with, after a lost connection.
+    pub resumes: Option<MemberId>,
+    /// How the client's media transport is reached.
+    pub media: Option<MediaDescription>,
+    /// Until when its key is good; none without end.
+    pub key_until: Option<Instant>,
 }
 
 /// What a room is told.
@@ -79,6 +121,29 @@ pub enum Input {
         /// The message.
         frame: ClientFrame,
     },
+    /// A join that has been checked. A [`ClientMessage::Join`] that comes as a message is taken as one without a key.
+    Admit {
+        /// The connection.
+        session: SessionId,
+        /// The number that the answer carries.
+        request: RequestId,
+        /// The join.
+        admission: Admission,
+    },
+    /// A member's new credential has been checked and is good.
+    Renewed {
+        /// The connection.
+        session: SessionId,
+        /// The number that the answer carries.
+        request: RequestId,
+        /// Until when it is good; none without end.
+        key_until: Option<Instant>,
+    },
+    /// A user's credential was found not to be valid after all.
+    KeyInvalid {
+        /// Who.
+        user: UserId,
+    },
     /// A connection ended, whoever ended it.
     Disconnected {
         /// The connection.
@@ -86,10 +151,19 @@ pub enum Input {
     },
     /// The media plane has news.
     Media(MediaInput),
-    /// The application removes a user.
+    /// The application removes a user, or a fault of the server does.
     Remove {
         /// Who.
         user: UserId,
+        /// What the others are told.
+        reason: LeaveReason,
+    },
+    /// Everyone is sent away, and nobody enters again.
+    Dissolve,
+    /// Nothing may be published from now on, or again.
+    Pause {
+        /// Whether it is paused.
+        paused: bool,
     },
 }
 
@@ -415,7 +489,8 @@ impl Room {
             Input::Message { session, frame } => self.handle_frame(session, frame),
             Input::Disconnected { session } => self.disconnected(session, Code::CLOSED_BY_PEER),
             Input::Media(input) => self.handle_media(input),
-            Input::Remove { user } => self.remove_user(&user),
+            Input::Remove { user, reason } => self.remove_user(&user, reason),
+            Input::Admit { .. } | Input::Renewed { .. } | Input::KeyInvalid { .. } | Input::Dissolve | Input::Pause { .. } => todo!(),
         }
         self.check_invariants();
         Ok(())
@@ -555,11 +630,15 @@ impl Room {
             ClientMessage::Leave => Ok(self.leave(member)),
             ClientMessage::Publish { offer } => self.publish(member, offer),
             ClientMessage::Unpublish { stream } => self.unpublish(member, stream),
-            ClientMessage::Subscribe { stream, audio, video, max_layer } => self.subscribe(member, stream, audio, video, max_layer),
-            ClientMessage::Unsubscribe { stream, audio, video } => self.unsubscribe(member, stream, audio, video),
+            ClientMessage::Subscribe { stream, audio, video, layers, min_height: _ } => self.subscribe(member, stream, audio, video, layers),
+            ClientMessage::Unsubscribe { stream, audio, video, layers: _ } => self.unsubscribe(member, stream, audio, video),
             ClientMessage::Mute { stream, audio, video } => self.mute(member, stream, audio, video),
-            ClientMessage::SwitchRole { role } => Ok(self.switch_role(member, role)),
+            ClientMessage::SwitchRole { role, credential: _ } => Ok(self.switch_role(member, role)),
             ClientMessage::Media { description } => Ok(self.open_media(member, description)),
+            ClientMessage::Update { .. }
+            | ClientMessage::SubscribeVideo { .. }
+            | ClientMessage::Renew { .. }
+            | ClientMessage::Rename { .. } => todo!(),
             ClientMessage::Join { .. } | ClientMessage::Ping | ClientMessage::Unknown => unreachable!("answered above"),
         };
         match result {

@@ -27,12 +27,13 @@ pub use self::backoff::Backoff;
 use self::{phase::Phase, room_view::RoomView};
 use crate::{
     code::Code,
-    id::{LayerId, MemberId, RequestId, RoomId, StreamId, UserId, UserName},
+    auth::Credential,
+    id::{AppId, MemberId, RequestId, RoomId, StreamId, UserId, UserName},
     limits,
     role::Role,
-    stream::{StreamInfo, StreamOffer},
+    stream::{LayerSet, StreamInfo, StreamOffer},
     time::Instant,
-    wire::{Accepted, ClientFrame, ClientMessage, LeaveReason, MediaDescription, ServerMessage},
+    wire::{Accepted, ClientFrame, ClientMessage, LeaveReason, MediaDescription, RefusedWish, ServerMessage, VideoWish},
 };
 
 /// How a session behaves. Spans below [`limits::SPAN_MIN`] are taken as that.
@@ -49,6 +50,14 @@ pub struct Config {
     pub heartbeat_timeout: Duration,
     /// How long to try to come back.
     pub reconnect_window: Duration,
+    /// What happens when that is over.
+    pub after_window: AfterWindow,
+    /// How long an interruption may last before the application is told that the connection is lost ([`Event::StillAway`], R-029); never when absent.
+    pub lost_after: Option<Duration>,
+    /// How long looking the server up may take before a connection is opened; no lookup when absent.
+    pub lookup_timeout: Option<Duration>,
+    /// Whether a first connection that fails is tried again, with a warning ([`Event::Trouble`], R-033), until the application leaves.
+    pub retry_join: bool,
     /// For spreading retries over time; two sessions of one seed wait alike.
     pub seed: u64,
 }
@@ -61,9 +70,22 @@ impl Default for Config {
             heartbeat_interval: limits::HEARTBEAT_INTERVAL,
             heartbeat_timeout: limits::HEARTBEAT_TIMEOUT,
             reconnect_window: limits::RECONNECT_WINDOW,
+            after_window: AfterWindow::GiveUp,
+            lost_after: None,
+            lookup_timeout: None,
+            retry_join: false,
             seed: 0,
         }
     }
+}
+
+/// What a session does when the reconnect window is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AfterWindow {
+    /// The stay is over.
+    GiveUp,
+    /// It goes on trying until the application leaves; where the server keeps the stay no longer, it enters anew, publishes and subscribes again.
+    KeepTrying,
 }
 
 /// A connection, as a session numbers its attempts: news of an earlier one are ignored.
@@ -83,6 +105,19 @@ pub enum Input {
         id: CallId,
         /// What it asks for.
         call: Call,
+    },
+    /// The server of a connection that was ordered has been looked up (see [`Config::lookup_timeout`]).
+    Found {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// A connection that was ordered cannot be had, and why: [`Code::LOOKUP_REFUSED`], [`Code::NO_SERVER`], [`Code::OPEN_REFUSED`], [`Code::NO_CONFIGURATION`],
+    /// [`Code::NO_ADDRESS`].
+    Failed {
+        /// Which.
+        connection: ConnectionId,
+        /// Why.
+        code: Code,
     },
     /// A connection that was ordered is open.
     Opened {
@@ -115,6 +150,13 @@ pub enum Call {
         /// What it holds.
         offer: StreamOffer,
     },
+    /// Change what a published stream holds.
+    Update {
+        /// The stream.
+        stream: StreamId,
+        /// What it holds from now on.
+        offer: StreamOffer,
+    },
     /// Publish it no longer.
     Unpublish {
         /// The stream.
@@ -128,8 +170,15 @@ pub enum Call {
         audio: bool,
         /// Its video.
         video: bool,
-        /// The highest layer wanted; the highest there is when absent.
-        max_layer: Option<LayerId>,
+        /// The layers wanted.
+        layers: LayerSet,
+        /// The lowest picture worth having, in pixels of height.
+        min_height: Option<u16>,
+    },
+    /// Receive the video of these streams and of no others.
+    SubscribeVideo {
+        /// What is wanted.
+        wanted: Vec<VideoWish>,
     },
     /// Receive parts of a stream no longer.
     Unsubscribe {
@@ -139,6 +188,8 @@ pub enum Call {
         audio: bool,
         /// Its video.
         video: bool,
+        /// Which of the layers; all when absent.
+        layers: Option<LayerSet>,
     },
     /// Mute or unmute parts of a stream of one's own.
     Mute {
@@ -153,6 +204,18 @@ pub enum Call {
     SwitchRole {
         /// The role.
         role: Role,
+        /// What shows afresh that the user may.
+        credential: Option<Credential>,
+    },
+    /// Put a new credential in the place of the one before; later reconnects use it.
+    Renew {
+        /// The new one.
+        credential: Credential,
+    },
+    /// Take another name to show to others.
+    Rename {
+        /// The name.
+        name: Option<UserName>,
     },
     /// Describe a media transport that takes the place of the one before.
     Media {
@@ -168,11 +231,15 @@ impl Call {
             Self::Join(_) => "join",
             Self::Leave => "leave",
             Self::Publish { .. } => "publish",
+            Self::Update { .. } => "update",
             Self::Unpublish { .. } => "unpublish",
             Self::Subscribe { .. } => "subscribe",
+            Self::SubscribeVideo { .. } => "subscribe_video",
             Self::Unsubscribe { .. } => "unsubscribe",
             Self::Mute { .. } => "mute",
             Self::SwitchRole { .. } => "switch_role",
+            Self::Renew { .. } => "renew",
+            Self::Rename { .. } => "rename",
             Self::Media { .. } => "media",
         }
     }
@@ -181,22 +248,35 @@ impl Call {
 /// Which room to enter, and as whom.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct JoinCall {
+    /// The app whose room it is; the server's only one when absent.
+    pub app: Option<AppId>,
     /// The room.
     pub room: RoomId,
-    /// The user.
-    pub user: UserId,
+    /// The user; the server finds a number that nobody in the room has when absent.
+    pub user: Option<UserId>,
     /// The name to show to others.
     pub name: Option<UserName>,
     /// What the user means to do there.
     pub role: Role,
     /// How the user's media transport is reached.
     pub media: Option<MediaDescription>,
+    /// What shows that the user may.
+    pub credential: Option<Credential>,
+    /// Whether the user is in another room and relays into this one.
+    pub relay: bool,
+}
+
+impl JoinCall {
+    /// A join of that user, and nothing more than it takes.
+    pub fn new(room: RoomId, user: UserId, role: Role) -> Self {
+        Self { app: None, room, user: Some(user), name: None, role, media: None, credential: None, relay: false }
+    }
 }
 
 /// What a session wants done.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Output {
-    /// Open a connection to the server, and say [`Input::Opened`] or [`Input::Closed`].
+    /// Open a connection to the server, and say [`Input::Opened`], [`Input::Failed`] or [`Input::Closed`]; [`Input::Found`] first where there is a lookup.
     Connect {
         /// The number for it.
         connection: ConnectionId,
@@ -257,10 +337,19 @@ pub enum Event {
         /// The name to show.
         name: Option<UserName>,
     },
+    /// Somebody else shows another name.
+    PeerRenamed {
+        /// Who.
+        user: UserId,
+        /// The name to show.
+        name: Option<UserName>,
+    },
     /// Somebody else left.
     PeerLeft {
         /// Who.
         user: UserId,
+        /// The name shown last.
+        name: Option<UserName>,
         /// Why.
         reason: LeaveReason,
     },
@@ -268,6 +357,30 @@ pub enum Event {
     StreamAdded {
         /// The stream.
         stream: StreamInfo,
+    },
+    /// A stream of somebody else holds something else now.
+    StreamUpdated {
+        /// The stream, as it is now.
+        stream: StreamInfo,
+    },
+    /// Whether the video of one of the session's own streams is worth sending.
+    VideoNeeded {
+        /// The stream.
+        stream: StreamId,
+        /// Whether somebody receives it.
+        needed: bool,
+    },
+    /// The session's key is good no longer; a new one is to come soon.
+    KeyRefused {
+        /// [`Code::KEY_EXPIRED`] or [`Code::KEY_INVALID`].
+        code: Code,
+    },
+    /// The connection is away for [`Config::lost_after`] now; attempts go on. Told once for each interruption.
+    StillAway,
+    /// An attempt to connect failed and is made again.
+    Trouble {
+        /// What failed.
+        code: Code,
     },
     /// A stream of somebody else is published no longer.
     StreamRemoved {
@@ -287,10 +400,12 @@ pub enum Event {
 }
 
 /// What a granted call brought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
     /// In the room.
     Joined {
+        /// Who the session is there: as it asked, or as the server chose.
+        user: UserId,
         /// The role that was granted.
         role: Role,
     },
@@ -298,6 +413,11 @@ pub enum Answer {
     Published {
         /// The stream's number.
         stream: StreamId,
+    },
+    /// Receiving the video that was wanted, but for what is listed.
+    Subscribed {
+        /// What is not received, and why.
+        refused: Vec<RefusedWish>,
     },
     /// Done; there is nothing to add.
     Done,
@@ -352,7 +472,7 @@ impl Session {
             heartbeat_interval: at_least(config.heartbeat_interval),
             heartbeat_timeout: at_least(config.heartbeat_timeout),
             reconnect_window: at_least(config.reconnect_window),
-            seed: config.seed,
+            ..config
         };
         let backoff = Backoff::new(limits::BACKOFF_FIRST, limits::BACKOFF_MAX, config.seed);
         Self { config, now, phase: Phase::Idle, backoff, next_connection: 1, next_request: 1, outputs: VecDeque::new() }
@@ -368,6 +488,7 @@ impl Session {
             Input::Call { id, call } => self.handle_call(id, call),
             Input::Opened { connection } => self.opened(connection),
             Input::Closed { connection } => self.closed(connection),
+            Input::Found { .. } | Input::Failed { .. } => todo!(),
             Input::Received { connection, message } => self.received(connection, message),
         }
         Ok(())

@@ -39,6 +39,84 @@ pub enum TrackKind {
     Video,
 }
 
+/// Layers that a subscriber wants of one stream. On the wire a list of layers; what is absent there stands for [`LayerSet::HIGHEST`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LayerSet(u8);
+
+impl LayerSet {
+    /// Nothing.
+    pub const EMPTY: Self = Self(0);
+    /// The highest layer there is, whichever that is at the time.
+    pub const HIGHEST: Self = Self(1 << 7);
+
+    /// These layers. None where one lies above every ladder ([`limits::LAYERS_PER_STREAM`]).
+    pub fn of(layers: &[LayerId]) -> Option<Self> {
+        layers.iter().try_fold(Self::EMPTY, |set, layer| {
+            (usize::from(layer.0) < limits::LAYERS_PER_STREAM).then(|| Self(set.0 | 1 << layer.0))
+        })
+    }
+
+    /// Whether nothing is in it.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// All that is in either.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// What is in this one and not in `other`.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether the highest layer is wanted, whichever that is.
+    pub const fn wants_highest(self) -> bool {
+        self.0 & Self::HIGHEST.0 != 0
+    }
+
+    /// Whether the highest layer is wanted and nothing else.
+    pub const fn wants_highest_only(&self) -> bool {
+        self.0 == Self::HIGHEST.0
+    }
+
+    /// The layers that are named, lowest first.
+    pub fn named(self) -> impl Iterator<Item = LayerId> {
+        (0..7).filter(move |at| self.0 & 1 << at != 0).map(LayerId)
+    }
+
+    /// The highest layer wanted, of a ladder of that many. None where none of it is wanted.
+    pub fn highest_of(self, layers: usize) -> Option<LayerId> {
+        let top = u8::try_from(layers).ok()?.checked_sub(1).map(LayerId)?;
+        if self.wants_highest() {
+            return Some(top);
+        }
+        self.named().filter(|layer| *layer <= top).last()
+    }
+}
+
+impl Default for LayerSet {
+    fn default() -> Self {
+        Self::HIGHEST
+    }
+}
+
+impl Serialize for LayerSet {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.named())
+    }
+}
+
+impl<'de> Deserialize<'de> for LayerSet {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let layers: Vec<LayerId> = Vec::deserialize(deserializer)?;
+        Self::of(&layers).ok_or_else(|| serde::de::Error::custom("a layer lies above every ladder"))
+    }
+}
+
 /// A rate in bits per second.
 pub type BitsPerSecond = u64;
 
@@ -47,6 +125,9 @@ pub type BitsPerSecond = u64;
 pub struct Layer {
     /// Its name in RTP header extensions.
     pub rid: Rid,
+    /// Width of the picture, in pixels, where its publisher says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u16>,
     /// Height of the picture, in pixels.
     pub height: u16,
     /// Most that the publisher means to send, in bits per second.
@@ -64,6 +145,9 @@ pub struct StreamOffer {
     /// The video's layers, lowest first; none without video.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<Layer>,
+    /// Whether the video is sent only while somebody receives it.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub on_demand: bool,
 }
 
 /// Why an offer cannot be a stream.

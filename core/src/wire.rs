@@ -14,8 +14,8 @@ use core::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::{
-    client::{ClientFrame, ClientMessage},
-    server::{Accepted, LeaveReason, MemberInfo, ServerMessage},
+    client::{ClientFrame, ClientMessage, VideoWish},
+    server::{Accepted, LeaveReason, MemberInfo, RefusedWish, ServerMessage},
 };
 use crate::limits;
 

@@ -24,7 +24,7 @@ struct Newcomer {
 impl Room {
     /// Lets a user in, as a newcomer or back. A newcomer is accepted in full before a stay of the same user is ended: a join that is refused moves nobody.
     pub(super) fn join(&mut self, session: SessionId, request: RequestId, message: ClientMessage) {
-        let ClientMessage::Join { versions, room, user, name, role, resumes, media } = message else {
+        let ClientMessage::Join { versions, room, user: Some(user), name, role, resumes, media, .. } = message else {
             unreachable!("only joins come here");
         };
         if self.sessions.contains_key(&session) {
@@ -111,7 +111,7 @@ impl Room {
         let others = || self.users.values().filter(|other| resumed || **other != id).map(|other| &self.members[other]);
         let members = others().filter(|m| m.id != id).map(|m| MemberInfo { user: m.user.clone(), name: m.name.clone() }).collect();
         let streams: Vec<_> = others().flat_map(|m| m.published.values()).map(|stream| self.streams[stream].info.clone()).collect();
-        Accepted::Joined { member: id, version, role: self.members[&id].role, resumed, members, streams }
+        Accepted::Joined { member: id, user: None, version, role: self.members[&id].role, resumed, members, streams }
     }
 
     /// The member leaves of its own will.

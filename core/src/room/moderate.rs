@@ -25,9 +25,9 @@ impl Room {
     }
 
     /// The application removes a user. A user who is not there is no error: removal asks for absence.
-    pub(super) fn remove_user(&mut self, user: &UserId) {
+    pub(super) fn remove_user(&mut self, user: &UserId, reason: LeaveReason) {
         if let Some(id) = self.users.get(user).copied() {
-            self.end_stay(id, LeaveReason::REMOVED, Some(Code::REMOVED));
+            self.end_stay(id, reason, Some(Code::REMOVED));
         }
     }
 }

@@ -109,7 +109,7 @@ impl Room {
         let before = member.bandwidth;
         // What has a layer keeps at most that one; what has none may still get its first.
         let cap = |plan: &VideoPlan| {
-            let wanted = plan.max_layer.unwrap_or(TOP);
+            let wanted = plan.layers.highest_of(limits::LAYERS_PER_STREAM).unwrap_or(TOP);
             plan.target.filter(|_| held).map_or(wanted, |target| wanted.min(target))
         };
         let demands: Vec<Demand<'_>> = layers_bps

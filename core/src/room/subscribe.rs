@@ -3,9 +3,10 @@
 use super::{MediaOutput, Room};
 use crate::{
     code::Code,
-    id::{LayerId, MemberId, StreamId},
+    id::{MemberId, StreamId},
     limits,
     member::VideoPlan,
+    stream::LayerSet,
     wire::Accepted,
 };
 
@@ -17,7 +18,7 @@ impl Room {
         stream: StreamId,
         audio: bool,
         video: bool,
-        max_layer: Option<LayerId>,
+        layers: LayerSet,
     ) -> Result<Accepted, Code> {
         if !audio && !video {
             return Err(Code::BAD_REQUEST);
@@ -34,7 +35,7 @@ impl Room {
         let subscription = member.subscriptions.entry(stream).or_default();
         subscription.audio |= audio;
         if video {
-            subscription.video.get_or_insert_with(VideoPlan::default).max_layer = max_layer;
+            subscription.video.get_or_insert_with(VideoPlan::default).layers = layers;
         }
         self.forward_and_plan(id, stream);
         Ok(Accepted::Done)

@@ -17,13 +17,19 @@ impl Session {
             Call::Join(join) => return self.call_join(id, join),
             Call::Leave => return self.call_leave(id),
             Call::Publish { offer } => (ClientMessage::Publish { offer: offer.clone() }, Purpose::Publish(offer)),
+            Call::Update { stream, offer } => (ClientMessage::Update { stream, offer }, Purpose::Other),
             Call::Unpublish { stream } => (ClientMessage::Unpublish { stream }, Purpose::Unpublish(stream)),
-            Call::Subscribe { stream, audio, video, max_layer } => {
-                (ClientMessage::Subscribe { stream, audio, video, max_layer }, Purpose::Other)
+            Call::Subscribe { stream, audio, video, layers, min_height } => {
+                (ClientMessage::Subscribe { stream, audio, video, layers, min_height }, Purpose::Other)
             }
-            Call::Unsubscribe { stream, audio, video } => (ClientMessage::Unsubscribe { stream, audio, video }, Purpose::Other),
+            Call::SubscribeVideo { wanted } => (ClientMessage::SubscribeVideo { wanted }, Purpose::Other),
+            Call::Unsubscribe { stream, audio, video, layers } => {
+                (ClientMessage::Unsubscribe { stream, audio, video, layers }, Purpose::Other)
+            }
             Call::Mute { stream, audio, video } => (ClientMessage::Mute { stream, audio, video }, Purpose::Other),
-            Call::SwitchRole { role } => (ClientMessage::SwitchRole { role }, Purpose::SwitchRole(role)),
+            Call::SwitchRole { role, credential } => (ClientMessage::SwitchRole { role, credential }, Purpose::SwitchRole(role)),
+            Call::Renew { credential } => (ClientMessage::Renew { credential }, Purpose::Other),
+            Call::Rename { name } => (ClientMessage::Rename { name }, Purpose::Other),
             Call::Media { description } => (ClientMessage::Media { description }, Purpose::Other),
         };
         self.request(id, message, purpose);
@@ -93,11 +99,14 @@ impl Session {
 pub(super) fn join_message(join: &JoinCall, resumes: Option<MemberId>) -> ClientMessage {
     ClientMessage::Join {
         versions: Versions::SUPPORTED,
+        app: join.app.clone(),
         room: join.room.clone(),
         user: join.user.clone(),
         name: join.name.clone(),
         role: join.role,
         resumes,
         media: join.media.clone(),
+        credential: join.credential.clone(),
+        relay: join.relay,
     }
 }

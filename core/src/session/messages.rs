@@ -58,6 +58,10 @@ impl Session {
             | ServerMessage::StreamAdded { .. }
             | ServerMessage::StreamRemoved { .. }
             | ServerMessage::StreamMuted { .. }
+            | ServerMessage::PeerRenamed { .. }
+            | ServerMessage::StreamUpdated { .. }
+            | ServerMessage::VideoNeeded { .. }
+            | ServerMessage::KeyRefused { .. }
             | ServerMessage::Media { .. }
             | ServerMessage::Pong
             | ServerMessage::Unknown => {} // news from before the snapshot
@@ -65,7 +69,7 @@ impl Session {
     }
 
     fn let_in(&mut self, accepted: Accepted) {
-        let Accepted::Joined { member, role, members, streams, .. } = accepted else {
+        let Accepted::Joined { member, user, role, members, streams, .. } = accepted else {
             // An answer of the wrong kind: the server broke the protocol, and the caller still needs an answer.
             self.walk_out();
             return self.stop(Code::INTERNAL, None);
@@ -74,10 +78,14 @@ impl Session {
             return;
         };
         let (connection, call) = (*connection, *call);
-        let (view, news) = RoomView::new(join.clone(), member, role, members, streams);
+        let Some(user) = user.or_else(|| join.user.clone()) else {
+            self.walk_out();
+            return self.stop(Code::INTERNAL, None);
+        };
+        let (view, news) = RoomView::new(join.clone(), user.clone(), member, role, members, streams);
         let link = Link::new(self.now, connection, &self.config);
         self.enter(Phase::Joined { link, view });
-        self.answer(call, Ok(Answer::Joined { role }));
+        self.answer(call, Ok(Answer::Joined { user, role }));
         self.events(news);
     }
 
@@ -96,6 +104,10 @@ impl Session {
             | ServerMessage::StreamAdded { .. }
             | ServerMessage::StreamRemoved { .. }
             | ServerMessage::StreamMuted { .. }
+            | ServerMessage::PeerRenamed { .. }
+            | ServerMessage::StreamUpdated { .. }
+            | ServerMessage::VideoNeeded { .. }
+            | ServerMessage::KeyRefused { .. }
             | ServerMessage::Media { .. }) => {
                 if let Phase::Joined { view, .. } = &mut self.phase
                     && let Some(event) = view.apply(news)
@@ -126,7 +138,7 @@ impl Session {
             }
             (Purpose::Other, Accepted::Done) => Ok(Answer::Done),
             // An answer of the wrong kind: the server broke the protocol, and the caller still needs an answer.
-            (_, Accepted::Joined { .. } | Accepted::Published { .. } | Accepted::Done | Accepted::Unknown) => Err(Code::INTERNAL),
+            (_, Accepted::Joined { .. } | Accepted::Published { .. } | Accepted::Subscribed { .. } | Accepted::Done | Accepted::Unknown) => Err(Code::INTERNAL),
         };
         self.answer(call, answer);
     }
@@ -159,7 +171,7 @@ impl Session {
             ServerMessage::Accepted { request, accepted } if request == resume => match accepted {
                 Accepted::Joined { role, resumed: true, members, streams, .. } => self.restored(role, members, streams),
                 // Let in anew, or something else: the server broke the protocol, and does not have this stay.
-                Accepted::Joined { .. } | Accepted::Published { .. } | Accepted::Done | Accepted::Unknown => {
+                Accepted::Joined { .. } | Accepted::Published { .. } | Accepted::Subscribed { .. } | Accepted::Done | Accepted::Unknown => {
                     self.walk_out();
                     self.stop(Code::CUT_SHORT, Some(Event::Removed { code: Code::INTERNAL }));
                 }
@@ -179,6 +191,10 @@ impl Session {
             | ServerMessage::StreamAdded { .. }
             | ServerMessage::StreamRemoved { .. }
             | ServerMessage::StreamMuted { .. }
+            | ServerMessage::PeerRenamed { .. }
+            | ServerMessage::StreamUpdated { .. }
+            | ServerMessage::VideoNeeded { .. }
+            | ServerMessage::KeyRefused { .. }
             | ServerMessage::Media { .. }
             | ServerMessage::Pong
             | ServerMessage::Unknown => {} // news from before the snapshot
@@ -198,6 +214,10 @@ impl Session {
             | ServerMessage::StreamAdded { .. }
             | ServerMessage::StreamRemoved { .. }
             | ServerMessage::StreamMuted { .. }
+            | ServerMessage::PeerRenamed { .. }
+            | ServerMessage::StreamUpdated { .. }
+            | ServerMessage::VideoNeeded { .. }
+            | ServerMessage::KeyRefused { .. }
             | ServerMessage::Media { .. }
             | ServerMessage::Pong
             | ServerMessage::Unknown => {}

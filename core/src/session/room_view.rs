@@ -19,6 +19,8 @@ const STREAMS: usize = limits::ROOM_MEMBERS * limits::STREAMS_PER_MEMBER;
 pub(super) struct RoomView {
     /// How the session entered: what it says again when it comes back. The role is the present one.
     pub(super) join: JoinCall,
+    /// Who the session is.
+    pub(super) user: UserId,
     pub(super) member: MemberId,
     members: BTreeMap<UserId, Option<UserName>>,
     /// Streams of others.
@@ -33,13 +35,14 @@ impl RoomView {
     /// The room on entering, and the events that tell of who and what is there already.
     pub(super) fn new(
         join: JoinCall,
+        user: UserId,
         member: MemberId,
         role: Role,
         members: Vec<MemberInfo>,
         streams: Vec<StreamInfo>,
     ) -> (Self, Vec<Event>) {
         let join = JoinCall { role, ..join };
-        let mut view = Self { join, member, members: BTreeMap::new(), streams: BTreeMap::new(), own: BTreeMap::new(), media: None };
+        let mut view = Self { join, user, member, members: BTreeMap::new(), streams: BTreeMap::new(), own: BTreeMap::new(), media: None };
         let news = view.catch_up(members, streams);
         (view, news)
     }
@@ -65,7 +68,7 @@ impl RoomView {
     /// Brings the view up to the server's snapshot, and tells the difference: who left, what ended, who entered, what began, what was muted.
     pub(super) fn catch_up(&mut self, members: Vec<MemberInfo>, streams: Vec<StreamInfo>) -> Vec<Event> {
         let mut news = Vec::new();
-        let (own, others): (Vec<_>, Vec<_>) = streams.into_iter().partition(|stream| stream.user == self.join.user);
+        let (own, others): (Vec<_>, Vec<_>) = streams.into_iter().partition(|stream| stream.user == self.user);
         self.own = own.into_iter().map(|stream| (stream.id, stream.offer)).collect();
         let streams: BTreeMap<_, _> = others.into_iter().take(STREAMS).map(|stream| (stream.id, stream)).collect();
         let members: BTreeMap<_, _> = members.into_iter().take(limits::ROOM_MEMBERS).map(|member| (member.user, member.name)).collect();
@@ -75,9 +78,9 @@ impl RoomView {
                 news.push(Event::StreamRemoved { stream: stream.clone() });
             }
         }
-        for user in self.members.keys() {
+        for (user, name) in &self.members {
             if !members.contains_key(user) {
-                news.push(Event::PeerLeft { user: user.clone(), reason: LeaveReason::LEFT });
+                news.push(Event::PeerLeft { user: user.clone(), name: name.clone(), reason: LeaveReason::LEFT });
             }
         }
         for (user, name) in &members {
@@ -107,8 +110,8 @@ impl RoomView {
                 before.is_none().then_some(Event::PeerJoined { user, name })
             }
             ServerMessage::PeerLeft { user, reason } => {
-                self.members.remove(&user)?;
-                Some(Event::PeerLeft { user, reason })
+                let name = self.members.remove(&user)?;
+                Some(Event::PeerLeft { user, name, reason })
             }
             ServerMessage::StreamAdded { stream } => {
                 let has_room = self.streams.len() < STREAMS || self.streams.contains_key(&stream.id);
@@ -133,6 +136,10 @@ impl RoomView {
             ServerMessage::Accepted { .. }
             | ServerMessage::Refused { .. }
             | ServerMessage::Removed { .. }
+            | ServerMessage::PeerRenamed { .. }
+            | ServerMessage::StreamUpdated { .. }
+            | ServerMessage::VideoNeeded { .. }
+            | ServerMessage::KeyRefused { .. }
             | ServerMessage::Pong
             | ServerMessage::Unknown => None,
         }

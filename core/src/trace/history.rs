@@ -10,7 +10,7 @@ use crate::{
     role::Role,
     room::{self, MediaInput, MediaOutput, Room},
     session::{self, Call, CallId, ConnectionId, JoinCall, Session},
-    stream::{Layer, StreamInfo, StreamKind, StreamOffer},
+    stream::{Layer, LayerSet, StreamInfo, StreamKind, StreamOffer},
     time::Instant,
     wire::{Accepted, ClientFrame, ClientMessage, LeaveReason, MediaDescription, MemberInfo, ServerMessage, Version, Versions},
 };
@@ -117,7 +117,7 @@ impl RoomWorld {
     fn next_input(&mut self, choices: &mut Choices<'_>) -> room::Input {
         match choices.below(16) {
             0 => room::Input::Disconnected { session: session(choices) },
-            1 if choices.one_in(4) => room::Input::Remove { user: user(choices) },
+            1 if choices.one_in(4) => room::Input::Remove { user: user(choices), reason: LeaveReason::REMOVED },
             1..=3 => room::Input::Media(self.media_input(choices)),
             4..=6 if !self.media_news.is_empty() => room::Input::Media(self.media_news.remove(0)),
             _ => room::Input::Message {
@@ -143,12 +143,15 @@ impl RoomWorld {
         match choices.below(24) {
             0..=4 => ClientMessage::Join {
                 versions: if choices.one_in(16) { Versions { min: Version(8), max: Version(9) } } else { Versions::SUPPORTED },
+                app: None,
                 room: if choices.one_in(16) { text(RoomId::new("elsewhere")) } else { text(RoomId::new(ROOM)) },
-                user: user(choices),
+                user: Some(user(choices)),
                 name: choices.flag().then(|| text(UserName::new("Ada L."))),
                 role: role(choices),
                 resumes: choices.one_in(4).then(|| self.member(choices)),
                 media: choices.flag().then(|| description(choices)),
+                credential: None,
+                relay: false,
             },
             5 => self.come_back(choices),
             6 if choices.flag() => ClientMessage::Leave,
@@ -158,11 +161,12 @@ impl RoomWorld {
                 stream: self.stream(choices),
                 audio: choices.flag(),
                 video: !choices.one_in(3),
-                max_layer: choices.one_in(3).then(|| layer(choices)),
+                layers: layers(choices),
+                min_height: None,
             },
-            16 => ClientMessage::Unsubscribe { stream: self.stream(choices), audio: choices.flag(), video: choices.flag() },
+            16 => ClientMessage::Unsubscribe { stream: self.stream(choices), audio: choices.flag(), video: choices.flag(), layers: None },
             17 | 18 => ClientMessage::Mute { stream: self.stream(choices), audio: maybe_flag(choices), video: maybe_flag(choices) },
-            19 => ClientMessage::SwitchRole { role: role(choices) },
+            19 => ClientMessage::SwitchRole { role: role(choices), credential: None },
             20 | 21 => ClientMessage::Media { description: description(choices) },
             22 => ClientMessage::Ping,
             _ => ClientMessage::Unknown,
@@ -174,12 +178,15 @@ impl RoomWorld {
         let member = self.room.members().nth(usize::from(choices.below(4)));
         member.map_or(ClientMessage::Ping, |member| ClientMessage::Join {
             versions: Versions::SUPPORTED,
+            app: None,
             room: text(RoomId::new(ROOM)),
-            user: member.user.clone(),
+            user: Some(member.user.clone()),
             name: None,
             role: member.role,
             resumes: Some(member.id),
             media: None,
+            credential: None,
+            relay: false,
         })
     }
 
@@ -279,6 +286,7 @@ impl Server {
             }
             ClientMessage::Join { role, resumes, .. } => Accepted::Joined {
                 member: resumes.unwrap_or(MemberId(1)),
+                user: None,
                 version: Version(1),
                 role,
                 resumed: resumes.is_some(),
@@ -291,6 +299,10 @@ impl Server {
             | ClientMessage::Subscribe { .. }
             | ClientMessage::Unsubscribe { .. }
             | ClientMessage::Mute { .. }
+            | ClientMessage::Update { .. }
+            | ClientMessage::SubscribeVideo { .. }
+            | ClientMessage::Renew { .. }
+            | ClientMessage::Rename { .. }
             | ClientMessage::SwitchRole { .. }
             | ClientMessage::Media { .. } => Accepted::Done,
         };
@@ -301,19 +313,16 @@ impl Server {
 fn call(choices: &mut Choices<'_>) -> Call {
     match choices.below(16) {
         0..=5 => Call::Join(JoinCall {
-            room: text(RoomId::new(ROOM)),
-            user: user(choices),
-            name: None,
-            role: role(choices),
             media: choices.flag().then(|| description(choices)),
+            ..JoinCall::new(text(RoomId::new(ROOM)), user(choices), role(choices))
         }),
         6 => Call::Leave,
         7 | 8 => Call::Publish { offer: offer(choices) },
         9 => Call::Unpublish { stream: stream(choices) },
-        10 | 11 => Call::Subscribe { stream: stream(choices), audio: choices.flag(), video: choices.flag(), max_layer: None },
-        12 => Call::Unsubscribe { stream: stream(choices), audio: choices.flag(), video: choices.flag() },
+        10 | 11 => Call::Subscribe { stream: stream(choices), audio: choices.flag(), video: choices.flag(), layers: LayerSet::HIGHEST, min_height: None },
+        12 => Call::Unsubscribe { stream: stream(choices), audio: choices.flag(), video: choices.flag(), layers: None },
         13 => Call::Mute { stream: stream(choices), audio: maybe_flag(choices), video: maybe_flag(choices) },
-        14 => Call::SwitchRole { role: role(choices) },
+        14 => Call::SwitchRole { role: role(choices), credential: None },
         _ => Call::Media { description: description(choices) },
     }
 }
@@ -323,6 +332,7 @@ fn accepted(choices: &mut Choices<'_>) -> Accepted {
         0 => Accepted::Published { stream: stream(choices) },
         1 => Accepted::Joined {
             member: member(choices),
+            user: None,
             version: Version(1),
             role: role(choices),
             resumed: choices.flag(),
@@ -345,7 +355,7 @@ fn stream_info(choices: &mut Choices<'_>) -> StreamInfo {
 fn offer(choices: &mut Choices<'_>) -> StreamOffer {
     let kind = if choices.one_in(3) { StreamKind::Aux } else { StreamKind::Main };
     let ladder = |rates: &[u64]| -> Vec<Layer> {
-        let rung = |(at, bps): (usize, &u64)| Layer { rid: text(Rid::new(&format!("r{at}"))), height: 180, max_bps: *bps };
+        let rung = |(at, bps): (usize, &u64)| Layer { rid: text(Rid::new(&format!("r{at}"))), width: None, height: 180, max_bps: *bps };
         rates.iter().enumerate().map(rung).collect()
     };
     let (audio_bps, rates): (Option<u64>, &[u64]) = match choices.below(8) {
@@ -360,7 +370,7 @@ fn offer(choices: &mut Choices<'_>) -> StreamOffer {
             _ => (Some(0), &[0]),
         },
     };
-    StreamOffer { kind, audio_bps, layers: ladder(rates) }
+    StreamOffer { kind, audio_bps, layers: ladder(rates), on_demand: false }
 }
 
 fn bps(choices: &mut Choices<'_>) -> u64 {
@@ -397,6 +407,13 @@ fn layer(choices: &mut Choices<'_>) -> LayerId {
         0 => u8::MAX,
         n => n % 3,
     })
+}
+
+fn layers(choices: &mut Choices<'_>) -> LayerSet {
+    match choices.below(3) {
+        0 => LayerSet::of(&[layer(choices)]).unwrap_or_default(),
+        _ => LayerSet::HIGHEST,
+    }
 }
 
 fn role(choices: &mut Choices<'_>) -> Role {

@@ -1,12 +1,16 @@
 //! What a client says to the server.
 
+use alloc::vec::Vec;
+use core::ops::Not;
+
 use serde::{Deserialize, Serialize};
 
 use super::{MediaDescription, Versions};
 use crate::{
-    id::{LayerId, MemberId, RequestId, RoomId, StreamId, UserId, UserName},
+    auth::Credential,
+    id::{AppId, MemberId, RequestId, RoomId, StreamId, UserId, UserName},
     role::Role,
-    stream::StreamOffer,
+    stream::{LayerSet, StreamOffer},
 };
 
 /// One message on its way to the server, with the number that its answer will carry.
@@ -29,10 +33,14 @@ pub enum ClientMessage {
         /// Protocol versions the client speaks.
         #[serde(default)]
         versions: Versions,
+        /// The app whose room it is; the server's only one when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        app: Option<AppId>,
         /// The room to enter.
         room: RoomId,
-        /// Who enters.
-        user: UserId,
+        /// Who enters. Absent, the server finds a number that nobody in the room has.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<UserId>,
         /// The name to show to others.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<UserName>,
@@ -44,12 +52,26 @@ pub enum ClientMessage {
         /// How the client's media transport is reached.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         media: Option<MediaDescription>,
+        /// What shows that the user may.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        credential: Option<Credential>,
+        /// Whether the user is in another room and relays into this one.
+        #[serde(default, skip_serializing_if = "Not::not")]
+        relay: bool,
     },
     /// Leave the room.
     Leave,
     /// Send a stream to the room.
     Publish {
         /// What the stream holds.
+        #[serde(flatten)]
+        offer: StreamOffer,
+    },
+    /// Change what a stream of one's own holds; it stays the same stream.
+    Update {
+        /// One of the sender's own streams.
+        stream: StreamId,
+        /// What it holds from now on. The kind stays.
         #[serde(flatten)]
         offer: StreamOffer,
     },
@@ -68,9 +90,17 @@ pub enum ClientMessage {
         /// Receive its video.
         #[serde(default)]
         video: bool,
-        /// The highest layer wanted; the highest there is when absent.
+        /// The layers wanted; the highest there is when absent.
+        #[serde(default, skip_serializing_if = "LayerSet::wants_highest_only")]
+        layers: LayerSet,
+        /// The lowest picture worth having, in pixels of height; nothing is too low when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        max_layer: Option<LayerId>,
+        min_height: Option<u16>,
+    },
+    /// Receive the video of these streams and of no others. Audio stays as it is.
+    SubscribeVideo {
+        /// What is wanted, each stream once.
+        wanted: Vec<VideoWish>,
     },
     /// Receive parts of a stream no longer.
     Unsubscribe {
@@ -82,6 +112,9 @@ pub enum ClientMessage {
         /// Stop receiving its video.
         #[serde(default)]
         video: bool,
+        /// Which of the layers; all when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        layers: Option<LayerSet>,
     },
     /// Mute or unmute parts of a stream of one's own. Absent parts stay as they are.
     Mute {
@@ -98,6 +131,20 @@ pub enum ClientMessage {
     SwitchRole {
         /// The role to take.
         role: Role,
+        /// What shows afresh that the user may.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        credential: Option<Credential>,
+    },
+    /// A credential takes the place of the one before.
+    Renew {
+        /// The new one.
+        credential: Credential,
+    },
+    /// Take another name to show to others; none when absent.
+    Rename {
+        /// The name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<UserName>,
     },
     /// A new media transport takes the place of the one before.
     Media {
@@ -109,4 +156,17 @@ pub enum ClientMessage {
     /// A message of a kind that this version does not know.
     #[serde(other)]
     Unknown,
+}
+
+/// The video of one stream, as a subscriber wants it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct VideoWish {
+    /// The stream.
+    pub stream: StreamId,
+    /// The layers wanted; the highest there is when absent.
+    #[serde(default, skip_serializing_if = "LayerSet::wants_highest_only")]
+    pub layers: LayerSet,
+    /// The lowest picture worth having, in pixels of height; nothing is too low when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_height: Option<u16>,
 }

@@ -47,11 +47,37 @@ pub enum ServerMessage {
         /// Why.
         reason: LeaveReason,
     },
+    /// Somebody shows another name now.
+    PeerRenamed {
+        /// Who.
+        user: UserId,
+        /// The name to show.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<UserName>,
+    },
     /// Somebody publishes a stream.
     StreamAdded {
         /// The stream.
         #[serde(flatten)]
         stream: StreamInfo,
+    },
+    /// A stream holds something else now; it is the same stream.
+    StreamUpdated {
+        /// The stream, as it is now.
+        #[serde(flatten)]
+        stream: StreamInfo,
+    },
+    /// Whether anybody receives the video of one of the client's own streams, so that it is worth sending.
+    VideoNeeded {
+        /// The stream.
+        stream: StreamId,
+        /// Whether somebody does.
+        needed: bool,
+    },
+    /// The client's key is good no longer. A new one is to come before the server loses patience.
+    KeyRefused {
+        /// [`Code::KEY_EXPIRED`] or [`Code::KEY_INVALID`].
+        code: Code,
     },
     /// A stream is published no longer; subscriptions to it have ended.
     StreamRemoved {
@@ -97,6 +123,9 @@ pub enum Accepted {
     Joined {
         /// The number of this stay, to go on with after a lost connection.
         member: MemberId,
+        /// Who the client is, where the server chose that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<UserId>,
         /// The protocol version that both speak.
         version: Version,
         /// The role that was granted.
@@ -113,11 +142,25 @@ pub enum Accepted {
         /// The stream's number.
         stream: StreamId,
     },
+    /// Receiving the video that was wanted, but for what is listed.
+    Subscribed {
+        /// What is not received, and why.
+        refused: Vec<RefusedWish>,
+    },
     /// Done; there is nothing to add.
     Done,
     /// Granted in a way that this version does not know.
     #[serde(other)]
     Unknown,
+}
+
+/// A stream whose video was wanted and is not received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RefusedWish {
+    /// The stream.
+    pub stream: StreamId,
+    /// Why.
+    pub code: Code,
 }
 
 /// A member of the room, as the others know it.
@@ -138,10 +181,24 @@ pub struct LeaveReason(pub u8);
 impl LeaveReason {
     /// The user left.
     pub const LEFT: Self = Self(0);
+    /// The server met an exception.
+    pub const SERVER_EXCEPTION: Self = Self(1);
+    /// The media server failed.
+    pub const MEDIA_FAULT: Self = Self(2);
+    /// A server could not be reached.
+    pub const UNREACHABLE: Self = Self(3);
+    /// The server is at fault.
+    pub const INTERNAL: Self = Self(4);
     /// The same user joined from another session.
     pub const REPLACED: Self = Self(5);
+    /// The key expired and was not renewed in time.
+    pub const KEY_EXPIRED: Self = Self(6);
     /// The connection was lost and did not come back in time.
     pub const CONNECTION_LOST: Self = Self(7);
+    /// A probe of the server's own ended. Nobody is told.
+    pub const PROBE: Self = Self(8);
     /// The server removed the user.
     pub const REMOVED: Self = Self(9);
+    /// The room was dissolved.
+    pub const DISSOLVED: Self = Self(10);
 }
