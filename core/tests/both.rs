@@ -98,7 +98,7 @@ fn the_newer_session_of_a_user_stays_and_the_older_is_out() {
 fn a_short_loss_is_nobody_else_s_business() {
     let mut world = World::of(&["ada", "bob"]);
     let stream = publish(&mut world, ADA);
-    world.call(BOB, Call::Subscribe { stream, audio: true, video: false, max_layer: None });
+    world.call(BOB, Call::Subscribe { stream, audio: true, video: false, layers: LayerSet::HIGHEST, min_height: None });
     world.pass(SECOND);
     world.hush();
     world.break_connection(ADA, Some(SECOND), Some(SECOND), None);
@@ -179,7 +179,7 @@ fn what_was_under_way_on_an_old_connection_changes_nothing_when_it_comes_late() 
     // Given Ada, whose wish to step down is under way when her connection breaks, and comes three seconds late,
     let mut world = World::of(&["ada", "bob"]);
     publish(&mut world, ADA);
-    world.call(ADA, Call::SwitchRole { role: Role::Player });
+    world.call(ADA, Call::SwitchRole { role: Role::Player, credential: None });
     world.break_connection(ADA, Some(4 * SECOND), Some(Duration::ZERO), Some(3 * SECOND));
     // when she is back long before,
     world.pass(10 * SECOND);
@@ -222,14 +222,14 @@ fn something(world: &mut World, choices: &mut Choices<'_>) {
         }
         9 | 10 => {
             let stream = world.clients[client].session.streams().next().map_or(StreamId(1), |stream| stream.id);
-            world.call(client, Call::Subscribe { stream, audio: true, video: choices.flag(), max_layer: None });
+            world.call(client, Call::Subscribe { stream, audio: true, video: choices.flag(), layers: LayerSet::HIGHEST, min_height: None });
         }
         11 => {
             let stream = world.clients[client].session.own_streams().next().map_or(StreamId(1), |(id, _)| id);
             world.call(client, Call::Mute { stream, audio: Some(choices.flag()), video: None });
         }
         12 => {
-            world.call(client, Call::SwitchRole { role: if choices.flag() { Role::Player } else { Role::Joiner } });
+            world.call(client, Call::SwitchRole { role: if choices.flag() { Role::Player } else { Role::Joiner }, credential: None });
         }
         13 | 14 => {
             let mut delay = || match choices.below(4) {

@@ -98,7 +98,7 @@ fn a_subscription_without_a_cap_is_for_the_highest_layer_and_one_with_a_cap_is_n
     let (mut hall, stream, bob) = ada_and_bob();
     hall.estimate(bob, 10_000_000);
     hall.hush();
-    let capped = ClientMessage::Subscribe { stream, audio: false, video: true, max_layer: Some(LOW) };
+    let capped = ClientMessage::Subscribe { stream, audio: false, video: true, layers: LayerSet::of(&[LOW]).unwrap(), min_height: None };
     assert_eq!(hall.ask(2, capped), Ok(Accepted::Done));
     assert_eq!(layers(&hall.media()), [Some(LOW)]);
     hall.subscribe(2, stream);
@@ -314,7 +314,7 @@ fn news_of_a_switch_that_come_after_the_pause_do_not_count_for_the_resumption() 
 #[test]
 fn a_new_transport_starts_over() {
     let (mut hall, stream, bob) = ada_and_bob();
-    let bobs = hall.ask(2, ClientMessage::SwitchRole { role: Role::Joiner }).map(|_| hall.publish(2, camera())).expect("he may");
+    let bobs = hall.ask(2, ClientMessage::SwitchRole { role: Role::Joiner, credential: None }).map(|_| hall.publish(2, camera())).expect("he may");
     hall.estimate(bob, 10_000_000);
     switched(&mut hall, bob, stream, HIGH);
     hall.pass_alive(SECOND, &[1, 2]);

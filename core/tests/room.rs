@@ -166,7 +166,7 @@ fn what_comes_late_from_a_displaced_session_touches_nobody() {
     // when the old connection leaves, withdraws, steps down and ends,
     assert_eq!(hall.ask(1, ClientMessage::Leave), Err(Code::NOT_IN_ROOM));
     assert_eq!(hall.ask(1, ClientMessage::Unpublish { stream }), Err(Code::NOT_IN_ROOM));
-    assert_eq!(hall.ask(1, ClientMessage::SwitchRole { role: Role::Player }), Err(Code::NOT_IN_ROOM));
+    assert_eq!(hall.ask(1, ClientMessage::SwitchRole { role: Role::Player, credential: None }), Err(Code::NOT_IN_ROOM));
     hall.disconnect(1);
     // then the new one stands as it stood, and nobody hears of it.
     assert_eq!(hall.room.member(new).cloned(), before);
@@ -220,7 +220,7 @@ fn a_removed_user_is_told_and_others_see_reason_9() {
     hall.join(1, "ada");
     hall.join(2, "bob");
     hall.hush();
-    hall.tell(Input::Remove { user: user("ada") });
+    hall.tell(Input::Remove { user: user("ada"), reason: LeaveReason::REMOVED });
     assert_eq!(hall.heard(1), [ServerMessage::Removed { code: Code::REMOVED }]);
     assert_eq!(hall.heard(2), [peer_left("ada", LeaveReason(9))]);
     assert_eq!(hall.closed(), [SessionId(1)]);
@@ -229,7 +229,7 @@ fn a_removed_user_is_told_and_others_see_reason_9() {
 #[test]
 fn removing_somebody_who_is_not_there_is_nothing() {
     let mut hall = Hall::new();
-    hall.tell(Input::Remove { user: user("ada") });
+    hall.tell(Input::Remove { user: user("ada"), reason: LeaveReason::REMOVED });
     assert_eq!((hall.events(), hall.closed()), (vec![], vec![]));
 }
 
@@ -286,7 +286,7 @@ fn who_comes_back_before_the_loss_is_noticed_takes_the_old_connection_s_place() 
     // The old connection's end, when it is noticed, is no absence.
     hall.disconnect(1);
     assert_eq!(hall.events(), [Event::Back { member: ada }]);
-    assert_eq!(hall.ask(2, ClientMessage::SwitchRole { role: Role::Player }), Ok(Accepted::Done));
+    assert_eq!(hall.ask(2, ClientMessage::SwitchRole { role: Role::Player, credential: None }), Ok(Accepted::Done));
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn a_player_who_becomes_joiner_publishes_at_once_and_keeps_its_subscriptions() {
     let stream = hall.publish(1, camera());
     let bob = hall.join_as(2, "bob", Role::Player);
     hall.subscribe(2, stream);
-    assert_eq!(hall.ask(2, ClientMessage::SwitchRole { role: Role::Joiner }), Ok(Accepted::Done));
+    assert_eq!(hall.ask(2, ClientMessage::SwitchRole { role: Role::Joiner, credential: None }), Ok(Accepted::Done));
     hall.publish(2, camera());
     assert!(hall.room.member(bob).expect("he is there").subscriptions.contains_key(&stream));
 }
@@ -347,7 +347,7 @@ fn stepping_down_withdraws_streams_and_says_nothing_else() {
     let stream = hall.publish(1, camera());
     hall.join(2, "bob");
     hall.hush();
-    assert_eq!(hall.ask(1, ClientMessage::SwitchRole { role: Role::Player }), Ok(Accepted::Done));
+    assert_eq!(hall.ask(1, ClientMessage::SwitchRole { role: Role::Player, credential: None }), Ok(Accepted::Done));
     assert_eq!(hall.heard(2), [stream_removed(stream, "ada")]);
 }
 
@@ -359,7 +359,7 @@ fn taking_the_role_one_has_is_granted_without_a_word() {
     hall.publish(1, camera());
     hall.join(2, "bob");
     hall.hush();
-    assert_eq!(hall.ask(1, ClientMessage::SwitchRole { role: Role::Joiner }), Ok(Accepted::Done));
+    assert_eq!(hall.ask(1, ClientMessage::SwitchRole { role: Role::Joiner, credential: None }), Ok(Accepted::Done));
     assert_eq!((hall.heard(2), hall.events(), hall.media()), (vec![], vec![], vec![]));
 }
 
@@ -482,7 +482,7 @@ fn subscribing_to_neither_sound_nor_picture_is_a_bad_request() {
     hall.join(1, "ada");
     let stream = hall.publish(1, camera());
     hall.join(2, "bob");
-    let neither = ClientMessage::Subscribe { stream, audio: false, video: false, max_layer: None };
+    let neither = ClientMessage::Subscribe { stream, audio: false, video: false, layers: LayerSet::HIGHEST, min_height: None };
     assert_eq!(hall.ask(2, neither), Err(Code::BAD_REQUEST));
 }
 
@@ -495,7 +495,7 @@ fn subscribing_again_adds_to_what_is_received() {
     let bob = hall.join(2, "bob");
     hall.hush();
     for (audio, video) in [(true, false), (false, true)] {
-        assert_eq!(hall.ask(2, ClientMessage::Subscribe { stream, audio, video, max_layer: None }), Ok(Accepted::Done));
+        assert_eq!(hall.ask(2, ClientMessage::Subscribe { stream, audio, video, layers: LayerSet::HIGHEST, min_height: None }), Ok(Accepted::Done));
     }
     let forward = |audio, video| MediaOutput::Forward { member: bob, stream, audio, video };
     assert_eq!(hall.media(), [forward(true, false), forward(true, true)]);
@@ -508,9 +508,9 @@ fn unsubscribing_takes_what_is_there_and_needs_a_subscription() {
     hall.join(1, "ada");
     let stream = hall.publish(1, camera());
     let bob = hall.join(2, "bob");
-    let unsubscribe = |audio, video| ClientMessage::Unsubscribe { stream, audio, video };
+    let unsubscribe = |audio, video| ClientMessage::Unsubscribe { stream, audio, video, layers: None };
     assert_eq!(hall.ask(2, unsubscribe(true, true)), Err(Code::NOT_SUBSCRIBED));
-    assert_eq!(hall.ask(2, ClientMessage::Subscribe { stream, audio: true, video: false, max_layer: None }), Ok(Accepted::Done));
+    assert_eq!(hall.ask(2, ClientMessage::Subscribe { stream, audio: true, video: false, layers: LayerSet::HIGHEST, min_height: None }), Ok(Accepted::Done));
     assert_eq!(hall.ask(2, unsubscribe(false, true)), Ok(Accepted::Done), "video was not received: no error");
     assert!(hall.room.member(bob).expect("he is there").subscriptions[&stream].audio);
     assert_eq!(hall.ask(2, unsubscribe(true, false)), Ok(Accepted::Done));
@@ -525,7 +525,7 @@ fn a_stream_that_is_gone_cannot_be_subscribed_to() {
     let stream = hall.publish(1, camera());
     hall.join(2, "bob");
     assert_eq!(hall.ask(1, ClientMessage::Leave), Ok(Accepted::Done));
-    let subscribe = ClientMessage::Subscribe { stream, audio: true, video: true, max_layer: None };
+    let subscribe = ClientMessage::Subscribe { stream, audio: true, video: true, layers: LayerSet::HIGHEST, min_height: None };
     assert_eq!(hall.ask(2, subscribe), Err(Code::NO_SUCH_STREAM));
 }
 
@@ -535,7 +535,7 @@ fn nobody_subscribes_to_its_own_stream() {
     let mut hall = Hall::new();
     hall.join(1, "ada");
     let stream = hall.publish(1, camera());
-    let subscribe = ClientMessage::Subscribe { stream, audio: true, video: true, max_layer: None };
+    let subscribe = ClientMessage::Subscribe { stream, audio: true, video: true, layers: LayerSet::HIGHEST, min_height: None };
     assert_eq!(hall.ask(1, subscribe), Err(Code::OWN_STREAM));
 }
 
@@ -564,7 +564,7 @@ fn a_member_receives_so_many_streams_and_no_more() {
     for stream in rest {
         hall.subscribe(1, *stream);
     }
-    let subscribe = |stream| ClientMessage::Subscribe { stream, audio: true, video: true, max_layer: None };
+    let subscribe = |stream| ClientMessage::Subscribe { stream, audio: true, video: true, layers: LayerSet::HIGHEST, min_height: None };
     assert_eq!(hall.ask(1, subscribe(*last)), Err(Code::TOO_MANY_SUBSCRIPTIONS));
     // More of a stream that is received is not another one.
     assert_eq!(hall.ask(1, subscribe(rest[0])), Ok(Accepted::Done));
@@ -609,7 +609,7 @@ fn one_input_makes_few_outputs_however_many_are_there() {
     hall.tell(Input::Media(MediaInput::LayerRate { stream, layer: hall::LOW, bps: 0 }));
     assert_eq!(hall.ask(1, ClientMessage::Mute { stream, audio: Some(true), video: None }), Ok(Accepted::Done));
     assert_eq!(hall.ask(1, ClientMessage::Unpublish { stream }), Ok(Accepted::Done));
-    hall.tell(Input::Remove { user: user("ada") });
+    hall.tell(Input::Remove { user: user("ada"), reason: LeaveReason::REMOVED });
     // then none of it made more than five outputs,
     assert!(hall.most_outputs <= 5, "{} outputs at a time", hall.most_outputs);
     // and what it means for each of the viewers is done in batches.

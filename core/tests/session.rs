@@ -32,7 +32,7 @@ fn answered(id: CallId, result: Result<Answer, Code>) -> Event {
 }
 
 fn sound(kind: StreamKind) -> StreamOffer {
-    StreamOffer { kind, audio_bps: Some(32_000), layers: Vec::new() }
+    StreamOffer { kind, audio_bps: Some(32_000), layers: Vec::new(), on_demand: false }
 }
 
 fn stream(id: u32, name: &str) -> StreamInfo {
@@ -40,7 +40,7 @@ fn stream(id: u32, name: &str) -> StreamInfo {
 }
 
 fn subscribe(id: u32) -> Call {
-    Call::Subscribe { stream: StreamId(id), audio: true, video: true, max_layer: None }
+    Call::Subscribe { stream: StreamId(id), audio: true, video: true, layers: LayerSet::HIGHEST, min_height: None }
 }
 
 /// The stays that joins among these messages go on with.
@@ -163,7 +163,7 @@ fn a_second_join_is_refused_and_changes_nothing() {
 #[test]
 fn outside_a_room_there_is_nothing_to_ask_for() {
     let mut desk = Desk::new();
-    for call in [Call::Leave, Call::SwitchRole { role: Role::Player }, Call::Publish { offer: sound(StreamKind::Main) }, subscribe(1)] {
+    for call in [Call::Leave, Call::SwitchRole { role: Role::Player, credential: None }, Call::Publish { offer: sound(StreamKind::Main) }, subscribe(1)] {
         let id = desk.call(call);
         assert_eq!(desk.events(), [answered(id, Err(Code::NOT_IN_ROOM))]);
     }
@@ -203,7 +203,7 @@ fn own_streams_follow_what_was_granted() {
     assert_eq!(own(&desk), []);
     desk.grant(Accepted::Published { stream: StreamId(5) });
     assert_eq!(own(&desk), [5]);
-    desk.call(Call::SwitchRole { role: Role::Player });
+    desk.call(Call::SwitchRole { role: Role::Player, credential: None });
     desk.grant(Accepted::Done);
     assert_eq!((own(&desk), desk.session.role()), (vec![], Some(Role::Player)));
 }

@@ -99,7 +99,7 @@ impl Hall {
     }
 
     pub fn subscribe(&mut self, session: u64, stream: StreamId) {
-        let answer = self.ask(session, ClientMessage::Subscribe { stream, audio: true, video: true, max_layer: None });
+        let answer = self.ask(session, ClientMessage::Subscribe { stream, audio: true, video: true, layers: LayerSet::HIGHEST, min_height: None });
         assert_eq!(answer, Ok(Accepted::Done));
     }
 

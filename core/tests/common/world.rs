@@ -363,5 +363,5 @@ pub fn join(name: &str, role: Role) -> Call {
 }
 
 pub fn sound(kind: StreamKind) -> StreamOffer {
-    StreamOffer { kind, audio_bps: Some(32_000), layers: Vec::new() }
+    StreamOffer { kind, audio_bps: Some(32_000), layers: Vec::new(), on_demand: false }
 }

@@ -76,7 +76,7 @@ struct Microphone {
 
 /// What a camera of that description publishes.
 pub(super) fn offer(camera: &scenario::Camera) -> StreamOffer {
-    StreamOffer { kind: StreamKind::Main, audio_bps: (camera.audio_bps > 0).then_some(camera.audio_bps), layers: camera.layers.clone() }
+    StreamOffer { kind: StreamKind::Main, audio_bps: (camera.audio_bps > 0).then_some(camera.audio_bps), layers: camera.layers.clone(), on_demand: false }
 }
 
 impl Camera {
@@ -314,7 +314,7 @@ mod tests {
     use super::*;
 
     fn camera(seed: u64) -> Camera {
-        let layer = |rid: &str, height, max_bps| Layer { rid: Rid::new(rid).unwrap(), height, max_bps };
+        let layer = |rid: &str, height, max_bps| Layer { rid: Rid::new(rid).unwrap(), width: None, height, max_bps };
         let config = scenario::Camera { fps: 30, audio_bps: 32_000, layers: vec![layer("q", 180, 150_000), layer("f", 720, 1_500_000)] };
         Camera::new(Instant::ZERO, &config, StreamId(1), Fidelity::WebRtc, seed, "ada")
     }

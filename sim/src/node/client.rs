@@ -166,7 +166,7 @@ impl ClientNode {
         self.entry(What::JoinCalled);
         let media = self.fresh_peer();
         let user = &self.config.user;
-        let join = JoinCall { room: self.config.room.clone(), user: user.id.clone(), name: user.name.clone(), role: user.role, media };
+        let join = JoinCall { name: user.name.clone(), media, ..JoinCall::new(self.config.room.clone(), user.id.clone(), user.role) };
         self.call(Call::Join(join), Asked::Join);
     }
 
@@ -178,7 +178,7 @@ impl ClientNode {
                 let name = self.own_stream();
                 self.call(Call::Unpublish { stream }, Asked::Unpublish(name));
             }
-            (Action::SwitchRole(role), _) => self.call(Call::SwitchRole { role }, Asked::SwitchRole(role)),
+            (Action::SwitchRole(role), _) => self.call(Call::SwitchRole { role, credential: None }, Asked::SwitchRole(role)),
             (Action::Mute { audio, video }, Some(stream)) => self.mute(stream, audio, video, true),
             (Action::Unmute { audio, video }, Some(stream)) => self.mute(stream, audio, video, false),
             (Action::Unpublish, None) => self.entry(What::Failed { call: "unpublish", code: Code::NO_SUCH_STREAM }),
@@ -249,7 +249,7 @@ impl ClientNode {
         match event {
             session::Event::Answered { id, result } => self.answered(id, result),
             session::Event::PeerJoined { user, .. } => self.entry(What::PeerJoined { peer: user }),
-            session::Event::PeerLeft { user, reason } => self.entry(What::PeerLeft { peer: user, reason: reason.0 }),
+            session::Event::PeerLeft { user, reason, .. } => self.entry(What::PeerLeft { peer: user, reason: reason.0 }),
             session::Event::StreamAdded { stream } => self.stream_added(stream),
             session::Event::StreamRemoved { stream } => {
                 self.entry(What::StreamRemoved { stream: name(&stream) });

@@ -410,12 +410,12 @@ fn camera(table: &CameraTable) -> Result<Camera, Fault> {
     for (at, layer) in table.layers.iter().enumerate() {
         let rid = Rid::new(&layer.rid).map_err(|error| Fault::new(key_path!["camera", "layers", at, "rid"], error.to_string()))?;
         let max_bps = above_zero(layer.rate.0, || key_path!["camera", "layers", at, "rate"])?;
-        layers.push(Layer { rid, height: layer.height, max_bps });
+        layers.push(Layer { rid, width: None, height: layer.height, max_bps });
     }
     let audio_bps = above_zero(table.audio.0, || key_path!["camera", "audio"])?;
 
     // The room's own rule decides; what it would refuse is refused here.
-    let offer = StreamOffer { kind: StreamKind::Main, audio_bps: Some(audio_bps), layers };
+    let offer = StreamOffer { kind: StreamKind::Main, audio_bps: Some(audio_bps), layers, on_demand: false };
     offer.check().map_err(|error| match error {
         OfferError::NotALadder { at } => {
             Fault::new(key_path!["camera", "layers", at], "each layer needs its own rid and a higher rate than the one before it")

@@ -85,7 +85,7 @@ impl ClientNode {
             }
         };
         match (asked, answer) {
-            (Asked::Join, Answer::Joined { role }) => {
+            (Asked::Join, Answer::Joined { role, .. }) => {
                 self.standing = Standing::Inside { role };
                 self.entry(What::Joined { role });
                 self.take_parked();

@@ -38,7 +38,7 @@ impl ClientNode {
         let Some(view) = self.views.get(&stream) else { return };
         let name = name(&view.info);
         let (audio, video) = (view.info.offer.audio_bps.is_some(), !view.info.offer.layers.is_empty());
-        self.call(Call::Subscribe { stream, audio, video, max_layer: None }, Asked::Subscribe(stream, name));
+        self.call(Call::Subscribe { stream, audio, video, layers: LayerSet::HIGHEST, min_height: None }, Asked::Subscribe(stream, name));
     }
 
     pub(super) fn stream_added(&mut self, stream: StreamInfo) {
