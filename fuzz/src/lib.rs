@@ -20,7 +20,7 @@ use greenroom_core::{
     time::Instant,
     trace::{self, Choices, ROOM, laws},
     vp8::{self, Picture},
-    wire::{Accepted, ClientFrame, ClientMessage, ServerMessage},
+    wire::{Accepted, ClientFrame, ServerMessage},
 };
 
 /// A harness: it panics where the core breaks a promise.
