@@ -565,7 +565,7 @@ mod tests {
     //
     #[test]
     fn channel_names_are_made_of_89_characters() {
-        let allowed = (0..=127_u8).filter(|byte| channel_valid(&char::from(*byte).into())).count();
+        let allowed = (0..=127_u8).filter(|byte| channel_valid(char::from(*byte).encode_utf8(&mut [0; 4]))).count();
         assert_eq!(allowed, 89);
         assert!(channel_valid(&"c".repeat(64)) && !channel_valid(&"c".repeat(65)) && !channel_valid(""));
         assert!(!channel_valid("a|b") && !channel_valid("a\\b") && !channel_valid("é"));

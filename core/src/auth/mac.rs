@@ -18,14 +18,18 @@ pub(super) type HmacSha256 = Hmac<Sha256>;
 /// The HMAC-SHA-1 over `parts`, one after the other with nothing between them.
 pub(super) fn hmac_sha1(key: &Secret, parts: &[&[u8]]) -> HmacSha1 {
     let mut mac = HmacSha1::new_from_slice(key.bytes()).expect("HMAC takes keys of any length");
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     mac
 }
 
 /// The HMAC-SHA-256 over `parts`, one after the other with nothing between them.
 pub(super) fn hmac_sha256(key: &Secret, parts: &[&[u8]]) -> HmacSha256 {
     let mut mac = HmacSha256::new_from_slice(key.bytes()).expect("HMAC takes keys of any length");
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     mac
 }
 
