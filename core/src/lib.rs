@@ -100,6 +100,7 @@
 //! | [`select`], [`forward`], [`vp8`] | layers: choosing, switching, renumbering |
 //! | [`member`], [`stream`], [`role`] | who is in a room, and what they publish |
 //! | [`code`], [`id`], [`limits`], [`time`], [`rng`] | the vocabulary |
+//! | [`code::vendor`], [`profile`], [`region`] | what two vendors print: codes, profiles, countries |
 //! | [`trace`] | histories, replay and laws, for tests |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -115,6 +116,8 @@ pub mod forward;
 pub mod id;
 pub mod limits;
 pub mod member;
+pub mod profile;
+pub mod region;
 pub mod rng;
 pub mod role;
 pub mod room;
