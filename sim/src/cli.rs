@@ -4,6 +4,7 @@
 //! 2 wrong usage or a wrong scenario, 3 two runs of one seed differed, 4 the program itself failed.
 
 mod run;
+mod script;
 mod table;
 
 use std::process::ExitCode;
@@ -22,6 +23,8 @@ struct Arguments {
 enum Command {
     /// Run a scenario and report what happened and why
     Run(run::RunArguments),
+    /// Play a story in a vendor's own words and print what every party sees
+    Script(script::ScriptArguments),
     /// Print the JSON Schema of scenario files
     Schema,
 }
@@ -52,6 +55,7 @@ impl From<Exit> for ExitCode {
 pub fn main() -> ExitCode {
     let exit = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Script(arguments) => script::run(&arguments),
         Command::Schema => {
             say(&format!("{:#}\n", crate::scenario::schema()));
             Exit::Passed

@@ -69,3 +69,4 @@ pub mod record;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod script;
