@@ -183,7 +183,14 @@ pub struct NotACode {
     pub domain: Domain,
 }
 
-impl<'t> VendorCode<'t> {
+impl NotACode {
+    /// How the codes of the table are spelled, for an error of one's own.
+    pub const fn expected(self) -> &'static str {
+        self.domain.spelling()
+    }
+}
+
+impl VendorCode<'_> {
     /// The row of the table, for a code that this version knows.
     pub fn entry(self) -> Option<&'static Entry> {
         let entries = self.domain.entries();
