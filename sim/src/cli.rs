@@ -1,7 +1,7 @@
 //! The command line.
 //!
-//! Results go to standard output, everything else to standard error. Exit codes are the same for every command: 0 it worked and every check passed, 1 a check failed,
-//! 2 wrong usage or a wrong scenario, 3 two runs of one seed differed, 4 the program itself failed.
+//! Results go to standard output, everything else to standard error. Exit codes are the same for every command: 0 it worked and every check passed, 1 a check failed
+//! or a line of input could not be used, 2 wrong usage or a wrong scenario, 3 two runs of one seed differed, 4 the program itself failed.
 
 mod codes;
 mod eval;
