@@ -132,6 +132,7 @@ fn advice(code: Code) -> &'static str {
 
 fn table(page: &mut String, domain: Domain) {
     let level = match domain.level() {
+        Level::Notice if domain == Domain::LeaveReason => " Everybody in the room is told; what helps is meant for the one who left.",
         Level::Error => "",
         Level::Warning => " They may be ignored: the operation goes on.",
         Level::Notice => " They are told, not answered: nothing failed that was asked for.",

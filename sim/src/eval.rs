@@ -27,8 +27,11 @@ pub use self::{
     field::CaseError,
 };
 
+/// What answers the cases of one kind.
+type Decide = fn(Fields<'_>) -> Result<Answer, CaseError>;
+
 /// The kinds of cases there are, and what answers them.
-const KINDS: &[(&str, fn(Fields<'_>) -> Result<Answer, CaseError>)] = &[
+const KINDS: &[(&str, Decide)] = &[
     ("code", code::code),
     ("profile", profile::profile),
     ("region", region::region),

@@ -109,7 +109,7 @@ fn every_line_is_answered_in_order_and_wrong_ones_say_what_is_wrong() {
         (r#"{"id":15,"kind":"profile","vendor":"sparkrtc","profile_kind":"camera"}"#, "name: found nothing, expected a text"),
         (
             r#"{"id":16,"kind":"agora_time","unix_ts":-1,"expired_ts":0,"now_s":0,"event":"join"}"#,
-            "unix_ts: found -1, expected a whole number from 0",
+            "unix_ts: found -1, expected a whole number of 64 bits, not negative",
         ),
         (
             r#"{"id":17,"kind":"agora_time","unix_ts":1,"expired_ts":0,"now_s":0,"event":"leave"}"#,
@@ -117,7 +117,7 @@ fn every_line_is_answered_in_order_and_wrong_ones_say_what_is_wrong() {
         ),
         (r#"{"id":18,"kind":"region","country":"DE","later":{"versions":"may add fields"},"lenient":null}"#, ""),
     ];
-    let input: String = lines.iter().map(|(line, _)| format!("{line}\n\n")).collect();
+    let input = lines.map(|(line, _)| line).join("\n\n");
     let output = ask(input.as_bytes());
     let answers = answers(&output);
     assert_eq!(answers.len(), lines.len(), "blank lines have no answer");

@@ -218,6 +218,9 @@ impl Entry {
         if self.internal_only {
             return "nothing: it stays inside";
         }
+        if matches!(self.code.domain.level(), Level::Warning) && !matches!(self.kind, Kind::Device) {
+            return "nothing: the operation goes on";
+        }
         match (self.retry, self.kind) {
             (_, Kind::Ok) => "nothing",
             (Retry::Never, Kind::AlreadyExists) => "do not repeat: it is there already",
@@ -261,7 +264,7 @@ impl Vendor {
 
     /// Every row with that symbol, printed or alias, table by table. There may be several: Agora prints one symbol for two codes.
     pub fn with_symbol(self, symbol: &str) -> impl Iterator<Item = &'static Entry> {
-        let entries = self.domains().flat_map(|domain| domain.entries());
+        let entries = self.domains().flat_map(Domain::entries);
         entries.filter(move |entry| entry.symbol == Some(symbol) || entry.aliases.contains(&symbol))
     }
 }
@@ -285,8 +288,14 @@ impl Domain {
     /// Whose table it is.
     pub const fn vendor(self) -> Vendor {
         match self {
-            Self::Client | Self::Server | Self::LeaveReason | Self::LiveStreamStatus | Self::LiveStreamError => Vendor::SparkRtc,
-            Self::MediaStatusAction | Self::MediaStatusReason | Self::Signature => Vendor::SparkRtc,
+            Self::Client
+            | Self::Server
+            | Self::LeaveReason
+            | Self::LiveStreamStatus
+            | Self::LiveStreamError
+            | Self::MediaStatusAction
+            | Self::MediaStatusReason
+            | Self::Signature => Vendor::SparkRtc,
             Self::Error | Self::Warning | Self::Reason => Vendor::Agora,
         }
     }

@@ -5,7 +5,7 @@ use core::fmt::Write as _;
 use clap::{Args, ValueEnum};
 use greenroom_core::code::{
     Code,
-    vendor::{Domain, Entry, Value as CodeValue, Vendor},
+    vendor::{Domain, Entry, Fault, Value as CodeValue, Vendor},
 };
 use serde::Serialize;
 
@@ -39,7 +39,7 @@ pub(super) fn codes(arguments: &CodesArguments) -> Exit {
             vendor: "greenroom",
             domain: "code",
             title: "what rooms and sessions answer",
-            rows: Code::ALL.iter().map(our_row).collect(),
+            rows: Code::ALL.iter().copied().map(our_row).collect(),
         });
     }
     for (owner, vendor) in [(Owner::SparkRtc, Vendor::SparkRtc), (Owner::Agora, Vendor::Agora)] {
@@ -82,7 +82,7 @@ struct Row {
     internal_only: bool,
 }
 
-fn our_row(code: &Code) -> Row {
+fn our_row(code: Code) -> Row {
     Row {
         vendor: "greenroom",
         domain: "code",
@@ -114,7 +114,7 @@ fn vendor_table(vendor: Vendor, domain: Domain) -> Table {
         meaning: entry.meaning,
         kind: entry.kind.name(),
         retry: entry.retry.name(),
-        fault: entry.fault.map(|fault| fault.name()),
+        fault: entry.fault.map(Fault::name),
         internal_only: entry.internal_only,
     };
     Table { vendor: vendor.name(), domain: domain.name(), title: domain.title(), rows: domain.entries().iter().map(row).collect() }

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read as _, Write};
 
 use super::{Exit, complain};
-use crate::eval::{self, LINE_BYTES_MAX};
+use crate::eval::{self, LINE_BYTES_MAX, Reply};
 
 /// Answers the lines of standard input.
 pub(super) fn eval() -> Exit {
@@ -39,20 +39,26 @@ fn answer_all(input: &mut impl BufRead, output: &mut impl Write) -> io::Result<C
         let reply = eval::answer(&line);
         count.answered += 1;
         count.failed += u64::from(reply.outcome.is_err());
-        let mut text = serde_json::to_vec(&reply).expect("a reply is texts and numbers under texts");
-        text.push(b'\n');
-        if output.write_all(&text).is_err() {
+        if write_line(output, &reply).is_err() {
             break;
         }
     }
     Ok(count)
 }
 
+fn write_line(output: &mut impl Write, reply: &Reply) -> io::Result<()> {
+    let mut text = serde_json::to_vec(reply)?;
+    text.push(b'\n');
+    output.write_all(&text)
+}
+
+/// As much of a line as tells that it is too long.
+const READ_BYTES_MAX: u64 = LINE_BYTES_MAX as u64 + 1;
+
 /// Reads a line without its end, whether there was one. Of a line that is too long, no more is kept than tells that it is.
 fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();
-    let most = u64::try_from(LINE_BYTES_MAX).expect("a length fits") + 1;
-    if input.by_ref().take(most).read_until(b'\n', line)? == 0 {
+    if input.by_ref().take(READ_BYTES_MAX).read_until(b'\n', line)? == 0 {
         return Ok(false);
     }
     if line.last() == Some(&b'\n') {

@@ -1,6 +1,6 @@
 //! What a vendor's code means.
 
-use greenroom_core::code::vendor::{Domain, Vendor};
+use greenroom_core::code::vendor::{Domain, Fault, Vendor};
 
 use super::{Answer, CaseError, field::Fields};
 
@@ -20,7 +20,7 @@ pub(super) fn code(fields: Fields<'_>) -> Result<Answer, CaseError> {
         .with("meaning", entry.meaning)
         .with("kind", entry.kind.name())
         .with("retry", entry.retry.name())
-        .with("fault", entry.fault.map(|fault| fault.name()))
+        .with("fault", entry.fault.map(Fault::name))
         .with("internal_only", entry.internal_only)
         .with("advice", entry.advice()))
 }

@@ -85,21 +85,15 @@ impl<'c> Fields<'c> {
         }
     }
 
-    /// A field that holds a whole number of at most `max`.
-    pub(super) fn integer(self, name: &'static str, max: u64) -> Result<u64, CaseError> {
-        let number = self.get(name).and_then(Value::as_u64).filter(|number| *number <= max);
-        number.ok_or_else(|| self.wrong(name, format!("a whole number from 0 to {max}")))
-    }
-
-    /// A field that holds a whole number of 32 bits.
-    pub(super) fn integer_32(self, name: &'static str) -> Result<u32, CaseError> {
-        let number = self.integer(name, u32::MAX.into())?;
-        Ok(u32::try_from(number).expect("it is no larger"))
+    /// A field that holds a whole number that the type has.
+    pub(super) fn integer<N: TryFrom<u64>>(self, name: &'static str) -> Result<N, CaseError> {
+        let number = self.get(name).and_then(Value::as_u64).and_then(|number| N::try_from(number).ok());
+        number.ok_or_else(|| self.wrong(name, format!("a whole number of {} bits, not negative", 8 * size_of::<N>())))
     }
 
     /// The same, if the field is there.
-    pub(super) fn integer_32_if_any(self, name: &'static str) -> Result<Option<u32>, CaseError> {
-        self.get(name).map(|_| self.integer_32(name)).transpose()
+    pub(super) fn integer_if_any<N: TryFrom<u64>>(self, name: &'static str) -> Result<Option<N>, CaseError> {
+        self.get(name).map(|_| self.integer(name)).transpose()
     }
 
     /// A field that is true or false, and false where it is absent.

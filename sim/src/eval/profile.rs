@@ -49,11 +49,9 @@ pub(super) fn profile(fields: Fields<'_>) -> Result<Answer, CaseError> {
 
 fn agora_camera(fields: Fields<'_>) -> Result<VideoProfile, CaseError> {
     let named = fields.get("name").map(|_| fields.word("name", "one of the 26 names, for example \"480P_4\"", agora::named)).transpose()?;
-    let number = fields.get("enum_value").map(|_| fields.integer("enum_value", u8::MAX.into())).transpose()?;
-    let numbered = number.map(|number| {
-        let profile = u8::try_from(number).ok().and_then(agora::numbered);
-        profile.ok_or_else(|| fields.wrong("enum_value", "one of the 26 numbers, for example 43"))
-    });
+    let number = fields.integer_if_any("enum_value")?;
+    let numbered =
+        number.map(|number| agora::numbered(number).ok_or_else(|| fields.wrong("enum_value", "one of the 26 numbers, for example 43")));
     match (named, numbered.transpose()?) {
         (Some(named), Some(numbered)) if named != numbered => Err(CaseError::Together(format!(
             "name and enum_value: found {:?} and that of {:?}, expected the same",

@@ -51,10 +51,10 @@ pub(super) fn agora_key(fields: Fields<'_>) -> Result<Answer, CaseError> {
         app_id: &app_id,
         certificate: &certificate,
         channel: fields.text("channel")?,
-        issued: UnixSeconds(fields.integer_32("unix_ts")?.into()),
-        random: fields.integer_32("random")?,
-        uid: fields.integer_32_if_any("uid")?,
-        expires: fields.integer_32_if_any("expired_ts")?.map(|seconds| UnixSeconds(seconds.into())),
+        issued: UnixSeconds(fields.integer::<u32>("unix_ts")?.into()),
+        random: fields.integer("random")?,
+        uid: fields.integer_if_any("uid")?,
+        expires: fields.integer_if_any::<u32>("expired_ts")?.map(|seconds| UnixSeconds(seconds.into())),
     };
     channel_key::generate(&request).map(|key| Answer::default().with("key", key)).map_err(|error| CaseError::Together(error.to_string()))
 }
@@ -62,7 +62,7 @@ pub(super) fn agora_key(fields: Fields<'_>) -> Result<Answer, CaseError> {
 /// `key`, `app_id`, `app_certificate`, `channel`, `uid`, `now_s` → `expected`, `error_code`.
 pub(super) fn agora_parse_verify(fields: Fields<'_>) -> Result<Answer, CaseError> {
     let (app, certificate) = (app_id(fields)?, Secret::new(fields.secret("app_certificate")?.as_bytes()));
-    let (channel, uid, now) = (fields.text("channel")?, fields.integer_32("uid")?, seconds(fields, "now_s")?);
+    let (channel, uid, now) = (fields.text("channel")?, fields.integer("uid")?, seconds(fields, "now_s")?);
     let parsed = ChannelKey::parse(fields.secret("key")?).map_err(Refusal::from);
     let checked = parsed.and_then(|key| key.verify(&certificate, &app, channel, uid, now));
     Ok(verdict(checked, agora::error::CHANNEL_KEY_EXPIRED, agora::error::INVALID_CHANNEL_KEY, agora::error::INVALID_APP_ID))
@@ -106,5 +106,5 @@ fn app_id(fields: Fields<'_>) -> Result<AppId, CaseError> {
 }
 
 fn seconds(fields: Fields<'_>, name: &'static str) -> Result<UnixSeconds, CaseError> {
-    fields.integer(name, u64::MAX).map(UnixSeconds)
+    fields.integer(name).map(UnixSeconds)
 }
