@@ -251,7 +251,7 @@ fn codes_are_tables_that_people_can_read() {
         "2001  ROOM_FULL",
         "sparkrtc client · what the SDK reports, 43 codes",
         "RTC.34000001  resource_exhausted  backoff    user         room full",
-        "agora warning · warnings: the application may ignore them, 12 codes",
+        "agora warning · what the application may ignore, 12 codes",
         "network probe; not shown to UI nor exposed (stays inside)",
         "CLOSE_BEFORE_OPEN  ",
     ] {

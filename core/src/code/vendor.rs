@@ -230,6 +230,7 @@ impl Entry {
             (Retry::AfterFix, Kind::InvalidArgument) => "correct the argument",
             (Retry::AfterFix, Kind::FailedPrecondition) => "reach the right state first",
             (Retry::AfterFix, Kind::NotFound) => "look whether it still exists",
+            (_, Kind::PermissionDenied) if matches!(self.code.domain, Domain::LeaveReason) => "stop, and tell the user",
             (Retry::AfterFix, Kind::PermissionDenied) => "get the role or the permission",
             (Retry::AfterFix, Kind::Device) => "look at the device and its permission",
             (Retry::AfterFix, _) => "remove the cause first",
@@ -328,9 +329,9 @@ impl Domain {
             Self::MediaStatusAction => "whether a track can be received",
             Self::MediaStatusReason => "why that changed",
             Self::Signature => "what is wrong with a signature",
-            Self::Error => "errors: the application has to act",
-            Self::Warning => "warnings: the application may ignore them",
-            Self::Reason => "reasons that are texts",
+            Self::Error => "what the application has to act on",
+            Self::Warning => "what the application may ignore",
+            Self::Reason => "what has a word and no number",
         }
     }
 
