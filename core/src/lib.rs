@@ -37,7 +37,7 @@
 //! let name = RoomId::new("stage")?;
 //! let mut room = Room::new(now, room::Config::new(name.clone()));
 //! let mut session = Session::new(now, session::Config::default());
-//! let join = JoinCall { room: name, user: UserId::new("ada")?, name: None, role: Role::Joiner, media: None };
+//! let join = JoinCall::new(name, UserId::new("ada")?, Role::Joiner);
 //! session.handle_input(now, session::Input::Call { id: CallId(1), call: Call::Join(join) })?;
 //!
 //! let mut answer = None;
@@ -59,7 +59,7 @@
 //!         session::Output::Event(_) | session::Output::Disconnect { .. } => {}
 //!     }
 //! }
-//! assert_eq!(answer, Some(Ok(Answer::Joined { role: Role::Joiner })));
+//! assert_eq!(answer, Some(Ok(Answer::Joined { user: UserId::new("ada")?, role: Role::Joiner })));
 //! assert_eq!(room.members().count(), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -106,6 +106,7 @@
 //! | [`member`], [`stream`], [`role`] | who is in a room, and what they publish |
 //! | [`auth`] | credentials: who may enter, and until when |
 //! | [`code`], [`id`], [`limits`], [`time`], [`rng`] | the vocabulary |
+//! | [`code::vendor`], [`profile`], [`region`] | what two vendors print: codes, profiles, countries |
 //! | [`trace`] | histories, replay and laws, for tests |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -116,10 +117,13 @@ extern crate std;
 
 pub mod auth;
 pub mod code;
+pub mod dialect;
 pub mod forward;
 pub mod id;
 pub mod limits;
 pub mod member;
+pub mod profile;
+pub mod region;
 pub mod rng;
 pub mod role;
 pub mod room;
