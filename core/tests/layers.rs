@@ -318,7 +318,8 @@ fn news_of_a_switch_that_come_after_the_pause_do_not_count_for_the_resumption() 
 #[test]
 fn a_new_transport_starts_over() {
     let (mut hall, stream, bob) = ada_and_bob();
-    let bobs = hall.ask(2, ClientMessage::SwitchRole { role: Role::Joiner, credential: None }).map(|_| hall.publish(2, camera())).expect("he may");
+    let bobs =
+        hall.ask(2, ClientMessage::SwitchRole { role: Role::Joiner, credential: None }).map(|_| hall.publish(2, camera())).expect("he may");
     hall.estimate(bob, 10_000_000);
     switched(&mut hall, bob, stream, HIGH);
     hall.pass_alive(SECOND, &[1, 2]);

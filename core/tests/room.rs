@@ -489,7 +489,10 @@ fn subscribing_again_adds_to_what_is_received() {
     let bob = hall.join(2, "bob");
     hall.hush();
     for (audio, video) in [(true, false), (false, true)] {
-        assert_eq!(hall.ask(2, ClientMessage::Subscribe { stream, audio, video, layers: LayerSet::HIGHEST, min_height: None }), Ok(Accepted::Done));
+        assert_eq!(
+            hall.ask(2, ClientMessage::Subscribe { stream, audio, video, layers: LayerSet::HIGHEST, min_height: None }),
+            Ok(Accepted::Done)
+        );
     }
     let forward = |audio, video| MediaOutput::Forward { member: bob, stream, audio, video };
     assert_eq!(hall.media(), [forward(true, false), forward(true, true)]);
@@ -504,7 +507,10 @@ fn unsubscribing_takes_what_is_there_and_needs_a_subscription() {
     let bob = hall.join(2, "bob");
     let unsubscribe = |audio, video| ClientMessage::Unsubscribe { stream, audio, video, layers: None };
     assert_eq!(hall.ask(2, unsubscribe(true, true)), Err(Code::NOT_SUBSCRIBED));
-    assert_eq!(hall.ask(2, ClientMessage::Subscribe { stream, audio: true, video: false, layers: LayerSet::HIGHEST, min_height: None }), Ok(Accepted::Done));
+    assert_eq!(
+        hall.ask(2, ClientMessage::Subscribe { stream, audio: true, video: false, layers: LayerSet::HIGHEST, min_height: None }),
+        Ok(Accepted::Done)
+    );
     assert_eq!(hall.ask(2, unsubscribe(false, true)), Ok(Accepted::Done), "video was not received: no error");
     assert!(hall.room.member(bob).expect("he is there").subscriptions[&stream].audio);
     assert_eq!(hall.ask(2, unsubscribe(true, false)), Ok(Accepted::Done));

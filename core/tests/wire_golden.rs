@@ -145,7 +145,10 @@ fn what_may_be_left_out_has_its_meaning() {
     let short: ClientFrame = parse(r#"{"request":2,"type":"join","room":"stage","user":"bob","role":"player"}"#);
     assert_eq!(short, parse(CLIENT.lines().nth(1).expect("Bob's join is the second line")));
     let subscribe: ClientFrame = parse(r#"{"request":9,"type":"subscribe","stream":3,"video":true}"#);
-    assert!(matches!(subscribe.message, ClientMessage::Subscribe { audio: false, video: true, layers: LayerSet::HIGHEST, min_height: None, .. }));
+    assert!(matches!(
+        subscribe.message,
+        ClientMessage::Subscribe { audio: false, video: true, layers: LayerSet::HIGHEST, min_height: None, .. }
+    ));
 }
 
 // R-056 R-058

@@ -265,7 +265,8 @@ pub fn description(text: &str) -> MediaDescription {
 
 /// A camera with 180p at 150 kbps, 360p at 500 kbps, 720p at 1500 kbps, and sound at 30 kbps.
 pub fn camera() -> StreamOffer {
-    let layer = |rid: &str, height, kbps: u64| Layer { rid: Rid::new(rid).expect("a valid rid"), width: None, height, max_bps: kbps * 1000 };
+    let layer =
+        |rid: &str, height, kbps: u64| Layer { rid: Rid::new(rid).expect("a valid rid"), width: None, height, max_bps: kbps * 1000 };
     StreamOffer {
         kind: StreamKind::Main,
         audio_bps: Some(30_000),
