@@ -90,7 +90,7 @@ fn whose_key_expired_is_told_once_and_sent_away_when_no_other_comes() {
     let ada = hall.room.member_of(&user("ada")).expect("she is there").id;
     assert_eq!(hall.events(), [Event::KeyRefused { member: ada, code: Code::KEY_EXPIRED }]);
     // The rest of the grace passes in silence, then she goes with reason 6.
-    hall.pass_alive(limits::KEY_GRACE - NANOSECOND, &[1, 2]);
+    hall.pass_alive(limits::KEY_GRACE.saturating_sub(NANOSECOND), &[1, 2]);
     assert_eq!(hall.heard(1), []);
     hall.pass(NANOSECOND);
     assert_eq!(hall.heard(1), [ServerMessage::Removed { code: Code::KEY_EXPIRED }]);
@@ -106,7 +106,7 @@ fn a_renewal_in_time_keeps_the_member_and_the_new_key_counts() {
     hall.hush();
     let later = until.saturating_add(HOUR);
     assert_eq!(hall.renew(1, Some(later)), Ok(Accepted::Done));
-    hall.pass_alive(HOUR - 10 * SECOND, &[1, 2]);
+    hall.pass_alive(HOUR.saturating_sub(10 * SECOND), &[1, 2]);
     assert_eq!((hall.heard(1), hall.heard(2)), (vec![], vec![]));
     assert_eq!(hall.now, later);
     hall.pass(NANOSECOND);
@@ -159,14 +159,14 @@ fn a_key_found_invalid_is_told_once_and_starts_the_grace() {
 fn who_is_away_when_its_key_expires_hears_of_it_on_return() {
     let (mut hall, _) = ada_and_bob();
     let ada = hall.room.member_of(&user("ada")).expect("she is there").id;
-    hall.pass_alive(HOUR - SECOND, &[1, 2]);
+    hall.pass_alive(HOUR.saturating_sub(SECOND), &[1, 2]);
     hall.disconnect(1);
     hall.pass_alive(2 * SECOND, &[2]);
     hall.hush();
     assert!(hall.ask(3, join("ada", Role::Joiner, Some(ada))).is_ok());
     assert_eq!(hall.heard(3), [key_expired()]);
     // To come back begins no new patience.
-    hall.pass_alive(limits::KEY_GRACE - SECOND, &[2, 3]);
+    hall.pass_alive(limits::KEY_GRACE.saturating_sub(SECOND), &[2, 3]);
     hall.pass(NANOSECOND);
     assert_eq!(hall.heard(3), [ServerMessage::Removed { code: Code::KEY_EXPIRED }]);
 }
@@ -176,13 +176,13 @@ fn who_is_away_when_its_key_expires_hears_of_it_on_return() {
 fn who_comes_back_with_a_newer_key_has_that_one() {
     let (mut hall, until) = ada_and_bob();
     let ada = hall.room.member_of(&user("ada")).expect("she is there").id;
-    hall.pass_alive(HOUR - SECOND, &[1, 2]);
+    hall.pass_alive(HOUR.saturating_sub(SECOND), &[1, 2]);
     hall.disconnect(1);
     hall.pass_alive(2 * SECOND, &[2]);
     let newer = Admission { resumes: Some(ada), ..admission("ada", Some(until.saturating_add(HOUR))) };
     assert!(matches!(hall.admit(3, newer), Ok(Accepted::Joined { resumed: true, .. })));
     hall.hush();
-    hall.pass_alive(HOUR - SECOND, &[2, 3]);
+    hall.pass_alive(HOUR.saturating_sub(SECOND), &[2, 3]);
     assert_eq!(hall.heard(3), []);
 }
 

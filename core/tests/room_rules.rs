@@ -15,12 +15,12 @@ use greenroom_core::{
 };
 use hall::{Hall, admission, camera, join, screen, user};
 
-fn name(text: &str) -> Option<UserName> {
-    Some(UserName::new(text).expect("a valid name"))
+fn name(text: &str) -> UserName {
+    UserName::new(text).expect("a valid name")
 }
 
 fn rename(text: &str) -> ClientMessage {
-    ClientMessage::Rename { name: name(text) }
+    ClientMessage::Rename { name: Some(name(text)) }
 }
 
 fn role(role: Role) -> ClientMessage {
@@ -44,7 +44,7 @@ fn a_joiner_s_new_name_is_told_to_the_others_once() {
     hall.join_as(2, "bob", Role::Player);
     hall.hush();
     assert_eq!(hall.ask(1, rename("Ada L.")), Ok(Accepted::Done));
-    assert_eq!(hall.heard(2), [ServerMessage::PeerRenamed { user: user("ada"), name: name("Ada L.") }]);
+    assert_eq!(hall.heard(2), [ServerMessage::PeerRenamed { user: user("ada"), name: Some(name("Ada L.")) }]);
     assert_eq!(hall.ask(1, rename("Ada L.")), Ok(Accepted::Done));
     assert_eq!((hall.heard(1), hall.heard(2)), (vec![], vec![]), "the name that one has is no news");
     assert_eq!(hall.ask(1, ClientMessage::Rename { name: None }), Ok(Accepted::Done));
@@ -68,7 +68,7 @@ fn a_player_s_new_name_is_no_news_and_known_to_newcomers() {
     assert_eq!(hall.ask(2, rename("Bobby")), Ok(Accepted::Done));
     assert_eq!(hall.ask(2, role(Role::Joiner)), Ok(Accepted::Done));
     assert_eq!(hall.heard(1), []);
-    assert_eq!(members(&mut hall, 3, "eve")[1], MemberInfo { user: user("bob"), name: name("Bobby") });
+    assert_eq!(members(&mut hall, 3, "eve")[1], MemberInfo { user: user("bob"), name: Some(name("Bobby")) });
 }
 
 //
@@ -82,7 +82,7 @@ fn who_comes_back_finds_the_names_of_now() {
     let Ok(Accepted::Joined { members, .. }) = hall.ask(3, join("bob", Role::Joiner, Some(bob))) else {
         panic!("Bob was to come back");
     };
-    assert_eq!(members, [MemberInfo { user: user("ada"), name: name("Ada L.") }]);
+    assert_eq!(members, [MemberInfo { user: user("ada"), name: Some(name("Ada L.")) }]);
 }
 
 // Hidden players
@@ -109,7 +109,7 @@ fn a_hidden_player_appears_with_the_stage_and_vanishes_without_it() {
     assert_eq!(hall.ask(2, rename("Bobby")), Ok(Accepted::Done));
     hall.hush();
     assert_eq!(hall.ask(2, role(Role::Joiner)), Ok(Accepted::Done));
-    assert_eq!(hall.heard(1), [ServerMessage::PeerJoined { user: user("bob"), name: name("Bobby") }]);
+    assert_eq!(hall.heard(1), [ServerMessage::PeerJoined { user: user("bob"), name: Some(name("Bobby")) }]);
     let stream = hall.publish(2, camera());
     hall.hush();
     assert_eq!(hall.ask(2, role(Role::Player)), Ok(Accepted::Done));

@@ -41,7 +41,7 @@ fn on_demand() -> StreamOffer {
 
 /// What Bob is to receive of a stream's video.
 fn plan(hall: &Hall, member: MemberId, stream: StreamId) -> Option<VideoPlan> {
-    hall.room.member(member).expect("he is there").subscriptions.get(&stream)?.video.clone()
+    hall.room.member(member)?.subscriptions.get(&stream)?.video.clone()
 }
 
 fn target(hall: &Hall, member: MemberId, stream: StreamId) -> Option<LayerId> {
