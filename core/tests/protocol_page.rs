@@ -61,7 +61,9 @@ fn every_example_is_a_message_and_every_message_has_an_example() {
 #[test]
 fn codes_that_the_page_names_exist() {
     let names: BTreeSet<&str> = Code::ALL.iter().filter_map(|code| code.name()).collect();
-    for name in ["CUT_SHORT", "RECONNECT_TIMEOUT", "SESSION_GONE", "REPLACED"] {
+    for name in
+        ["CUT_SHORT", "RECONNECT_TIMEOUT", "SESSION_GONE", "REPLACED", "KEY_INVALID", "DISSOLVED", "TOO_MANY_TAKEOVERS", "USER_PRESENT"]
+    {
         assert!(PAGE.contains(&format!("`{name}`")) && names.contains(name), "{name}");
     }
 }
@@ -96,9 +98,9 @@ fn the_table_of_limits_is_that_of_the_code() {
     let values = values! {
         ROOM_ID_BYTES USER_ID_BYTES USER_NAME_BYTES RID_BYTES
         APP_ID_BYTES SIGNATURE_BYTES CTIME_BYTES SIGNATURE_AHEAD CHANNEL_KEY_BYTES CHANNEL_NAME_BYTES CHANNEL_KEY_WINDOW CHANNEL_KEY_LIFE CHANNEL_KEY_AHEAD
-        ROOM_MEMBERS STREAMS_PER_MEMBER LAYERS_PER_STREAM SUBSCRIPTIONS_PER_MEMBER OPEN_REQUESTS
+        ROOM_MEMBERS STREAMS_PER_MEMBER LAYERS_PER_STREAM SUBSCRIPTIONS_PER_MEMBER TAKEOVERS_PER_MINUTE OPEN_REQUESTS
         MEDIA_DESCRIPTION_BYTES ROOM_BATCH ROOM_BATCH_SPACING ROOM_OUTPUTS SPAN_MIN HEARTBEAT_INTERVAL HEARTBEAT_TIMEOUT RESPONSE_TIMEOUT CONNECT_TIMEOUT
-        RECONNECT_WINDOW BACKOFF_FIRST BACKOFF_MAX RECONNECT_ATTEMPT KEY_FRAME_INTERVAL KEY_FRAME_RETRY UP_HOLD
+        RECONNECT_WINDOW KEY_GRACE BACKOFF_FIRST BACKOFF_MAX RECONNECT_ATTEMPT KEY_FRAME_INTERVAL KEY_FRAME_RETRY UP_HOLD
     };
     let (_, section) = PAGE.split_once("## Timers and limits").expect("the heading is there");
     let rows: Vec<(String, String)> = section
