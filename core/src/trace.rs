@@ -12,7 +12,7 @@ use core::{fmt::Debug, hash::Hash, time::Duration};
 
 pub use self::{
     choices::Choices,
-    history::{ROOM, room_history, session_history},
+    history::{ROOM, room_history, session_configs, session_history},
 };
 use crate::{
     room::{self, Room},

@@ -8,7 +8,7 @@ use greenroom_core::{
     room::{self, Duplicates, Room},
     session::{self, Session},
     time::Instant,
-    trace::{ROOM, Step, laws, room_history, session_history},
+    trace::{ROOM, Step, laws, room_history, session_configs, session_history},
 };
 use proptest::prelude::*;
 
@@ -28,8 +28,9 @@ fn room_config() -> impl Strategy<Value = room::Config> {
     })
 }
 
-fn a_session() -> Session {
-    Session::new(START, session::Config::default())
+/// A session that gives up or keeps trying, looks up or does not.
+fn a_session(config: &session::Config) -> Session {
+    Session::new(START, config.clone())
 }
 
 /// A room and what it is told.
@@ -40,8 +41,12 @@ fn room_steps() -> impl Strategy<Value = (Room, Vec<Step<room::Input>>)> {
     })
 }
 
-fn session_steps() -> impl Strategy<Value = Vec<Step<session::Input>>> {
-    prop::collection::vec(any::<u8>(), 0..800).prop_map(|bytes| session_history(&session::Config::default(), START, &bytes))
+fn session_steps() -> impl Strategy<Value = (session::Config, Vec<Step<session::Input>>)> {
+    let bytes = prop::collection::vec(any::<u8>(), 0..800);
+    (prop::sample::select(session_configs().to_vec()), bytes).prop_map(|(config, bytes)| {
+        let steps = session_history(&config, START, &bytes);
+        (config, steps)
+    })
 }
 
 /// Tests of one law: on rooms and on sessions.
@@ -56,8 +61,8 @@ macro_rules! law {
             }
 
             #[test]
-            fn $session(steps in session_steps()) {
-                laws::$law(&a_session(), START, &steps);
+            fn $session((config, steps) in session_steps()) {
+                laws::$law(&a_session(&config), START, &steps);
             }
         }
     };
