@@ -11,7 +11,7 @@ use crate::{
     role::Role,
     room::{self, Admission},
     time::{Instant, UnixSeconds},
-    wire::{Accepted, ClientFrame, ClientMessage, ServerMessage},
+    wire::{ClientFrame, ClientMessage, ServerMessage},
 };
 
 /// Who a credential is for that was made before its user had an id.
@@ -72,7 +72,8 @@ impl Service {
             None => return Err(Code::BAD_REQUEST),
         };
         // Whoever was given its id shows what it showed then.
-        let nobody = assigned || self.presences.assigned(app_id, &user).is_some_and(|before| resumes.is_some() && before.shown == credential);
+        let nobody =
+            assigned || self.presences.assigned(app_id, &user).is_some_and(|before| resumes.is_some() && before.shown == credential);
         let claim = Claim { app: app_id, room: room.as_str(), user: if nobody { NOBODY } else { user.as_str() } };
         let grant = app.authority.check(claim, credential.as_ref(), purpose, self.date()).map_err(code_of)?;
         if resumes.is_some() {
@@ -132,9 +133,13 @@ impl Service {
         match self.examine_switch(&key, member, role, credential.as_ref()) {
             Ok(key_until) => {
                 self.presences_showed(&key, &user, credential);
-                // The room answers each of the two. The client asked for one.
-                let answer = |output: &room::Output| {
-                    matches!(output, room::Output::Send { message: ServerMessage::Accepted { request: to, accepted: Accepted::Done }, .. } if *to == request)
+                // The room answers each of the two. The client asked once.
+                let answer = |output: &room::Output| match output {
+                    room::Output::Send {
+                        message: ServerMessage::Accepted { request: to, .. } | ServerMessage::Refused { request: to, .. },
+                        ..
+                    } => *to == request,
+                    _ => false,
                 };
                 self.tell_room_quietly(&key, room::Input::Renewed { session, request, key_until }, answer);
                 self.pass_on(session, ClientFrame { request, message: ClientMessage::SwitchRole { role, credential: None } });
@@ -176,12 +181,20 @@ impl Service {
     }
 
     /// Checks what a member shows, and tells until when its key is good from then on: never less long than before.
-    fn examine_again(&self, key: &RoomKey, member: &Member, shown: Option<&Credential>, purpose: Purpose) -> Result<(&App, Option<Instant>), Code> {
+    fn examine_again(
+        &self,
+        key: &RoomKey,
+        member: &Member,
+        shown: Option<&Credential>,
+        purpose: Purpose,
+    ) -> Result<(&App, Option<Instant>), Code> {
         let app = self.config.apps.get(&key.app).ok_or(Code::UNKNOWN_APP)?;
-        let nobody = self.presences.assigned(&key.app, &member.user).is_some();
-        let claim = Claim { app: &key.app, room: key.room.as_str(), user: if nobody { NOBODY } else { member.user.as_str() } };
-        let grant = app.authority.check(claim, shown, purpose, self.date()).map_err(code_of)?;
-        let until = self.end_of(grant);
+        let claim = Claim { app: &key.app, room: key.room.as_str(), user: member.user.as_str() };
+        let mut grant = app.authority.check(claim, shown, purpose, self.date());
+        if grant.is_err() && self.presences.assigned(&key.app, &member.user).is_some() {
+            grant = app.authority.check(Claim { user: NOBODY, ..claim }, shown, purpose, self.date());
+        }
+        let until = self.end_of(grant.map_err(code_of)?);
         let longer = match member.key {
             Key::Endless => None,
             Key::Good { until: before } => until.map(|until| until.max(before)),

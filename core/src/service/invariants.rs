@@ -3,7 +3,7 @@
 use alloc::collections::BTreeSet;
 
 use super::{RoomKey, Service};
-use crate::member::Presence;
+use crate::{id::RoomId, member::Presence};
 
 impl Service {
     /// Panics where the service's books do not agree with each other or with its rooms, which would be our bug. Costs a walk through everything, so only debug builds do it.
@@ -32,13 +32,17 @@ impl Service {
             }
         }
         assert_eq!(self.rooms.due.len(), self.rooms.hosted.values().filter(|hosted| hosted.due.is_some()).count(), "a deadline of no room");
-        assert_eq!(self.rooms.idle.len(), self.rooms.hosted.values().filter(|hosted| hosted.idle_until.is_some()).count(), "an end of no room");
+        assert_eq!(
+            self.rooms.idle.len(),
+            self.rooms.hosted.values().filter(|hosted| hosted.idle_until.is_some()).count(),
+            "an end of no room"
+        );
 
         let mut present = BTreeSet::new();
         for (app, user, rooms) in self.presences.iter() {
             assert!(!rooms.is_empty() && rooms.len() <= 1 + self.config.relay_rooms, "{user} of {app} is in {} rooms", rooms.len());
             present.extend(rooms.iter().map(|room| (app, user, room)));
-            let joins = |room: &&_| {
+            let joins = |room: &&RoomId| {
                 let key = RoomKey { app: app.clone(), room: (*room).clone() };
                 self.rooms.get(&key).and_then(|room| room.member_of(user)).is_some_and(|member| member.role.may_publish())
             };

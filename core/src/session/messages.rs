@@ -63,6 +63,7 @@ impl Session {
             | ServerMessage::VideoNeeded { .. }
             | ServerMessage::KeyRefused { .. }
             | ServerMessage::Media { .. }
+            | ServerMessage::Closing { .. }
             | ServerMessage::Pong
             | ServerMessage::Unknown => {} // news from before the snapshot
         }
@@ -98,7 +99,7 @@ impl Session {
                 }
             }
             ServerMessage::Removed { code } => self.removed(code),
-            ServerMessage::Pong | ServerMessage::Unknown => {}
+            ServerMessage::Closing { .. } | ServerMessage::Pong | ServerMessage::Unknown => {} // what closing means shows when it comes
             news @ (ServerMessage::PeerJoined { .. }
             | ServerMessage::PeerLeft { .. }
             | ServerMessage::StreamAdded { .. }
@@ -196,6 +197,7 @@ impl Session {
             | ServerMessage::VideoNeeded { .. }
             | ServerMessage::KeyRefused { .. }
             | ServerMessage::Media { .. }
+            | ServerMessage::Closing { .. }
             | ServerMessage::Pong
             | ServerMessage::Unknown => {} // news from before the snapshot
         }
@@ -219,6 +221,7 @@ impl Session {
             | ServerMessage::VideoNeeded { .. }
             | ServerMessage::KeyRefused { .. }
             | ServerMessage::Media { .. }
+            | ServerMessage::Closing { .. }
             | ServerMessage::Pong
             | ServerMessage::Unknown => {}
         }

@@ -140,6 +140,7 @@ impl RoomView {
             | ServerMessage::StreamUpdated { .. }
             | ServerMessage::VideoNeeded { .. }
             | ServerMessage::KeyRefused { .. }
+            | ServerMessage::Closing { .. }
             | ServerMessage::Pong
             | ServerMessage::Unknown => None,
         }
