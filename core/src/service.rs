@@ -76,7 +76,7 @@ use crate::{
     code::Code,
     id::{AppId, RequestId, RoomId, SessionId, SourceId},
     limits,
-    room::{self, MediaInput, MediaOutput, Recipients, Room},
+    room::{self, MediaInput, MediaOutput, Recipients, Room, Snapshot},
     time::Instant,
     wire::{ClientFrame, ClientMessage, ServerMessage},
 };
@@ -156,6 +156,13 @@ pub enum Output {
         to: Recipients,
         /// The message.
         message: ServerMessage,
+    },
+    /// Answer a join. [`Service::snapshot`] writes the message when it is sent.
+    Snapshot {
+        /// The room that was entered.
+        room: RoomKey,
+        /// What the answer is to tell.
+        snapshot: Snapshot,
     },
     /// Close a connection, after what was sent on it.
     Close {
@@ -331,6 +338,14 @@ impl Service {
             Recipients::Members { .. } => (None, room.and_then(|key| self.rooms.get(key))),
         };
         one.into_iter().chain(many.into_iter().flat_map(move |room| room.sessions_of(to)))
+    }
+
+    /// The answer to a join, as the room stands now: an ended one has nobody in it any more.
+    pub fn snapshot(&self, room: &RoomKey, snapshot: &Snapshot) -> ServerMessage {
+        match self.rooms.get(room) {
+            Some(room) => room.snapshot(snapshot),
+            None => Room::new(self.now, self.config.room.clone()).snapshot(snapshot),
+        }
     }
 
     /// Every room, by app and name.

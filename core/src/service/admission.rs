@@ -76,16 +76,17 @@ impl Service {
             assigned || self.presences.assigned(app_id, &user).is_some_and(|before| resumes.is_some() && before.shown == credential);
         let claim = Claim { app: app_id, room: room.as_str(), user: if nobody { NOBODY } else { user.as_str() } };
         let grant = app.authority.check(claim, credential.as_ref(), purpose, self.date()).map_err(code_of)?;
+        let mut key_until = self.end_of(grant);
         if resumes.is_some() {
             // Role and rooms are what they were. Whether the stay goes on, the room decides.
-            self.rooms.get(&key).ok_or(Code::SESSION_GONE)?;
+            let stay = self.rooms.get(&key).ok_or(Code::SESSION_GONE)?.member_of(&user);
+            key_until = stay.map_or(key_until, |stay| later(stay.key, key_until));
         } else {
             if !app.roles.allow(&user, role) {
                 return Err(Code::ROLE_REFUSED);
             }
             self.examine_relay(&key, &user, role, relay)?;
         }
-        let key_until = self.end_of(grant);
         let admission = Admission { versions, user, assigned, name, role, resumes, media, key_until };
         Ok(Pass { room: key, admission, assigned: assigned.then_some(Assigned { shown: credential }) })
     }
@@ -194,13 +195,7 @@ impl Service {
         if grant.is_err() && self.presences.assigned(&key.app, &member.user).is_some() {
             grant = app.authority.check(Claim { user: NOBODY, ..claim }, shown, purpose, self.date());
         }
-        let until = self.end_of(grant.map_err(code_of)?);
-        let longer = match member.key {
-            Key::Endless => None,
-            Key::Good { until: before } => until.map(|until| until.max(before)),
-            Key::Refused { .. } => until,
-        };
-        Ok((app, longer))
+        Ok((app, later(member.key, self.end_of(grant.map_err(code_of)?))))
     }
 
     /// Notes what a user with a chosen id has to show from now on to come back.
@@ -251,6 +246,15 @@ impl Service {
     fn end_of(&self, grant: Grant) -> Option<Instant> {
         let after = Instant::from_secs(grant.until?.0.saturating_add(1).saturating_sub(self.config.clock.0));
         Some(Instant::from_nanos(after.as_nanos().saturating_sub(1)))
+    }
+}
+
+/// Until when a key is good after another one was shown: no credential shortens a stay, or an old one that is shown again would.
+fn later(before: Key, until: Option<Instant>) -> Option<Instant> {
+    match before {
+        Key::Endless => None,
+        Key::Good { until: before } => until.map(|until| until.max(before)),
+        Key::Refused { .. } => until,
     }
 }
 

@@ -21,8 +21,6 @@ pub(super) struct Hosted {
     pub(super) idle_until: Option<Instant>,
     /// Whether anybody has ever entered.
     entered: bool,
-    /// Whether it has been dissolved, so that it ends with its last member.
-    pub(super) dissolved: bool,
 }
 
 /// Rooms by name, and when they want to be called.
@@ -54,7 +52,7 @@ impl Rooms {
     fn settle(&mut self, now: Instant, key: &RoomKey) {
         let Some(hosted) = self.hosted.get_mut(key) else { return };
         let empty = hosted.room.members().next().is_none();
-        if empty && (hosted.dissolved || !hosted.entered) {
+        if empty && (hosted.room.is_dissolved() || !hosted.entered) {
             return self.remove(key);
         }
         let due = hosted.room.poll_timeout();
@@ -97,7 +95,7 @@ impl Service {
             self.rooms.remove(&idle);
         }
         let room = Room::new(self.now, self.config.room(app, key.room.clone()));
-        let hosted = Hosted { room, due: None, idle_until: None, entered: false, dissolved: false };
+        let hosted = Hosted { room, due: None, idle_until: None, entered: false };
         self.rooms.hosted.insert(key.clone(), hosted);
         true
     }
@@ -148,6 +146,7 @@ impl Service {
             }
             self.outputs.push_back(match output {
                 room::Output::Send { to, message } => Output::Send { room: Some(key.clone()), to, message },
+                room::Output::Snapshot(snapshot) => Output::Snapshot { room: key.clone(), snapshot },
                 room::Output::Media(order) => Output::Media { room: key.clone(), order },
                 room::Output::Close { session } => {
                     self.connections.remove(session);

@@ -73,12 +73,11 @@ impl Service {
 
     fn call(&mut self, call: ServerCall) -> Result<(), Code> {
         let (key, user, input) = call.into_parts();
-        let hosted = self.rooms.hosted.get_mut(&key).ok_or(Code::NO_SUCH_ROOM)?;
+        let room = self.rooms.get(&key).ok_or(Code::NO_SUCH_ROOM)?;
         let session = match user {
-            Some(user) => hosted.room.member_of(&user).ok_or(Code::NO_SUCH_USER)?.presence.session(),
+            Some(user) => room.member_of(&user).ok_or(Code::NO_SUCH_USER)?.presence.session(),
             None => None,
         };
-        hosted.dissolved |= input == room::Input::Dissolve;
         self.tell_room(&key, input);
         if let Some(session) = session {
             self.unseat(session); // where its connection is not closed with the stay
