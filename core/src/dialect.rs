@@ -10,12 +10,15 @@
 //! - It is *not understood*: the vendor prints no such operation, or not for this kind of object ([`Refused`]). Nothing has changed and nothing is answered.
 //! - It is *not offered*: the vendor prints it, and this version does not have it ([`Refused::NotOffered`]). No behaviour is guessed.
 
+pub mod sparkrtc;
+
 use alloc::string::String;
 
 use serde_json::{Map, Value};
 
 use crate::{
     code::Code,
+    region::Group,
     session::{self, ConnectionId},
     time::Instant,
     wire::{ClientFrame, ServerMessage},
@@ -172,6 +175,13 @@ pub enum HostOrder {
         /// From which device; the platform's choice when absent.
         device: Option<String>,
     },
+    /// Send a published stream's video, or hold it back because nobody receives it. A publication begins with it held back, and ends with it.
+    SendVideo {
+        /// Which local stream, by name.
+        stream: String,
+        /// Whether to send.
+        on: bool,
+    },
     /// Capture no longer, and let go of the device.
     Release {
         /// For which local stream, by name.
@@ -204,7 +214,7 @@ pub struct VendorError {
 }
 
 /// How a dialect's client behaves, where the vendors leave it open. The vendor's own presets for [`session::Config`] are with the dialects.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Settings {
     /// The session underneath: its timers, and what it does when they are over.
     pub session: session::Config,
@@ -212,6 +222,15 @@ pub struct Settings {
     pub strict: bool,
     /// Whether every capture comes about at once, just as it was asked for; otherwise the platform has to say ([`Input::Host`]).
     pub auto_capture: bool,
+    /// Whose servers are used where the application names no country (R-260; SparkRTC alone asks for one).
+    pub region: Group,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        // DR1 is where the vendor that asks for a country is at home.
+        Self { session: session::Config::default(), strict: false, auto_capture: false, region: Group::Dr1 }
+    }
 }
 
 /// Why an input was not taken at all. Nothing has changed.

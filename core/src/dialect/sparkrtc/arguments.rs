@@ -17,13 +17,11 @@ use crate::{
     auth::Credential,
     dialect::StreamRef,
     id::{RoomId, UserId},
+    limits,
     role::Role,
     stream::StreamKind,
     time::UnixSeconds,
 };
-
-/// Longest signature, in characters.
-const SIGNATURE_CHARS: usize = 512;
 
 /// What is wrong with an argument: where, and what was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,10 +124,11 @@ impl<'a> Fields<'a> {
     /// The fields `signature` and `ctime`.
     pub(super) fn credential(&self) -> Result<Credential, Wrong> {
         let (signature, ctime) = (self.text("signature")?, self.text("ctime")?);
-        if signature.is_empty() || signature.chars().count() > SIGNATURE_CHARS {
+        // Bytes and characters are alike: a good one is 64 hexadecimal digits.
+        if signature.is_empty() || signature.len() > limits::SIGNATURE_BYTES {
             return Err(self.wrong("signature", "1 to 512 characters"));
         }
-        if UnixSeconds::parse(ctime).is_none() {
+        if ctime.len() > limits::CTIME_BYTES || UnixSeconds::parse(ctime).is_none() {
             return Err(self.wrong("ctime", "a decimal text of Unix seconds"));
         }
         Ok(Credential::Signature { signature: Arc::from(signature), ctime: Arc::from(ctime) })

@@ -53,7 +53,7 @@ pub const fn of(code: Code) -> VendorCode<'static> {
         Code::NOT_CONNECTED => client::WEBSOCKET_NOT_CONNECTED,
         Code::CUT_SHORT => client::WEB_SOCKET_INTERRUPTED,
         Code::HEARTBEAT_LOST | Code::CLOSED_BY_PEER | Code::TOO_SLOW | Code::OPEN_REFUSED => client::WEB_SOCKET_CONNECT_ERROR,
-        Code::LOOKUP_TIMEOUT | Code::LOOKUP_REFUSED | Code::NO_CONFIGURATION => client::WAIT_CONFIG_FAIL,
+        Code::LOOKUP_TIMEOUT | Code::LOOKUP_REFUSED | Code::NO_CONFIGURATION => client::WAIT_CONFIG_FAIL,
         Code::NO_ADDRESS => client::REGION_NOT_COVERED,
         Code::MEDIA_FAILED => client::MEDIA_NETWORK_ERROR,
         Code::MEDIA_ANSWER_BAD => client::ANSWER_SDP_INVALID,
@@ -140,10 +140,7 @@ mod tests {
         let full = of(Code::ROOM_FULL);
         assert_eq!(error(full), VendorError { code: json!(34_000_001), msg: "room full".into() });
         assert_eq!(error_info(full), json!({ "errorCode": "RTC.34000001", "errorMsg": "room full" }));
-        assert_eq!(
-            error_info(of(Code::KEY_EXPIRED)),
-            json!({ "errorCode": "90100030", "errorMsg": "signature expired" })
-        );
+        assert_eq!(error_info(of(Code::KEY_EXPIRED)), json!({ "errorCode": "90100030", "errorMsg": "signature expired" }));
         assert!(is_of_the_service(full) && !is_of_the_service(of(Code::KEY_EXPIRED)));
     }
 
