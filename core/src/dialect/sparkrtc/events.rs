@@ -72,8 +72,21 @@ impl Client {
             Event::KeyRefused { code } => self.event("signature-expired", codes::error_info(codes::of(code))), // R-043 R-044
             // Agora's ways: a SparkRTC session is not set to take them. And where the media transport is reached is no concern of the vendor's interface.
             Event::StillAway | Event::Trouble { .. } | Event::Media { .. } => {}
-            #[allow(unreachable_patterns, reason = "a session may learn to say more")]
-            _ => {}
+            Event::Republished { before, now } => {
+                let was = |published: &Published| matches!(published, Published::Yes { stream, .. } if *stream == before);
+                for local in self.streams.values_mut().filter(|local| was(&local.published)) {
+                    match (now, &mut local.published) {
+                        (Ok(now), Published::Yes { stream, .. }) => *stream = now,
+                        (Ok(_) | Err(_), published) => *published = Published::No,
+                    }
+                }
+            }
+            //
+            Event::Unsubscribed { stream, .. } => {
+                if let Some(remote) = self.remotes.values_mut().find(|remote| remote.info.id == stream) {
+                    (remote.audio, remote.video) = (false, crate::stream::LayerSet::EMPTY);
+                }
+            }
         }
     }
 
