@@ -163,7 +163,7 @@ proptest! {
         theatre.join(1, "bob", 0);
         theatre.publish(1, "cam");
         let mut owed: BTreeMap<String, i64> = BTreeMap::new();
-        let mut count = |lines: Vec<Value>| -> Vec<String> { lines.iter().filter_map(|line| Some(line["return"].as_str()?.to_owned())).collect() };
+        let count = |lines: Vec<Value>| -> Vec<String> { lines.iter().filter_map(|line| Some(line["return"].as_str()?.to_owned())).collect() };
         let mut returned = Vec::new();
         for deed in deeds {
             match deed {
