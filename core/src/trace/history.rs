@@ -118,7 +118,7 @@ impl RoomWorld {
     fn next_input(&mut self, choices: &mut Choices<'_>) -> room::Input {
         match choices.below(16) {
             0 => room::Input::Disconnected { session: session(choices) },
-            1 if choices.one_in(3) => self.from_the_application(choices),
+            1 if choices.one_in(3) => self.application_input(choices),
             2 if choices.one_in(2) => room::Input::Admit {
                 session: session(choices),
                 request: RequestId(u32::from(choices.below(8))),
@@ -134,7 +134,7 @@ impl RoomWorld {
     }
 
     /// What an application and those who check keys tell a room.
-    fn from_the_application(&self, choices: &mut Choices<'_>) -> room::Input {
+    fn application_input(&self, choices: &mut Choices<'_>) -> room::Input {
         match choices.below(16) {
             0..=5 => room::Input::Renewed {
                 session: session(choices),
@@ -381,7 +381,13 @@ fn call(choices: &mut Choices<'_>) -> Call {
         6 => Call::Leave,
         7 | 8 => Call::Publish { offer: offer(choices) },
         9 => Call::Unpublish { stream: stream(choices) },
-        10 | 11 => Call::Subscribe { stream: stream(choices), audio: choices.flag(), video: choices.flag(), layers: LayerSet::HIGHEST, min_height: None },
+        10 | 11 => Call::Subscribe {
+            stream: stream(choices),
+            audio: choices.flag(),
+            video: choices.flag(),
+            layers: LayerSet::HIGHEST,
+            min_height: None,
+        },
         12 => Call::Unsubscribe { stream: stream(choices), audio: choices.flag(), video: choices.flag(), layers: None },
         13 => Call::Mute { stream: stream(choices), audio: maybe_flag(choices), video: maybe_flag(choices) },
         14 => Call::SwitchRole { role: role(choices), credential: None },
@@ -418,7 +424,12 @@ fn offer(choices: &mut Choices<'_>) -> StreamOffer {
     let kind = if choices.one_in(3) { StreamKind::Aux } else { StreamKind::Main };
     let (first, on_demand) = (usize::from(choices.one_in(4)), choices.one_in(3)); // names and places that an update may move
     let ladder = |rates: &[u64]| -> Vec<Layer> {
-        let rung = |((at, height), bps): ((usize, u16), &u64)| Layer { rid: text(Rid::new(&format!("r{at}"))), width: None, height, max_bps: *bps };
+        let rung = |((at, height), bps): ((usize, u16), &u64)| Layer {
+            rid: text(Rid::new(&format!("r{at}"))),
+            width: None,
+            height,
+            max_bps: *bps,
+        };
         (first..).zip([180, 360, 720, 720, 1080, 1080, 2160]).zip(rates).map(rung).collect()
     };
     let (audio_bps, rates): (Option<u64>, &[u64]) = match choices.below(8) {
