@@ -60,9 +60,7 @@ fn video_is_sent_when_somebody_watches_unless_it_is_to_be_pushed() {
 //
 #[test]
 fn one_main_stream_for_each_user_and_one_share_for_the_room() {
-    let mut theatre = Theatre::with(2, &crate::theatre::settings(), |config| config.one_share = true);
-    theatre.join(0, "ada", 0);
-    theatre.join(1, "bob", 0);
+    let mut theatre = Theatre::joined(&["ada", "bob"]);
     theatre.publish(0, "cam");
     theatre.make(0, "other", json!({ "audio": true }));
     assert_eq!(theatre.call(0, "publish", json!({ "stream": { "local": "other" } })), failed("publish", 90_100_001));
