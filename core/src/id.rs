@@ -1,6 +1,6 @@
 //! Identifiers: parsed once at the edge, cheap to copy and compare inside.
 //!
-//! Names that people and applications choose ([`UserId`], [`RoomId`], [`UserName`], [`Rid`]) are checked text behind a shared pointer. Numbers that a machine hands out
+//! Names that people and applications choose ([`AppId`], [`UserId`], [`RoomId`], [`UserName`], [`Rid`]) are checked text behind a shared pointer. Numbers that a machine hands out
 //! ([`SessionId`], [`MemberId`], [`StreamId`], [`RequestId`], [`LayerId`]) are newtypes over integers, so that none is mistaken for another.
 
 use alloc::{string::String, sync::Arc};
@@ -109,7 +109,8 @@ macro_rules! text_id {
 }
 
 text_id!(
-    /// An app: whose rooms and keys these are. 1 to 128 bytes of printable ASCII without `+`, which separates the parts of a signed text.
+    /// The application a room belongs to: 1 to 128 bytes of printable ASCII without `+`. The plus sign stands between the fields of what a signature is made over, so that
+    /// an app id with one could be read in two ways.
     AppId, "app id", false, limits::APP_ID_BYTES, "printable ASCII characters but +",
     |c| matches!(c, ' '..='~') && c != '+'
 );
@@ -192,6 +193,18 @@ mod tests {
         assert_eq!(
             UserId::new("a b").map_err(|e| e.to_string()),
             Err("user id holds ' ' at byte 1; allowed are a-z, A-Z, 0-9, - and _".to_string())
+        );
+    }
+
+    // R-001 R-036
+    #[test]
+    fn an_app_id_has_1_to_128_printable_characters_and_no_plus() {
+        assert!(AppId::new(&"a".repeat(128)).is_ok());
+        assert_eq!(AppId::new(&"a".repeat(129)), Err(IdError::TooLong { what: "app id", len: 129, max: 128 }));
+        assert_eq!(AppId::new(""), Err(IdError::Empty { what: "app id", max: 128 }));
+        assert_eq!(
+            AppId::new("a+b").map_err(|e| e.to_string()),
+            Err("app id holds '+' at byte 1; allowed are printable ASCII characters but +".to_string())
         );
     }
 

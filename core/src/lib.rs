@@ -16,7 +16,8 @@
 //! - [`allocate`](select::allocate()): which layer of each stream fits an estimate, and why;
 //! - [`Forwarder`](forward::Forwarder): which packets a viewer gets, and their numbers;
 //! - [`KeyFrameRequests`](select::KeyFrameRequests): when to ask a publisher for a key frame;
-//! - [`Backoff`](session::Backoff): how long to wait before trying again.
+//! - [`Backoff`](session::Backoff): how long to wait before trying again;
+//! - [`Authority`](auth::Authority): whether a user may enter under the name it gives.
 //!
 //! # The four verbs
 //!
@@ -89,7 +90,7 @@
 //! - *Input and output*: no sockets, no bytes of its own. [`wire`] has the messages as types for serde.
 //! - *Media*: no ICE, DTLS, SRTP, jitter buffer or congestion control. It orders a media plane ([`MediaOutput`](room::MediaOutput)) and is told its news
 //!   ([`MediaInput`](room::MediaInput)).
-//! - *Authentication*: whoever hands in a join has checked that the user may be who it says.
+//! - *Authentication in a room*: whoever hands in a join has checked that the user may be who it says, with [`auth`] or otherwise.
 //!
 //! # Where to find what
 //!
@@ -99,6 +100,7 @@
 //! | [`wire`] | what they say to each other |
 //! | [`select`], [`forward`], [`vp8`] | layers: choosing, switching, renumbering |
 //! | [`member`], [`stream`], [`role`] | who is in a room, and what they publish |
+//! | [`auth`] | credentials: who may enter, and until when |
 //! | [`code`], [`id`], [`limits`], [`time`], [`rng`] | the vocabulary |
 //! | [`trace`] | histories, replay and laws, for tests |
 #![no_std]

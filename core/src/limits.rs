@@ -15,6 +15,25 @@ pub const USER_NAME_BYTES: usize = 256;
 /// Longest rid, in characters: RTP's one-byte header extension carries 1 to 16 bytes (RFC 8285 section 4.2).
 pub const RID_BYTES: usize = 16;
 
+/// Longest app id, in bytes (R-001, SparkRTC `createClient`).
+pub const APP_ID_BYTES: usize = 128;
+/// Longest signature that is looked at, in bytes. A good one has 64.
+pub const SIGNATURE_BYTES: usize = 512;
+/// Longest expiry that comes with a signature, in digits: those of the largest `u64`.
+pub const CTIME_BYTES: usize = 20;
+/// How far ahead a signature's expiry must not lie: it is refused from here on.
+pub const SIGNATURE_AHEAD: Duration = Duration::from_secs(12 * 3600);
+/// Longest channel key that is looked at, in bytes. A good one has 103; a choice: the same as for signatures.
+pub const CHANNEL_KEY_BYTES: usize = 512;
+/// Longest channel name, in bytes (R-071, Agora `Client.join`).
+pub const CHANNEL_NAME_BYTES: usize = 64;
+/// How long after its issue a channel key lets its holder enter, this second included.
+pub const CHANNEL_KEY_WINDOW: Duration = Duration::from_secs(300);
+/// How long after its issue a channel key is good to come back with. Agora says that keys stop being good "after some time" and prints no figure; a choice: a day, longer than a call.
+pub const CHANNEL_KEY_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// How far ahead of the server's clock a channel key's issue may lie, because the clock of whoever issued it may be fast. A choice: LiveKit's leeway for tokens is a minute, too.
+pub const CHANNEL_KEY_AHEAD: Duration = Duration::from_secs(60);
+
 /// Most members of one room. A choice: the vendors print none, and the benches go to 10,000.
 pub const ROOM_MEMBERS: usize = 10_000;
 /// Most streams one member publishes: a main and an auxiliary one (SparkRTC statistics name `mainStream` and `subStream`).

@@ -1,4 +1,4 @@
-//! Time as the core is told it: nanoseconds since an epoch that the caller chose.
+//! Time as the core is told it: nanoseconds since an epoch that the caller chose ([`Instant`]), and the date where credentials need it ([`UnixSeconds`]).
 //!
 //! The core never reads a clock. `std::time::Instant` cannot be built from a number, has no zero, and does not exist without `std`; this one is eight bytes that
 //! order, hash and serialise. A `u64` of nanoseconds lasts 584 years, and arithmetic saturates there: time never wraps.
@@ -73,6 +73,31 @@ impl fmt::Display for Instant {
     }
 }
 
+/// A date: whole seconds since 1970-01-01 UTC, leap seconds not counted. Credentials carry dates, because whoever issues them knows no other clock; machines run on [`Instant`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnixSeconds(pub u64);
+
+impl UnixSeconds {
+    /// Reads decimal digits: no sign, no blank, nothing else. Zeros in front are allowed, for fields of fixed width.
+    pub fn parse(text: &str) -> Option<Self> {
+        // `str::parse` would allow a plus sign.
+        text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok().map(Self)).flatten()
+    }
+
+    /// This date and `span` later, whole seconds only, or the last date there is.
+    #[must_use]
+    pub const fn saturating_add(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(span.as_secs()))
+    }
+}
+
+impl fmt::Display for UnixSeconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use alloc::format;
@@ -95,5 +120,15 @@ mod tests {
     #[test]
     fn prints_every_nanosecond() {
         assert_eq!(format!("{}", Instant::from_nanos(12_000_000_034)), "12.000000034s");
+    }
+
+    #[test]
+    fn a_date_is_digits_and_nothing_else() {
+        assert_eq!(UnixSeconds::parse("1700000000"), Some(UnixSeconds(1_700_000_000)));
+        assert_eq!(UnixSeconds::parse("0000000007"), Some(UnixSeconds(7)));
+        assert_eq!(UnixSeconds::parse("18446744073709551615"), Some(UnixSeconds(u64::MAX)));
+        for not_a_date in ["", "+1", "-1", " 1", "1 ", "1.0", "0x1", "1e3", "١", "18446744073709551616"] {
+            assert_eq!(UnixSeconds::parse(not_a_date), None, "{not_a_date:?}");
+        }
     }
 }
