@@ -13,13 +13,14 @@ use std::{fs, path::PathBuf, process::ExitCode};
 
 use greenroom_core::{
     forward::{Config, Forwarder, Incoming, Outgoing, Verdict},
-    id::{LayerId, RequestId, RoomId, SessionId},
+    id::{LayerId, RequestId, RoomId, SessionId, UserId},
+    role::Role,
     room::{self, Room},
     session::{self, Call, CallId, ConnectionId, JoinCall, Session},
     time::Instant,
     trace::{self, Choices, ROOM, laws},
     vp8::{self, Picture},
-    wire::{Accepted, ClientFrame, ClientMessage, ServerMessage},
+    wire::{Accepted, ClientFrame, ServerMessage},
 };
 
 /// A harness: it panics where the core breaks a promise.
@@ -148,15 +149,9 @@ fn hand_to_a_room(frame: &ClientFrame) {
 /// A session that connects, joins and is in the room hears the message each time.
 fn hand_to_a_session(message: &ServerMessage) {
     let mut session = Session::new(START, session::Config::default());
-    let ClientMessage::Join { room, user, name, role, media, .. } =
-        serde_json::from_str::<ClientFrame>(r#"{"request":1,"type":"join","room":"stage","user":"ada","role":"joiner"}"#)
-            .expect("it is valid")
-            .message
-    else {
-        unreachable!("it was written as a join");
-    };
+    let join = JoinCall::new(RoomId::new("stage").expect("it is valid"), UserId::new("ada").expect("it is valid"), Role::Joiner);
     let connection = ConnectionId(1);
-    let call = Call::Join(JoinCall { room, user, name, role, media });
+    let call = Call::Join(join);
     let joined: Accepted =
         serde_json::from_str(r#"{"granted":"joined","member":1,"version":1,"role":"joiner","resumed":false,"members":[],"streams":[]}"#)
             .expect("it is valid");

@@ -52,7 +52,7 @@ fn what_is_left_out_has_its_documented_default() {
         overhead_bytes: 28,
         outages: vec![],
     };
-    let layer = |rid, height, max_bps| Layer { rid: Rid::new(rid).expect("a rid"), height, max_bps };
+    let layer = |rid, height, max_bps| Layer { rid: Rid::new(rid).expect("a rid"), width: None, height, max_bps };
     let expected = Scenario {
         name: "test".to_string(),
         title: "t".to_string(),

@@ -3,7 +3,7 @@
 use greenroom_core::{
     id::{LayerId, StreamId},
     session::Call,
-    stream::{StreamInfo, TrackKind},
+    stream::{LayerSet, StreamInfo, TrackKind},
     time::Instant,
 };
 
