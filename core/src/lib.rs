@@ -102,6 +102,7 @@
 //! | [`member`], [`stream`], [`role`] | who is in a room, and what they publish |
 //! | [`auth`] | credentials: who may enter, and until when |
 //! | [`code`], [`id`], [`limits`], [`time`], [`rng`] | the vocabulary |
+//! | [`code::vendor`], [`profile`], [`region`] | what two vendors print: codes, profiles, countries |
 //! | [`trace`] | histories, replay and laws, for tests |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -116,6 +117,8 @@ pub mod forward;
 pub mod id;
 pub mod limits;
 pub mod member;
+pub mod profile;
+pub mod region;
 pub mod rng;
 pub mod role;
 pub mod room;

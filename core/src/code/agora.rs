@@ -11,7 +11,7 @@ table! {
     error: Error, Number, "ERR_";
     OK = 0, Ok, Never, "call succeeded";
     FAILED = 1, Unknown, Backoff, "failure with no better classification";
-    INVALID_ARGUMENT = 2, InvalidArgument, AfterFix, "an API argument is unacceptable (for example forbidden character in the channel name)";
+    INVALID_ARGUMENT = 2, InvalidArgument, AfterFix, "an API argument is unacceptable (for example a forbidden character in the channel name)";
     NOT_READY = 3, FailedPrecondition, AfterFix, "a module the call depends on is not serving yet";
     NOT_SUPPORTED = 4, Unimplemented, Never, "feature absent from this SDK";
     REFUSED = 5, PermissionDenied, AfterFix, "request refused", internal true;

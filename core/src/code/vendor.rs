@@ -323,7 +323,9 @@ impl Domain {
         match self {
             Self::Client | Self::Server | Self::Signature | Self::Error | Self::Reason => Level::Error,
             Self::Warning => Level::Warning,
-            Self::LeaveReason | Self::LiveStreamStatus | Self::LiveStreamError | Self::MediaStatusAction | Self::MediaStatusReason => Level::Notice,
+            Self::LeaveReason | Self::LiveStreamStatus | Self::LiveStreamError | Self::MediaStatusAction | Self::MediaStatusReason => {
+                Level::Notice
+            }
         }
     }
 
@@ -513,7 +515,9 @@ mod tests {
 
     #[test]
     fn a_number_from_a_newer_peer_survives() {
-        for (domain, text) in [(Domain::Server, "RTC.34000099"), (Domain::Client, "4294967295"), (Domain::Warning, "21"), (Domain::Reason, "FULL_MOON")] {
+        for (domain, text) in
+            [(Domain::Server, "RTC.34000099"), (Domain::Client, "4294967295"), (Domain::Warning, "21"), (Domain::Reason, "FULL_MOON")]
+        {
             let code = domain.parse(text).expect("any number is a code");
             assert_eq!((code.to_string().as_str(), code.entry()), (text, None));
         }
