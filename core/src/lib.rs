@@ -113,6 +113,7 @@ extern crate std;
 
 pub mod auth;
 pub mod code;
+pub mod dialect;
 pub mod forward;
 pub mod id;
 pub mod limits;
