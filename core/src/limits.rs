@@ -42,6 +42,8 @@ pub const STREAMS_PER_MEMBER: usize = 2;
 pub const LAYERS_PER_STREAM: usize = 6;
 /// Most streams one member subscribes to. A choice: a seven by seven grid, and a share.
 pub const SUBSCRIPTIONS_PER_MEMBER: usize = 50;
+/// Most local stream objects that a dialect's client keeps by name. A choice: a page has a camera and a screen, or a wall of test cameras.
+pub const LOCAL_STREAMS: usize = 64;
 /// Most requests a client has open at once. A choice: more than any screen can start at a time.
 pub const OPEN_REQUESTS: usize = 64;
 /// Longest opaque media description on the wire, in bytes. An ICE and DTLS description without SDP takes some 300.
