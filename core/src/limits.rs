@@ -4,8 +4,6 @@
 
 use core::time::Duration;
 
-/// Longest app id, in bytes. SparkRTC `createClient` prints 128; Agora's have 32.
-pub const APP_ID_BYTES: usize = 128;
 /// Longest room id, in bytes. Both vendor documents print 64 (SparkRTC `join`, Agora `Client.join`).
 pub const ROOM_ID_BYTES: usize = 64;
 /// Longest user id, in bytes. SparkRTC `join` prints 64 characters of an ASCII set.
