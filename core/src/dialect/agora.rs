@@ -34,10 +34,10 @@
 //! | `agentUnreachable` | | it cannot be reached |
 //! | `agentTooOld` | `url`, optional | it is too old, and where to get a newer one |
 //! | `otherInstance` | `running` | whether another page of this machine uses the agent |
-//! | `captureSucceeded` | `stream`, `source`, both optional | the device delivers; all that are asked for where they are left out |
+//! | `captureSucceeded` | `stream`, `medium`, both optional | the device delivers; all that are asked for where they are left out |
 //! | `captureFailed` | the same, and `code`, optional | it does not, now or when it is asked next: 16, 1003, 1011, 1012 or 1501 |
 //!
-//! `source` is `microphone` or `camera`. Agora's document has no use for media inputs.
+//! `medium` is `audio` or `video`. Media inputs are for what Agora's document does not describe.
 
 mod args;
 mod calls;
@@ -453,10 +453,10 @@ impl Connections {
     }
 }
 
-/// The script's media inputs are for what Agora's document does not describe.
+/// Every media input belongs to something that Agora's document does not describe, or that is not offered yet.
 fn no_media_input(name: String) -> Refused {
     match name.as_str() {
         "frame" | "level" | "window" | "estimate" => Refused::NotOffered { call: name },
-        _ => Refused::UnknownInput { kind: "media", name, known: "none" },
+        _ => Refused::UnknownInput { kind: "media", name, known: "frame, level, window, estimate" },
     }
 }

@@ -73,7 +73,21 @@ fn channel_key_of(key: &Value) -> Read<Credential> {
 
 /// A uid: a whole number of 32 bits.
 fn uid_of(uid: &Value) -> Read<u32> {
-    uid.as_u64().and_then(|uid| u32::try_from(uid).ok()).ok_or(error::INVALID_ARGUMENT)
+    whole(uid).ok_or(error::INVALID_ARGUMENT)
+}
+
+/// A whole number of 32 bits, as JavaScript sees it: `2.0` is 2.
+fn whole(value: &Value) -> Option<u32> {
+    if let Some(number) = value.as_u64() {
+        return u32::try_from(number).ok();
+    }
+    let number = value.as_f64()?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is cut off or out of range does not come out equal")]
+    let cut = number as u32;
+    // Every u32 has a double of its own, so only a whole number equals what is left of it.
+    #[expect(clippy::float_cmp, reason = "equal is what is meant")]
+    let is_whole = f64::from(cut) == number;
+    is_whole.then_some(cut)
 }
 
 /// The user id that stands for a uid in messages: its decimal digits.
@@ -131,7 +145,7 @@ pub(super) fn profile(args: &Map<String, Value>) -> Read<VideoProfile> {
     };
     let found = match which {
         Value::String(name) => profile::agora::named(name),
-        number => number.as_u64().and_then(|number| u8::try_from(number).ok()).and_then(profile::agora::numbered),
+        number => whole(number).and_then(|number| u8::try_from(number).ok()).and_then(profile::agora::numbered),
     };
     let profile = found.ok_or(error::INVALID_ARGUMENT)?;
     match swap {
@@ -176,6 +190,7 @@ mod tests {
         assert_eq!(user(json!(0)).expect("zero"), None);
         assert_eq!(user(json!(null)).expect("not given"), None);
         assert_eq!(user(json!(u32::MAX)).expect("the greatest"), Some(user_of(u32::MAX)));
+        assert_eq!(user(json!(7.0)).expect("whole"), Some(user_of(7)));
         for wrong in [json!(-1), json!(4_294_967_296_u64), json!(1.5), json!("1"), json!(true), json!([1])] {
             assert_eq!(user(wrong.clone()).map_err(|code| (code, wrong.clone())), Err((error::INVALID_ARGUMENT, wrong)));
         }

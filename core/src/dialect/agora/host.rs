@@ -90,11 +90,11 @@ impl Client {
                     Some(Value::String(stream)) if self.locals.contains_key(stream) => Some(stream.clone()),
                     Some(_) => return Err(bad("stream", "the name of a local stream")),
                 };
-                let sources: &[Source] = match args.get("source").map(Value::as_str) {
+                let sources: &[Source] = match args.get("medium").map(Value::as_str) {
                     None => &[Source::Microphone, Source::Camera],
-                    Some(Some("microphone")) => &[Source::Microphone],
-                    Some(Some("camera")) => &[Source::Camera],
-                    Some(_) => return Err(bad("source", "microphone or camera")),
+                    Some(Some("audio")) => &[Source::Microphone],
+                    Some(Some("video")) => &[Source::Camera],
+                    Some(_) => return Err(bad("medium", "audio or video")),
                 };
                 let code = match args.get("code").map(Value::as_u64) {
                     None => None,

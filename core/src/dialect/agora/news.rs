@@ -1,6 +1,7 @@
 //! What the session says, in Agora's words.
 
 use alloc::vec::Vec;
+use core::mem;
 
 use serde_json::{Value, json};
 
@@ -160,7 +161,7 @@ impl Client {
     fn stream_changed(&mut self, stream: StreamInfo) {
         let Some(remote) = self.remotes.get_mut(&stream.id) else { return };
         let subscribed = remote.subscribed;
-        let before = core::mem::replace(&mut remote.info, stream.clone());
+        let before = mem::replace(&mut remote.info, stream.clone());
         if before.audio_muted != stream.audio_muted {
             self.event("peer-mute-audio", json!({ "msg": { "uid": uid(&stream.user), "muted": stream.audio_muted } }));
         }
