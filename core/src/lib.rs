@@ -37,7 +37,7 @@
 //! let name = RoomId::new("stage")?;
 //! let mut room = Room::new(now, room::Config::new(name.clone()));
 //! let mut session = Session::new(now, session::Config::default());
-//! let join = JoinCall { room: name, user: UserId::new("ada")?, name: None, role: Role::Joiner, media: None };
+//! let join = JoinCall::new(name, UserId::new("ada")?, Role::Joiner);
 //! session.handle_input(now, session::Input::Call { id: CallId(1), call: Call::Join(join) })?;
 //!
 //! let mut answer = None;
@@ -56,7 +56,7 @@
 //!         session::Output::Event(_) | session::Output::Disconnect { .. } => {}
 //!     }
 //! }
-//! assert_eq!(answer, Some(Ok(Answer::Joined { role: Role::Joiner })));
+//! assert_eq!(answer, Some(Ok(Answer::Joined { user: UserId::new("ada")?, role: Role::Joiner })));
 //! assert_eq!(room.members().count(), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

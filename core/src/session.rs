@@ -6,17 +6,37 @@
 //! ```text
 //!            join                  opened                  accepted
 //!   Idle ───────────▶ Connecting ─────────▶ Joining ──────────────────▶ Joined ◀────────────┐
-//!    ▲  ▲                 │ too long            │ refused                │  │              │ accepted
-//!    │  └─────────────────┴─────────────────────┘                  leave │  │ lost         │
+//!    ▲  ▲              │ ▲    │ too long       │ refused                │  │              │ accepted, and
+//!    │  │              └─┘    │ or left        │ or left                │  │              │ all stands again
+//!    │  └──────────── again ──┴────────────────┘                  leave │  │ lost         │
 //!    │                                                                   ▼  ▼              │
 //!    └────────────────────────────────────────────────────────── Leaving  Reconnecting ────┘
 //!                                  answered, or too long               └──▶ Idle: window over, refused, or left
 //! ```
+//!
+//! # Every state has its end
+//!
+//! Every call is answered exactly once. A failure is told at the latest after:
+//!
+//! | what | the longest time | and then |
+//! |---|---|---|
+//! | join | `lookup_timeout` + `connect_timeout` + `response_timeout` | it fails with the code of the step that took too long |
+//! | join with `retry_join` | none: each attempt takes no longer than a join, and the wait after it no longer than [`limits::BACKOFF_MAX`] | [`Event::Trouble`] each time; it ends by an answer or by leaving |
+//! | leave | `response_timeout` | it succeeds |
+//! | any other call | `response_timeout` | it fails with [`Code::RESPONSE_TIMEOUT`], or earlier with [`Code::CUT_SHORT`] when the connection is lost |
+//! | any call while reconnecting | none | it fails at once with [`Code::NOT_CONNECTED`]; to leave succeeds at once |
+//! | a connection that fell silent | `heartbeat_timeout` | [`Event::Interrupted`] |
+//! | an interruption, [`AfterWindow::GiveUp`] | `reconnect_window` | [`Event::Removed`] with [`Code::RECONNECT_TIMEOUT`] |
+//! | an interruption, [`AfterWindow::KeepTrying`] | none: it ends by coming back, by refusal or by leaving | [`Event::StillAway`] once, after `lost_after` |
+//! | one attempt to come back | [`limits::RECONNECT_ATTEMPT`] and three times `response_timeout`: to resume, to enter anew, to build up | another one, no later than [`limits::BACKOFF_MAX`] after it |
 
 mod backoff;
 mod calls;
+mod connect;
 mod messages;
+mod others;
 mod phase;
+mod rebuild;
 mod reconnect;
 mod room_view;
 
@@ -24,10 +44,10 @@ use alloc::{collections::VecDeque, vec::Vec};
 use core::time::Duration;
 
 pub use self::backoff::Backoff;
-use self::{phase::Phase, room_view::RoomView};
+use self::{others::Others, phase::Phase, reconnect::Attempt};
 use crate::{
-    code::Code,
     auth::Credential,
+    code::Code,
     id::{AppId, MemberId, RequestId, RoomId, StreamId, UserId, UserName},
     limits,
     role::Role,
@@ -48,15 +68,16 @@ pub struct Config {
     pub heartbeat_interval: Duration,
     /// Silence after which the connection counts as lost.
     pub heartbeat_timeout: Duration,
-    /// How long to try to come back.
+    /// How long to try to come back, where that has an end.
     pub reconnect_window: Duration,
-    /// What happens when that is over.
+    /// Whether it has one, and what then.
     pub after_window: AfterWindow,
     /// How long an interruption may last before the application is told that the connection is lost ([`Event::StillAway`], R-029); never when absent.
     pub lost_after: Option<Duration>,
-    /// How long looking the server up may take before a connection is opened (R-033); no lookup when absent.
+    /// How long looking the server up may take before the first connection is opened (R-033); no lookup when absent.
     pub lookup_timeout: Option<Duration>,
-    /// Whether a first connection that fails is tried again, with a warning ([`Event::Trouble`], R-033), until the application leaves.
+    /// Whether a first connection that fails, or on which the join goes unanswered, is tried again, with a warning ([`Event::Trouble`], R-033), until the application leaves.
+    /// What the server refuses, and what no other attempt can mend, ends the join all the same.
     pub retry_join: bool,
     /// For spreading retries over time; two sessions of one seed wait alike.
     pub seed: u64,
@@ -84,7 +105,7 @@ impl Default for Config {
 pub enum AfterWindow {
     /// The stay is over (R-022).
     GiveUp,
-    /// It goes on trying until the application leaves; where the server keeps the stay no longer, it enters anew, publishes and subscribes again (R-029).
+    /// It goes on trying until the application leaves or the server refuses; where the server keeps the stay no longer, it enters anew, publishes and subscribes again (R-029).
     KeepTrying,
 }
 
@@ -112,7 +133,7 @@ pub enum Input {
         connection: ConnectionId,
     },
     /// A connection that was ordered cannot be had, and why: [`Code::LOOKUP_REFUSED`], [`Code::NO_SERVER`], [`Code::OPEN_REFUSED`], [`Code::NO_CONFIGURATION`],
-    /// [`Code::NO_ADDRESS`].
+    /// [`Code::NO_ADDRESS`]. Said of one that is open, it is [`Input::Closed`] with a reason.
     Failed {
         /// Which.
         connection: ConnectionId,
@@ -320,10 +341,24 @@ pub enum Event {
         /// How the loss was noticed.
         code: Code,
     },
-    /// The connection is back, and the stay goes on. What was missed follows.
+    /// The connection is back, and the session in its room. What was missed follows.
     Restored {
         /// How long it was away.
         after: Duration,
+    },
+    /// A stream of the session's own was published again, in a stay that began anew (see [`AfterWindow::KeepTrying`]).
+    Republished {
+        /// The number that it had.
+        before: StreamId,
+        /// The number that it has now, or why it is published no longer.
+        now: Result<StreamId, Code>,
+    },
+    /// A stream that is still there could not be subscribed to again, in a stay that began anew: nothing of it is received any more.
+    Unsubscribed {
+        /// The stream.
+        stream: StreamId,
+        /// Why.
+        code: Code,
     },
     /// The stay ended without the application's doing.
     Removed {
@@ -375,9 +410,9 @@ pub enum Event {
         /// [`Code::KEY_EXPIRED`] or [`Code::KEY_INVALID`].
         code: Code,
     },
-    /// The connection is away for [`Config::lost_after`] now; attempts go on (R-029). Told once for each interruption.
+    /// The connection has been away for [`Config::lost_after`]; attempts go on (R-029). Told once for each interruption.
     StillAway,
-    /// An attempt to connect failed and is made again (R-033).
+    /// An attempt to enter failed and is made again after a while (R-033).
     Trouble {
         /// What failed.
         code: Code,
@@ -472,6 +507,8 @@ impl Session {
             heartbeat_interval: at_least(config.heartbeat_interval),
             heartbeat_timeout: at_least(config.heartbeat_timeout),
             reconnect_window: at_least(config.reconnect_window),
+            lost_after: config.lost_after.map(at_least),
+            lookup_timeout: config.lookup_timeout.map(at_least),
             ..config
         };
         let backoff = Backoff::new(limits::BACKOFF_FIRST, limits::BACKOFF_MAX, config.seed);
@@ -487,8 +524,9 @@ impl Session {
         match input {
             Input::Call { id, call } => self.handle_call(id, call),
             Input::Opened { connection } => self.opened(connection),
-            Input::Closed { connection } => self.closed(connection),
-            Input::Found { .. } | Input::Failed { .. } => todo!(),
+            Input::Found { connection } => self.found(connection),
+            Input::Failed { connection, code } => self.closed(connection, Some(code)),
+            Input::Closed { connection } => self.closed(connection, None),
             Input::Received { connection, message } => self.received(connection, message),
         }
         Ok(())
@@ -502,16 +540,11 @@ impl Session {
         self.now = now;
         match &mut self.phase {
             Phase::Idle => {}
-            Phase::Connecting { until, .. } => {
-                if until.is_due(now) {
-                    self.hang_up();
-                    self.stop(Code::CONNECT_TIMEOUT, None); // R-020
-                }
-            }
+            Phase::Connecting { .. } => self.connecting_timers(),
             Phase::Joining { until, .. } => {
                 if until.is_due(now) {
                     self.walk_out();
-                    self.stop(Code::RESPONSE_TIMEOUT, None);
+                    self.way_in_failed(Code::RESPONSE_TIMEOUT);
                 }
             }
             Phase::Joined { .. } => self.joined_timers(),
@@ -539,15 +572,21 @@ impl Session {
     }
 
     /// The most outputs that one call makes: of [`Session::handle_input`] with an input when no timer is due, of [`Session::handle_timeout`] without. A snapshot of the
-    /// room makes an event for each thing that it lists or no longer lists; nothing else makes more than the open requests and a few.
+    /// room makes an event for each thing that it lists or no longer lists, and so does the end of building up again, which looks back at a snapshot; nothing else makes more
+    /// than the open requests and a few.
     pub fn outputs_max(&self, input: Option<&Input>) -> usize {
-        let snapshot = match input {
-            Some(Input::Received {
-                message: ServerMessage::Accepted { accepted: Accepted::Joined { members, streams, .. }, .. }, ..
-            }) => members.len() + streams.len() + self.phase.view().map_or(0, RoomView::len),
-            Some(_) | None => 0,
+        let known = self.phase.view().map_or(0, |view| view.others.len());
+        let news = match (input, &self.phase) {
+            (
+                Some(Input::Received {
+                    message: ServerMessage::Accepted { accepted: Accepted::Joined { members, streams, .. }, .. }, ..
+                }),
+                _,
+            ) => members.len() + streams.len() + known,
+            (Some(Input::Received { .. }), Phase::Reconnecting { attempt: Attempt::Rebuilding(rebuild), .. }) => rebuild.len() + known,
+            (Some(_) | None, _) => 0,
         };
-        limits::OPEN_REQUESTS + 4 + snapshot
+        limits::OPEN_REQUESTS + 4 + news
     }
 
     /// How the connection stands.
@@ -560,6 +599,11 @@ impl Session {
         self.phase.view().map(|view| view.member)
     }
 
+    /// Who the session is, while in a room.
+    pub fn user(&self) -> Option<&UserId> {
+        self.phase.view().map(|view| &view.user)
+    }
+
     /// The present role, while in a room.
     pub fn role(&self) -> Option<Role> {
         self.phase.view().map(|view| view.join.role)
@@ -567,38 +611,38 @@ impl Session {
 
     /// The others in the room, by user id, with the names to show.
     pub fn peers(&self) -> impl Iterator<Item = (&UserId, Option<&UserName>)> {
-        self.phase.view().into_iter().flat_map(RoomView::members)
+        self.phase.view().map(|view| &view.others).into_iter().flat_map(Others::members)
     }
 
     /// The streams of others in the room, by number.
     pub fn streams(&self) -> impl Iterator<Item = &StreamInfo> {
-        self.phase.view().into_iter().flat_map(|view| view.streams.values())
+        self.phase.view().map(|view| &view.others).into_iter().flat_map(Others::streams)
     }
 
     /// The session's own streams, by number, as the server confirmed them.
     pub fn own_streams(&self) -> impl Iterator<Item = (StreamId, &StreamOffer)> {
-        self.phase.view().into_iter().flat_map(|view| view.own.iter().map(|(id, offer)| (*id, offer)))
+        self.phase.view().into_iter().flat_map(|view| view.own.iter().map(|(id, stream)| (*id, &stream.offer)))
     }
 
-    /// A connection that was ordered is open.
+    /// A connection that was ordered is open; so its server was found.
     fn opened(&mut self, opened: ConnectionId) {
         match &self.phase {
-            Phase::Connecting { connection, .. } if *connection == opened => self.send_join(),
+            Phase::Connecting { dial, .. } if dial.connection() == Some(opened) => self.send_join(opened),
             Phase::Reconnecting { .. } => self.reopened(opened),
             Phase::Idle | Phase::Connecting { .. } | Phase::Joining { .. } | Phase::Joined { .. } | Phase::Leaving { .. } => {}
         }
     }
 
-    /// A connection ended, or could not be opened.
-    fn closed(&mut self, closed: ConnectionId) {
+    /// A connection ended, or could not be had.
+    fn closed(&mut self, closed: ConnectionId, code: Option<Code>) {
         if self.phase.connection() != Some(closed) {
             return;
         }
         match &self.phase {
             Phase::Idle => {}
-            Phase::Connecting { .. } => self.stop(Code::NOT_CONNECTED, None),
-            Phase::Joining { .. } => self.stop(Code::CLOSED_BY_PEER, None),
-            Phase::Joined { .. } => self.begin_reconnecting(Code::CLOSED_BY_PEER),
+            Phase::Connecting { .. } => self.way_in_failed(code.unwrap_or(Code::NOT_CONNECTED)),
+            Phase::Joining { .. } => self.way_in_failed(code.unwrap_or(Code::CLOSED_BY_PEER)),
+            Phase::Joined { .. } => self.begin_reconnecting(code.unwrap_or(Code::CLOSED_BY_PEER)), // R-025
             Phase::Reconnecting { .. } => self.attempt_failed(),
             Phase::Leaving { .. } => self.finish_leaving(), // whether the server heard of it or not, the user has left
         }
@@ -632,7 +676,7 @@ impl Session {
         match core::mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Idle | Phase::Reconnecting { .. } => {}
             Phase::Connecting { call, .. } | Phase::Joining { call, .. } | Phase::Leaving { call, .. } => self.answer(call, Err(code)),
-            Phase::Joined { link, .. } => self.answer_all(link.into_calls(), code),
+            Phase::Joined { link, .. } => self.answer_all(link.calls(), code),
         }
         self.outputs.extend(event.map(Output::Event));
         self.note_state(from);

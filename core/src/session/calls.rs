@@ -1,8 +1,8 @@
 //! What the application asks for, and how it becomes requests.
 
 use super::{
-    Answer, Call, CallId, JoinCall, Session,
-    phase::{OpenRequest, Phase, Purpose},
+    Answer, Call, CallId, Event, JoinCall, Session,
+    phase::{OpenRequest, Phase},
 };
 use crate::{
     code::Code,
@@ -13,46 +13,24 @@ use crate::{
 
 impl Session {
     pub(super) fn handle_call(&mut self, id: CallId, call: Call) {
-        let (message, purpose) = match call {
+        let message = match call {
             Call::Join(join) => return self.call_join(id, join),
             Call::Leave => return self.call_leave(id),
-            Call::Publish { offer } => (ClientMessage::Publish { offer: offer.clone() }, Purpose::Publish(offer)),
-            Call::Update { stream, offer } => (ClientMessage::Update { stream, offer }, Purpose::Other),
-            Call::Unpublish { stream } => (ClientMessage::Unpublish { stream }, Purpose::Unpublish(stream)),
+            Call::Publish { offer } => ClientMessage::Publish { offer },
+            Call::Update { stream, offer } => ClientMessage::Update { stream, offer },
+            Call::Unpublish { stream } => ClientMessage::Unpublish { stream },
             Call::Subscribe { stream, audio, video, layers, min_height } => {
-                (ClientMessage::Subscribe { stream, audio, video, layers, min_height }, Purpose::Other)
+                ClientMessage::Subscribe { stream, audio, video, layers, min_height }
             }
-            Call::SubscribeVideo { wanted } => (ClientMessage::SubscribeVideo { wanted }, Purpose::Other),
-            Call::Unsubscribe { stream, audio, video, layers } => {
-                (ClientMessage::Unsubscribe { stream, audio, video, layers }, Purpose::Other)
-            }
-            Call::Mute { stream, audio, video } => (ClientMessage::Mute { stream, audio, video }, Purpose::Other),
-            Call::SwitchRole { role, credential } => (ClientMessage::SwitchRole { role, credential }, Purpose::SwitchRole(role)),
-            Call::Renew { credential } => (ClientMessage::Renew { credential }, Purpose::Other),
-            Call::Rename { name } => (ClientMessage::Rename { name }, Purpose::Other),
-            Call::Media { description } => (ClientMessage::Media { description }, Purpose::Other),
+            Call::SubscribeVideo { wanted } => ClientMessage::SubscribeVideo { wanted },
+            Call::Unsubscribe { stream, audio, video, layers } => ClientMessage::Unsubscribe { stream, audio, video, layers },
+            Call::Mute { stream, audio, video } => ClientMessage::Mute { stream, audio, video },
+            Call::SwitchRole { role, credential } => ClientMessage::SwitchRole { role, credential },
+            Call::Renew { credential } => ClientMessage::Renew { credential },
+            Call::Rename { name } => ClientMessage::Rename { name },
+            Call::Media { description } => ClientMessage::Media { description },
         };
-        self.request(id, message, purpose);
-    }
-
-    fn call_join(&mut self, id: CallId, join: JoinCall) {
-        if !matches!(self.phase, Phase::Idle) {
-            return self.answer(id, Err(Code::ALREADY_IN_ROOM));
-        }
-        let connection = self.connect();
-        let until = self.now.saturating_add(self.config.connect_timeout);
-        self.enter(Phase::Connecting { connection, call: id, join, until });
-    }
-
-    /// The first connection stands: the join goes out on it.
-    pub(super) fn send_join(&mut self) {
-        let Phase::Connecting { connection, call, join, .. } = &self.phase else {
-            return;
-        };
-        let (connection, call, join) = (*connection, *call, join.clone());
-        let request = self.send(connection, join_message(&join, None));
-        let until = self.now.saturating_add(self.config.response_timeout);
-        self.enter(Phase::Joining { connection, request, call, join, until });
+        self.request(id, message);
     }
 
     /// Leaving always works: in the room it is asked for and answered; on the way in or back it just ends the attempts.
@@ -61,13 +39,11 @@ impl Session {
             Phase::Idle | Phase::Leaving { .. } => self.answer(id, Err(Code::NOT_IN_ROOM)),
             Phase::Connecting { .. } | Phase::Joining { .. } | Phase::Reconnecting { .. } => {
                 self.walk_out();
-                let left = super::Event::Answered { id, result: Ok(Answer::Done) };
-                self.stop(Code::CUT_SHORT, Some(left));
+                self.stop(Code::CUT_SHORT, Some(Event::Answered { id, result: Ok(Answer::Done) }));
             }
             Phase::Joined { link, .. } => {
-                let link = link.clone();
-                let connection = link.connection;
-                self.answer_all(link.into_calls(), Code::CUT_SHORT);
+                let (connection, calls) = (link.connection, link.calls());
+                self.answer_all(calls, Code::CUT_SHORT);
                 let request = self.send(connection, ClientMessage::Leave);
                 let until = self.now.saturating_add(self.config.response_timeout);
                 self.enter(Phase::Leaving { connection, request, call: id, until });
@@ -76,21 +52,21 @@ impl Session {
     }
 
     /// Sends a request of the application, if there is a room and a connection to send it on.
-    fn request(&mut self, call: CallId, message: ClientMessage, purpose: Purpose) {
+    fn request(&mut self, call: CallId, message: ClientMessage) {
         let (connection, open) = match &self.phase {
             Phase::Joined { link, .. } => (link.connection, link.open.len()),
             Phase::Reconnecting { .. } => return self.answer(call, Err(Code::NOT_CONNECTED)),
             Phase::Idle | Phase::Connecting { .. } | Phase::Joining { .. } | Phase::Leaving { .. } => {
-                return self.answer(call, Err(Code::NOT_IN_ROOM));
+                return self.answer(call, Err(Code::NOT_IN_ROOM)); // R-076 R-152
             }
         };
         if open >= limits::OPEN_REQUESTS {
             return self.answer(call, Err(Code::TOO_MANY_REQUESTS));
         }
-        let request = self.send(connection, message);
+        let request = self.send(connection, message.clone());
         let until = self.now.saturating_add(self.config.response_timeout);
         if let Phase::Joined { link, .. } = &mut self.phase {
-            link.open.insert(request, OpenRequest { call, until, purpose });
+            link.open.insert(request, OpenRequest { call, until, asked: message });
         }
     }
 }

@@ -1,42 +1,48 @@
 //! What the server says, in each phase. What does not belong there is ignored: it is late, or the server is wrong.
 
 use super::{
-    Answer, ConnectionId, Event, Session,
-    phase::{Link, OpenRequest, Phase, Purpose},
+    Answer, ConnectionId, Session,
+    phase::{Answered, Link, Phase},
     reconnect::Attempt,
     room_view::RoomView,
 };
 use crate::{
-    code::{Code, Retry},
-    id::{RequestId, StreamId},
+    code::Code,
+    id::RequestId,
     wire::{Accepted, ClientMessage, ServerMessage},
 };
 
 impl Session {
     pub(super) fn received(&mut self, on: ConnectionId, message: ServerMessage) {
+        if self.phase.connection() != Some(on) {
+            return;
+        }
         match &mut self.phase {
-            Phase::Joining { connection, request, .. } if *connection == on => {
+            Phase::Joining { request, .. } => {
                 let request = *request;
                 self.received_joining(request, message);
             }
-            Phase::Joined { link, .. } if link.connection == on => {
+            Phase::Joined { link, .. } => {
                 link.last_heard = self.now;
                 self.received_joined(message);
             }
-            Phase::Reconnecting { attempt: Attempt::Resuming { connection, request, .. }, .. } if *connection == on => {
-                let request = *request;
-                self.received_resuming(request, message);
-            }
-            Phase::Leaving { connection, request, .. } if *connection == on => {
+            Phase::Reconnecting { attempt, .. } => match attempt {
+                Attempt::Waiting { .. } | Attempt::Connecting { .. } => {}
+                Attempt::Resuming { request, .. } => {
+                    let request = *request;
+                    self.received_returning(request, true, message);
+                }
+                Attempt::Entering { request, .. } => {
+                    let request = *request;
+                    self.received_returning(request, false, message);
+                }
+                Attempt::Rebuilding(_) => self.received_rebuilding(message),
+            },
+            Phase::Leaving { request, .. } => {
                 let request = *request;
                 self.received_leaving(request, message);
             }
-            Phase::Idle
-            | Phase::Connecting { .. }
-            | Phase::Joining { .. }
-            | Phase::Joined { .. }
-            | Phase::Reconnecting { .. }
-            | Phase::Leaving { .. } => {}
+            Phase::Idle | Phase::Connecting { .. } => {}
         }
     }
 
@@ -55,11 +61,11 @@ impl Session {
             | ServerMessage::Refused { .. }
             | ServerMessage::PeerJoined { .. }
             | ServerMessage::PeerLeft { .. }
+            | ServerMessage::PeerRenamed { .. }
             | ServerMessage::StreamAdded { .. }
+            | ServerMessage::StreamUpdated { .. }
             | ServerMessage::StreamRemoved { .. }
             | ServerMessage::StreamMuted { .. }
-            | ServerMessage::PeerRenamed { .. }
-            | ServerMessage::StreamUpdated { .. }
             | ServerMessage::VideoNeeded { .. }
             | ServerMessage::KeyRefused { .. }
             | ServerMessage::Media { .. }
@@ -69,31 +75,34 @@ impl Session {
     }
 
     fn let_in(&mut self, accepted: Accepted) {
-        let Accepted::Joined { member, user, role, members, streams, .. } = accepted else {
-            // An answer of the wrong kind: the server broke the protocol, and the caller still needs an answer.
-            self.walk_out();
-            return self.stop(Code::INTERNAL, None);
+        let Phase::Joining { connection, call, join, .. } = &self.phase else { return };
+        let (connection, call, join) = (*connection, *call, join.clone());
+        // The server says who the client is where it chose that.
+        let (Accepted::Joined { member, user: chosen, role, members, streams, .. }, asked) = (accepted, join.user.clone()) else {
+            return self.let_in_with_nonsense();
         };
-        let Phase::Joining { connection, call, join, .. } = &self.phase else {
-            return;
+        let Some(user) = asked.or(chosen) else {
+            return self.let_in_with_nonsense();
         };
-        let (connection, call) = (*connection, *call);
-        let Some(user) = user.or_else(|| join.user.clone()) else {
-            self.walk_out();
-            return self.stop(Code::INTERNAL, None);
-        };
-        let (view, news) = RoomView::new(join.clone(), user.clone(), member, role, members, streams);
+        let view = RoomView::new(join, user.clone(), member, role, members, streams);
+        let news = view.arrival();
         let link = Link::new(self.now, connection, &self.config);
         self.enter(Phase::Joined { link, view });
         self.answer(call, Ok(Answer::Joined { user, role }));
         self.events(news);
     }
 
+    /// An answer of the wrong kind: the server broke the protocol, and the caller still needs an answer.
+    fn let_in_with_nonsense(&mut self) {
+        self.walk_out();
+        self.stop(Code::INTERNAL, None);
+    }
+
     fn received_joined(&mut self, message: ServerMessage) {
         match message {
             ServerMessage::Accepted { request, accepted } => self.accepted(request, accepted),
             ServerMessage::Refused { request, code } => {
-                if let Some(open) = self.take_open(request) {
+                if let Answered::InTime(open) = self.take_request(request) {
                     self.answer(open.call, Err(code));
                 }
             }
@@ -101,98 +110,75 @@ impl Session {
             ServerMessage::Pong | ServerMessage::Unknown => {}
             news @ (ServerMessage::PeerJoined { .. }
             | ServerMessage::PeerLeft { .. }
+            | ServerMessage::PeerRenamed { .. }
             | ServerMessage::StreamAdded { .. }
+            | ServerMessage::StreamUpdated { .. }
             | ServerMessage::StreamRemoved { .. }
             | ServerMessage::StreamMuted { .. }
-            | ServerMessage::PeerRenamed { .. }
-            | ServerMessage::StreamUpdated { .. }
             | ServerMessage::VideoNeeded { .. }
             | ServerMessage::KeyRefused { .. }
             | ServerMessage::Media { .. }) => {
-                if let Phase::Joined { view, .. } = &mut self.phase
-                    && let Some(event) = view.apply(news)
-                {
-                    self.event(event);
+                if let Phase::Joined { view, .. } = &mut self.phase {
+                    let events = view.apply(news);
+                    self.events(events);
                 }
             }
         }
     }
 
     fn accepted(&mut self, request: RequestId, accepted: Accepted) {
-        let Some(OpenRequest { call, purpose, .. }) = self.take_open(request) else {
-            return self.granted_too_late(&accepted);
-        };
-        let Phase::Joined { view, .. } = &mut self.phase else { return };
-        let answer = match (purpose, accepted) {
-            (Purpose::Publish(offer), Accepted::Published { stream }) => {
-                view.own.insert(stream, offer);
-                Ok(Answer::Published { stream })
+        let answered = self.take_request(request);
+        let Phase::Joined { link, view } = &mut self.phase else { return };
+        let connection = link.connection;
+        match (answered, accepted) {
+            (Answered::InTime(open), accepted) => {
+                let result = view.grant(open.asked, accepted);
+                self.answer(open.call, result);
             }
-            (Purpose::Unpublish(stream), Accepted::Done) => {
-                view.own.remove(&stream);
-                Ok(Answer::Done)
+            // Published after all, though the call has failed. The application does not know of the stream, so it is withdrawn.
+            (Answered::Late(_) | Answered::Nobodys, Accepted::Published { stream }) => {
+                if !view.own.contains_key(&stream) {
+                    self.send(connection, ClientMessage::Unpublish { stream });
+                }
             }
-            (Purpose::SwitchRole(role), Accepted::Done) => {
-                view.take_role(role);
-                Ok(Answer::Done)
-            }
-            (Purpose::Other, Accepted::Done) => Ok(Answer::Done),
-            // An answer of the wrong kind: the server broke the protocol, and the caller still needs an answer.
-            (_, Accepted::Joined { .. } | Accepted::Published { .. } | Accepted::Subscribed { .. } | Accepted::Done | Accepted::Unknown) => Err(Code::INTERNAL),
-        };
-        self.answer(call, answer);
-    }
-
-    /// A stream whose call has been answered with a failure meanwhile is published after all. The application does not know of it, so it is withdrawn.
-    fn granted_too_late(&mut self, accepted: &Accepted) {
-        if let (Accepted::Published { stream }, Phase::Joined { view, .. }) = (accepted, &self.phase)
-            && !view.own.contains_key(stream)
-        {
-            self.withdraw(*stream);
+            // Granted after all: the call has failed, and still the view is to be true.
+            (Answered::Late(asked), accepted) => drop(view.grant(asked, accepted)),
+            (Answered::Nobodys, _) => {}
         }
     }
 
-    /// Withdraws a stream of one's own without anybody's asking. The answer matters to nobody.
-    pub(super) fn withdraw(&mut self, stream: StreamId) {
-        if let Some(connection) = self.phase.connection() {
-            self.send(connection, ClientMessage::Unpublish { stream });
-        }
-    }
-
-    fn take_open(&mut self, request: RequestId) -> Option<OpenRequest> {
+    fn take_request(&mut self, request: RequestId) -> Answered {
         match &mut self.phase {
-            Phase::Joined { link, .. } => link.open.remove(&request),
-            Phase::Idle | Phase::Connecting { .. } | Phase::Joining { .. } | Phase::Reconnecting { .. } | Phase::Leaving { .. } => None,
+            Phase::Joined { link, .. } => link.take(request),
+            Phase::Idle | Phase::Connecting { .. } | Phase::Joining { .. } | Phase::Reconnecting { .. } | Phase::Leaving { .. } => {
+                Answered::Nobodys
+            }
         }
     }
 
-    fn received_resuming(&mut self, resume: RequestId, message: ServerMessage) {
+    /// What the server says to the wish to come back: to go on with a stay, or to enter anew.
+    fn received_returning(&mut self, join: RequestId, resumes: bool, message: ServerMessage) {
         match message {
-            ServerMessage::Accepted { request, accepted } if request == resume => match accepted {
-                Accepted::Joined { role, resumed: true, members, streams, .. } => self.restored(role, members, streams),
-                // Let in anew, or something else: the server broke the protocol, and does not have this stay.
+            ServerMessage::Accepted { request, accepted } if request == join => match accepted {
+                Accepted::Joined { member, role, resumed, members, streams, .. } if resumed == resumes => {
+                    self.let_back_in(member, role, members, streams);
+                }
+                // Let in as somebody else, or something else.
                 Accepted::Joined { .. } | Accepted::Published { .. } | Accepted::Subscribed { .. } | Accepted::Done | Accepted::Unknown => {
-                    self.walk_out();
-                    self.stop(Code::CUT_SHORT, Some(Event::Removed { code: Code::INTERNAL }));
+                    self.answered_with_nonsense()
                 }
             },
-            ServerMessage::Refused { request, code } if request == resume => match code.retry() {
-                Retry::Never => self.removed(code),
-                Retry::Later | Retry::Reconnect => {
-                    self.hang_up();
-                    self.attempt_failed();
-                }
-            },
+            ServerMessage::Refused { request, code } if request == join => self.turned_away(code),
             ServerMessage::Removed { code } => self.removed(code),
             ServerMessage::Accepted { .. }
             | ServerMessage::Refused { .. }
             | ServerMessage::PeerJoined { .. }
             | ServerMessage::PeerLeft { .. }
+            | ServerMessage::PeerRenamed { .. }
             | ServerMessage::StreamAdded { .. }
+            | ServerMessage::StreamUpdated { .. }
             | ServerMessage::StreamRemoved { .. }
             | ServerMessage::StreamMuted { .. }
-            | ServerMessage::PeerRenamed { .. }
-            | ServerMessage::StreamUpdated { .. }
             | ServerMessage::VideoNeeded { .. }
             | ServerMessage::KeyRefused { .. }
             | ServerMessage::Media { .. }
@@ -211,11 +197,11 @@ impl Session {
             }
             ServerMessage::PeerJoined { .. }
             | ServerMessage::PeerLeft { .. }
+            | ServerMessage::PeerRenamed { .. }
             | ServerMessage::StreamAdded { .. }
+            | ServerMessage::StreamUpdated { .. }
             | ServerMessage::StreamRemoved { .. }
             | ServerMessage::StreamMuted { .. }
-            | ServerMessage::PeerRenamed { .. }
-            | ServerMessage::StreamUpdated { .. }
             | ServerMessage::VideoNeeded { .. }
             | ServerMessage::KeyRefused { .. }
             | ServerMessage::Media { .. }

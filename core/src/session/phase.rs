@@ -2,13 +2,13 @@
 
 use alloc::{collections::BTreeMap, vec::Vec};
 
-use super::{CallId, Config, ConnectionId, ConnectionState, JoinCall, reconnect::Attempt, room_view::RoomView};
-use crate::{
-    id::{RequestId, StreamId},
-    role::Role,
-    stream::StreamOffer,
-    time::Instant,
+use super::{
+    CallId, Config, ConnectionId, ConnectionState, JoinCall,
+    connect::Dial,
+    reconnect::{Attempt, Away},
+    room_view::RoomView,
 };
+use crate::{id::RequestId, limits, time::Instant, wire::ClientMessage};
 
 /// Where the session is. Every call that waits for its answer stands in the phase that answers it, so that leaving a phase cannot forget one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -16,10 +16,9 @@ pub(super) enum Phase {
     Idle,
     /// The first connection is being made.
     Connecting {
-        connection: ConnectionId,
+        dial: Dial,
         call: CallId,
         join: JoinCall,
-        until: Instant,
     },
     /// The join is on its way.
     Joining {
@@ -34,12 +33,11 @@ pub(super) enum Phase {
         link: Link,
         view: RoomView,
     },
-    /// In the room, as far as the server knows; the connection is being restored.
+    /// In the room, as far as the session knows; the connection is being restored.
     Reconnecting {
         attempt: Attempt,
         view: RoomView,
-        lost_at: Instant,
-        until: Instant,
+        away: Away,
     },
     /// The leave is on its way.
     Leaving {
@@ -58,6 +56,8 @@ pub(super) struct Link {
     pub(super) next_ping: Instant,
     /// Requests that wait for their answers.
     pub(super) open: BTreeMap<RequestId, OpenRequest>,
+    /// Requests whose calls have failed for want of an answer. The server may have granted them all the same; the newest are kept in mind, in case that it says so.
+    late: BTreeMap<RequestId, ClientMessage>,
 }
 
 /// A request that waits for its answer.
@@ -65,16 +65,18 @@ pub(super) struct Link {
 pub(super) struct OpenRequest {
     pub(super) call: CallId,
     pub(super) until: Instant,
-    pub(super) purpose: Purpose,
+    /// What the view takes on, once it is granted.
+    pub(super) asked: ClientMessage,
 }
 
-/// What the session's view of the room takes from a request, once it is granted.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Purpose {
-    Publish(StreamOffer),
-    Unpublish(StreamId),
-    SwitchRole(Role),
-    Other,
+/// Whose answer has come.
+pub(super) enum Answered {
+    /// A call's that waits for it.
+    InTime(OpenRequest),
+    /// A call's that has failed meanwhile.
+    Late(ClientMessage),
+    /// Nobody's: nothing was asked, or so long ago that it is forgotten.
+    Nobodys,
 }
 
 impl Phase {
@@ -91,19 +93,19 @@ impl Phase {
     pub(super) fn connection(&self) -> Option<ConnectionId> {
         match self {
             Self::Idle => None,
-            Self::Connecting { connection, .. } | Self::Joining { connection, .. } | Self::Leaving { connection, .. } => Some(*connection),
+            Self::Connecting { dial, .. } => dial.connection(),
+            Self::Joining { connection, .. } | Self::Leaving { connection, .. } => Some(*connection),
             Self::Joined { link, .. } => Some(link.connection),
             Self::Reconnecting { attempt, .. } => attempt.connection(),
         }
     }
 
-    /// The connection on which a join is on its way.
+    /// The connection on which the server may have let the session in, without the application's being told.
     pub(super) fn joining_on(&self) -> Option<ConnectionId> {
         match self {
-            Self::Joining { connection, .. } | Self::Reconnecting { attempt: Attempt::Resuming { connection, .. }, .. } => {
-                Some(*connection)
-            }
-            Self::Idle | Self::Connecting { .. } | Self::Joined { .. } | Self::Reconnecting { .. } | Self::Leaving { .. } => None,
+            Self::Joining { connection, .. } => Some(*connection),
+            Self::Reconnecting { attempt, .. } => attempt.joining_on(),
+            Self::Idle | Self::Connecting { .. } | Self::Joined { .. } | Self::Leaving { .. } => None,
         }
     }
 
@@ -117,13 +119,14 @@ impl Phase {
     pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
         match self {
             Self::Idle => None,
-            Self::Connecting { until, .. } | Self::Joining { until, .. } | Self::Leaving { until, .. } => Some(*until),
+            Self::Connecting { dial, .. } => Some(dial.deadline()),
+            Self::Joining { until, .. } | Self::Leaving { until, .. } => Some(*until),
             Self::Joined { link, .. } => {
                 let silence = link.last_heard.saturating_add(config.heartbeat_timeout);
                 let answer = link.open.values().map(|request| request.until).min();
                 [Some(link.next_ping), Some(silence), answer].into_iter().flatten().min()
             }
-            Self::Reconnecting { attempt, until, .. } => Some(attempt.deadline().min(*until)),
+            Self::Reconnecting { attempt, away, .. } => [Some(attempt.deadline()), away.deadline()].into_iter().flatten().min(),
         }
     }
 }
@@ -131,24 +134,39 @@ impl Phase {
 impl Link {
     /// A connection that has just been let into the room.
     pub(super) fn new(now: Instant, connection: ConnectionId, config: &Config) -> Self {
-        Self { connection, last_heard: now, next_ping: now.saturating_add(config.heartbeat_interval), open: BTreeMap::new() }
+        let next_ping = now.saturating_add(config.heartbeat_interval);
+        Self { connection, last_heard: now, next_ping, open: BTreeMap::new(), late: BTreeMap::new() }
     }
 
-    /// Takes out the requests that went without an answer for too long.
+    /// Takes out the requests that went without an answer for too long, and tells whose they were.
     pub(super) fn take_overdue(&mut self, now: Instant) -> Vec<CallId> {
         let mut overdue = Vec::new();
-        self.open.retain(|_, request| {
+        let late = &mut self.late;
+        self.open.retain(|id, request| {
             let due = request.until.is_due(now);
             if due {
                 overdue.push(request.call);
+                late.insert(*id, request.asked.clone());
             }
             !due
         });
+        while self.late.len() > limits::OPEN_REQUESTS {
+            self.late.pop_first();
+        }
         overdue
     }
 
+    /// Takes out the request of that number.
+    pub(super) fn take(&mut self, request: RequestId) -> Answered {
+        match (self.open.remove(&request), self.late.remove(&request)) {
+            (Some(open), _) => Answered::InTime(open),
+            (None, Some(asked)) => Answered::Late(asked),
+            (None, None) => Answered::Nobodys,
+        }
+    }
+
     /// The calls that wait for their answers, in the order of asking.
-    pub(super) fn into_calls(self) -> Vec<CallId> {
-        self.open.into_values().map(|request| request.call).collect()
+    pub(super) fn calls(&self) -> Vec<CallId> {
+        self.open.values().map(|request| request.call).collect()
     }
 }

@@ -1,38 +1,70 @@
-//! What a session knows of its room, and how it catches up after an absence.
+//! What a session knows of its room and of its own place there, and how it catches up after an absence.
 
 use alloc::{collections::BTreeMap, vec::Vec};
 
-use super::{Event, JoinCall};
+use super::{Answer, Event, JoinCall, others::Others};
 use crate::{
-    id::{MemberId, StreamId, UserId, UserName},
+    code::Code,
+    id::{MemberId, StreamId, UserId},
     limits,
     role::Role,
-    stream::{StreamInfo, StreamOffer},
-    wire::{LeaveReason, MediaDescription, MemberInfo, ServerMessage},
+    stream::{LayerSet, StreamInfo, StreamKind, StreamOffer},
+    wire::{Accepted, ClientMessage, MediaDescription, MemberInfo, RefusedWish, ServerMessage, VideoWish},
 };
-
-/// Most streams of others that are kept in mind: what goes beyond comes from no honest server.
-const STREAMS: usize = limits::ROOM_MEMBERS * limits::STREAMS_PER_MEMBER;
 
 /// The room as one session sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct RoomView {
-    /// How the session entered: what it says again when it comes back. The role is the present one.
+    /// How the session entered, as it says it again when it comes back: with the present role, name and credential, and as the user that it is.
     pub(super) join: JoinCall,
     /// Who the session is.
     pub(super) user: UserId,
     pub(super) member: MemberId,
-    members: BTreeMap<UserId, Option<UserName>>,
-    /// Streams of others.
-    pub(super) streams: BTreeMap<StreamId, StreamInfo>,
-    /// Streams of one's own.
-    pub(super) own: BTreeMap<StreamId, StreamOffer>,
+    pub(super) others: Others,
+    /// Streams of one's own: at most one of each kind.
+    pub(super) own: BTreeMap<StreamId, OwnStream>,
+    /// What was granted of the streams of others, and stands: at most [`limits::SUBSCRIPTIONS_PER_MEMBER`].
+    pub(super) subscriptions: BTreeMap<StreamId, Subscription>,
     /// How the server's media transport is reached, as it was told last.
     pub(super) media: Option<MediaDescription>,
+    /// Why the present credential is good no longer, once that was told.
+    pub(super) key_refused: Option<Code>,
+}
+
+/// A stream of one's own, as the server confirmed it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct OwnStream {
+    pub(super) offer: StreamOffer,
+    pub(super) audio_muted: bool,
+    pub(super) video_muted: bool,
+    /// Whether the video is worth sending, as it was told last.
+    pub(super) video_needed: Option<bool>,
+}
+
+/// What is received of a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub(super) struct Subscription {
+    pub(super) audio: bool,
+    pub(super) video: Option<WantedVideo>,
+}
+
+/// How the video of a stream is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct WantedVideo {
+    pub(super) layers: LayerSet,
+    pub(super) min_height: Option<u16>,
+}
+
+/// What a snapshot brought.
+pub(super) struct CaughtUp {
+    /// What the application missed.
+    pub(super) news: Vec<Event>,
+    /// Streams of one's own that the session does not know of.
+    pub(super) unknown: Vec<StreamId>,
 }
 
 impl RoomView {
-    /// The room on entering, and the events that tell of who and what is there already.
+    /// The room on entering.
     pub(super) fn new(
         join: JoinCall,
         user: UserId,
@@ -40,108 +72,232 @@ impl RoomView {
         role: Role,
         members: Vec<MemberInfo>,
         streams: Vec<StreamInfo>,
-    ) -> (Self, Vec<Event>) {
-        let join = JoinCall { role, ..join };
-        let mut view = Self { join, user, member, members: BTreeMap::new(), streams: BTreeMap::new(), own: BTreeMap::new(), media: None };
-        let news = view.catch_up(members, streams);
-        (view, news)
+    ) -> Self {
+        let join = JoinCall { role, user: Some(user.clone()), ..join };
+        let (own, others): (Vec<_>, Vec<_>) = streams.into_iter().partition(|stream| stream.user == user);
+        let mut view = Self {
+            join,
+            user,
+            member,
+            others: Others::of(members, others.into_iter()),
+            own: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+            media: None,
+            key_refused: None,
+        };
+        for stream in own {
+            view.add_own(stream.id, OwnStream::of(stream));
+        }
+        view
     }
 
-    /// The others, by user id, with the names to show.
-    pub(super) fn members(&self) -> impl Iterator<Item = (&UserId, Option<&UserName>)> {
-        self.members.iter().map(|(user, name)| (user, name.as_ref()))
+    /// The events that tell of who and what is there already.
+    pub(super) fn arrival(&self) -> Vec<Event> {
+        self.others.news_since(&Others::default())
     }
 
-    /// How many members and streams it holds.
-    pub(super) fn len(&self) -> usize {
-        self.members.len() + self.streams.len()
+    /// Brings the view up to a snapshot of the same stay.
+    pub(super) fn catch_up(&mut self, role: Role, members: Vec<MemberInfo>, streams: Vec<StreamInfo>) -> CaughtUp {
+        let mut now = Self::new(self.join.clone(), self.user.clone(), self.member, role, members, streams);
+        let news = now.others.news_since(&self.others);
+        self.subscriptions.retain(|stream, _| now.others.share(&self.others, *stream));
+        self.join = now.join;
+        self.others = now.others;
+        let unknown = now.own.keys().filter(|id| !self.own.contains_key(id)).copied().collect();
+        now.own.retain(|id, stream| {
+            let known = self.own.get(id);
+            stream.video_needed = known.and_then(|known| known.video_needed);
+            known.is_some()
+        });
+        self.own = now.own;
+        CaughtUp { news, unknown }
     }
 
-    /// Takes the role on; stepping down ends one's own streams.
-    pub(super) fn take_role(&mut self, role: Role) {
-        self.join.role = role;
-        if !role.may_publish() {
-            self.own.clear();
-        }
+    /// The session's own stream of that kind.
+    pub(super) fn own_of(&self, kind: StreamKind) -> Option<(StreamId, &OwnStream)> {
+        self.own.iter().find(|(_, stream)| stream.offer.kind == kind).map(|(id, stream)| (*id, stream))
     }
 
-    /// Brings the view up to the server's snapshot, and tells the difference: who left, what ended, who entered, what began, what was muted.
-    pub(super) fn catch_up(&mut self, members: Vec<MemberInfo>, streams: Vec<StreamInfo>) -> Vec<Event> {
-        let mut news = Vec::new();
-        let (own, others): (Vec<_>, Vec<_>) = streams.into_iter().partition(|stream| stream.user == self.user);
-        self.own = own.into_iter().map(|stream| (stream.id, stream.offer)).collect();
-        let streams: BTreeMap<_, _> = others.into_iter().take(STREAMS).map(|stream| (stream.id, stream)).collect();
-        let members: BTreeMap<_, _> = members.into_iter().take(limits::ROOM_MEMBERS).map(|member| (member.user, member.name)).collect();
-
-        for (id, stream) in &self.streams {
-            if !streams.contains_key(id) {
-                news.push(Event::StreamRemoved { stream: stream.clone() });
-            }
-        }
-        for (user, name) in &self.members {
-            if !members.contains_key(user) {
-                news.push(Event::PeerLeft { user: user.clone(), name: name.clone(), reason: LeaveReason::LEFT });
-            }
-        }
-        for (user, name) in &members {
-            if !self.members.contains_key(user) {
-                news.push(Event::PeerJoined { user: user.clone(), name: name.clone() });
-            }
-        }
-        let mut added: Vec<&StreamInfo> = streams.values().filter(|s| !self.streams.contains_key(&s.id)).collect();
-        added.sort_by(|a, b| (&a.user, a.offer.kind).cmp(&(&b.user, b.offer.kind)));
-        news.extend(added.into_iter().map(|stream| Event::StreamAdded { stream: stream.clone() }));
-        for (id, stream) in &streams {
-            if self.streams.get(id).is_some_and(|before| before != stream) {
-                news.push(Event::StreamMuted { stream: stream.clone() });
-            }
-        }
-        self.members = members;
-        self.streams = streams;
-        news
-    }
-
-    /// Takes in one piece of news, and tells it unless it is none.
-    pub(super) fn apply(&mut self, news: ServerMessage) -> Option<Event> {
+    /// Takes in one piece of news, and tells what of it is news.
+    pub(super) fn apply(&mut self, news: ServerMessage) -> Vec<Event> {
+        let about_me = |user: &UserId| *user == self.user;
         match news {
-            ServerMessage::PeerJoined { user, name } => {
-                let has_room = self.members.len() < limits::ROOM_MEMBERS || self.members.contains_key(&user);
-                let before = has_room.then(|| self.members.insert(user.clone(), name.clone()))?;
-                before.is_none().then_some(Event::PeerJoined { user, name })
+            ServerMessage::PeerJoined { user, name } if !about_me(&user) => self.others.enter(user, name),
+            ServerMessage::PeerLeft { user, reason } => self.others.leave(user, reason),
+            ServerMessage::PeerRenamed { user, name } => self.others.rename(user, name),
+            ServerMessage::StreamAdded { stream } if !about_me(&stream.user) => {
+                let id = stream.id;
+                let news = self.others.add(stream);
+                if let [Event::StreamRemoved { .. }, ..] = news[..] {
+                    self.subscriptions.remove(&id); // another stream has taken its number
+                }
+                news
             }
-            ServerMessage::PeerLeft { user, reason } => {
-                let name = self.members.remove(&user)?;
-                Some(Event::PeerLeft { user, name, reason })
-            }
-            ServerMessage::StreamAdded { stream } => {
-                let has_room = self.streams.len() < STREAMS || self.streams.contains_key(&stream.id);
-                let before = has_room.then(|| self.streams.insert(stream.id, stream.clone()))?;
-                before.is_none().then_some(Event::StreamAdded { stream })
-            }
+            ServerMessage::StreamUpdated { stream } => self.others.change(stream),
+            ServerMessage::StreamMuted { stream, audio, video, .. } => self.others.mute(stream, audio, video),
             ServerMessage::StreamRemoved { stream, .. } => {
-                let stream = self.streams.remove(&stream)?;
-                Some(Event::StreamRemoved { stream })
+                self.subscriptions.remove(&stream);
+                self.others.remove(stream)
             }
-            ServerMessage::StreamMuted { stream, audio, video, .. } => {
-                let known = self.streams.get_mut(&stream)?;
-                known.audio_muted = audio;
-                known.video_muted = video;
-                Some(Event::StreamMuted { stream: known.clone() })
+            ServerMessage::VideoNeeded { stream, needed } => {
+                let before = self.own.get_mut(&stream).map(|own| own.video_needed.replace(needed));
+                let is_news = before.is_some_and(|before| before != Some(needed));
+                is_news.then_some(Event::VideoNeeded { stream, needed }).into_iter().collect()
+            }
+            // Said again of the same credential, it is no news (R-043: once).
+            ServerMessage::KeyRefused { code } => {
+                let before = self.key_refused.replace(code);
+                (before != Some(code)).then_some(Event::KeyRefused { code }).into_iter().collect()
             }
             // Said again after a lost connection, it is no news.
             ServerMessage::Media { description } => {
                 let before = self.media.replace(description.clone());
-                (before.as_ref() != Some(&description)).then_some(Event::Media { description })
+                (before.as_ref() != Some(&description)).then_some(Event::Media { description }).into_iter().collect()
             }
-            ServerMessage::Accepted { .. }
+            ServerMessage::PeerJoined { .. }
+            | ServerMessage::StreamAdded { .. }
+            | ServerMessage::Accepted { .. }
             | ServerMessage::Refused { .. }
             | ServerMessage::Removed { .. }
-            | ServerMessage::PeerRenamed { .. }
-            | ServerMessage::StreamUpdated { .. }
-            | ServerMessage::VideoNeeded { .. }
-            | ServerMessage::KeyRefused { .. }
             | ServerMessage::Pong
-            | ServerMessage::Unknown => None,
+            | ServerMessage::Unknown => Vec::new(),
         }
+    }
+
+    /// A request was granted: takes on what it changes, and answers for it.
+    pub(super) fn grant(&mut self, asked: ClientMessage, accepted: Accepted) -> Result<Answer, Code> {
+        match (asked, accepted) {
+            (ClientMessage::Publish { offer }, Accepted::Published { stream }) => {
+                self.add_own(stream, OwnStream { offer, audio_muted: false, video_muted: false, video_needed: None });
+                Ok(Answer::Published { stream })
+            }
+            (ClientMessage::SubscribeVideo { wanted }, Accepted::Subscribed { refused }) => {
+                self.receive_videos(wanted, &refused);
+                Ok(Answer::Subscribed { refused })
+            }
+            // An answer of the wrong kind: the server broke the protocol, and the caller still needs an answer.
+            (ClientMessage::Publish { .. } | ClientMessage::SubscribeVideo { .. }, Accepted::Done) => Err(Code::INTERNAL),
+            (asked, Accepted::Done) => {
+                self.done(asked);
+                Ok(Answer::Done)
+            }
+            (_, Accepted::Joined { .. } | Accepted::Published { .. } | Accepted::Subscribed { .. } | Accepted::Unknown) => {
+                Err(Code::INTERNAL)
+            }
+        }
+    }
+
+    fn done(&mut self, asked: ClientMessage) {
+        match asked {
+            ClientMessage::Update { stream, offer } => {
+                if let Some(own) = self.own.get_mut(&stream) {
+                    own.offer = StreamOffer { kind: own.offer.kind, ..offer };
+                }
+            }
+            ClientMessage::Unpublish { stream } => drop(self.own.remove(&stream)),
+            ClientMessage::Mute { stream, audio, video } => {
+                if let Some(own) = self.own.get_mut(&stream) {
+                    own.audio_muted = audio.unwrap_or(own.audio_muted);
+                    own.video_muted = video.unwrap_or(own.video_muted);
+                }
+            }
+            ClientMessage::Subscribe { stream, audio, video, layers, min_height } => self.receive(stream, audio, video, layers, min_height),
+            ClientMessage::Unsubscribe { stream, audio, video, layers } => self.receive_no_longer(stream, audio, video, layers),
+            ClientMessage::SwitchRole { role, credential } => {
+                self.join.role = role;
+                if !role.may_publish() {
+                    self.own.clear();
+                }
+                if let Some(credential) = credential {
+                    self.join.credential = Some(credential);
+                    self.key_refused = None;
+                }
+            }
+            ClientMessage::Renew { credential } => {
+                self.join.credential = Some(credential);
+                self.key_refused = None;
+            }
+            ClientMessage::Rename { name } => self.join.name = name,
+            ClientMessage::Media { description } => self.join.media = Some(description),
+            ClientMessage::Join { .. }
+            | ClientMessage::Leave
+            | ClientMessage::Publish { .. }
+            | ClientMessage::SubscribeVideo { .. }
+            | ClientMessage::Ping
+            | ClientMessage::Unknown => {}
+        }
+    }
+
+    /// A member has one stream of each kind: what the server numbers anew takes the place of the one before.
+    fn add_own(&mut self, id: StreamId, stream: OwnStream) {
+        self.own.retain(|_, known| known.offer.kind != stream.offer.kind);
+        self.own.insert(id, stream);
+    }
+}
+
+impl RoomView {
+    /// Parts add to what is received already.
+    fn receive(&mut self, stream: StreamId, audio: bool, video: bool, layers: LayerSet, min_height: Option<u16>) {
+        let Some(subscription) = self.subscription(stream) else { return };
+        subscription.audio |= audio;
+        if video {
+            let layers = subscription.video.as_ref().map_or(layers, |before| before.layers.union(layers));
+            subscription.video = Some(WantedVideo { layers, min_height });
+        }
+    }
+
+    fn receive_no_longer(&mut self, stream: StreamId, audio: bool, video: bool, layers: Option<LayerSet>) {
+        let Some(subscription) = self.subscriptions.get_mut(&stream) else { return };
+        subscription.audio &= !audio;
+        if let Some(wanted) = subscription.video.as_mut().filter(|_| video) {
+            wanted.layers = layers.map_or(LayerSet::EMPTY, |layers| wanted.layers.without(layers));
+        }
+        self.forget_empty();
+    }
+
+    /// The videos that are listed are received and no others; audio stays as it is.
+    fn receive_videos(&mut self, wanted: Vec<VideoWish>, refused: &[RefusedWish]) {
+        for subscription in self.subscriptions.values_mut() {
+            subscription.video = None;
+        }
+        self.forget_empty();
+        for wish in wanted.into_iter().filter(|wish| refused.iter().all(|refused| refused.stream != wish.stream)) {
+            if let Some(subscription) = self.subscription(wish.stream) {
+                subscription.video = Some(WantedVideo { layers: wish.layers, min_height: wish.min_height });
+            }
+        }
+    }
+
+    /// What is received of a stream that is there. An honest server grants no more than a member may have.
+    fn subscription(&mut self, stream: StreamId) -> Option<&mut Subscription> {
+        self.others.stream(stream)?;
+        let has_room = self.subscriptions.len() < limits::SUBSCRIPTIONS_PER_MEMBER || self.subscriptions.contains_key(&stream);
+        has_room.then(|| self.subscriptions.entry(stream).or_default())
+    }
+
+    fn forget_empty(&mut self) {
+        self.subscriptions.retain(|_, subscription| {
+            subscription.video.take_if(|wanted| wanted.layers.is_empty());
+            subscription.audio || subscription.video.is_some()
+        });
+    }
+}
+
+impl OwnStream {
+    fn of(stream: StreamInfo) -> Self {
+        Self { offer: stream.offer, audio_muted: stream.audio_muted, video_muted: stream.video_muted, video_needed: None }
+    }
+
+    /// What is muted: audio, video.
+    pub(super) fn muted(&self) -> (bool, bool) {
+        (self.audio_muted, self.video_muted)
+    }
+}
+
+impl Subscription {
+    /// The request for it.
+    pub(super) fn request(&self, stream: StreamId) -> ClientMessage {
+        let (layers, min_height) = self.video.as_ref().map_or((LayerSet::HIGHEST, None), |wanted| (wanted.layers, wanted.min_height));
+        ClientMessage::Subscribe { stream, audio: self.audio, video: self.video.is_some(), layers, min_height }
     }
 }
