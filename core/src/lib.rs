@@ -47,9 +47,12 @@
 //!         session::Output::Send { connection, frame } => {
 //!             room.handle_input(now, room::Input::Message { session: SessionId(1), frame })?;
 //!             while let Some(output) = room.poll_output() {
-//!                 if let room::Output::Send { to, message } = output && room.sessions_of(&to).any(|session| session == SessionId(1)) {
-//!                     session.handle_input(now, session::Input::Received { connection, message })?;
-//!                 }
+//!                 let message = match output {
+//!                     room::Output::Send { to, message } if room.sessions_of(&to).any(|session| session == SessionId(1)) => message,
+//!                     room::Output::Snapshot(snapshot) => room.snapshot(&snapshot), // the answer to a join lists everyone: it is written when it is sent
+//!                     _ => continue,
+//!                 };
+//!                 session.handle_input(now, session::Input::Received { connection, message })?;
 //!             }
 //!         }
 //!         session::Output::Event(Event::Answered { result, .. }) => answer = Some(result),
@@ -68,7 +71,8 @@
 //! 1. **Same in, same out.** Equal state and equal steps make equal outputs and equal state, on every platform. A clone goes the way of its original.
 //! 2. **Outputs are due at once.** While outputs wait, `poll_timeout` is the last `now`.
 //! 3. **Taking changes nothing.** When outputs are taken never changes what they are. Only whom a described group of recipients names
-//!    ([`Recipients`](room::Recipients)) is looked up when they are taken, and that a machine on the other end does not mind.
+//!    ([`Recipients`](room::Recipients)), and whom a described answer to a join lists ([`Snapshot`](room::Snapshot)), is looked up when they are taken, and that a machine
+//!    on the other end does not mind.
 //! 4. **No busy loop.** Once a deadline is kept and the outputs are taken, the next deadline is later, or there is none. A call ahead of it does nothing. A deadline at
 //!    [`Instant::MAX`](time::Instant::MAX) stands for one that cannot be told, and never comes.
 //! 5. **Time never runs backwards.** A `now` before the last one is [`Misuse`](room::Misuse), or ignored where there is no result. Timers that are due fire before the input at

@@ -42,6 +42,9 @@ pub const LAYERS_PER_STREAM: usize = 6;
 pub const SUBSCRIPTIONS_PER_MEMBER: usize = 50;
 /// Most local stream objects that a dialect's client keeps by name. A choice: a page has a camera and a screen, or a wall of test cameras.
 pub const LOCAL_STREAMS: usize = 64;
+/// Times within a minute that a user's newer session takes the place of an older one. A choice: somebody who changes devices does so once or twice; two clients that
+/// displace each other would go on for ever, and everybody else in the room would watch.
+pub const TAKEOVERS_PER_MINUTE: usize = 5;
 /// Most requests a client has open at once. A choice: more than any screen can start at a time.
 pub const OPEN_REQUESTS: usize = 64;
 /// Longest opaque media description on the wire, in bytes. An ICE and DTLS description without SDP takes some 300.
@@ -50,9 +53,10 @@ pub const MEDIA_DESCRIPTION_BYTES: usize = 4096;
 pub const ROOM_BATCH: usize = 64;
 /// Time between two batches. At 1 ms a room of ten thousand is through in 160 ms, sooner than estimates come.
 pub const ROOM_BATCH_SPACING: Duration = Duration::from_millis(1);
-/// Most outputs of a room for one input or one timer. A new plan makes the most: for each subscription a layer, its event, a key-frame request and its event; then what the
-/// bandwidth estimator aims at, the order to forward, and the answer.
-pub const ROOM_OUTPUTS: usize = 4 * SUBSCRIPTIONS_PER_MEMBER + 3;
+/// Most outputs of a room for one input or one timer. A new list of wanted videos makes the most: for each subscription given up the order to forward it no longer and the
+/// word to its publisher; the same two for each that takes its place, and in its plan a layer, its event, a key-frame request and its event; then what the bandwidth estimator
+/// aims at, and the answer.
+pub const ROOM_OUTPUTS: usize = 8 * SUBSCRIPTIONS_PER_MEMBER + 2;
 
 /// Shortest span that a setting may have: with none, a timer would come again at once.
 pub const SPAN_MIN: Duration = Duration::from_millis(1);
