@@ -70,8 +70,7 @@ use crate::{
 };
 
 /// The events of the client object that `on` knows. `warning` is ours: warnings are printed, and not how they arrive.
-pub const EVENTS: [&str; 7] =
-    ["stream-added", "stream-subscribed", "peer-leave", "peer-mute-video", "peer-mute-audio", "error", "warning"];
+pub const EVENTS: [&str; 7] = ["stream-added", "stream-subscribed", "peer-leave", "peer-mute-video", "peer-mute-audio", "error", "warning"];
 
 /// A page that uses Agora: see the [module](self).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -310,8 +309,7 @@ impl Client {
     /// Which operation a call means, if this version has it. After `close`, and before `init`, the client's other printed ones are known too, to be answered with 7.
     fn understand(&self, call: &VendorCall) -> Result<Operation, Refused> {
         let name = call.call.as_str();
-        let unknown =
-            |object, known| Refused::UnknownCall { object, call: call.call.clone(), nearest: nearest(name, known) };
+        let unknown = |object, known| Refused::UnknownCall { object, call: call.call.clone(), nearest: nearest(name, known) };
         let not_offered = || Refused::NotOffered { call: call.call.clone() };
         if call.on.is_some() {
             let switch = |track, off| Operation::Stream(StreamCall::Switch { track, off });

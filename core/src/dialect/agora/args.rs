@@ -208,7 +208,8 @@ mod tests {
     //
     #[test]
     fn a_profile_is_an_object_a_name_or_a_number() {
-        let size = |given: Value| profile(&args(json!({ "profile": given }))).map(|profile| (profile.width_px, profile.height_px, profile.fps));
+        let size =
+            |given: Value| profile(&args(json!({ "profile": given }))).map(|profile| (profile.width_px, profile.height_px, profile.fps));
         assert_eq!(size(json!("480P")), Ok((640, 480, 15)));
         assert_eq!(size(json!(53)), Ok((720, 1280, 30)));
         assert_eq!(size(json!({ "profile": "480P_4", "swapWidthAndHeight": true })), Ok((480, 640, 30)));

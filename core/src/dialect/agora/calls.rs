@@ -233,14 +233,14 @@ impl Client {
         match operation {
             StreamCall::GetId => {
                 let own = self.user.as_ref().map_or(Value::Null, uid);
-                return Ok(Step::Answer(local.spec.id.map_or(own, Value::from)));
+                Ok(Step::Answer(local.spec.id.map_or(own, Value::from)))
             }
             StreamCall::Close => {
                 self.close_stream(name);
-                return Ok(DONE);
+                Ok(DONE)
             }
             StreamCall::Init | StreamCall::Switch { .. } | StreamCall::SetVideoProfile if local.capture == Capture::Closed => {
-                return Err(error::INVALID_ARGUMENT);
+                Err(error::INVALID_ARGUMENT)
             }
             StreamCall::Init => match local.capture {
                 Capture::Created => {

@@ -23,12 +23,9 @@ pub fn error_of(code: Code) -> VendorCode<'static> {
         Code::BAD_REQUEST | Code::NO_SUCH_STREAM | Code::NOT_SUBSCRIBED | Code::OWN_STREAM | Code::NO_SUCH_USER => error::INVALID_ARGUMENT,
         Code::UNKNOWN_MESSAGE => error::NOT_SUPPORTED,
         // There is something to wait for: the channel, the link, the room's media.
-        Code::NOT_IN_ROOM
-        | Code::NO_SUCH_ROOM
-        | Code::ROOM_PAUSED
-        | Code::NOT_CONNECTED
-        | Code::NO_CONFIGURATION
-        | Code::NO_ADDRESS => error::NOT_READY,
+        Code::NOT_IN_ROOM | Code::NO_SUCH_ROOM | Code::ROOM_PAUSED | Code::NOT_CONNECTED | Code::NO_CONFIGURATION | Code::NO_ADDRESS => {
+            error::NOT_READY
+        }
         // The join itself is refused.
         Code::ALREADY_IN_ROOM
         | Code::ROOM_FULL

@@ -4,7 +4,10 @@ use alloc::{string::String, vec::Vec};
 
 use serde_json::{Value, json};
 
-use super::{Client, Life, stream::{Capture, LocalStream}};
+use super::{
+    Client, Life,
+    stream::{Capture, LocalStream},
+};
 use crate::{
     code::{
         agora::{error, reason},
@@ -47,7 +50,10 @@ pub(super) enum HostNews {
     Agent(Agent),
     OtherInstance(bool),
     /// Devices, and what is wrong with each.
-    Captured { stream: Option<String>, devices: Vec<(Source, Option<VendorCode<'static>>)> },
+    Captured {
+        stream: Option<String>,
+        devices: Vec<(Source, Option<VendorCode<'static>>)>,
+    },
 }
 
 impl Agent {

@@ -34,13 +34,13 @@ impl Client {
         match event {
             Event::Answered { id, result } => return self.answered(id, result),
             Event::Interrupted { .. } => self.link_failed(reason::CONNECTION_INTERRUPTED, error::CONNECTION_INTERRUPTED),
-            Event::StillAway => self.link_failed(reason::CONNECTION_LOST, error::CONNECTION_LOST),
+            Event::StillAway => self.link_failed(reason::CONNECTION_LOST, error::CONNECTION_LOST),
             Event::Restored { after } => {
                 let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
                 self.notice("restored", json!({ "afterMs": after_ms }));
             }
             Event::Trouble { code } => self.event("warning", json!({ "code": codes::value_of(codes::warning_of(code)) })),
-            Event::KeyRefused { code } => self.fault(codes::error_of(code)),
+            Event::KeyRefused { code } => self.fault(codes::error_of(code)),
             Event::Removed { code } => {
                 self.forget_channel();
                 self.fault(codes::error_of(code));
@@ -58,6 +58,22 @@ impl Client {
             Event::StreamRemoved { stream } => {
                 self.remotes.remove(&stream.id);
                 self.notice("stream-removed", json!({ "stream": rendered(&stream) }));
+            }
+            // After a long absence, what stood before was asked for again; what could not be had is told to whoever hears of faults.
+            Event::Republished { before, now } => {
+                let publication = now.map_or(Publication::None, |stream| Publication::Published { stream });
+                for local in self.locals.values_mut().filter(|local| local.published() == Some(before)) {
+                    local.publication = publication;
+                }
+                if let Err(code) = now {
+                    self.fault(codes::error_of(code));
+                }
+            }
+            Event::Unsubscribed { stream, code } => {
+                if let Some(remote) = self.remotes.get_mut(&stream) {
+                    remote.subscribed = false;
+                }
+                self.fault(codes::error_of(code));
             }
             // Agora has no words for states, for names, or for video that waits until it is wanted; media transports are the embedder's.
             Event::StateChanged { .. } | Event::PeerRenamed { .. } | Event::VideoNeeded { .. } | Event::Media { .. } => {}
