@@ -256,6 +256,7 @@ impl Client {
             Input::Failed { connection, code } => self.pass_on(now, connection, |connection| session::Input::Failed { connection, code }),
             Input::Opened { connection } => self.pass_on(now, connection, |connection| session::Input::Opened { connection }),
             Input::Closed { connection } => {
+                self.handle_timeout(now);
                 if self.connections.open == Some(connection) {
                     self.connections.open = None;
                 }

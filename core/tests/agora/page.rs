@@ -14,46 +14,44 @@ use greenroom_core::{
 };
 use serde_json::{Value, json};
 
-pub struct Page {
-    pub client: Client,
-    pub now: Instant,
-    pub connects: Vec<ConnectionId>,
-    pub disconnects: Vec<ConnectionId>,
-    pub sent: Vec<(ConnectionId, ClientFrame)>,
-    pub orders: Vec<HostOrder>,
+pub(crate) struct Page {
+    pub(crate) client: Client,
+    pub(crate) now: Instant,
+    pub(crate) connects: Vec<ConnectionId>,
+    pub(crate) disconnects: Vec<ConnectionId>,
+    pub(crate) sent: Vec<(ConnectionId, ClientFrame)>,
+    pub(crate) orders: Vec<HostOrder>,
     lines: Vec<Value>,
 }
 
-pub fn settings() -> Settings {
-    let mut settings = Settings::default();
-    settings.auto_capture = true;
-    settings
+pub(crate) fn settings() -> Settings {
+    Settings { auto_capture: true, ..Settings::default() }
 }
 
 impl Page {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(settings())
     }
 
-    pub fn with(settings: Settings) -> Self {
+    pub(crate) fn with(settings: Settings) -> Self {
         let now = Instant::from_secs(1000);
         let client = Client::new(now, settings);
         Self { client, now, connects: vec![], disconnects: vec![], sent: vec![], orders: vec![], lines: vec![] }
     }
 
     /// A page whose client is ready.
-    pub fn ready() -> Self {
+    pub(crate) fn ready() -> Self {
         let mut page = Self::new();
         assert_eq!(page.call("init", json!({ "appId": "app1" })), [good("init", Value::Null)]);
         page
     }
 
     /// A page in the channel `c` as that user, with these others and their streams there. What led to it is forgotten.
-    pub fn joined(uid: u32, members: &[u32], streams: Vec<StreamInfo>) -> Self {
+    pub(crate) fn joined(uid: u32, members: &[u32], streams: Vec<StreamInfo>) -> Self {
         Self::joined_with(settings(), uid, members, streams)
     }
 
-    pub fn joined_with(settings: Settings, uid: u32, members: &[u32], streams: Vec<StreamInfo>) -> Self {
+    pub(crate) fn joined_with(settings: Settings, uid: u32, members: &[u32], streams: Vec<StreamInfo>) -> Self {
         let mut page = Self::with(settings);
         page.call("init", json!({ "appId": "app1" }));
         page.call("join", json!({ "channelKey": null, "channelName": "c", "uid": uid }));
@@ -64,31 +62,31 @@ impl Page {
     }
 
     /// Calls the client, and returns what that led to.
-    pub fn call(&mut self, call: &str, args: Value) -> Vec<Value> {
+    pub(crate) fn call(&mut self, call: &str, args: Value) -> Vec<Value> {
         self.tell(Input::Call(VendorCall::new(call, object(args))));
         self.lines()
     }
 
     /// Calls a local stream.
-    pub fn on(&mut self, local: &str, call: &str, args: Value) -> Vec<Value> {
+    pub(crate) fn on(&mut self, local: &str, call: &str, args: Value) -> Vec<Value> {
         self.tell(Input::Call(VendorCall::on(StreamRef::Local(local.into()), call, object(args))));
         self.lines()
     }
 
     /// Calls a stream of somebody else.
-    pub fn on_remote(&mut self, user: u32, call: &str, args: Value) -> Vec<Value> {
+    pub(crate) fn on_remote(&mut self, user: u32, call: &str, args: Value) -> Vec<Value> {
         let stream = StreamRef::Remote { user: user.to_string(), kind: StreamKind::Main };
         self.tell(Input::Call(VendorCall::on(stream, call, object(args))));
         self.lines()
     }
 
     /// Makes a local stream of that name, with sound and pictures, that captures.
-    pub fn camera(&mut self, name: &str) {
+    pub(crate) fn camera(&mut self, name: &str) {
         self.create(name, json!({ "streamID": 7, "local": true, "video": true }));
         assert_eq!(self.on(name, "init", json!({})), [good_on(name, "init", Value::Null)]);
     }
 
-    pub fn create(&mut self, name: &str, spec: Value) -> Vec<Value> {
+    pub(crate) fn create(&mut self, name: &str, spec: Value) -> Vec<Value> {
         let mut call = VendorCall::new("createStream", object(json!({ "spec": spec })));
         call.bind = Some(name.into());
         self.tell(Input::Call(call));
@@ -96,47 +94,47 @@ impl Page {
     }
 
     /// Makes a camera of that name, and publishes it under that number.
-    pub fn publish(&mut self, name: &str, stream: u32) {
+    pub(crate) fn publish(&mut self, name: &str, stream: u32) {
         self.camera(name);
         self.call("publish", json!({ "stream": { "local": name } }));
         self.grant(Accepted::Published { stream: StreamId(stream) });
         assert_eq!(self.lines(), [good("publish", Value::Null)]);
     }
 
-    pub fn host(&mut self, name: &str, args: Value) -> Vec<Value> {
+    pub(crate) fn host(&mut self, name: &str, args: Value) -> Vec<Value> {
         self.tell(Input::Host { name: name.into(), args });
         self.lines()
     }
 
-    pub fn connection(&self) -> ConnectionId {
+    pub(crate) fn connection(&self) -> ConnectionId {
         *self.connects.last().expect("a connection was ordered")
     }
 
     /// The newest connection is looked up and opens.
-    pub fn open(&mut self) {
+    pub(crate) fn open(&mut self) {
         let connection = self.connection();
         self.tell(Input::Found { connection });
         self.tell(Input::Opened { connection });
     }
 
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         let connection = self.connection();
         self.tell(Input::Closed { connection });
     }
 
-    pub fn fail(&mut self, code: Code) {
+    pub(crate) fn fail(&mut self, code: Code) {
         let connection = self.connection();
         self.tell(Input::Failed { connection, code });
     }
 
-    pub fn receive(&mut self, message: ServerMessage) -> Vec<Value> {
+    pub(crate) fn receive(&mut self, message: ServerMessage) -> Vec<Value> {
         let connection = self.connection();
         self.tell(Input::Received { connection, message });
         self.lines()
     }
 
     /// The request that was sent last.
-    pub fn newest(&self) -> &ClientMessage {
+    pub(crate) fn newest(&self) -> &ClientMessage {
         &self.sent.last().expect("something was sent").1.message
     }
 
@@ -145,19 +143,19 @@ impl Page {
     }
 
     /// Grants the newest request.
-    pub fn grant(&mut self, accepted: Accepted) {
+    pub(crate) fn grant(&mut self, accepted: Accepted) {
         let (connection, request) = (self.connection(), self.newest_request());
         self.tell(Input::Received { connection, message: ServerMessage::Accepted { request, accepted } });
     }
 
     /// Refuses the newest request.
-    pub fn refuse(&mut self, code: Code) -> Vec<Value> {
+    pub(crate) fn refuse(&mut self, code: Code) -> Vec<Value> {
         let request = self.newest_request();
         self.receive(ServerMessage::Refused { request, code })
     }
 
-    /// Lets time pass; deadlines are kept. The server answers heartbeats while `answers` says so.
-    pub fn wait(&mut self, span: Duration) {
+    /// Lets time pass; deadlines are kept.
+    pub(crate) fn wait(&mut self, span: Duration) {
         let until = self.now.saturating_add(span);
         while let Some(at) = self.client.poll_timeout().filter(|at| *at <= until) {
             self.now = at;
@@ -169,11 +167,19 @@ impl Page {
         self.collect();
     }
 
-    pub fn tell(&mut self, input: Input) {
+    /// Lets time pass until another connection is ordered.
+    pub(crate) fn next_attempt(&mut self) {
+        let before = self.connects.len();
+        while self.connects.len() == before {
+            self.wait(Duration::from_millis(10));
+        }
+    }
+
+    pub(crate) fn tell(&mut self, input: Input) {
         self.try_tell(input).expect("stories are understood");
     }
 
-    pub fn try_tell(&mut self, input: Input) -> Result<(), Refused> {
+    pub(crate) fn try_tell(&mut self, input: Input) -> Result<(), Refused> {
         self.client.handle_input(self.now, input)?;
         self.collect();
         Ok(())
@@ -203,59 +209,59 @@ impl Page {
     }
 
     /// What the application has heard since the last time.
-    pub fn lines(&mut self) -> Vec<Value> {
+    pub(crate) fn lines(&mut self) -> Vec<Value> {
         core::mem::take(&mut self.lines)
     }
 
-    pub fn hush(&mut self) {
+    pub(crate) fn hush(&mut self) {
         self.lines.clear();
     }
 }
 
-pub fn object(value: Value) -> serde_json::Map<String, Value> {
+pub(crate) fn object(value: Value) -> serde_json::Map<String, Value> {
     value.as_object().expect("arguments are an object").clone()
 }
 
-pub fn good(call: &str, value: Value) -> Value {
+pub(crate) fn good(call: &str, value: Value) -> Value {
     json!({ "on": null, "return": call, "ok": value })
 }
 
-pub fn good_on(on: &str, call: &str, value: Value) -> Value {
+pub(crate) fn good_on(on: &str, call: &str, value: Value) -> Value {
     json!({ "on": on, "return": call, "ok": value })
 }
 
-pub fn bad(call: &str, code: impl Into<Value>) -> Value {
+pub(crate) fn bad(call: &str, code: impl Into<Value>) -> Value {
     json!({ "on": null, "return": call, "error": code.into() })
 }
 
-pub fn bad_on(on: &str, call: &str, code: impl Into<Value>) -> Value {
+pub(crate) fn bad_on(on: &str, call: &str, code: impl Into<Value>) -> Value {
     json!({ "on": on, "return": call, "error": code.into() })
 }
 
-pub fn event(name: &str, data: Value) -> Value {
+pub(crate) fn event(name: &str, data: Value) -> Value {
     json!({ "event": name, "data": data })
 }
 
-pub fn notice(name: &str, data: Value) -> Value {
+pub(crate) fn notice(name: &str, data: Value) -> Value {
     json!({ "notice": name, "data": data })
 }
 
 /// `init.onFailure` with that code.
-pub fn fault(code: impl Into<Value>) -> Value {
+pub(crate) fn fault(code: impl Into<Value>) -> Value {
     event("init.onFailure", json!({ "err": code.into() }))
 }
 
 /// The event for a link that is away.
-pub fn link(reason: &str) -> Value {
+pub(crate) fn link(reason: &str) -> Value {
     event("error", json!({ "msg": { "reason": reason } }))
 }
 
-pub fn user(uid: u32) -> UserId {
+pub(crate) fn user(uid: u32) -> UserId {
     UserId::new(&uid.to_string()).expect("digits")
 }
 
 /// The answer to a join: as that user where the server chose it, with these others there.
-pub fn joined(chosen: Option<u32>, members: &[u32], streams: Vec<StreamInfo>, resumed: bool) -> Accepted {
+pub(crate) fn joined(chosen: Option<u32>, members: &[u32], streams: Vec<StreamInfo>, resumed: bool) -> Accepted {
     Accepted::Joined {
         member: MemberId(1),
         user: chosen.map(user),
@@ -268,7 +274,7 @@ pub fn joined(chosen: Option<u32>, members: &[u32], streams: Vec<StreamInfo>, re
 }
 
 /// A camera of somebody else's: sound and one picture.
-pub fn stream_of(uid: u32, id: u32) -> StreamInfo {
+pub(crate) fn stream_of(uid: u32, id: u32) -> StreamInfo {
     let layers = vec![greenroom_core::stream::Layer {
         rid: greenroom_core::id::Rid::new("video").expect("five letters"),
         width: Some(640),
@@ -280,7 +286,7 @@ pub fn stream_of(uid: u32, id: u32) -> StreamInfo {
 }
 
 /// How that stream is handed over in events.
-pub fn rendered(uid: u32) -> Value {
+pub(crate) fn rendered(uid: u32) -> Value {
     json!({
         "userId": uid.to_string(),
         "uid": uid,

@@ -35,7 +35,8 @@ fn a_stream_is_published_once_and_withdrawn() {
 fn a_stream_of_somebody_else_is_told_when_it_comes_and_noted_when_it_goes() {
     let mut page = Page::joined(7, &[2], vec![]);
     let added = event("stream-added", json!({ "stream": rendered(2) }));
-    assert_eq!(page.receive(ServerMessage::StreamAdded { stream: stream_of(2, 1) }), [added.clone()]);
+    let told = page.receive(ServerMessage::StreamAdded { stream: stream_of(2, 1) });
+    assert_eq!(told, core::slice::from_ref(&added));
     let removed = notice("stream-removed", json!({ "stream": rendered(2) }));
     assert_eq!(page.receive(ServerMessage::StreamRemoved { stream: StreamId(1), user: user(2) }), [removed]);
     let mut page = Page::ready();
