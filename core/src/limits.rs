@@ -86,3 +86,36 @@ pub const KEY_FRAME_RETRY: Duration = Duration::from_secs(1);
 /// After a plan was lowered for want of capacity, how long until it may rise again. GCC has just found a full queue: until that has drained, its estimate wavers around what the link
 /// carries, and a plan that followed it would flap. A choice: the queue of a bad link holds a few hundred milliseconds, and three seconds cost little of a recovery.
 pub const UP_HOLD: Duration = Duration::from_secs(3);
+
+/// Most rooms of one service. A choice: as many as one machine has cores' worth of calls for, a few at a time in each.
+pub const ROOMS: usize = 10_000;
+/// Most connections of one service, those that have not joined included. A choice: what one process is commonly given descriptors for.
+pub const CONNECTIONS: usize = 100_000;
+/// How many rooms a user may be in beside the first (R-200, C-08; SparkRTC chapter 1.1).
+pub const RELAY_ROOMS: usize = 4;
+/// How long a room that everyone has left is kept. Longer than [`RECONNECT_WINDOW`], so that the number of a stay is not given again while a client may try to go on with it.
+pub const ROOM_IDLE: Duration = Duration::from_secs(60);
+/// How long a connection may be open without its user being in a room. A choice: twice [`CONNECT_TIMEOUT`]; a client connects in order to join.
+pub const JOIN_PATIENCE: Duration = Duration::from_secs(20);
+/// Time that one command of a connection takes from its share: 20 a second in the long run. A choice: ten times what a busy screen makes.
+pub const COMMAND_INTERVAL: Duration = Duration::from_millis(50);
+/// Commands that a connection may make at once. A choice: two seconds' worth, for a screen that restores itself.
+pub const COMMAND_BURST: u32 = 40;
+/// Time that one wish for a stream takes from a connection's share: 50 a second in the long run. A choice: a page of [`SUBSCRIPTIONS_PER_MEMBER`] pictures turned every second.
+pub const SUBSCRIBE_INTERVAL: Duration = Duration::from_millis(20);
+/// Wishes for streams that a connection may make at once. A choice: four such pages.
+pub const SUBSCRIBE_BURST: u32 = 200;
+/// Time that one failed join takes from the share of its source: ten a minute in the long run. A choice: a person who mistypes is slower, and who guesses gets nowhere at a million times that.
+pub const FAILED_JOIN_INTERVAL: Duration = Duration::from_secs(6);
+/// Joins that may fail at once from one source. A choice: a minute's worth.
+pub const FAILED_JOIN_BURST: u32 = 10;
+/// Sources of failed joins that are remembered. A choice: a quarter of a megabyte; the one forgotten first is the one that would soonest be forgiven.
+pub const FAILED_JOIN_SOURCES: usize = 10_000;
+/// Time that one refusal for haste or for a bad key takes from a connection's share: whoever is refused more than once a second in the long run is sent away.
+pub const REFUSAL_INTERVAL: Duration = Duration::from_secs(1);
+/// Such refusals in a row after which a connection is closed. A choice: two and a half [`COMMAND_BURST`]s; a program that heeds one refusal never comes near.
+pub const REFUSAL_BURST: u32 = 100;
+/// Messages that may wait for one connection to take them. A choice: what ten thousand members cause in a second when one in ten does something.
+pub const OUTBOX_MESSAGES: usize = 1024;
+/// Bytes that may wait for one connection to take them. A choice: 256 KiB, at which a connection of 1 Mbit/s is two seconds behind.
+pub const OUTBOX_BYTES: usize = 256 * 1024;

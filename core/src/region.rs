@@ -62,13 +62,12 @@ impl Country {
         if !first.is_ascii_alphabetic() || !second.is_ascii_alphabetic() {
             return Err(NoCountry::NotTwoLetters);
         }
-        let code = [first.to_ascii_uppercase(), second.to_ascii_uppercase()];
-        if case == Case::Strict && code != [first, second] {
+        if case == Case::Strict && (first.is_ascii_lowercase() || second.is_ascii_lowercase()) {
             return Err(NoCountry::LowerCase);
         }
-        let canonical = ROWS.iter().find(|row| row.routed == Some(code)).map_or(code, |row| row.code);
-        let at = ROWS.binary_search_by_key(&canonical, |row| row.code).map_err(|_| NoCountry::NotInTable)?;
-        Ok(Self(u8::try_from(at).expect("there are 247 rows")))
+        // One after the other: this is asked once for a client, and there are few.
+        let is_meant = |country: &Self| text.eq_ignore_ascii_case(country.code()) || text.eq_ignore_ascii_case(country.routed_as());
+        Self::all().find(is_meant).ok_or(NoCountry::NotInTable)
     }
 
     /// Every country, by its letters.
@@ -83,13 +82,13 @@ impl Country {
 
     /// Its two letters: of an arrow, those before it.
     pub fn code(self) -> &'static str {
-        letters(&self.row().code)
+        self.row().code
     }
 
     /// The two letters that the service is told: of an arrow, those after it.
     pub fn routed_as(self) -> &'static str {
         let row = self.row();
-        letters(row.routed.as_ref().unwrap_or(&row.code))
+        row.routed.unwrap_or(row.code)
     }
 
     /// Its name, where the printed one is garbled put right.
@@ -106,10 +105,6 @@ impl Country {
     fn row(self) -> &'static Row {
         &ROWS[usize::from(self.0)]
     }
-}
-
-fn letters(code: &'static [u8; 2]) -> &'static str {
-    core::str::from_utf8(code).expect("rows hold letters")
 }
 
 impl fmt::Display for Country {
@@ -147,26 +142,20 @@ impl fmt::Display for Group {
 }
 
 struct Row {
-    code: [u8; 2],
+    code: &'static str,
     /// What stands behind the arrow.
-    routed: Option<[u8; 2]>,
+    routed: Option<&'static str>,
     group: Group,
     printed: &'static str,
     /// The name, where the printed one is garbled.
     plain: Option<&'static str>,
 }
 
-/// The two letters of a name in the table below.
-const fn code(name: &str) -> [u8; 2] {
-    let &[first, second] = name.as_bytes() else { panic!("a country is two letters") };
-    [first, second]
-}
-
 macro_rules! countries {
     ($($code:ident $group:ident $printed:literal $(also $routed:ident)? $(plainly $plain:literal)?;)+) => {
         const ROWS: &[Row] = &[$(Row {
-            code: code(stringify!($code)),
-            routed: [$(Some(code(stringify!($routed))),)? None][0],
+            code: stringify!($code),
+            routed: [$(Some(stringify!($routed)),)? None][0],
             group: Group::$group,
             printed: $printed,
             plain: [$(Some($plain),)? None][0],
@@ -475,6 +464,8 @@ mod tests {
     #[test]
     fn rows_are_in_order_and_found_where_they_stand() {
         assert!(ROWS.windows(2).all(|pair| pair[0].code < pair[1].code));
+        assert_eq!(Country::all().count(), ROWS.len(), "a byte counts them all");
+        assert!(ROWS.iter().all(|row| row.code.len() == 2 && row.routed.is_none_or(|code| code.len() == 2)));
         for country in Country::all() {
             assert_eq!(Country::parse(country.code(), Case::Strict), Ok(country));
             assert_eq!(Country::parse(country.routed_as(), Case::Strict), Ok(country));

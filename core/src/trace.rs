@@ -1,11 +1,12 @@
 //! Histories: what a machine is told and when, made up from bytes, replayed, and checked against the [laws].
 //!
 //! A *step* is a span of time and an input. A list of steps is all that is needed to reproduce what a machine does, whoever found it: a property test, a fuzzer or a bug
-//! report. [`room_history`] and [`session_history`] turn any bytes into steps, so a fuzzer's bytes and a property test's bytes mean the same.
+//! report. [`room_history`], [`service_history`] and [`session_history`] turn any bytes into steps, so a fuzzer's bytes and a property test's bytes mean the same.
 
 mod choices;
 mod history;
 pub mod laws;
+mod service_history;
 
 use alloc::vec::Vec;
 use core::{fmt::Debug, hash::Hash, time::Duration};
@@ -13,9 +14,11 @@ use core::{fmt::Debug, hash::Hash, time::Duration};
 pub use self::{
     choices::Choices,
     history::{ROOM, room_history, session_history},
+    service_history::{service_config, service_history},
 };
 use crate::{
     room::{self, Room},
+    service::{self, Service},
     session::{self, Session},
     time::Instant,
 };
@@ -105,4 +108,5 @@ macro_rules! machine {
 }
 
 machine!(Room, room);
+machine!(Service, service);
 machine!(Session, session);

@@ -78,10 +78,10 @@ fn page() -> String {
     ours(&mut page);
     for &vendor in Vendor::ALL {
         let (title, of) = match vendor {
-            Vendor::SparkRtc => ("SparkRTC", "Huawei SparkRTC, Web SDK reference"),
-            Vendor::Agora => ("Agora", "Agora Native SDK for Web 1.7, reference"),
+            Vendor::SparkRtc => ("SparkRTC", "Web SDK reference of Huawei SparkRTC"),
+            Vendor::Agora => ("Agora", "reference of Agora's Native SDK for Web 1.7"),
         };
-        write!(page, "## {title}\n\nAs the {of}, prints them, in `greenroom_core::code::{}`.\n\n", vendor.name())
+        write!(page, "## {title}\n\nAs the {of} prints them, in `greenroom_core::code::{}`.\n\n", vendor.name())
             .expect("a string takes it");
         for domain in vendor.domains() {
             table(&mut page, domain);
@@ -97,26 +97,42 @@ fn ours(page: &mut String) {
     for code in Code::ALL {
         let (name, text) = (code.name().expect("a known code"), code.text().expect("a known code"));
         let (kind, retry) = (code.kind(), code.retry());
-        writeln!(page, "| {} | `{name}` | {text} | {} | `{}` | {} |", code.0, kind.name(), retry.name(), advice(kind, retry))
+        writeln!(page, "| {} | `{name}` | {text} | {} | `{}` | {} |", code.0, kind.name(), retry.name(), advice(*code))
             .expect("a string takes it");
     }
     page.push('\n');
 }
 
-fn advice(kind: Kind, retry: Retry) -> &'static str {
-    match (retry, kind) {
-        (_, Kind::Success) => "nothing",
-        (Retry::Later, _) => "try again, waiting longer each time",
-        (Retry::Reconnect, _) => "connect anew",
-        (Retry::Never, Kind::Request) => "correct the request",
-        (Retry::Never, Kind::Room) => "look at the room, and ask for what it has",
-        (Retry::Never, Kind::Authorization) => "get the role, or join again",
-        (Retry::Never, Kind::Network | Kind::Internal | Kind::Unknown) => "do not repeat",
+/// What to do: where a code calls for something of its own, that; else what its kind asks for.
+fn advice(code: Code) -> &'static str {
+    match code {
+        Code::NOT_IN_ROOM => "join first",
+        Code::ALREADY_IN_ROOM => "carry on, or leave first",
+        Code::NO_SUCH_STREAM => "look at the streams that the room has now",
+        Code::ALREADY_PUBLISHED => "carry on, or withdraw it first",
+        Code::NOT_SUBSCRIBED => "carry on, or subscribe first",
+        Code::OWN_STREAM => "show the camera's own picture",
+        Code::TOO_MANY_SUBSCRIPTIONS => "give up another subscription first",
+        Code::OUT_OF_STREAMS => "go to another room",
+        Code::ROLE_FORBIDS => "change the role first",
+        Code::REPLACED => "stop: to join again would push the other session out",
+        Code::SESSION_GONE => "join anew",
+        Code::REMOVED => "stop, and tell the user",
+        Code::CUT_SHORT => "ask again if it is still wanted",
+        _ => match (code.retry(), code.kind()) {
+            (_, Kind::Success) => "nothing",
+            (Retry::Later, _) => "try again, waiting longer each time",
+            (Retry::Reconnect, _) => "connect anew",
+            (Retry::Never, Kind::Request) => "correct the request",
+            (Retry::Never, Kind::Authorization) => "get the permission first",
+            (Retry::Never, Kind::Room | Kind::Network | Kind::Internal | Kind::Unknown) => "do not repeat",
+        },
     }
 }
 
 fn table(page: &mut String, domain: Domain) {
     let level = match domain.level() {
+        Level::Notice if domain == Domain::LeaveReason => " Everybody in the room is told; what helps is meant for the one who left.",
         Level::Error => "",
         Level::Warning => " They may be ignored: the operation goes on.",
         Level::Notice => " They are told, not answered: nothing failed that was asked for.",

@@ -1,11 +1,12 @@
-//! The laws of the crate's manual, on histories made up by chance: for the room and for the session.
+//! The laws of the crate's manual, on histories made up by chance: for the room, the service and the session.
 
 use greenroom_core::{
     id::RoomId,
     room::{self, Room},
+    service::{self, Service},
     session::{self, Session},
     time::Instant,
-    trace::{ROOM, Step, laws, room_history, session_history},
+    trace::{ROOM, Step, laws, room_history, service_config, service_history, session_history},
 };
 use proptest::prelude::*;
 
@@ -22,6 +23,10 @@ fn a_room() -> Room {
     Room::new(START, room_config())
 }
 
+fn a_service() -> Service {
+    Service::new(START, service_config())
+}
+
 fn a_session() -> Session {
     Session::new(START, session::Config::default())
 }
@@ -30,19 +35,28 @@ fn room_steps() -> impl Strategy<Value = Vec<Step<room::Input>>> {
     prop::collection::vec(any::<u8>(), 0..1500).prop_map(|bytes| room_history(&room_config(), START, &bytes))
 }
 
+fn service_steps() -> impl Strategy<Value = Vec<Step<service::Input>>> {
+    prop::collection::vec(any::<u8>(), 0..2500).prop_map(|bytes| service_history(&service_config(), START, &bytes))
+}
+
 fn session_steps() -> impl Strategy<Value = Vec<Step<session::Input>>> {
     prop::collection::vec(any::<u8>(), 0..800).prop_map(|bytes| session_history(&session::Config::default(), START, &bytes))
 }
 
-/// Tests of one law: on rooms and on sessions.
+/// Tests of one law: on rooms, on services and on sessions.
 macro_rules! law {
-    ($law:ident, $room:ident, $session:ident) => {
+    ($law:ident, $room:ident, $service:ident, $session:ident) => {
         proptest! {
             #![proptest_config(ProptestConfig { failure_persistence: None, cases: ProptestConfig::default().cases * 4, ..ProptestConfig::default() })]
 
             #[test]
             fn $room(steps in room_steps()) {
                 laws::$law(&a_room(), START, &steps);
+            }
+
+            #[test]
+            fn $service(steps in service_steps()) {
+                laws::$law(&a_service(), START, &steps);
             }
 
             #[test]
@@ -54,11 +68,36 @@ macro_rules! law {
 }
 
 //
-law!(same_in_same_out, a_room_told_the_same_does_the_same, a_session_told_the_same_does_the_same);
-law!(outputs_are_due_at_once, a_room_with_outputs_wants_to_be_called_at_once, a_session_with_outputs_wants_to_be_called_at_once);
-law!(draining_changes_nothing, a_room_does_the_same_whenever_its_outputs_are_taken, a_session_does_the_same_whenever_its_outputs_are_taken);
+law!(same_in_same_out, a_room_told_the_same_does_the_same, a_service_told_the_same_does_the_same, a_session_told_the_same_does_the_same);
+law!(
+    outputs_are_due_at_once,
+    a_room_with_outputs_wants_to_be_called_at_once,
+    a_service_with_outputs_wants_to_be_called_at_once,
+    a_session_with_outputs_wants_to_be_called_at_once
+);
+law!(
+    draining_changes_nothing,
+    a_room_does_the_same_whenever_its_outputs_are_taken,
+    a_service_does_the_same_whenever_its_outputs_are_taken,
+    a_session_does_the_same_whenever_its_outputs_are_taken
+);
 //
-law!(no_busy_loop, a_room_that_kept_a_deadline_has_a_later_one, a_session_that_kept_a_deadline_has_a_later_one);
-law!(time_never_runs_backwards, a_room_refuses_the_past_and_forgets_it, a_session_refuses_the_past_and_forgets_it);
-law!(timers_fire_before_the_input, a_room_fires_timers_before_the_input, a_session_fires_timers_before_the_input);
-law!(outputs_are_bounded, a_room_makes_few_outputs_at_a_time, a_session_makes_few_outputs_at_a_time);
+law!(
+    no_busy_loop,
+    a_room_that_kept_a_deadline_has_a_later_one,
+    a_service_that_kept_a_deadline_has_a_later_one,
+    a_session_that_kept_a_deadline_has_a_later_one
+);
+law!(
+    time_never_runs_backwards,
+    a_room_refuses_the_past_and_forgets_it,
+    a_service_refuses_the_past_and_forgets_it,
+    a_session_refuses_the_past_and_forgets_it
+);
+law!(
+    timers_fire_before_the_input,
+    a_room_fires_timers_before_the_input,
+    a_service_fires_timers_before_the_input,
+    a_session_fires_timers_before_the_input
+);
+law!(outputs_are_bounded, a_room_makes_few_outputs_at_a_time, a_service_makes_few_outputs_at_a_time, a_session_makes_few_outputs_at_a_time);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use greenroom_core::{
     code::{
         agora, sparkrtc,
-        vendor::{Domain, Entry, Level, Retry, Value, Vendor, VendorCode},
+        vendor::{Domain, Entry, Fault, Level, Retry, Value, Vendor, VendorCode},
     },
     profile::{self, AudioProfile, Bitrate, VideoProfile},
     region::{Case, Country, Group},
@@ -49,7 +49,7 @@ fn every_code_is_as_printed_and_none_is_added() {
             text(entry.symbol),
             text(entry.message),
             entry.meaning.to_owned(),
-            text(entry.fault.map(|fault| fault.name())),
+            text(entry.fault.map(Fault::name)),
             if entry.internal_only { "yes" } else { "no" }.to_owned(),
         ];
         assert_eq!(written, ["code", "symbol", "message", "meaning", "fault", "internal_only"].map(|column| row[column].clone()));

@@ -7,7 +7,7 @@
 use super::vendor::table;
 
 table! {
-    /// Error codes (appendix). The symbol is the constant with `ERR_` before it, but for [`ABORTED`].
+    /// Error codes (appendix). The symbol is the constant with `ERR_` before it, but for [`ABORTED`](error::ABORTED).
     error: Error, Number, "ERR_";
     OK = 0, Ok, Never, "call succeeded";
     FAILED = 1, Unknown, Backoff, "failure with no better classification";

@@ -183,7 +183,14 @@ pub struct NotACode {
     pub domain: Domain,
 }
 
-impl<'t> VendorCode<'t> {
+impl NotACode {
+    /// How the codes of the table are spelled, for an error of one's own.
+    pub const fn expected(self) -> &'static str {
+        self.domain.spelling()
+    }
+}
+
+impl VendorCode<'_> {
     /// The row of the table, for a code that this version knows.
     pub fn entry(self) -> Option<&'static Entry> {
         let entries = self.domain.entries();
@@ -211,6 +218,9 @@ impl Entry {
         if self.internal_only {
             return "nothing: it stays inside";
         }
+        if matches!(self.code.domain.level(), Level::Warning) && !matches!(self.kind, Kind::Device) {
+            return "nothing: the operation goes on";
+        }
         match (self.retry, self.kind) {
             (_, Kind::Ok) => "nothing",
             (Retry::Never, Kind::AlreadyExists) => "do not repeat: it is there already",
@@ -220,6 +230,7 @@ impl Entry {
             (Retry::AfterFix, Kind::InvalidArgument) => "correct the argument",
             (Retry::AfterFix, Kind::FailedPrecondition) => "reach the right state first",
             (Retry::AfterFix, Kind::NotFound) => "look whether it still exists",
+            (_, Kind::PermissionDenied) if matches!(self.code.domain, Domain::LeaveReason) => "stop, and tell the user",
             (Retry::AfterFix, Kind::PermissionDenied) => "get the role or the permission",
             (Retry::AfterFix, Kind::Device) => "look at the device and its permission",
             (Retry::AfterFix, _) => "remove the cause first",
@@ -254,7 +265,7 @@ impl Vendor {
 
     /// Every row with that symbol, printed or alias, table by table. There may be several: Agora prints one symbol for two codes.
     pub fn with_symbol(self, symbol: &str) -> impl Iterator<Item = &'static Entry> {
-        let entries = self.domains().flat_map(|domain| domain.entries());
+        let entries = self.domains().flat_map(Domain::entries);
         entries.filter(move |entry| entry.symbol == Some(symbol) || entry.aliases.contains(&symbol))
     }
 }
@@ -278,8 +289,14 @@ impl Domain {
     /// Whose table it is.
     pub const fn vendor(self) -> Vendor {
         match self {
-            Self::Client | Self::Server | Self::LeaveReason | Self::LiveStreamStatus | Self::LiveStreamError => Vendor::SparkRtc,
-            Self::MediaStatusAction | Self::MediaStatusReason | Self::Signature => Vendor::SparkRtc,
+            Self::Client
+            | Self::Server
+            | Self::LeaveReason
+            | Self::LiveStreamStatus
+            | Self::LiveStreamError
+            | Self::MediaStatusAction
+            | Self::MediaStatusReason
+            | Self::Signature => Vendor::SparkRtc,
             Self::Error | Self::Warning | Self::Reason => Vendor::Agora,
         }
     }
@@ -312,9 +329,9 @@ impl Domain {
             Self::MediaStatusAction => "whether a track can be received",
             Self::MediaStatusReason => "why that changed",
             Self::Signature => "what is wrong with a signature",
-            Self::Error => "errors: the application has to act",
-            Self::Warning => "warnings: the application may ignore them",
-            Self::Reason => "reasons that are texts",
+            Self::Error => "what the application has to act on",
+            Self::Warning => "what the application may ignore",
+            Self::Reason => "what has a word and no number",
         }
     }
 

@@ -18,7 +18,7 @@ use crate::{
 /// The name of the room in all histories.
 pub const ROOM: &str = "stage";
 /// Longest history, so that a long string of bytes costs no more than it tells.
-const STEPS_MAX: usize = 300;
+pub(super) const STEPS_MAX: usize = 300;
 /// Users in a history. More than the rooms of tests hold, so that some are turned away.
 const USERS: u8 = 6;
 /// Connections in a room's history. More than users, so that some users have an old one and a new one.
@@ -63,7 +63,7 @@ pub fn session_history(config: &session::Config, start: Instant, bytes: &[u8]) -
 }
 
 /// Time mostly stands still or moves a little, sometimes to just before or just at a timeout, and now and then it jumps.
-fn span(choices: &mut Choices<'_>) -> Duration {
+pub(super) fn span(choices: &mut Choices<'_>) -> Duration {
     match choices.below(32) {
         0..=11 => Duration::ZERO,
         12..=15 => Duration::from_millis(1),
@@ -381,7 +381,13 @@ fn call(choices: &mut Choices<'_>) -> Call {
         6 => Call::Leave,
         7 | 8 => Call::Publish { offer: offer(choices) },
         9 => Call::Unpublish { stream: stream(choices) },
-        10 | 11 => Call::Subscribe { stream: stream(choices), audio: choices.flag(), video: choices.flag(), layers: LayerSet::HIGHEST, min_height: None },
+        10 | 11 => Call::Subscribe {
+            stream: stream(choices),
+            audio: choices.flag(),
+            video: choices.flag(),
+            layers: LayerSet::HIGHEST,
+            min_height: None,
+        },
         12 => Call::Unsubscribe { stream: stream(choices), audio: choices.flag(), video: choices.flag(), layers: None },
         13 => Call::Mute { stream: stream(choices), audio: maybe_flag(choices), video: maybe_flag(choices) },
         14 => Call::SwitchRole { role: role(choices), credential: None },
@@ -414,11 +420,16 @@ fn stream_info(choices: &mut Choices<'_>) -> StreamInfo {
 }
 
 /// An offer as cameras and screens make them, or one in eight that cannot be.
-fn offer(choices: &mut Choices<'_>) -> StreamOffer {
+pub(super) fn offer(choices: &mut Choices<'_>) -> StreamOffer {
     let kind = if choices.one_in(3) { StreamKind::Aux } else { StreamKind::Main };
     let (first, on_demand) = (usize::from(choices.one_in(4)), choices.one_in(3)); // names and places that an update may move
     let ladder = |rates: &[u64]| -> Vec<Layer> {
-        let rung = |((at, height), bps): ((usize, u16), &u64)| Layer { rid: text(Rid::new(&format!("r{at}"))), width: None, height, max_bps: *bps };
+        let rung = |((at, height), bps): ((usize, u16), &u64)| Layer {
+            rid: text(Rid::new(&format!("r{at}"))),
+            width: None,
+            height,
+            max_bps: *bps,
+        };
         (first..).zip([180, 360, 720, 720, 1080, 1080, 2160]).zip(rates).map(rung).collect()
     };
     let (audio_bps, rates): (Option<u64>, &[u64]) = match choices.below(8) {
@@ -461,18 +472,18 @@ fn member(choices: &mut Choices<'_>) -> MemberId {
     MemberId(u32::from(choices.below(8)) + 1)
 }
 
-fn stream(choices: &mut Choices<'_>) -> StreamId {
+pub(super) fn stream(choices: &mut Choices<'_>) -> StreamId {
     StreamId(u32::from(choices.below(6)) + 1)
 }
 
-fn layer(choices: &mut Choices<'_>) -> LayerId {
+pub(super) fn layer(choices: &mut Choices<'_>) -> LayerId {
     LayerId(match choices.below(8) {
         0 => u8::MAX,
         n => n % 3,
     })
 }
 
-fn layers(choices: &mut Choices<'_>) -> LayerSet {
+pub(super) fn layers(choices: &mut Choices<'_>) -> LayerSet {
     match choices.below(6) {
         0 => LayerSet::of(&[layer(choices)]).unwrap_or_default(),
         1 => LayerSet::of(&[layer(choices), layer(choices)]).unwrap_or_default(),
@@ -485,11 +496,11 @@ fn min_height(choices: &mut Choices<'_>) -> Option<u16> {
     choices.one_in(3).then(|| [180, 360, 720, 1080][usize::from(choices.below(4))])
 }
 
-fn name(choices: &mut Choices<'_>) -> Option<UserName> {
+pub(super) fn name(choices: &mut Choices<'_>) -> Option<UserName> {
     choices.flag().then(|| text(UserName::new(if choices.flag() { "Ada L." } else { "A." })))
 }
 
-fn role(choices: &mut Choices<'_>) -> Role {
+pub(super) fn role(choices: &mut Choices<'_>) -> Role {
     if choices.one_in(4) { Role::Player } else { Role::Joiner }
 }
 
@@ -497,11 +508,11 @@ fn maybe_flag(choices: &mut Choices<'_>) -> Option<bool> {
     choices.flag().then(|| choices.flag())
 }
 
-fn description(choices: &mut Choices<'_>) -> MediaDescription {
+pub(super) fn description(choices: &mut Choices<'_>) -> MediaDescription {
     MediaDescription::new(&format!("ice {}", choices.below(4))).expect("it is short")
 }
 
 /// An identifier from a text written here.
-fn text<T, E: core::fmt::Debug>(made: Result<T, E>) -> T {
+pub(super) fn text<T, E: core::fmt::Debug>(made: Result<T, E>) -> T {
     made.expect("texts of histories are valid")
 }
