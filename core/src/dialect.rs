@@ -11,6 +11,7 @@
 //! - It is *not offered*: the vendor prints it, and this version does not have it ([`Refused::NotOffered`]). No behaviour is guessed.
 
 pub mod agora;
+pub mod sparkrtc;
 
 use alloc::string::String;
 
@@ -18,6 +19,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     code::Code,
+    region::Group,
     session::{self, ConnectionId},
     time::Instant,
     wire::{ClientFrame, ServerMessage},
@@ -174,6 +176,13 @@ pub enum HostOrder {
         /// From which device; the platform's choice when absent.
         device: Option<String>,
     },
+    /// Send a published stream's video, or hold it back because nobody receives it. A publication begins with it held back, and ends with it.
+    SendVideo {
+        /// Which local stream, by name.
+        stream: String,
+        /// Whether to send.
+        on: bool,
+    },
     /// Capture no longer, and let go of the device.
     Release {
         /// For which local stream, by name.
@@ -206,7 +215,7 @@ pub struct VendorError {
 }
 
 /// How a dialect's client behaves, where the vendors leave it open. The vendor's own presets for [`session::Config`] are with the dialects.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Settings {
     /// The session underneath: its timers, and what it does when they are over.
     pub session: session::Config,
@@ -214,6 +223,15 @@ pub struct Settings {
     pub strict: bool,
     /// Whether every capture comes about at once, just as it was asked for; otherwise the platform has to say ([`Input::Host`]).
     pub auto_capture: bool,
+    /// Whose servers are used where the application names no country (R-260; SparkRTC alone asks for one).
+    pub region: Group,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        // DR1 is where the vendor that asks for a country is at home.
+        Self { session: session::Config::default(), strict: false, auto_capture: false, region: Group::Dr1 }
+    }
 }
 
 /// Why an input was not taken at all. Nothing has changed.

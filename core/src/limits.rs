@@ -40,8 +40,6 @@ pub const STREAMS_PER_MEMBER: usize = 2;
 pub const LAYERS_PER_STREAM: usize = 6;
 /// Most streams one member subscribes to. A choice: a seven by seven grid, and a share.
 pub const SUBSCRIPTIONS_PER_MEMBER: usize = 50;
-/// Most local stream objects that a dialect's client keeps by name. A choice: a page has a camera and a screen, or a wall of test cameras.
-pub const LOCAL_STREAMS: usize = 64;
 /// Times within a minute that a user's newer session takes the place of an older one. A choice: somebody who changes devices does so once or twice; two clients that
 /// displace each other would go on for ever, and everybody else in the room would watch.
 pub const TAKEOVERS_PER_MINUTE: usize = 5;
@@ -119,3 +117,7 @@ pub const REFUSAL_BURST: u32 = 100;
 pub const OUTBOX_MESSAGES: usize = 1024;
 /// Bytes that may wait for one connection to take them. A choice: 256 KiB, at which a connection of 1 Mbit/s is two seconds behind.
 pub const OUTBOX_BYTES: usize = 256 * 1024;
+/// Most stream objects of one client of a dialect. A choice: an application publishes two.
+pub const LOCAL_STREAMS: usize = 64;
+/// Most kinds of events, counted for each object, that one client's handlers wait for. SparkRTC prints 26 for a client and 4 for a stream: every handler on every object fits.
+pub const EVENT_HANDLERS: usize = 512;

@@ -4,6 +4,8 @@
 mod channel;
 #[path = "agora/entering.rs"]
 mod entering;
+#[path = "agora/house.rs"]
+mod house;
 #[path = "agora/keys.rs"]
 mod keys;
 #[path = "agora/laws.rs"]

@@ -213,6 +213,11 @@ impl Page {
         core::mem::take(&mut self.lines)
     }
 
+    /// Puts lines back, to be read later.
+    pub(crate) fn keep(&mut self, lines: Vec<Value>) {
+        self.lines.extend(lines);
+    }
+
     pub(crate) fn hush(&mut self) {
         self.lines.clear();
     }

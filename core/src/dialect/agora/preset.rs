@@ -3,10 +3,13 @@
 use core::time::Duration;
 
 use crate::{
-    id::RoomId,
+    auth::{Authority, Secret},
+    id::{AppId, RoomId},
     limits,
     room::{self, Duplicates},
+    service::{self, App, RoomNames},
     session::{self, AfterWindow},
+    time::UnixSeconds,
 };
 
 /// How long an interruption lasts before it is told as a loss: the printed default.
@@ -27,6 +30,20 @@ pub fn session_config(base: session::Config) -> session::Config {
 /// A room as Agora's channels are: whoever is in keeps the uid, and whoever's service has ended is out at that second.
 pub fn room_config(id: RoomId) -> room::Config {
     room::Config { duplicates: Duplicates::OldestStays, key_grace: Duration::ZERO, ..room::Config::new(id) }
+}
+
+/// A service of Agora's, for these apps: with an App Certificate by channel key, without one by App ID alone. Channels have Agora's names, and uids that are not given are
+/// chosen. `clock` is the date at the beginning of time.
+pub fn service_config(clock: UnixSeconds, apps: impl IntoIterator<Item = (AppId, Option<Secret>)>) -> service::Config {
+    let app = |certificate: Option<Secret>| App {
+        room_names: RoomNames::Agora,
+        assigns_users: true,
+        ..App::new(certificate.map_or(Authority::Open, |certificate| Authority::ChannelKey { certificate }))
+    };
+    let mut config = service::Config::new(clock);
+    config.room = room_config(config.room.id);
+    config.apps = apps.into_iter().map(|(id, certificate)| (id, app(certificate))).collect();
+    config
 }
 
 #[cfg(test)]
