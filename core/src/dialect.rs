@@ -10,6 +10,7 @@
 //! - It is *not understood*: the vendor prints no such operation, or not for this kind of object ([`Refused`]). Nothing has changed and nothing is answered.
 //! - It is *not offered*: the vendor prints it, and this version does not have it ([`Refused::NotOffered`]). No behaviour is guessed.
 
+pub mod agora;
 pub mod sparkrtc;
 
 use alloc::{boxed::Box, string::String};
