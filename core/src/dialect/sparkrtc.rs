@@ -296,6 +296,11 @@ impl Client {
         8 + 6 * inner + 8 * (self.streams.len() + 1) + 3 * self.remotes.len()
     }
 
+    /// The session underneath.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
     /// The group of regions whose servers are to be used, once `createClient` was called.
     pub fn region(&self) -> Option<Group> {
         self.object.as_ref().map(|object| object.region)

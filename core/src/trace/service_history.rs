@@ -9,7 +9,6 @@ use super::{
 };
 use crate::{
     auth::{Authority, Credential, Secret, channel_key, signature},
-    code::Code,
     id::{AppId, MemberId, RequestId, RoomId, SessionId, SourceId, UserId},
     limits,
     role::Role,
