@@ -246,13 +246,13 @@ impl Theatre {
         match output {
             Output::Return { call, result: Ok(value), .. } => guest.lines.push(json!({ "return": call, "ok": true, "value": value })),
             Output::Return { call, result: Err(error), .. } => {
-                guest.lines.push(json!({ "return": call, "ok": false, "error": error.code }))
+                guest.lines.push(json!({ "return": call, "ok": false, "error": error.code }));
             }
             Output::Event { on: None, name, data } => guest.lines.push(json!({ "event": name, "data": data })),
             Output::Event { on: Some(on), name, data } => guest.lines.push(json!({ "on": on, "event": name, "data": data })),
             Output::Notice { name, data } => guest.lines.push(json!({ "notice": name, "data": data })),
             Output::Host(HostOrder::Capture { stream, source, .. }) => {
-                guest.lines.push(json!({ "capture": format!("{stream} {source:?}") }))
+                guest.lines.push(json!({ "capture": format!("{stream} {source:?}") }));
             }
             Output::Host(HostOrder::Release { stream, source }) => guest.lines.push(json!({ "release": format!("{stream} {source:?}") })),
             Output::Host(HostOrder::SendVideo { stream, on }) => guest.lines.push(json!({ "send_video": on, "stream": stream })),
