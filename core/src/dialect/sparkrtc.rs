@@ -51,7 +51,10 @@ use self::{
     capture::{Job, Verdict},
     streams::{LocalStream, Remote},
 };
-pub use self::{names::check_call, preset::{room_config, service_config, session_config}};
+pub use self::{
+    names::check_call,
+    preset::{room_config, service_config, session_config},
+};
 use super::{HostOrder, Input, Output, Refused, Settings, StreamRef, VendorCall};
 use crate::{
     code::{sparkrtc::client, vendor::VendorCode},
