@@ -74,8 +74,11 @@ impl House {
             }
             while let Some(output) = self.service.poll_output() {
                 quiet = false;
-                let Output::Send { room, to, message } = output else { continue };
-                let sessions: Vec<SessionId> = self.service.sessions_of(room.as_ref(), &to).collect();
+                let (sessions, message) = match output {
+                    Output::Send { room, to, message } => (self.service.sessions_of(room.as_ref(), &to).collect(), message),
+                    Output::Snapshot { room, snapshot } => (vec![snapshot.session], self.service.snapshot(&room, &snapshot)),
+                    Output::Close { .. } | Output::Media { .. } | Output::Event { .. } | Output::ServerAnswer { .. } => continue,
+                };
                 for SessionId(session) in sessions {
                     let page = &mut self.pages[usize::try_from(session / 1000).expect("few pages")];
                     let told = page.receive(message.clone());
@@ -112,8 +115,8 @@ fn key(uid: u32, issued: u64, expires: u64) -> String {
         channel: "c",
         issued: UnixSeconds(issued),
         random: 7,
-        uid,
-        expires: UnixSeconds(expires),
+        uid: Some(uid),
+        expires: Some(UnixSeconds(expires)),
     };
     channel_key::generate(&request).expect("all fields are in range")
 }
