@@ -49,8 +49,10 @@ pub fn error_of(code: Code) -> VendorCode<'static> {
         Code::HEARTBEAT_LOST | Code::CLOSED_BY_PEER | Code::TOO_SLOW => error::CONNECTION_INTERRUPTED,
         Code::RECONNECT_TIMEOUT => error::CONNECTION_LOST,
         Code::MEDIA_FAILED | Code::MEDIA_ANSWER_BAD => error::START_CALL,
-        // Refused, not permitted, cancelled or too often, which Agora keeps to itself, or simply broken.
-        Code::TOO_MANY_REQUESTS
+        // Refused, not permitted, cancelled or too often, which Agora keeps to itself, or simply broken. So is a server that refuses and says that nothing is wrong: 0
+        // stands for success alone.
+        Code::OK
+        | Code::TOO_MANY_REQUESTS
         | Code::TOO_FAST
         | Code::TOO_MANY_SUBSCRIPTIONS
         | Code::OUT_OF_STREAMS
@@ -60,8 +62,6 @@ pub fn error_of(code: Code) -> VendorCode<'static> {
         | Code::REMOVED
         | Code::CUT_SHORT
         | Code::INTERNAL => error::FAILED,
-        // A server that refuses and says that nothing is wrong is broken: 0 stands for success alone.
-        Code::OK => error::FAILED,
         // A newer server's: its kind says what to do about it.
         newer => match newer.kind() {
             Kind::Request => error::INVALID_ARGUMENT,
