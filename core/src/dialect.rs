@@ -13,7 +13,7 @@
 pub mod agora;
 pub mod sparkrtc;
 
-use alloc::string::String;
+use alloc::{boxed::Box, string::String};
 
 use serde_json::{Map, Value};
 
@@ -24,6 +24,51 @@ use crate::{
     time::Instant,
     wire::{ClientFrame, ServerMessage},
 };
+
+/// A client of one dialect or the other, for whoever runs both.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Client {
+    /// SparkRTC's.
+    SparkRtc(Box<sparkrtc::Client>),
+}
+
+impl Client {
+    /// Takes in one input. After an `Err`, nothing has changed.
+    pub fn handle_input(&mut self, now: Instant, input: Input) -> Result<(), Refused> {
+        match self {
+            Self::SparkRtc(client) => client.handle_input(now, input),
+        }
+    }
+
+    /// Fires the timers that are due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        match self {
+            Self::SparkRtc(client) => client.handle_timeout(now),
+        }
+    }
+
+    /// Takes the next output, oldest first.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        match self {
+            Self::SparkRtc(client) => client.poll_output(),
+        }
+    }
+
+    /// When to call again at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match self {
+            Self::SparkRtc(client) => client.poll_timeout(),
+        }
+    }
+
+    /// The most outputs that one call makes: of [`Client::handle_input`] with that input, or of [`Client::handle_timeout`] without.
+    pub fn outputs_max(&self, input: Option<&Input>) -> usize {
+        match self {
+            Self::SparkRtc(client) => client.outputs_max(input),
+        }
+    }
+}
 
 /// What a dialect's client is told.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -9,6 +9,7 @@
 //! A *machine* has a life of its own, with timers and a queue of outputs:
 //!
 //! - [`Room`](room::Room): a room on the server, media plan included;
+//! - [`Service`](service::Service): many rooms of many apps behind one door, which checks who may enter;
 //! - [`Session`](session::Session): one user's side of it, reconnecting included.
 //!
 //! A *part* is a plain value that answers one question, and is of use alone:
@@ -78,7 +79,7 @@
 //! 5. **Time never runs backwards.** A `now` before the last one is [`Misuse`](room::Misuse), or ignored where there is no result. Timers that are due fire before the input at
 //!    `now`.
 //! 6. **Bounded steps.** One call makes a bounded number of outputs, which `outputs_max` tells. Recipients are described, not listed, so that a join in a room of ten thousand is
-//!    three outputs. What many timers or many members need is done in batches of [`limits::ROOM_BATCH`], with a short rest between two of them. A session's bound for a
+//!    three outputs. What many timers, many members or many rooms need is done in batches of [`limits::ROOM_BATCH`], with a short rest between two of them. A session's bound for a
 //!    snapshot of its room is the number of things listed in it or missing from it.
 //! 7. **Misuse changes nothing.** After an `Err` the state is as it was.
 //! 8. **No panic**, whatever the input. A peer can make a machine neither panic nor return `Err`, neither loop nor grow without bound: every bound stands in [`limits`].
@@ -94,17 +95,18 @@
 //! - *Input and output*: no sockets, no bytes of its own. [`wire`] has the messages as types for serde.
 //! - *Media*: no ICE, DTLS, SRTP, jitter buffer or congestion control. It orders a media plane ([`MediaOutput`](room::MediaOutput)) and is told its news
 //!   ([`MediaInput`](room::MediaInput)).
-//! - *Authentication in a room*: whoever hands in a join has checked that the user may be who it says, with [`auth`] or otherwise.
+//! - *Accounts*: a service checks credentials ([`auth`]) that an application's own server has made. A room alone checks none: whoever hands in a join has.
 //!
 //! # Where to find what
 //!
 //! | module | what |
 //! |---|---|
-//! | [`room`], [`session`] | the machines |
+//! | [`room`], [`service`], [`session`] | the machines |
 //! | [`wire`] | what they say to each other |
 //! | [`select`], [`forward`], [`vp8`] | layers: choosing, switching, renumbering |
 //! | [`member`], [`stream`], [`role`] | who is in a room, and what they publish |
 //! | [`auth`] | credentials: who may enter, and until when |
+//! | [`outbox`] | what waits to be sent, with a bound |
 //! | [`code`], [`id`], [`limits`], [`time`], [`rng`] | the vocabulary |
 //! | [`code::vendor`], [`profile`], [`region`] | what two vendors print: codes, profiles, countries |
 //! | [`trace`] | histories, replay and laws, for tests |

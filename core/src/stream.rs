@@ -51,9 +51,9 @@ impl LayerSet {
 
     /// These layers. None where one lies above every ladder ([`limits::LAYERS_PER_STREAM`]).
     pub fn of(layers: &[LayerId]) -> Option<Self> {
-        layers.iter().try_fold(Self::EMPTY, |set, layer| {
-            (usize::from(layer.0) < limits::LAYERS_PER_STREAM).then(|| Self(set.0 | 1 << layer.0))
-        })
+        layers
+            .iter()
+            .try_fold(Self::EMPTY, |set, layer| (usize::from(layer.0) < limits::LAYERS_PER_STREAM).then(|| Self(set.0 | 1 << layer.0)))
     }
 
     /// Whether nothing is in it.

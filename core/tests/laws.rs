@@ -1,8 +1,11 @@
 //! The laws of the crate's manual, on histories made up by chance: for the room, the service and the session.
 
+use core::time::Duration;
+
 use greenroom_core::{
     id::RoomId,
-    room::{self, Room},
+    limits,
+    room::{self, Duplicates, Room},
     service::{self, Service},
     session::{self, Session},
     time::Instant,
@@ -12,15 +15,18 @@ use proptest::prelude::*;
 
 const START: Instant = Instant::from_secs(1);
 
-/// A small room, so that it fills.
-fn room_config() -> room::Config {
-    let mut config = room::Config::new(RoomId::new(ROOM).expect("a valid id"));
-    config.members_max = 4;
-    config
-}
-
-fn a_room() -> Room {
-    Room::new(START, room_config())
+/// A small room, so that it fills, with rules of every kind.
+fn room_config() -> impl Strategy<Value = room::Config> {
+    let grace = prop_oneof![Just(Duration::ZERO), Just(limits::KEY_GRACE), Just(Duration::from_millis(100))];
+    (any::<[bool; 3]>(), grace).prop_map(|([hide_players, one_share, oldest_stays], key_grace)| {
+        let mut config = room::Config::new(RoomId::new(ROOM).expect("a valid id"));
+        config.members_max = 4;
+        config.key_grace = key_grace;
+        config.hide_players = hide_players;
+        config.one_share = one_share;
+        config.duplicates = if oldest_stays { Duplicates::OldestStays } else { Duplicates::NewestStays };
+        config
+    })
 }
 
 fn a_service() -> Service {
@@ -31,8 +37,12 @@ fn a_session() -> Session {
     Session::new(START, session::Config::default())
 }
 
-fn room_steps() -> impl Strategy<Value = Vec<Step<room::Input>>> {
-    prop::collection::vec(any::<u8>(), 0..1500).prop_map(|bytes| room_history(&room_config(), START, &bytes))
+/// A room and what it is told.
+fn room_steps() -> impl Strategy<Value = (Room, Vec<Step<room::Input>>)> {
+    (room_config(), prop::collection::vec(any::<u8>(), 0..1500)).prop_map(|(config, bytes)| {
+        let steps = room_history(&config, START, &bytes);
+        (Room::new(START, config), steps)
+    })
 }
 
 fn service_steps() -> impl Strategy<Value = Vec<Step<service::Input>>> {
@@ -50,8 +60,8 @@ macro_rules! law {
             #![proptest_config(ProptestConfig { failure_persistence: None, cases: ProptestConfig::default().cases * 4, ..ProptestConfig::default() })]
 
             #[test]
-            fn $room(steps in room_steps()) {
-                laws::$law(&a_room(), START, &steps);
+            fn $room((room, steps) in room_steps()) {
+                laws::$law(&room, START, &steps);
             }
 
             #[test]

@@ -51,7 +51,10 @@ use self::{
     capture::{Job, Verdict},
     streams::{LocalStream, Remote},
 };
-pub use self::{names::check_call, preset::session_config};
+pub use self::{
+    names::check_call,
+    preset::{room_config, service_config, session_config},
+};
 use super::{HostOrder, Input, Output, Refused, Settings, StreamRef, VendorCall};
 use crate::{
     code::{sparkrtc::client, vendor::VendorCode},
@@ -207,8 +210,10 @@ impl From<VendorCode<'static>> for Failure {
 }
 
 impl Client {
-    /// A client that nobody has called yet. The application's first call is `createClient`.
+    /// A client that nobody has called yet. The application's first call is `createClient`. The session is set up as [`session_config`] says, but for the spans, which are those of
+    /// `settings`.
     pub fn new(now: Instant, settings: Settings) -> Self {
+        let settings = Settings { session: session_config(settings.session), ..settings };
         Self {
             session: Session::new(now, settings.session.clone()),
             settings,

@@ -26,7 +26,10 @@ impl Room {
                     let ladder = self.streams[stream].info.offer.layers.len();
                     let there = |layer: crate::id::LayerId| usize::from(layer.0) < ladder;
                     assert!(!plan.layers.is_empty() && plan.layers.named().all(there), "{id}: wants layers of {stream} that are not there");
-                    assert!(plan.target.is_none_or(there) && plan.current.is_none_or(there), "{id}: receives a layer of {stream} that is not there");
+                    assert!(
+                        plan.target.is_none_or(there) && plan.current.is_none_or(there),
+                        "{id}: receives a layer of {stream} that is not there"
+                    );
                 }
                 let known = self.streams.get(stream).is_some_and(|s| s.subscribers.contains(id) && s.owner != *id);
                 assert!(known, "{id}: subscribed to {stream}, which does not know it");

@@ -41,7 +41,10 @@ impl Room {
         let result = self.may_enter(session, &admission).and_then(|version| {
             let sitting = self.users.get(&admission.user).copied();
             match admission.resumes {
-                Some(stay) if sitting == Some(stay) => Ok(self.come_back(session, request, stay, &admission, version, key)),
+                Some(stay) if sitting == Some(stay) => {
+                    self.come_back(session, request, stay, &admission, version, key);
+                    Ok(())
+                }
                 Some(_) => Err(Code::SESSION_GONE),
                 None => self.newcomer(session, request, sitting, admission, version, key),
             }
@@ -189,7 +192,10 @@ impl Room {
         let members = others.map(|m| MemberInfo { user: m.user.clone(), name: m.name.clone() }).collect();
         let publishers = everyone().filter(|m| resumed || m.id != id);
         let streams = publishers.flat_map(|m| m.published.values()).map(|stream| self.streams[stream].info.clone()).collect();
-        ServerMessage::Accepted { request, accepted: Accepted::Joined { member: id, user: user.clone(), version, role, resumed, members, streams } }
+        ServerMessage::Accepted {
+            request,
+            accepted: Accepted::Joined { member: id, user: user.clone(), version, role, resumed, members, streams },
+        }
     }
 
     /// The member leaves of its own will.

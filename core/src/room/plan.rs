@@ -118,7 +118,8 @@ impl Room {
             .iter()
             .map(|(stream, plan, layer_bps)| {
                 let wanted = plan.layers.highest_of(limits::LAYERS_PER_STREAM).unwrap_or(TOP);
-                let min_layer = plan.min_height.and_then(|min| lowest_worth_having(&self.streams[stream].info.offer.layers, layer_bps, wanted, min));
+                let min_layer =
+                    plan.min_height.and_then(|min| lowest_worth_having(&self.streams[stream].info.offer.layers, layer_bps, wanted, min));
                 // While the plan is held, what has a layer keeps at most that one, or the lowest worth having; what has none may still get its first.
                 let held_at = plan.target.filter(|_| held).map(|target| target.max(min_layer.unwrap_or(target)));
                 let max_layer = held_at.map_or(wanted, |held_at| wanted.min(held_at));
@@ -271,7 +272,7 @@ impl Room {
 fn lowest_worth_having(layers: &[Layer], layers_bps: &[BitsPerSecond], wanted: LayerId, min_height: u16) -> Option<LayerId> {
     let ladder = (0..=wanted.0).map(LayerId).zip(layers.iter().zip(layers_bps));
     let flowing = ladder.filter(|(_, (_, bps))| **bps > 0).map(|(id, (layer, _))| (id, layer.short_side() >= min_height));
-    flowing.clone().find(|(_, reaches)| *reaches).or_else(|| flowing.last()).map(|(id, _)| id)
+    flowing.clone().find(|(_, reaches)| *reaches).or_else(|| flowing.clone().next_back()).map(|(id, _)| id)
 }
 
 /// What a layer is taken to need: nothing when it was measured not to flow, else what its publisher declared, or what it really sends where that is more than a quarter

@@ -36,7 +36,8 @@ impl Room {
         let measured_bps = vec![None; info.offer.layers.len()];
         self.members.get_mut(&id).expect("checked above").published.insert(info.offer.kind, stream);
         self.shares += shares;
-        self.streams.insert(stream, PublishedStream { owner: id, info: info.clone(), measured_bps, subscribers: BTreeSet::new(), viewers: 0 });
+        self.streams
+            .insert(stream, PublishedStream { owner: id, info: info.clone(), measured_bps, subscribers: BTreeSet::new(), viewers: 0 });
         self.media(MediaOutput::Receive { member: id, stream: info.clone() });
         self.send_to_others(id, ServerMessage::StreamAdded { stream: info });
         Ok(Accepted::Published { stream })

@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn what_lies_below_the_lowest_worth_having_is_not_given() {
         let demands = [Demand { min_layer: Some(LayerId(1)), ..demand(1, CAMERA, Some(2)) }, demand(2, CAMERA, Some(2))];
-        assert_eq!(layers(&allocate(2_000_000, &demands)), [Some(1), Some(2)]);
+        assert_eq!(layers(&allocate(2_000_000, &demands)), [Some(2), Some(1)]);
         assert_eq!(layers(&allocate(700_000, &demands)), [Some(1), Some(0)]);
         let tight = allocate(600_000, &demands);
         assert_eq!(layers(&tight), [None, Some(1)], "what one does without, the other can use");

@@ -118,7 +118,7 @@ impl RoomWorld {
     fn next_input(&mut self, choices: &mut Choices<'_>) -> room::Input {
         match choices.below(16) {
             0 => room::Input::Disconnected { session: session(choices) },
-            1 if choices.one_in(3) => self.from_the_application(choices),
+            1 if choices.one_in(3) => self.application_input(choices),
             2 if choices.one_in(2) => room::Input::Admit {
                 session: session(choices),
                 request: RequestId(u32::from(choices.below(8))),
@@ -134,7 +134,7 @@ impl RoomWorld {
     }
 
     /// What an application and those who check keys tell a room.
-    fn from_the_application(&self, choices: &mut Choices<'_>) -> room::Input {
+    fn application_input(&self, choices: &mut Choices<'_>) -> room::Input {
         match choices.below(16) {
             0..=5 => room::Input::Renewed {
                 session: session(choices),

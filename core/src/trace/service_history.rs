@@ -194,11 +194,15 @@ impl World {
         let mut key = RoomKey { app, room: room(choices) };
         let mut who = (!choices.one_in(6)).then(|| user(choices.below(USERS)));
         let mut resumes = choices.one_in(16).then_some(MemberId(1));
+        let mut relays = false;
         if choices.one_in(4) {
             key = self.room(choices);
             if let Some(member) = self.service.room(&key).and_then(|room| room.members().nth(usize::from(choices.below(3)))) {
                 who = Some(member.user.clone());
                 resumes = choices.flag().then_some(member.id);
+                if choices.one_in(3) {
+                    (relays, resumes, key.room) = (true, None, room(choices));
+                }
             }
         }
         let credential = (key.app.as_str() != OPEN || choices.flag()).then(|| self.credential(&key, who.as_ref(), choices));
@@ -208,7 +212,7 @@ impl World {
             room: if choices.one_in(16) { text(RoomId::new("not | a / name")) } else { key.room },
             user: who,
             name: name(choices),
-            role: role(choices),
+            role: if relays { Role::Player } else { role(choices) },
             resumes,
             media: choices.flag().then(|| description(choices)),
             credential,

@@ -3,11 +3,19 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use greenroom_core::dialect::{Input, StreamRef, VendorCall};
+use greenroom_core::{
+    code::Code,
+    dialect::{Client, Input, Settings, StreamRef, VendorCall, sparkrtc},
+    id::{MemberId, RequestId, StreamId, UserId},
+    role::Role,
+    session::ConnectionId,
+    trace::{Step, laws},
+    wire::{Accepted, MemberInfo, ServerMessage, Version},
+};
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Map, Value, json};
 
-use crate::theatre::{Theatre, join_args, remote};
+use crate::theatre::{START, Theatre, join_args, remote};
 
 const CALLS: &[&str] = &[
     "VERSION",
@@ -153,6 +161,40 @@ fn any_deed() -> impl Strategy<Value = Deed> {
     ]
 }
 
+/// What a client is told from outside, its calls included: what a server and a platform could say, and what none would.
+fn any_input() -> impl Strategy<Value = Input> {
+    let connection = (1..4_u32).prop_map(ConnectionId);
+    let user = || UserId::new("ada").expect("valid");
+    let joined = move |request| {
+        let role = Role::Joiner;
+        let accepted = Accepted::Joined {
+            member: MemberId(1),
+            user: Some(user()),
+            version: Version(1),
+            role,
+            resumed: request > 2,
+            members: vec![MemberInfo { user: UserId::new("bob").expect("valid"), name: None }],
+            streams: Vec::new(),
+        };
+        ServerMessage::Accepted { request: RequestId(request), accepted }
+    };
+    let request = 1..8_u32;
+    let message = prop_oneof![
+        2 => request.clone().prop_map(joined),
+        2 => request.clone().prop_map(|request| ServerMessage::Accepted { request: RequestId(request), accepted: Accepted::Done }),
+        1 => request.clone().prop_map(|request| ServerMessage::Accepted { request: RequestId(request), accepted: Accepted::Published { stream: StreamId(1) } }),
+        1 => (request, 0..6000_u16).prop_map(|(request, code)| ServerMessage::Refused { request: RequestId(request), code: Code(code) }),
+        1 => (0..6000_u16).prop_map(|code| ServerMessage::Removed { code: Code(code) }),
+    ];
+    prop_oneof![
+        6 => any_call().prop_map(Input::Call),
+        2 => connection.clone().prop_map(|connection| Input::Opened { connection }),
+        1 => connection.clone().prop_map(|connection| Input::Closed { connection }),
+        4 => (connection, message).prop_map(|(connection, message)| Input::Received { connection, message }),
+        1 => select(vec!["audio", "video"]).prop_map(|medium| Input::Host { name: "captureSucceeded".into(), args: json!({ "medium": medium }) }),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
@@ -163,7 +205,7 @@ proptest! {
         theatre.join(1, "bob", 0);
         theatre.publish(1, "cam");
         let mut owed: BTreeMap<String, i64> = BTreeMap::new();
-        let mut count = |lines: Vec<Value>| -> Vec<String> { lines.iter().filter_map(|line| Some(line["return"].as_str()?.to_owned())).collect() };
+        let count = |lines: Vec<Value>| -> Vec<String> { lines.iter().filter_map(|line| Some(line["return"].as_str()?.to_owned())).collect() };
         let mut returned = Vec::new();
         for deed in deeds {
             match deed {
@@ -183,5 +225,17 @@ proptest! {
             *owed.entry(call).or_default() -= 1;
         }
         prop_assert!(owed.values().all(|owed| *owed == 0), "{owed:?}");
+    }
+
+    #[test]
+    fn the_laws_hold(steps in vec((0..8_000_u64, any_input()), 1..24), auto_capture in any::<bool>()) {
+        let settings = Settings { auto_capture, ..crate::theatre::settings() };
+        let mut client = sparkrtc::Client::new(START, settings);
+        let create = VendorCall::new("createClient", crate::theatre::map(json!({ "config": { "appId": "app1" } })));
+        client.handle_input(START, Input::Call(create)).expect("it is printed");
+        while client.poll_output().is_some() {}
+        let steps: Vec<Step<Input>> =
+            steps.into_iter().map(|(millis, input)| Step { advance: Duration::from_millis(millis), input }).collect();
+        laws::check_all(&Client::SparkRtc(Box::new(client)), START, &steps);
     }
 }

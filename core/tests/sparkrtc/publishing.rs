@@ -60,9 +60,7 @@ fn video_is_sent_when_somebody_watches_unless_it_is_to_be_pushed() {
 //
 #[test]
 fn one_main_stream_for_each_user_and_one_share_for_the_room() {
-    let mut theatre = Theatre::with(2, &crate::theatre::settings(), |config| config.one_share = true);
-    theatre.join(0, "ada", 0);
-    theatre.join(1, "bob", 0);
+    let mut theatre = Theatre::joined(&["ada", "bob"]);
     theatre.publish(0, "cam");
     theatre.make(0, "other", json!({ "audio": true }));
     assert_eq!(theatre.call(0, "publish", json!({ "stream": { "local": "other" } })), failed("publish", 90_100_001));
@@ -174,7 +172,8 @@ fn tracks_come_and_go_and_others_see_one_stream_change() {
     let lines = theatre.on(0, "cam", "removeTrack", json!({ "track": { "kind": "video", "id": "cam.camera" } }));
     assert_eq!(lines, [json!({ "release": "cam Camera" }), ok("removeTrack", Value::Null)[0].clone()]);
     assert_eq!(code_of(&theatre.on(0, "cam", "removeTrack", json!({ "track": "video" }))), 90_000_005);
-    assert_eq!(theatre.on(0, "cam", "addTrack", json!({ "track": { "kind": "video" } })), ok("addTrack", Value::Null));
+    let lines = theatre.on(0, "cam", "addTrack", json!({ "track": { "kind": "video" } }));
+    assert_eq!(lines, [json!({ "send_video": false, "stream": "cam" }), ok("addTrack", Value::Null)[0].clone()], "nobody watches");
     assert_eq!(theatre.names(1), ["stream-updated", "mute-video", "stream-updated"]);
     assert_eq!(theatre.on(0, "cam", "removeTrack", json!({ "track": "audio" })).last(), ok("removeTrack", Value::Null).last());
     assert_eq!(

@@ -86,6 +86,7 @@ fn the_server_removes_one_and_dissolves_the_room() {
     assert_eq!(theatre.names(1), ["client-banned", "connection-state-changed"]);
     assert_eq!(theatre.events(0)[0].1["reason"]["code"], 9);
     theatre.room_says(room::Input::Dissolve);
+    theatre.pass(Duration::from_secs(1));
     assert_eq!(theatre.events(0)[0], ("kick-room".to_owned(), json!({ "roomId": "stage" })));
     assert_eq!(theatre.call(0, "publish", json!({ "stream": { "local": "cam" } })), failed("publish", 90_100_007));
 }
@@ -219,8 +220,8 @@ fn a_player_s_new_name_is_not_told_until_somebody_enters() {
     let up = json!({ "role": 0, "authorization": authorization("good", "9000") });
     assert_eq!(theatre.call(1, "switchRole", up), ok("switchRole", Value::Null));
     assert_eq!(theatre.names(0), [""; 0]);
-    theatre.join(2, "eve", 0);
-    assert!(theatre.events(2).contains(&("peer-join".to_owned(), json!({ "userId": "bob", "userName": "Bobby" }))));
+    let lines = theatre.call(2, "join", join_args("eve", 0));
+    assert!(lines.contains(&json!({ "event": "peer-join", "data": { "userId": "bob", "userName": "Bobby" } })), "{lines:?}");
 }
 
 //

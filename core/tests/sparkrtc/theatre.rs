@@ -40,7 +40,7 @@ struct Guest {
 }
 
 pub(crate) fn settings() -> Settings {
-    Settings { session: sparkrtc::session_config(), auto_capture: true, ..Settings::default() }
+    Settings { auto_capture: true, ..Settings::default() }
 }
 
 pub(crate) fn map(value: Value) -> Map<String, Value> {
@@ -63,7 +63,7 @@ impl Theatre {
     }
 
     pub(crate) fn with(guests: usize, settings: &Settings, config: impl FnOnce(&mut room::Config)) -> Self {
-        let mut room = room::Config::new(RoomId::new("stage").expect("a valid id"));
+        let mut room = sparkrtc::room_config(RoomId::new("stage").expect("a valid id"));
         config(&mut room);
         let guest = |_| Guest {
             client: Client::new(START, settings.clone()),

@@ -24,14 +24,17 @@ impl Client {
             Event::StateChanged { from, to } => {
                 self.state = to;
                 self.event("connection-state-changed", json!({ "prevState": state(from), "curState": state(to) }));
+                if to == ConnectionState::Connected && self.stay.is_some() {
+                    self.catch_up();
+                }
             }
             Event::Interrupted { code } => {
                 let code = codes::of(code);
                 self.notice(LogLevel::Warn, "link-interrupted", codes::error_info(code));
             }
             Event::Restored { after } => {
-                self.notice(LogLevel::Info, "link-restored", json!({ "afterMs": u64::try_from(after.as_millis()).unwrap_or(u64::MAX) }));
-                self.catch_up();
+                let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+                self.notice(LogLevel::Info, "link-restored", json!({ "afterMs": after_ms }));
             }
             Event::Removed { code } => self.removed(code),
             Event::PeerJoined { user, name } => {
