@@ -7,7 +7,7 @@ use greenroom_core::{
         Secret,
         channel_key::{self, Request, Service as Purpose, Version},
     },
-    dialect::agora::service_config,
+    dialect::agora::{app, service_config},
     id::{AppId, SessionId, SourceId},
     service::{Input, Output, Service},
     session::ConnectionId,
@@ -34,7 +34,9 @@ impl House {
     fn new(pages: usize) -> Self {
         let id = |name: &str| AppId::new(name).expect("a valid id");
         let apps = [(id(APP), Some(Secret::new(CERTIFICATE.as_bytes()))), (id("app1"), None), (id("app2"), None)];
-        let service = Service::new(Instant::ZERO, service_config(UnixSeconds(DATE - 1000), apps));
+        let mut config = service_config(UnixSeconds(DATE - 1000));
+        config.apps.extend(apps.map(|(id, certificate)| (id, app(certificate))));
+        let service = Service::new(Instant::ZERO, config);
         Self { service, pages: (0..pages).map(|_| Page::new()).collect(), told: vec![(0, 0); pages] }
     }
 
