@@ -27,7 +27,6 @@ use crate::{
 
 /// A client of one dialect or the other, for whoever runs both.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Client {
     /// SparkRTC's.
     SparkRtc(Box<sparkrtc::Client>),
