@@ -10,16 +10,65 @@
 //! - It is *not understood*: the vendor prints no such operation, or not for this kind of object ([`Refused`]). Nothing has changed and nothing is answered.
 //! - It is *not offered*: the vendor prints it, and this version does not have it ([`Refused::NotOffered`]). No behaviour is guessed.
 
-use alloc::string::String;
+pub mod agora;
+pub mod sparkrtc;
+
+use alloc::{boxed::Box, string::String};
 
 use serde_json::{Map, Value};
 
 use crate::{
     code::Code,
+    region::Group,
     session::{self, ConnectionId},
     time::Instant,
     wire::{ClientFrame, ServerMessage},
 };
+
+/// A client of one dialect or the other, for whoever runs both.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Client {
+    /// SparkRTC's.
+    SparkRtc(Box<sparkrtc::Client>),
+}
+
+impl Client {
+    /// Takes in one input. After an `Err`, nothing has changed.
+    pub fn handle_input(&mut self, now: Instant, input: Input) -> Result<(), Refused> {
+        match self {
+            Self::SparkRtc(client) => client.handle_input(now, input),
+        }
+    }
+
+    /// Fires the timers that are due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        match self {
+            Self::SparkRtc(client) => client.handle_timeout(now),
+        }
+    }
+
+    /// Takes the next output, oldest first.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        match self {
+            Self::SparkRtc(client) => client.poll_output(),
+        }
+    }
+
+    /// When to call again at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match self {
+            Self::SparkRtc(client) => client.poll_timeout(),
+        }
+    }
+
+    /// The most outputs that one call makes: of [`Client::handle_input`] with that input, or of [`Client::handle_timeout`] without.
+    pub fn outputs_max(&self, input: Option<&Input>) -> usize {
+        match self {
+            Self::SparkRtc(client) => client.outputs_max(input),
+        }
+    }
+}
 
 /// What a dialect's client is told.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -172,6 +221,13 @@ pub enum HostOrder {
         /// From which device; the platform's choice when absent.
         device: Option<String>,
     },
+    /// Send a published stream's video, or hold it back because nobody receives it. A publication begins with it held back, and ends with it.
+    SendVideo {
+        /// Which local stream, by name.
+        stream: String,
+        /// Whether to send.
+        on: bool,
+    },
     /// Capture no longer, and let go of the device.
     Release {
         /// For which local stream, by name.
@@ -204,7 +260,7 @@ pub struct VendorError {
 }
 
 /// How a dialect's client behaves, where the vendors leave it open. The vendor's own presets for [`session::Config`] are with the dialects.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Settings {
     /// The session underneath: its timers, and what it does when they are over.
     pub session: session::Config,
@@ -212,6 +268,15 @@ pub struct Settings {
     pub strict: bool,
     /// Whether every capture comes about at once, just as it was asked for; otherwise the platform has to say ([`Input::Host`]).
     pub auto_capture: bool,
+    /// Whose servers are used where the application names no country (R-260; SparkRTC alone asks for one).
+    pub region: Group,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        // DR1 is where the vendor that asks for a country is at home.
+        Self { session: session::Config::default(), strict: false, auto_capture: false, region: Group::Dr1 }
+    }
 }
 
 /// Why an input was not taken at all. Nothing has changed.

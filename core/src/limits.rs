@@ -85,6 +85,10 @@ pub const KEY_FRAME_RETRY: Duration = Duration::from_secs(1);
 /// carries, and a plan that followed it would flap. A choice: the queue of a bad link holds a few hundred milliseconds, and three seconds cost little of a recovery.
 pub const UP_HOLD: Duration = Duration::from_secs(3);
 
+/// Most stream objects of one client of a dialect. A choice: an application publishes two.
+pub const LOCAL_STREAMS: usize = 64;
+/// Most kinds of events, counted for each object, that one client's handlers wait for. SparkRTC prints 26 for a client and 4 for a stream: every handler on every object fits.
+pub const EVENT_HANDLERS: usize = 512;
 /// Most rooms of one service. A choice: as many as one machine has cores' worth of calls for, a few at a time in each.
 pub const ROOMS: usize = 10_000;
 /// Most connections of one service, those that have not joined included. A choice: what one process is commonly given descriptors for.

@@ -13,10 +13,11 @@ use core::{fmt::Debug, hash::Hash, time::Duration};
 
 pub use self::{
     choices::Choices,
-    history::{ROOM, room_history, session_history},
+    history::{ROOM, room_history, session_configs, session_history},
     service_history::{service_config, service_history},
 };
 use crate::{
+    dialect,
     room::{self, Room},
     service::{self, Service},
     session::{self, Session},
@@ -82,13 +83,13 @@ pub fn run_until<M: Machine>(machine: &mut M, until: Instant, outputs: &mut Vec<
 
 /// Implements [`Machine`] by a machine's own verbs of the same names.
 macro_rules! machine {
-    ($machine:ty, $module:ident) => {
+    ($machine:ty, $module:ident, $misuse:ty) => {
         impl Machine for $machine {
             type Input = $module::Input;
             type Output = $module::Output;
-            type Misuse = $module::Misuse;
+            type Misuse = $misuse;
 
-            fn handle_input(&mut self, now: Instant, input: $module::Input) -> Result<(), $module::Misuse> {
+            fn handle_input(&mut self, now: Instant, input: $module::Input) -> Result<(), $misuse> {
                 self.handle_input(now, input)
             }
             fn handle_timeout(&mut self, now: Instant) {
@@ -107,6 +108,7 @@ macro_rules! machine {
     };
 }
 
-machine!(Room, room);
-machine!(Service, service);
-machine!(Session, session);
+machine!(Room, room, room::Misuse);
+machine!(Service, service, service::Misuse);
+machine!(Session, session, session::Misuse);
+machine!(dialect::Client, dialect, dialect::Refused);

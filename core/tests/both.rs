@@ -12,7 +12,7 @@ use greenroom_core::{
     role::Role,
     room,
     session::{Answer, Call, ConnectionState, Event},
-    stream::StreamKind,
+    stream::{LayerSet, StreamKind},
     trace::Choices,
     wire::LeaveReason,
 };
@@ -67,7 +67,7 @@ fn others_see_an_entry_a_publication_and_a_departure_in_order() {
     assert!(
         matches!(
             &seen[..],
-            [Event::PeerJoined { user: entered, .. }, Event::StreamAdded { stream: added }, Event::StreamRemoved { stream: removed }, Event::PeerLeft { user: left, reason: LeaveReason::LEFT }]
+            [Event::PeerJoined { user: entered, .. }, Event::StreamAdded { stream: added }, Event::StreamRemoved { stream: removed }, Event::PeerLeft { user: left, name: None, reason: LeaveReason::LEFT }]
                 if *entered == user("bob") && *left == user("bob") && added.id == stream && removed == added
         ),
         "{seen:?}"
@@ -86,7 +86,10 @@ fn the_newer_session_of_a_user_stays_and_the_older_is_out() {
     let seen = news(&mut world, BOB);
     assert_eq!(
         seen,
-        [Event::PeerLeft { user: user("ada"), reason: LeaveReason::REPLACED }, Event::PeerJoined { user: user("ada"), name: None }]
+        [
+            Event::PeerLeft { user: user("ada"), name: None, reason: LeaveReason::REPLACED },
+            Event::PeerJoined { user: user("ada"), name: None }
+        ]
     );
     assert_eq!(news(&mut world, 2), [Event::PeerJoined { user: user("bob"), name: None }]);
     assert_eq!((world.state(ADA), world.state(2)), (ConnectionState::Disconnected, ConnectionState::Connected));

@@ -9,7 +9,7 @@ use greenroom_core::{
     service::{self, Service},
     session::{self, Session},
     time::Instant,
-    trace::{ROOM, Step, laws, room_history, service_config, service_history, session_history},
+    trace::{ROOM, Step, laws, room_history, service_config, service_history, session_configs, session_history},
 };
 use proptest::prelude::*;
 
@@ -29,12 +29,13 @@ fn room_config() -> impl Strategy<Value = room::Config> {
     })
 }
 
-fn a_service() -> Service {
-    Service::new(START, service_config())
+/// A session that gives up or keeps trying, looks up or does not.
+fn a_session(config: &session::Config) -> Session {
+    Session::new(START, config.clone())
 }
 
-fn a_session() -> Session {
-    Session::new(START, session::Config::default())
+fn a_service() -> Service {
+    Service::new(START, service_config())
 }
 
 /// A room and what it is told.
@@ -49,8 +50,12 @@ fn service_steps() -> impl Strategy<Value = Vec<Step<service::Input>>> {
     prop::collection::vec(any::<u8>(), 0..2500).prop_map(|bytes| service_history(&service_config(), START, &bytes))
 }
 
-fn session_steps() -> impl Strategy<Value = Vec<Step<session::Input>>> {
-    prop::collection::vec(any::<u8>(), 0..800).prop_map(|bytes| session_history(&session::Config::default(), START, &bytes))
+fn session_steps() -> impl Strategy<Value = (session::Config, Vec<Step<session::Input>>)> {
+    let bytes = prop::collection::vec(any::<u8>(), 0..800);
+    (prop::sample::select(session_configs().to_vec()), bytes).prop_map(|(config, bytes)| {
+        let steps = session_history(&config, START, &bytes);
+        (config, steps)
+    })
 }
 
 /// Tests of one law: on rooms, on services and on sessions.
@@ -70,8 +75,8 @@ macro_rules! law {
             }
 
             #[test]
-            fn $session(steps in session_steps()) {
-                laws::$law(&a_session(), START, &steps);
+            fn $session((config, steps) in session_steps()) {
+                laws::$law(&a_session(&config), START, &steps);
             }
         }
     };

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use super::{Choices, Step};
 use crate::{
+    auth::Credential,
     code::Code,
     id::{LayerId, MemberId, RequestId, Rid, RoomId, SessionId, StreamId, UserId, UserName},
     role::Role,
@@ -12,7 +13,10 @@ use crate::{
     session::{self, Call, CallId, ConnectionId, JoinCall, Session},
     stream::{Layer, LayerSet, StreamInfo, StreamKind, StreamOffer},
     time::Instant,
-    wire::{Accepted, ClientFrame, ClientMessage, LeaveReason, MediaDescription, MemberInfo, ServerMessage, Version, Versions, VideoWish},
+    wire::{
+        Accepted, ClientFrame, ClientMessage, LeaveReason, MediaDescription, MemberInfo, RefusedWish, ServerMessage, Version, Versions,
+        VideoWish,
+    },
 };
 
 /// The name of the room in all histories.
@@ -40,6 +44,16 @@ pub fn room_history(config: &room::Config, start: Instant, bytes: &[u8]) -> Vec<
         steps.push(Step { advance, input });
     }
     steps
+}
+
+/// Settings to try sessions with: one that gives up at every bound, one that never does, and two between them.
+pub fn session_configs() -> [session::Config; 4] {
+    let gives_up = session::Config::default();
+    let looks_up =
+        session::Config { lookup_timeout: Some(Duration::from_secs(3)), lost_after: Some(Duration::from_secs(10)), ..gives_up.clone() };
+    let keeps_trying = session::Config { after_window: session::AfterWindow::KeepTrying, ..gives_up.clone() };
+    let never_gives_up = session::Config { retry_join: true, after_window: session::AfterWindow::KeepTrying, ..looks_up.clone() };
+    [gives_up, looks_up, keeps_trying, never_gives_up]
 }
 
 /// A session's history. The server's side of it is made up as well: it mostly answers what it is asked, and sometimes anything else.
@@ -291,14 +305,16 @@ impl Server {
     }
 
     fn next_input(&mut self, choices: &mut Choices<'_>) -> session::Input {
-        match choices.below(16) {
-            0..=4 => {
+        match choices.below(24) {
+            0..=5 => {
                 let id = CallId(self.next_call);
                 self.next_call += 1;
                 session::Input::Call { id, call: call(choices) }
             }
-            5..=7 => session::Input::Opened { connection: self.some_connection(choices) },
-            8 => session::Input::Closed { connection: self.some_connection(choices) },
+            6..=9 => session::Input::Opened { connection: self.some_connection(choices) },
+            10 => session::Input::Closed { connection: self.some_connection(choices) },
+            11 => session::Input::Found { connection: self.some_connection(choices) },
+            12 => session::Input::Failed { connection: self.some_connection(choices), code: failure(choices) },
             _ => session::Input::Received { connection: self.some_connection(choices), message: self.server_message(choices) },
         }
     }
@@ -313,17 +329,21 @@ impl Server {
     }
 
     fn server_message(&mut self, choices: &mut Choices<'_>) -> ServerMessage {
-        match choices.below(20) {
-            0..=10 => self.fitting_answer(choices),
-            11 => ServerMessage::Accepted { request: RequestId(u32::from(choices.below(16))), accepted: accepted(choices) },
-            12 => ServerMessage::Refused { request: RequestId(u32::from(choices.below(16))), code: Code(2001) },
-            13 => ServerMessage::PeerJoined { user: user(choices), name: None },
-            14 => ServerMessage::PeerLeft { user: user(choices), reason: LeaveReason(choices.below(12)) },
-            15 => ServerMessage::StreamAdded { stream: stream_info(choices) },
-            16 => ServerMessage::StreamRemoved { stream: stream(choices), user: user(choices) },
-            17 => ServerMessage::StreamMuted { stream: stream(choices), user: user(choices), audio: choices.flag(), video: choices.flag() },
-            18 if choices.one_in(2) => ServerMessage::Removed { code: Code::REPLACED },
-            18 => ServerMessage::Media { description: description(choices) },
+        match choices.below(28) {
+            0..=14 => self.fitting_answer(choices),
+            15 => ServerMessage::Accepted { request: RequestId(u32::from(choices.below(16))), accepted: accepted(choices) },
+            16 => ServerMessage::Refused { request: RequestId(u32::from(choices.below(16))), code: Code(2001) },
+            17 => ServerMessage::PeerJoined { user: user(choices), name: name(choices) },
+            18 => ServerMessage::PeerLeft { user: user(choices), reason: LeaveReason(choices.below(12)) },
+            19 => ServerMessage::PeerRenamed { user: user(choices), name: name(choices) },
+            20 => ServerMessage::StreamAdded { stream: stream_info(choices) },
+            21 => ServerMessage::StreamUpdated { stream: stream_info(choices) },
+            22 => ServerMessage::StreamRemoved { stream: stream(choices), user: user(choices) },
+            23 => ServerMessage::StreamMuted { stream: stream(choices), user: user(choices), audio: choices.flag(), video: choices.flag() },
+            24 => ServerMessage::VideoNeeded { stream: stream(choices), needed: choices.flag() },
+            25 => ServerMessage::KeyRefused { code: if choices.flag() { Code::KEY_EXPIRED } else { Code::KEY_INVALID } },
+            26 if choices.one_in(2) => ServerMessage::Removed { code: Code::REPLACED },
+            26 => ServerMessage::Media { description: description(choices) },
             _ if choices.flag() => ServerMessage::Pong,
             _ => ServerMessage::Unknown,
         }
@@ -342,13 +362,17 @@ impl Server {
             return ServerMessage::Accepted { request, accepted: accepted(choices) };
         }
         let accepted = match message {
+            // The server keeps the stay no longer.
+            ClientMessage::Join { resumes: Some(_), .. } if choices.one_in(3) => {
+                return ServerMessage::Refused { request, code: Code::SESSION_GONE };
+            }
             ClientMessage::Ping => return ServerMessage::Pong,
             ClientMessage::Unknown => {
                 return ServerMessage::Refused { request, code: Code::UNKNOWN_MESSAGE };
             }
-            ClientMessage::Join { role, resumes, .. } => Accepted::Joined {
+            ClientMessage::Join { user: asked, role, resumes, .. } => Accepted::Joined {
                 member: resumes.unwrap_or(MemberId(1)),
-                user: None,
+                user: (asked.is_none() && !choices.one_in(8)).then(|| user(choices)),
                 version: Version(1),
                 role,
                 resumed: resumes.is_some(),
@@ -356,13 +380,13 @@ impl Server {
                 streams: (0..choices.below(3)).map(|_| stream_info(choices)).collect(),
             },
             ClientMessage::Publish { .. } => Accepted::Published { stream: stream(choices) },
+            ClientMessage::SubscribeVideo { wanted } => Accepted::Subscribed { refused: refused(&wanted, choices) },
             ClientMessage::Leave
             | ClientMessage::Unpublish { .. }
             | ClientMessage::Subscribe { .. }
             | ClientMessage::Unsubscribe { .. }
             | ClientMessage::Mute { .. }
             | ClientMessage::Update { .. }
-            | ClientMessage::SubscribeVideo { .. }
             | ClientMessage::Renew { .. }
             | ClientMessage::Rename { .. }
             | ClientMessage::SwitchRole { .. }
@@ -373,32 +397,66 @@ impl Server {
 }
 
 fn call(choices: &mut Choices<'_>) -> Call {
-    match choices.below(16) {
+    match choices.below(24) {
         0..=5 => Call::Join(JoinCall {
+            user: (!choices.one_in(4)).then(|| user(choices)),
+            name: name(choices),
             media: choices.flag().then(|| description(choices)),
+            credential: choices.flag().then(|| credential(choices)),
             ..JoinCall::new(text(RoomId::new(ROOM)), user(choices), role(choices))
         }),
         6 => Call::Leave,
         7 | 8 => Call::Publish { offer: offer(choices) },
-        9 => Call::Unpublish { stream: stream(choices) },
-        10 | 11 => Call::Subscribe {
+        9 => Call::Update { stream: stream(choices), offer: offer(choices) },
+        10 => Call::Unpublish { stream: stream(choices) },
+        11..=13 => Call::Subscribe {
             stream: stream(choices),
             audio: choices.flag(),
             video: choices.flag(),
-            layers: LayerSet::HIGHEST,
-            min_height: None,
+            layers: layers(choices),
+            min_height: choices.flag().then_some(180),
         },
-        12 => Call::Unsubscribe { stream: stream(choices), audio: choices.flag(), video: choices.flag(), layers: None },
-        13 => Call::Mute { stream: stream(choices), audio: maybe_flag(choices), video: maybe_flag(choices) },
-        14 => Call::SwitchRole { role: role(choices), credential: None },
+        14 => Call::SubscribeVideo { wanted: (0..choices.below(4)).map(|_| wish(choices)).collect() },
+        15 | 16 => Call::Unsubscribe {
+            stream: stream(choices),
+            audio: choices.flag(),
+            video: choices.flag(),
+            layers: choices.flag().then(|| layers(choices)),
+        },
+        17 | 18 => Call::Mute { stream: stream(choices), audio: maybe_flag(choices), video: maybe_flag(choices) },
+        19 => Call::SwitchRole { role: role(choices), credential: choices.flag().then(|| credential(choices)) },
+        20 => Call::Renew { credential: credential(choices) },
+        21 => Call::Rename { name: name(choices) },
         _ => Call::Media { description: description(choices) },
     }
 }
 
+/// Why a connection cannot be had.
+fn failure(choices: &mut Choices<'_>) -> Code {
+    match choices.below(5) {
+        0 => Code::LOOKUP_REFUSED,
+        1 => Code::NO_SERVER,
+        2 => Code::OPEN_REFUSED,
+        3 => Code::NO_CONFIGURATION,
+        _ => Code::NO_ADDRESS,
+    }
+}
+
+fn wish(choices: &mut Choices<'_>) -> VideoWish {
+    VideoWish { stream: stream(choices), layers: layers(choices), min_height: None }
+}
+
+/// One in four of them.
+fn refused(wanted: &[VideoWish], choices: &mut Choices<'_>) -> Vec<RefusedWish> {
+    let refused = wanted.iter().filter(|_| choices.one_in(4));
+    refused.map(|wish| RefusedWish { stream: wish.stream, code: Code::NO_SUCH_STREAM }).collect()
+}
+
 fn accepted(choices: &mut Choices<'_>) -> Accepted {
-    match choices.below(4) {
+    match choices.below(5) {
         0 => Accepted::Published { stream: stream(choices) },
-        1 => Accepted::Joined {
+        1 => Accepted::Subscribed { refused: Vec::new() },
+        2 => Accepted::Joined {
             member: member(choices),
             user: None,
             version: Version(1),
@@ -412,7 +470,7 @@ fn accepted(choices: &mut Choices<'_>) -> Accepted {
 }
 
 fn members(choices: &mut Choices<'_>) -> Vec<MemberInfo> {
-    (0..choices.below(4)).map(|_| MemberInfo { user: user(choices), name: None }).collect()
+    (0..choices.below(4)).map(|_| MemberInfo { user: user(choices), name: name(choices) }).collect()
 }
 
 fn stream_info(choices: &mut Choices<'_>) -> StreamInfo {
@@ -510,6 +568,10 @@ fn maybe_flag(choices: &mut Choices<'_>) -> Option<bool> {
 
 pub(super) fn description(choices: &mut Choices<'_>) -> MediaDescription {
     MediaDescription::new(&format!("ice {}", choices.below(4))).expect("it is short")
+}
+
+fn credential(choices: &mut Choices<'_>) -> Credential {
+    Credential::ChannelKey { key: format!("key {}", choices.below(4)).into() }
 }
 
 /// An identifier from a text written here.

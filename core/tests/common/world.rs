@@ -126,7 +126,7 @@ impl World {
     /// The answer to a call.
     pub fn answer(&self, client: usize, call: CallId) -> Option<Result<Answer, Code>> {
         self.clients[client].events.iter().find_map(|event| match event {
-            session::Event::Answered { id, result } if *id == call => Some(*result),
+            session::Event::Answered { id, result } if *id == call => Some(result.clone()),
             _ => None,
         })
     }
@@ -357,13 +357,7 @@ fn session_config(seed: usize) -> session::Config {
 }
 
 pub fn join(name: &str, role: Role) -> Call {
-    Call::Join(JoinCall {
-        room: RoomId::new("stage").expect("a valid id"),
-        user: UserId::new(name).expect("names of stories are valid ids"),
-        name: None,
-        role,
-        media: None,
-    })
+    Call::Join(JoinCall::new(RoomId::new("stage").expect("a valid id"), UserId::new(name).expect("names of stories are valid ids"), role))
 }
 
 pub fn sound(kind: StreamKind) -> StreamOffer {

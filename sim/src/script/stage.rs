@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use greenroom_core::{
     dialect::{self, Client, Refused, StreamRef, VendorCall},
-    id::{MemberId, SessionId},
+    id::{MemberId, SessionId, SourceId},
     room,
-    service::{self, RoomKey, Service},
+    service::{self, CallId, RoomKey, Service},
     session::ConnectionId,
     time::{Instant, UnixSeconds},
 };
@@ -224,7 +224,7 @@ impl Stage {
         self.next_server_call += 1;
         let (name, call) = server::call(deed)?;
         self.server_calls.insert(id, name);
-        self.tell_service(service::Input::Server { id, call });
+        self.tell_service(service::Input::Server { id: CallId(id), call });
         Ok(())
     }
 
@@ -299,6 +299,12 @@ impl Stage {
                         }
                     }
                 }
+                service::Output::Snapshot { room, snapshot } => {
+                    if let Some((who, connection)) = self.sessions.get(&snapshot.session) {
+                        let message = self.service.snapshot(&room, &snapshot);
+                        self.links.send(self.now, self.cause, who, Parcel::Down { connection: *connection, message });
+                    }
+                }
                 service::Output::Close { session } => {
                     if let Some((who, connection)) = self.sessions.remove(&session) {
                         self.links.send(self.now, self.cause, &who, Parcel::DownClosed { connection });
@@ -306,7 +312,7 @@ impl Stage {
                 }
                 service::Output::Event { room, event } => self.expect(room, &event),
                 service::Output::ServerAnswer { id, result } => {
-                    let call = self.server_calls.remove(&id).unwrap_or("call");
+                    let call = self.server_calls.remove(&id.0).unwrap_or("call");
                     if let Err(code) = result {
                         self.lines.push(line::server_refused(self.now, call, code.0, code.text().unwrap_or_default()));
                     }
@@ -345,6 +351,11 @@ fn caller(deed: &Deed) -> Option<String> {
         Deed::Call { who, .. } | Deed::Host { who, .. } | Deed::Media { who, .. } => Some(who.clone()),
         Deed::Net { .. } | Deed::Server(_) | Deed::End => None,
     }
+}
+
+/// Every session object connects from an address of its own.
+fn source_of(who: &str) -> SourceId {
+    SourceId(xxhash_rust::xxh3::xxh3_64(who.as_bytes()))
 }
 
 fn stream_ref(target: Target) -> StreamRef {
