@@ -2,6 +2,12 @@
 //!
 //! A code is a number first. Numbers we do not know travel through unharmed, and [`Code::kind`] still says what sort of trouble they are, because the thousands digit
 //! does. A released number keeps its meaning for ever.
+//!
+//! Beside it stand the tables of two vendors, [`sparkrtc`] and [`agora`], for those who speak with their systems or come from them; [`vendor`] is what they have in common.
+
+pub mod agora;
+pub mod sparkrtc;
+pub mod vendor;
 
 use core::fmt;
 
@@ -40,6 +46,32 @@ pub enum Retry {
     Later,
     /// A new connection is needed first.
     Reconnect,
+}
+
+impl Kind {
+    /// The word for it in files, commands and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Request => "request",
+            Self::Room => "room",
+            Self::Authorization => "authorization",
+            Self::Network => "network",
+            Self::Internal => "internal",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Retry {
+    /// The word for it in files, commands and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Later => "later",
+            Self::Reconnect => "reconnect",
+        }
+    }
 }
 
 macro_rules! codes {

@@ -1,7 +1,7 @@
 //! Identifiers: parsed once at the edge, cheap to copy and compare inside.
 //!
 //! Names that people and applications choose ([`AppId`], [`UserId`], [`RoomId`], [`UserName`], [`Rid`]) are checked text behind a shared pointer. Numbers that a machine hands out
-//! ([`SessionId`], [`MemberId`], [`StreamId`], [`RequestId`], [`LayerId`]) are newtypes over integers, so that none is mistaken for another.
+//! ([`SessionId`], [`SourceId`], [`MemberId`], [`StreamId`], [`RequestId`], [`LayerId`]) are newtypes over integers, so that none is mistaken for another.
 
 use alloc::{string::String, sync::Arc};
 use core::{fmt, str::FromStr};
@@ -168,6 +168,10 @@ number_id!(
 number_id!(
     /// A published stream, numbered by its room and never used again within it.
     StreamId(u32), "stream "
+);
+number_id!(
+    /// Where connections come from, as far as an embedder can tell peers apart before they say who they are: an IPv4 address, or the first 64 bits of an IPv6 one.
+    SourceId(u64), "source "
 );
 number_id!(
     /// A request of one session, numbered by the client; the answer carries the same number.

@@ -9,6 +9,7 @@
 //! A *machine* has a life of its own, with timers and a queue of outputs:
 //!
 //! - [`Room`](room::Room): a room on the server, media plan included;
+//! - [`Service`](service::Service): many rooms of many apps behind one door, which checks who may enter;
 //! - [`Session`](session::Session): one user's side of it, reconnecting included.
 //!
 //! A *part* is a plain value that answers one question, and is of use alone:
@@ -47,9 +48,12 @@
 //!         session::Output::Send { connection, frame } => {
 //!             room.handle_input(now, room::Input::Message { session: SessionId(1), frame })?;
 //!             while let Some(output) = room.poll_output() {
-//!                 if let room::Output::Send { to, message } = output && room.sessions_of(&to).any(|session| session == SessionId(1)) {
-//!                     session.handle_input(now, session::Input::Received { connection, message })?;
-//!                 }
+//!                 let message = match output {
+//!                     room::Output::Send { to, message } if room.sessions_of(&to).any(|session| session == SessionId(1)) => message,
+//!                     room::Output::Snapshot(snapshot) => room.snapshot(&snapshot), // the answer to a join lists everyone: it is written when it is sent
+//!                     _ => continue,
+//!                 };
+//!                 session.handle_input(now, session::Input::Received { connection, message })?;
 //!             }
 //!         }
 //!         session::Output::Event(Event::Answered { result, .. }) => answer = Some(result),
@@ -68,13 +72,14 @@
 //! 1. **Same in, same out.** Equal state and equal steps make equal outputs and equal state, on every platform. A clone goes the way of its original.
 //! 2. **Outputs are due at once.** While outputs wait, `poll_timeout` is the last `now`.
 //! 3. **Taking changes nothing.** When outputs are taken never changes what they are. Only whom a described group of recipients names
-//!    ([`Recipients`](room::Recipients)) is looked up when they are taken, and that a machine on the other end does not mind.
+//!    ([`Recipients`](room::Recipients)), and whom a described answer to a join lists ([`Snapshot`](room::Snapshot)), is looked up when they are taken, and that a machine
+//!    on the other end does not mind.
 //! 4. **No busy loop.** Once a deadline is kept and the outputs are taken, the next deadline is later, or there is none. A call ahead of it does nothing. A deadline at
 //!    [`Instant::MAX`](time::Instant::MAX) stands for one that cannot be told, and never comes.
 //! 5. **Time never runs backwards.** A `now` before the last one is [`Misuse`](room::Misuse), or ignored where there is no result. Timers that are due fire before the input at
 //!    `now`.
 //! 6. **Bounded steps.** One call makes a bounded number of outputs, which `outputs_max` tells. Recipients are described, not listed, so that a join in a room of ten thousand is
-//!    three outputs. What many timers or many members need is done in batches of [`limits::ROOM_BATCH`], with a short rest between two of them. A session's bound for a
+//!    three outputs. What many timers, many members or many rooms need is done in batches of [`limits::ROOM_BATCH`], with a short rest between two of them. A session's bound for a
 //!    snapshot of its room is the number of things listed in it or missing from it.
 //! 7. **Misuse changes nothing.** After an `Err` the state is as it was.
 //! 8. **No panic**, whatever the input. A peer can make a machine neither panic nor return `Err`, neither loop nor grow without bound: every bound stands in [`limits`].
@@ -90,18 +95,20 @@
 //! - *Input and output*: no sockets, no bytes of its own. [`wire`] has the messages as types for serde.
 //! - *Media*: no ICE, DTLS, SRTP, jitter buffer or congestion control. It orders a media plane ([`MediaOutput`](room::MediaOutput)) and is told its news
 //!   ([`MediaInput`](room::MediaInput)).
-//! - *Authentication in a room*: whoever hands in a join has checked that the user may be who it says, with [`auth`] or otherwise.
+//! - *Accounts*: a service checks credentials ([`auth`]) that an application's own server has made. A room alone checks none: whoever hands in a join has.
 //!
 //! # Where to find what
 //!
 //! | module | what |
 //! |---|---|
-//! | [`room`], [`session`] | the machines |
+//! | [`room`], [`service`], [`session`] | the machines |
 //! | [`wire`] | what they say to each other |
 //! | [`select`], [`forward`], [`vp8`] | layers: choosing, switching, renumbering |
 //! | [`member`], [`stream`], [`role`] | who is in a room, and what they publish |
 //! | [`auth`] | credentials: who may enter, and until when |
+//! | [`outbox`] | what waits to be sent, with a bound |
 //! | [`code`], [`id`], [`limits`], [`time`], [`rng`] | the vocabulary |
+//! | [`code::vendor`], [`profile`], [`region`] | what two vendors print: codes, profiles, countries |
 //! | [`trace`] | histories, replay and laws, for tests |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -112,14 +119,19 @@ extern crate std;
 
 pub mod auth;
 pub mod code;
+pub mod dialect;
 pub mod forward;
 pub mod id;
 pub mod limits;
 pub mod member;
+pub mod outbox;
+pub mod profile;
+pub mod region;
 pub mod rng;
 pub mod role;
 pub mod room;
 pub mod select;
+pub mod service;
 pub mod session;
 pub mod stream;
 pub mod time;

@@ -40,6 +40,9 @@ pub const STREAMS_PER_MEMBER: usize = 2;
 pub const LAYERS_PER_STREAM: usize = 6;
 /// Most streams one member subscribes to. A choice: a seven by seven grid, and a share.
 pub const SUBSCRIPTIONS_PER_MEMBER: usize = 50;
+/// Times within a minute that a user's newer session takes the place of an older one. A choice: somebody who changes devices does so once or twice; two clients that
+/// displace each other would go on for ever, and everybody else in the room would watch.
+pub const TAKEOVERS_PER_MINUTE: usize = 5;
 /// Most requests a client has open at once. A choice: more than any screen can start at a time.
 pub const OPEN_REQUESTS: usize = 64;
 /// Longest opaque media description on the wire, in bytes. An ICE and DTLS description without SDP takes some 300.
@@ -48,9 +51,10 @@ pub const MEDIA_DESCRIPTION_BYTES: usize = 4096;
 pub const ROOM_BATCH: usize = 64;
 /// Time between two batches. At 1 ms a room of ten thousand is through in 160 ms, sooner than estimates come.
 pub const ROOM_BATCH_SPACING: Duration = Duration::from_millis(1);
-/// Most outputs of a room for one input or one timer. A new plan makes the most: for each subscription a layer, its event, a key-frame request and its event; then what the
-/// bandwidth estimator aims at, the order to forward, and the answer.
-pub const ROOM_OUTPUTS: usize = 4 * SUBSCRIPTIONS_PER_MEMBER + 3;
+/// Most outputs of a room for one input or one timer. A new list of wanted videos makes the most: for each subscription given up the order to forward it no longer and the
+/// word to its publisher; the same two for each that takes its place, and in its plan a layer, its event, a key-frame request and its event; then what the bandwidth estimator
+/// aims at, and the answer.
+pub const ROOM_OUTPUTS: usize = 8 * SUBSCRIPTIONS_PER_MEMBER + 2;
 
 /// Shortest span that a setting may have: with none, a timer would come again at once.
 pub const SPAN_MIN: Duration = Duration::from_millis(1);
@@ -80,3 +84,40 @@ pub const KEY_FRAME_RETRY: Duration = Duration::from_secs(1);
 /// After a plan was lowered for want of capacity, how long until it may rise again. GCC has just found a full queue: until that has drained, its estimate wavers around what the link
 /// carries, and a plan that followed it would flap. A choice: the queue of a bad link holds a few hundred milliseconds, and three seconds cost little of a recovery.
 pub const UP_HOLD: Duration = Duration::from_secs(3);
+
+/// Most stream objects of one client of a dialect. A choice: an application publishes two.
+pub const LOCAL_STREAMS: usize = 64;
+/// Most kinds of events, counted for each object, that one client's handlers wait for. SparkRTC prints 26 for a client and 4 for a stream: every handler on every object fits.
+pub const EVENT_HANDLERS: usize = 512;
+/// Most rooms of one service. A choice: as many as one machine has cores' worth of calls for, a few at a time in each.
+pub const ROOMS: usize = 10_000;
+/// Most connections of one service, those that have not joined included. A choice: what one process is commonly given descriptors for.
+pub const CONNECTIONS: usize = 100_000;
+/// How many rooms a user may be in beside the first (R-200, C-08; SparkRTC chapter 1.1).
+pub const RELAY_ROOMS: usize = 4;
+/// How long a room that everyone has left is kept. Longer than [`RECONNECT_WINDOW`], so that the number of a stay is not given again while a client may try to go on with it.
+pub const ROOM_IDLE: Duration = Duration::from_secs(60);
+/// How long a connection may be open without its user being in a room. A choice: twice [`CONNECT_TIMEOUT`]; a client connects in order to join.
+pub const JOIN_PATIENCE: Duration = Duration::from_secs(20);
+/// Time that one command of a connection takes from its share: 20 a second in the long run. A choice: ten times what a busy screen makes.
+pub const COMMAND_INTERVAL: Duration = Duration::from_millis(50);
+/// Commands that a connection may make at once. A choice: two seconds' worth, for a screen that restores itself.
+pub const COMMAND_BURST: u32 = 40;
+/// Time that one wish for a stream takes from a connection's share: 50 a second in the long run. A choice: a page of [`SUBSCRIPTIONS_PER_MEMBER`] pictures turned every second.
+pub const SUBSCRIBE_INTERVAL: Duration = Duration::from_millis(20);
+/// Wishes for streams that a connection may make at once. A choice: four such pages.
+pub const SUBSCRIBE_BURST: u32 = 200;
+/// Time that one failed join takes from the share of its source: ten a minute in the long run. A choice: a person who mistypes is slower, and who guesses gets nowhere at a million times that.
+pub const FAILED_JOIN_INTERVAL: Duration = Duration::from_secs(6);
+/// Joins that may fail at once from one source. A choice: a minute's worth.
+pub const FAILED_JOIN_BURST: u32 = 10;
+/// Sources of failed joins that are remembered. A choice: a quarter of a megabyte; the one forgotten first is the one that would soonest be forgiven.
+pub const FAILED_JOIN_SOURCES: usize = 10_000;
+/// Time that one refusal for haste or for a bad key takes from a connection's share: whoever is refused more than once a second in the long run is sent away.
+pub const REFUSAL_INTERVAL: Duration = Duration::from_secs(1);
+/// Such refusals in a row after which a connection is closed. A choice: two and a half [`COMMAND_BURST`]s; a program that heeds one refusal never comes near.
+pub const REFUSAL_BURST: u32 = 100;
+/// Messages that may wait for one connection to take them. A choice: what ten thousand members cause in a second when one in ten does something.
+pub const OUTBOX_MESSAGES: usize = 1024;
+/// Bytes that may wait for one connection to take them. A choice: 256 KiB, at which a connection of 1 Mbit/s is two seconds behind.
+pub const OUTBOX_BYTES: usize = 256 * 1024;

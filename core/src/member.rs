@@ -1,8 +1,10 @@
 //! A member: one user's stay in a room, with what the user sends and receives.
 
-use alloc::collections::BTreeMap;
+use alloc::{collections::BTreeMap, vec::Vec};
+use core::time::Duration;
 
 use crate::{
+    code::Code,
     id::{LayerId, MemberId, SessionId, StreamId, UserId, UserName},
     role::Role,
     stream::{BitsPerSecond, LayerSet, StreamKind},
@@ -25,6 +27,10 @@ pub struct Member {
     pub presence: Presence,
     /// When the room looks at the member again: the end of its silence or of its absence, or earlier.
     pub deadline: Instant,
+    /// How long the member's key is good.
+    pub key: Key,
+    /// When the user's newer sessions took over from older ones, as far as that is within the minute. A stay has it from the one that it displaced.
+    pub takeovers: Vec<Instant>,
     /// Whether there is a media transport.
     pub media: MediaState,
     /// How the server's end of it is reached, once that is known.
@@ -68,6 +74,41 @@ impl Presence {
     }
 }
 
+/// How long a member's key is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// Without end; or there is none.
+    Endless,
+    /// It is good.
+    Good {
+        /// The last instant at which it is.
+        until: Instant,
+    },
+    /// It is good no longer, and another is waited for.
+    Refused {
+        /// [`Code::KEY_EXPIRED`] or [`Code::KEY_INVALID`].
+        code: Code,
+        /// When the member is sent away.
+        until: Instant,
+    },
+}
+
+impl Key {
+    /// A key that is good up to an instant, that one included, or without end.
+    pub fn good(until: Option<Instant>) -> Self {
+        until.map_or(Self::Endless, |until| Self::Good { until })
+    }
+
+    /// When something is to be done about it: an instant after the last good one, or at the end of patience.
+    pub fn deadline(self) -> Option<Instant> {
+        match self {
+            Self::Endless => None,
+            Self::Good { until } => Some(until.saturating_add(Duration::from_nanos(1))),
+            Self::Refused { until, .. } => Some(until),
+        }
+    }
+}
+
 /// How far a member's media transport is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MediaState {
@@ -102,6 +143,8 @@ pub struct Subscription {
 pub struct VideoPlan {
     /// The layers wanted.
     pub layers: LayerSet,
+    /// The lowest picture worth having, in pixels of its short side.
+    pub min_height: Option<u16>,
     /// The layer decided; none is a pause.
     pub target: Option<LayerId>,
     /// The layer being forwarded; it follows the target at a key frame.

@@ -4,19 +4,30 @@
 //! room, the layer that each viewer gets included; whoever embeds it only obeys.
 //!
 //! ```text
-//!   ClientFrame ──────────▶ ┌──────┐ ──▶ Send { to, message }      to members
-//!   Disconnected ─────────▶ │ Room │ ──▶ Media(…)                  to the media plane
-//!   MediaInput ───────────▶ └──────┘ ──▶ Event(…)                  to logs and reports
+//!   Message, Admit ───────▶ ┌──────┐ ──▶ Send { to, message }, Snapshot(…)   to members
+//!   Disconnected ─────────▶ │ Room │ ──▶ Media(…)                            to the media plane
+//!   Media ────────────────▶ └──────┘ ──▶ Event(…)                            to logs and reports
 //! ```
 //!
 //! A *member* is one stay of one user. It survives lost connections for [`Config::reconnect_window`]; a user who enters again while a stay goes on takes its place, once
 //! the newcomer has been accepted (R-064). Connections have numbers that never come back, so what arrives late for an old one finds nobody.
 //!
-//! Concerns have their files: [`join`](self) and leaving in `room/join.rs`, `room/publish.rs`, `room/subscribe.rs`, removal in `room/moderate.rs`, layers in `room/plan.rs`.
+//! # Whom it trusts
+//!
+//! A room checks no credentials. Whoever embeds it (a service, as a rule) checks a join and hands it in as [`Input::Admit`], checks a new key and hands in
+//! [`Input::Renewed`], checks the credential of a role switch before it hands the message on. For rooms without keys the messages themselves will do: a join is then an
+//! admission without a key, the credential of a switch is not looked at, and a renewal is granted and changes nothing.
+//!
+//! Concerns have their files: what goes in and out in `room/config.rs`, `room/input.rs` and `room/output.rs`; entering and leaving in `room/join.rs`, keys in
+//! `room/key.rs`, `room/publish.rs`, `room/subscribe.rs`, roles, removal and the room's end in `room/moderate.rs`, layers in `room/plan.rs`.
 
+mod config;
+mod input;
 mod invariants;
 mod join;
+mod key;
 mod moderate;
+mod output;
 mod plan;
 mod publish;
 mod subscribe;
@@ -25,395 +36,22 @@ use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     vec::Vec,
 };
-use core::time::Duration;
 
+pub use self::{
+    config::{Config, Duplicates},
+    input::{Admission, Input, MediaInput},
+    output::{Event, MediaOutput, Misuse, Output, Recipients, Snapshot},
+};
 use crate::{
     code::Code,
-    id::{LayerId, MemberId, RequestId, RoomId, SessionId, StreamId, UserId, UserName},
+    id::{LayerId, MemberId, RequestId, SessionId, StreamId, UserId},
     limits,
-    member::{Bandwidth, Member},
-    role::Role,
-    select::{KeyFrameRequests, Reason},
+    member::Member,
+    select::KeyFrameRequests,
     stream::{BitsPerSecond, StreamInfo},
     time::Instant,
-    wire::{ClientFrame, ClientMessage, LeaveReason, MediaDescription, ServerMessage, Versions},
+    wire::{Accepted, ClientFrame, ClientMessage, ServerMessage, VideoWish},
 };
-
-/// How a room behaves.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct Config {
-    /// The room's name.
-    pub id: RoomId,
-    /// Most members at a time; more than [`limits::ROOM_MEMBERS`] are taken as that.
-    pub members_max: usize,
-    /// How long a member's place is kept while its connection is away.
-    pub reconnect_window: Duration,
-    /// Silence after which a connection counts as lost.
-    pub heartbeat_timeout: Duration,
-    /// How long a member may stay after its key expired, waiting for a new one (R-047).
-    pub key_grace: Duration,
-    /// What becomes of a user's stay when the user enters again from elsewhere.
-    pub duplicates: Duplicates,
-    /// Whether nobody is told of players: neither that they enter nor that they leave (R-060).
-    pub hide_players: bool,
-    /// Whether only one member at a time may publish an auxiliary stream (R-086).
-    pub one_share: bool,
-    /// What a member is assumed to be able to receive before its media transport has an estimate, in bits per second.
-    pub start_estimate_bps: BitsPerSecond,
-}
-
-impl Config {
-    /// The recommended settings, for a room of that name.
-    pub fn new(id: RoomId) -> Self {
-        Self {
-            id,
-            members_max: limits::ROOM_MEMBERS,
-            reconnect_window: limits::RECONNECT_WINDOW,
-            heartbeat_timeout: limits::HEARTBEAT_TIMEOUT,
-            key_grace: limits::KEY_GRACE,
-            duplicates: Duplicates::NewestStays,
-            hide_players: false,
-            one_share: false,
-            // Where libwebrtc's congestion control starts: 300 kbps.
-            start_estimate_bps: 300_000,
-        }
-    }
-}
-
-/// What becomes of a user's stay when the user enters again from elsewhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Duplicates {
-    /// The newcomer takes its place (R-064).
-    NewestStays,
-    /// The newcomer is refused with [`Code::USER_PRESENT`] (R-073).
-    OldestStays,
-}
-
-/// A join whose credential and policy have been checked, by a service or by whoever embeds the room.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Admission {
-    /// Protocol versions the client speaks.
-    pub versions: Versions,
-    /// Who enters.
-    pub user: UserId,
-    /// Whether the server chose the user's id, so that the client is to be told.
-    pub assigned: bool,
-    /// The name to show to others.
-    pub name: Option<UserName>,
-    /// What the user is to be.
-    pub role: Role,
-    /// The stay to go on with, after a lost connection.
-    pub resumes: Option<MemberId>,
-    /// How the client's media transport is reached.
-    pub media: Option<MediaDescription>,
-    /// Until when its key is good; none without end.
-    pub key_until: Option<Instant>,
-}
-
-/// What a room is told.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Input {
-    /// A message arrived on a connection.
-    Message {
-        /// The connection.
-        session: SessionId,
-        /// The message.
-        frame: ClientFrame,
-    },
-    /// A join that has been checked. A [`ClientMessage::Join`] that comes as a message is taken as one without a key.
-    Admit {
-        /// The connection.
-        session: SessionId,
-        /// The number that the answer carries.
-        request: RequestId,
-        /// The join.
-        admission: Admission,
-    },
-    /// A member's new credential has been checked and is good (R-045).
-    Renewed {
-        /// The connection.
-        session: SessionId,
-        /// The number that the answer carries.
-        request: RequestId,
-        /// Until when it is good; none without end.
-        key_until: Option<Instant>,
-    },
-    /// A user's credential was found not to be valid after all (R-044).
-    KeyInvalid {
-        /// Who.
-        user: UserId,
-    },
-    /// A connection ended, whoever ended it.
-    Disconnected {
-        /// The connection.
-        session: SessionId,
-    },
-    /// The media plane has news.
-    Media(MediaInput),
-    /// The application removes a user (R-067), or a fault of the server does (R-068).
-    Remove {
-        /// Who.
-        user: UserId,
-        /// What the others are told.
-        reason: LeaveReason,
-    },
-    /// Everyone is sent away, and nobody enters again (R-066).
-    Dissolve,
-    /// Nothing may be published from now on, or again (R-088).
-    Pause {
-        /// Whether it is paused.
-        paused: bool,
-    },
-}
-
-/// News from the media plane. News about members or streams that have gone meanwhile are ignored.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum MediaInput {
-    /// A transport that the room ordered can be reached so.
-    Ready {
-        /// Whose transport.
-        member: MemberId,
-        /// How it is reached.
-        description: MediaDescription,
-    },
-    /// A transport stands: media can flow.
-    Connected {
-        /// Whose transport.
-        member: MemberId,
-    },
-    /// What can be sent to a member, all streams together.
-    Estimate {
-        /// To whom.
-        member: MemberId,
-        /// In bits per second.
-        bps: BitsPerSecond,
-    },
-    /// What a layer was measured to need lately; zero when nothing came.
-    LayerRate {
-        /// The stream.
-        stream: StreamId,
-        /// The layer.
-        layer: LayerId,
-        /// In bits per second.
-        bps: BitsPerSecond,
-    },
-    /// A key frame of a layer begins to arrive.
-    KeyFrame {
-        /// The stream.
-        stream: StreamId,
-        /// The layer.
-        layer: LayerId,
-    },
-    /// A viewer cannot go on without a key frame.
-    KeyFrameNeeded {
-        /// Who.
-        member: MemberId,
-        /// Of which stream.
-        stream: StreamId,
-    },
-    /// Forwarding of a video went over to another layer.
-    Switched {
-        /// To whom.
-        member: MemberId,
-        /// Of which stream.
-        stream: StreamId,
-        /// The layer that flows now.
-        layer: LayerId,
-    },
-}
-
-/// What a room wants done.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Output {
-    /// Send a message. [`Room::sessions_of`] tells on which connections.
-    Send {
-        /// To whom.
-        to: Recipients,
-        /// The message.
-        message: ServerMessage,
-    },
-    /// Close a connection, after what was sent on it.
-    Close {
-        /// The connection.
-        session: SessionId,
-    },
-    /// Order the media plane.
-    Media(MediaOutput),
-    /// Something worth knowing happened.
-    Event(Event),
-}
-
-/// Whom a message goes to: described, so that a join in a room of ten thousand is one output.
-///
-/// Who that is shows when the output is taken. A connection that was let in meanwhile then hears of what came before, but ahead of its [`Accepted`](crate::wire::Accepted),
-/// and what comes ahead of that a client ignores: the snapshot in it is newer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Recipients {
-    /// One connection.
-    Session(SessionId),
-    /// Every member that has a connection, but one.
-    Members {
-        /// The one left out.
-        except: Option<MemberId>,
-    },
-}
-
-/// An order to the media plane.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum MediaOutput {
-    /// Set up a transport to a member, in place of one it may have; answer with [`MediaInput::Ready`] and, in time, [`MediaInput::Connected`].
-    Open {
-        /// To whom.
-        member: MemberId,
-        /// How its end is reached.
-        description: MediaDescription,
-    },
-    /// Take a member's transport down, with all that is received and forwarded over it.
-    Close {
-        /// Whose.
-        member: MemberId,
-    },
-    /// Receive a stream from its publisher.
-    Receive {
-        /// From whom.
-        member: MemberId,
-        /// The stream.
-        stream: StreamInfo,
-    },
-    /// Receive a stream no longer, and forward it to nobody.
-    StopReceiving {
-        /// From whom.
-        member: MemberId,
-        /// The stream.
-        stream: StreamId,
-    },
-    /// Forward these parts of a stream to a member, and no others. Video flows from the first [`MediaOutput::Layer`] on.
-    Forward {
-        /// To whom.
-        member: MemberId,
-        /// The stream.
-        stream: StreamId,
-        /// Whether its audio is forwarded.
-        audio: bool,
-        /// Whether its video is.
-        video: bool,
-    },
-    /// Forward this layer of a video from its next key frame on; none stops at once.
-    Layer {
-        /// To whom.
-        member: MemberId,
-        /// The stream.
-        stream: StreamId,
-        /// The layer.
-        target: Option<LayerId>,
-    },
-    /// Ask a publisher for a key frame.
-    RequestKeyFrame {
-        /// Whom.
-        member: MemberId,
-        /// Of which stream.
-        stream: StreamId,
-        /// Of which layer.
-        layer: LayerId,
-    },
-    /// What a transport's bandwidth estimator is to aim at.
-    Bandwidth {
-        /// Whose transport.
-        member: MemberId,
-        /// Floor and aim.
-        bandwidth: Bandwidth,
-    },
-}
-
-/// Something worth knowing, for applications, logs and reports.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Event {
-    /// A user entered.
-    Joined {
-        /// The stay.
-        member: MemberId,
-        /// Who.
-        user: UserId,
-        /// As what.
-        role: Role,
-    },
-    /// A user's stay ended.
-    Left {
-        /// The stay.
-        member: MemberId,
-        /// Who.
-        user: UserId,
-        /// Why.
-        reason: LeaveReason,
-    },
-    /// A member's connection was lost; its place is kept.
-    Away {
-        /// The stay.
-        member: MemberId,
-        /// How the loss was noticed.
-        code: Code,
-    },
-    /// A member's connection is back.
-    Back {
-        /// The stay.
-        member: MemberId,
-    },
-    /// A member is to get another layer of a stream, or none.
-    LayerDecided {
-        /// The stay.
-        member: MemberId,
-        /// The stream.
-        stream: StreamId,
-        /// What was decided before.
-        from: Option<LayerId>,
-        /// What is decided now.
-        to: Option<LayerId>,
-        /// Why.
-        reason: Reason,
-        /// What the member can receive, in bits per second: its estimate, or what is assumed before the first one.
-        estimate_bps: BitsPerSecond,
-        /// What all that it is to receive needs, in bits per second.
-        allocated_bps: BitsPerSecond,
-    },
-    /// A member's stream went over to the decided layer.
-    LayerSwitched {
-        /// The stay.
-        member: MemberId,
-        /// The stream.
-        stream: StreamId,
-        /// The layer before.
-        from: Option<LayerId>,
-        /// The layer now.
-        to: LayerId,
-        /// Time since the decision.
-        waited: Duration,
-    },
-    /// A publisher was asked for a key frame.
-    KeyFrameRequested {
-        /// The stream.
-        stream: StreamId,
-        /// The layer.
-        layer: LayerId,
-        /// How many viewers wait to switch to it; none when a viewer of it lost its picture.
-        waiting: u32,
-    },
-}
-
-/// A mistake of the embedder. Nothing has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum Misuse {
-    /// Time may stand still but not run backwards.
-    #[error("the room was told {now} after {last}: hand in instants that never fall")]
-    TimeWentBack {
-        /// What it was told.
-        now: Instant,
-        /// What it had been told before.
-        last: Instant,
-    },
-}
 
 /// A room: see the [module](self).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -441,6 +79,16 @@ pub struct Room {
     rest_until: Instant,
     /// One deadline for each member: the end of its patience or of its absence. It may lie too early, never too late.
     deadlines: BTreeSet<(Instant, MemberId)>,
+    /// When each key that ends expires, and when patience with each that was refused does.
+    keys: BTreeSet<(Instant, MemberId)>,
+    /// How many auxiliary streams there are.
+    shares: usize,
+    /// Whether nothing may be published at present.
+    paused: bool,
+    /// Whether everyone is being sent away, or has been.
+    dissolved: bool,
+    /// When the next of them are.
+    dissolve_at: Option<Instant>,
     outputs: VecDeque<Output>,
 }
 
@@ -453,6 +101,8 @@ struct PublishedStream {
     measured_bps: Vec<Option<BitsPerSecond>>,
     /// Whoever receives any part of it.
     subscribers: BTreeSet<MemberId>,
+    /// How many of them receive the video.
+    viewers: usize,
 }
 
 impl Room {
@@ -475,6 +125,11 @@ impl Room {
             holds: BTreeSet::new(),
             rest_until: now,
             deadlines: BTreeSet::new(),
+            keys: BTreeSet::new(),
+            shares: 0,
+            paused: false,
+            dissolved: false,
+            dissolve_at: None,
             outputs: VecDeque::new(),
         }
     }
@@ -490,7 +145,11 @@ impl Room {
             Input::Disconnected { session } => self.disconnected(session, Code::CLOSED_BY_PEER),
             Input::Media(input) => self.handle_media(input),
             Input::Remove { user, reason } => self.remove_user(&user, reason),
-            Input::Admit { .. } | Input::Renewed { .. } | Input::KeyInvalid { .. } | Input::Dissolve | Input::Pause { .. } => todo!(),
+            Input::Admit { session, request, admission } => self.admit(session, request, admission),
+            Input::Renewed { session, request, key_until } => self.renewed(session, request, key_until),
+            Input::KeyInvalid { user } => self.key_invalid(&user),
+            Input::Dissolve => self.dissolve(),
+            Input::Pause { paused } => self.paused = paused,
         }
         self.check_invariants();
         Ok(())
@@ -519,9 +178,9 @@ impl Room {
         if !self.outputs.is_empty() {
             return Some(self.now);
         }
-        let member = self.deadlines.first().map(|(at, _)| *at);
-        let hold = self.holds.first().map(|(at, _)| *at);
-        let first = [member, self.key_frames.poll_timeout(), hold, self.replan_at].into_iter().flatten().min();
+        let first_of = |timers: &BTreeSet<(Instant, MemberId)>| timers.first().map(|(at, _)| *at);
+        let (member, key, hold) = (first_of(&self.deadlines), first_of(&self.keys), first_of(&self.holds));
+        let first = [self.dissolve_at, member, key, self.key_frames.poll_timeout(), hold, self.replan_at].into_iter().flatten().min();
         first.map(|at| at.max(self.rest_until)).filter(|at| *at < Instant::MAX)
     }
 
@@ -571,6 +230,16 @@ impl Room {
         self.streams.get(&id).map(|s| &s.info)
     }
 
+    /// Whether the room was dissolved: nobody enters it again.
+    pub fn is_dissolved(&self) -> bool {
+        self.dissolved
+    }
+
+    /// Whether the room was dissolved, everyone has gone, and nothing is left to be done: it can be dropped.
+    pub fn is_over(&self) -> bool {
+        self.dissolved && self.members.is_empty() && self.outputs.is_empty()
+    }
+
     /// Does what is due, a batch at most: a network that takes ten thousand members away at once must not make one call that says so ten thousand times.
     fn work_off(&mut self) {
         for _ in 0..limits::ROOM_BATCH {
@@ -583,11 +252,22 @@ impl Room {
 
     /// Does the first thing that is due. False: nothing is.
     fn do_next(&mut self) -> bool {
+        if self.dissolve_at.is_some_and(|at| at.is_due(self.now)) {
+            self.dissolve_next();
+            return true;
+        }
         if let Some(&(at, member)) = self.deadlines.first()
             && at.is_due(self.now)
         {
             self.deadlines.pop_first();
             self.member_deadline(member);
+            return true;
+        }
+        if let Some(&(at, member)) = self.keys.first()
+            && at.is_due(self.now)
+        {
+            self.keys.pop_first();
+            self.key_deadline(member);
             return true;
         }
         if let Some((stream, layer)) = self.key_frames.take_due(self.now) {
@@ -613,7 +293,8 @@ impl Room {
 
     fn handle_frame(&mut self, session: SessionId, frame: ClientFrame) {
         let ClientFrame { request, message } = frame;
-        let member = self.sessions.get(&session).copied();
+        // Whoever is about to be sent away is treated as gone.
+        let member = self.sessions.get(&session).copied().filter(|_| !self.dissolved);
         if let Some(member) = member {
             self.heard(member);
         }
@@ -630,15 +311,18 @@ impl Room {
             ClientMessage::Leave => Ok(self.leave(member)),
             ClientMessage::Publish { offer } => self.publish(member, offer),
             ClientMessage::Unpublish { stream } => self.unpublish(member, stream),
-            ClientMessage::Subscribe { stream, audio, video, layers, min_height: _ } => self.subscribe(member, stream, audio, video, layers),
-            ClientMessage::Unsubscribe { stream, audio, video, layers: _ } => self.unsubscribe(member, stream, audio, video),
+            ClientMessage::Update { stream, offer } => self.update(member, stream, offer),
+            ClientMessage::Subscribe { stream, audio, video, layers, min_height } => {
+                let wish = VideoWish { stream, layers, min_height };
+                self.subscribe(member, stream, audio, video.then_some(&wish))
+            }
+            ClientMessage::SubscribeVideo { wanted } => self.subscribe_video(member, &wanted),
+            ClientMessage::Unsubscribe { stream, audio, video, layers } => self.unsubscribe(member, stream, audio, video, layers),
             ClientMessage::Mute { stream, audio, video } => self.mute(member, stream, audio, video),
             ClientMessage::SwitchRole { role, credential: _ } => Ok(self.switch_role(member, role)),
             ClientMessage::Media { description } => Ok(self.open_media(member, description)),
-            ClientMessage::Update { .. }
-            | ClientMessage::SubscribeVideo { .. }
-            | ClientMessage::Renew { .. }
-            | ClientMessage::Rename { .. } => todo!(),
+            ClientMessage::Rename { name } => Ok(self.rename(member, name)),
+            ClientMessage::Renew { credential: _ } => Ok(Accepted::Done), // who checks credentials says Renewed instead
             ClientMessage::Join { .. } | ClientMessage::Ping | ClientMessage::Unknown => unreachable!("answered above"),
         };
         match result {
@@ -655,7 +339,11 @@ impl Room {
         self.send(session, ServerMessage::Refused { request, code });
     }
 
+    /// Tells everyone else. Of what happens while the room is dissolved nobody is told: all go.
     fn send_to_others(&mut self, except: MemberId, message: ServerMessage) {
+        if self.dissolved {
+            return;
+        }
         self.outputs.push_back(Output::Send { to: Recipients::Members { except: Some(except) }, message });
     }
 

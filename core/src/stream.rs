@@ -51,9 +51,9 @@ impl LayerSet {
 
     /// These layers. None where one lies above every ladder ([`limits::LAYERS_PER_STREAM`]).
     pub fn of(layers: &[LayerId]) -> Option<Self> {
-        layers.iter().try_fold(Self::EMPTY, |set, layer| {
-            (usize::from(layer.0) < limits::LAYERS_PER_STREAM).then(|| Self(set.0 | 1 << layer.0))
-        })
+        layers
+            .iter()
+            .try_fold(Self::EMPTY, |set, layer| (usize::from(layer.0) < limits::LAYERS_PER_STREAM).then(|| Self(set.0 | 1 << layer.0)))
     }
 
     /// Whether nothing is in it.
@@ -134,6 +134,13 @@ pub struct Layer {
     pub max_bps: BitsPerSecond,
 }
 
+impl Layer {
+    /// What its picture measures across its short side, in pixels: its height, unless it stands upright and its publisher says how wide it is.
+    pub fn short_side(&self) -> u16 {
+        self.width.map_or(self.height, |width| width.min(self.height))
+    }
+}
+
 /// The parts of a stream that its publisher declares.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StreamOffer {
@@ -188,6 +195,11 @@ impl StreamOffer {
             }
         }
         Ok(())
+    }
+
+    /// Whether there is video that is sent only while somebody receives it.
+    pub fn sends_video_on_demand(&self) -> bool {
+        self.on_demand && !self.layers.is_empty()
     }
 
     /// The layer of that rid.

@@ -1,11 +1,12 @@
 //! Histories: what a machine is told and when, made up from bytes, replayed, and checked against the [laws].
 //!
 //! A *step* is a span of time and an input. A list of steps is all that is needed to reproduce what a machine does, whoever found it: a property test, a fuzzer or a bug
-//! report. [`room_history`] and [`session_history`] turn any bytes into steps, so a fuzzer's bytes and a property test's bytes mean the same.
+//! report. [`room_history`], [`service_history`] and [`session_history`] turn any bytes into steps, so a fuzzer's bytes and a property test's bytes mean the same.
 
 mod choices;
 mod history;
 pub mod laws;
+mod service_history;
 
 use alloc::vec::Vec;
 use core::{fmt::Debug, hash::Hash, time::Duration};
@@ -13,9 +14,12 @@ use core::{fmt::Debug, hash::Hash, time::Duration};
 pub use self::{
     choices::Choices,
     history::{ROOM, room_history, session_configs, session_history},
+    service_history::{service_config, service_history},
 };
 use crate::{
+    dialect,
     room::{self, Room},
+    service::{self, Service},
     session::{self, Session},
     time::Instant,
 };
@@ -79,13 +83,13 @@ pub fn run_until<M: Machine>(machine: &mut M, until: Instant, outputs: &mut Vec<
 
 /// Implements [`Machine`] by a machine's own verbs of the same names.
 macro_rules! machine {
-    ($machine:ty, $module:ident) => {
+    ($machine:ty, $module:ident, $misuse:ty) => {
         impl Machine for $machine {
             type Input = $module::Input;
             type Output = $module::Output;
-            type Misuse = $module::Misuse;
+            type Misuse = $misuse;
 
-            fn handle_input(&mut self, now: Instant, input: $module::Input) -> Result<(), $module::Misuse> {
+            fn handle_input(&mut self, now: Instant, input: $module::Input) -> Result<(), $misuse> {
                 self.handle_input(now, input)
             }
             fn handle_timeout(&mut self, now: Instant) {
@@ -104,5 +108,7 @@ macro_rules! machine {
     };
 }
 
-machine!(Room, room);
-machine!(Session, session);
+machine!(Room, room, room::Misuse);
+machine!(Service, service, service::Misuse);
+machine!(Session, session, session::Misuse);
+machine!(dialect::Client, dialect, dialect::Refused);

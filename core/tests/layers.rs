@@ -17,7 +17,7 @@ use greenroom_core::{
     trace::replay,
     wire::{Accepted, ClientMessage},
 };
-use hall::{HIGH, Hall, LOW, MIDDLE, camera, description, screen};
+use hall::{HIGH, Hall, LOW, MIDDLE, camera, description, screen, video_of};
 use proptest::prelude::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -93,16 +93,20 @@ fn a_plan_that_was_lowered_rests_before_it_rises() {
     assert_eq!(layers(&hall.media()), [Some(HIGH)]);
 }
 
+//
 #[test]
-fn a_subscription_without_a_cap_is_for_the_highest_layer_and_one_with_a_cap_is_not() {
-    let (mut hall, stream, bob) = ada_and_bob();
+fn a_subscription_to_named_layers_is_for_the_highest_of_them_and_one_to_none_in_particular_for_the_highest_there_is() {
+    let mut hall = Hall::new();
+    hall.join(1, "ada");
+    let stream = hall.publish(1, camera());
+    let bob = hall.join_as(2, "bob", Role::Player);
+    hall.connect_media(2, bob);
     hall.estimate(bob, 10_000_000);
-    hall.hush();
-    let capped = ClientMessage::Subscribe { stream, audio: false, video: true, layers: LayerSet::of(&[LOW]).unwrap(), min_height: None };
-    assert_eq!(hall.ask(2, capped), Ok(Accepted::Done));
-    assert_eq!(layers(&hall.media()), [Some(LOW)]);
-    hall.subscribe(2, stream);
-    assert_eq!(layers(&hall.media()), [Some(HIGH)]);
+    for (wanted, layer) in [(video_of(stream, &[LOW]), LOW), (video_of(stream, &[MIDDLE]), MIDDLE), (hall::all_of(stream), HIGH)] {
+        hall.hush();
+        assert_eq!(hall.ask(2, wanted), Ok(Accepted::Done));
+        assert_eq!(layers(&hall.media()), [Some(layer)]);
+    }
 }
 
 #[test]
@@ -314,7 +318,8 @@ fn news_of_a_switch_that_come_after_the_pause_do_not_count_for_the_resumption() 
 #[test]
 fn a_new_transport_starts_over() {
     let (mut hall, stream, bob) = ada_and_bob();
-    let bobs = hall.ask(2, ClientMessage::SwitchRole { role: Role::Joiner, credential: None }).map(|_| hall.publish(2, camera())).expect("he may");
+    let bobs =
+        hall.ask(2, ClientMessage::SwitchRole { role: Role::Joiner, credential: None }).map(|_| hall.publish(2, camera())).expect("he may");
     hall.estimate(bob, 10_000_000);
     switched(&mut hall, bob, stream, HIGH);
     hall.pass_alive(SECOND, &[1, 2]);

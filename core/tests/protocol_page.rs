@@ -61,7 +61,23 @@ fn every_example_is_a_message_and_every_message_has_an_example() {
 #[test]
 fn codes_that_the_page_names_exist() {
     let names: BTreeSet<&str> = Code::ALL.iter().filter_map(|code| code.name()).collect();
-    for name in ["CUT_SHORT", "RECONNECT_TIMEOUT", "SESSION_GONE", "REPLACED"] {
+    for name in [
+        "CUT_SHORT",
+        "RECONNECT_TIMEOUT",
+        "SESSION_GONE",
+        "REPLACED",
+        "KEY_INVALID",
+        "DISSOLVED",
+        "TOO_MANY_TAKEOVERS",
+        "USER_PRESENT",
+        "TOO_FAST",
+        "TOO_SLOW",
+        "TOO_MANY_FAILURES",
+        "NOT_IN_ROOM",
+        "JOINER_ELSEWHERE",
+        "RELAYED_ALREADY",
+        "TOO_MANY_RELAYS",
+    ] {
         assert!(PAGE.contains(&format!("`{name}`")) && names.contains(name), "{name}");
     }
 }
@@ -72,6 +88,12 @@ trait Written {
 }
 
 impl Written for usize {
+    fn written(self) -> String {
+        self.to_string()
+    }
+}
+
+impl Written for u32 {
     fn written(self) -> String {
         self.to_string()
     }
@@ -96,9 +118,12 @@ fn the_table_of_limits_is_that_of_the_code() {
     let values = values! {
         ROOM_ID_BYTES USER_ID_BYTES USER_NAME_BYTES RID_BYTES
         APP_ID_BYTES SIGNATURE_BYTES CTIME_BYTES SIGNATURE_AHEAD CHANNEL_KEY_BYTES CHANNEL_NAME_BYTES CHANNEL_KEY_WINDOW CHANNEL_KEY_LIFE CHANNEL_KEY_AHEAD
-        ROOM_MEMBERS STREAMS_PER_MEMBER LAYERS_PER_STREAM SUBSCRIPTIONS_PER_MEMBER OPEN_REQUESTS
+        ROOM_MEMBERS STREAMS_PER_MEMBER LAYERS_PER_STREAM SUBSCRIPTIONS_PER_MEMBER TAKEOVERS_PER_MINUTE OPEN_REQUESTS
         MEDIA_DESCRIPTION_BYTES ROOM_BATCH ROOM_BATCH_SPACING ROOM_OUTPUTS SPAN_MIN HEARTBEAT_INTERVAL HEARTBEAT_TIMEOUT RESPONSE_TIMEOUT CONNECT_TIMEOUT
-        RECONNECT_WINDOW BACKOFF_FIRST BACKOFF_MAX RECONNECT_ATTEMPT KEY_FRAME_INTERVAL KEY_FRAME_RETRY UP_HOLD
+        RECONNECT_WINDOW KEY_GRACE BACKOFF_FIRST BACKOFF_MAX RECONNECT_ATTEMPT KEY_FRAME_INTERVAL KEY_FRAME_RETRY UP_HOLD
+        LOCAL_STREAMS EVENT_HANDLERS
+        ROOMS CONNECTIONS RELAY_ROOMS ROOM_IDLE JOIN_PATIENCE COMMAND_INTERVAL COMMAND_BURST SUBSCRIBE_INTERVAL SUBSCRIBE_BURST FAILED_JOIN_INTERVAL FAILED_JOIN_BURST
+        FAILED_JOIN_SOURCES REFUSAL_INTERVAL REFUSAL_BURST OUTBOX_MESSAGES OUTBOX_BYTES
     };
     let (_, section) = PAGE.split_once("## Timers and limits").expect("the heading is there");
     let rows: Vec<(String, String)> = section

@@ -11,11 +11,11 @@ use greenroom_core::{
     limits,
     role::Role,
     room::{Event, Input, MediaInput, MediaOutput},
-    stream::StreamInfo,
+    stream::{LayerSet, StreamInfo},
     trace::replay,
     wire::{Accepted, ClientFrame, ClientMessage, LeaveReason, MemberInfo, ServerMessage, Version, Versions},
 };
-use hall::{Hall, camera, description, join, screen, user};
+use hall::{Hall, all_of, camera, description, join, screen, user};
 use proptest::prelude::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -97,18 +97,12 @@ fn a_second_join_on_one_connection_is_refused_and_changes_nothing() {
 fn a_join_for_another_room_or_another_version_is_refused() {
     let mut hall = Hall::new();
     for (room, version) in [("elsewhere", 1), ("stage", 9)] {
-        let ClientMessage::Join { user, name, role, resumes, media, .. } = join("ada", Role::Joiner, None) else {
+        let mut message = join("ada", Role::Joiner, None);
+        let ClientMessage::Join { versions, room: asked, .. } = &mut message else {
             unreachable!("it was built as one");
         };
-        let message = ClientMessage::Join {
-            versions: Versions { min: Version(version), max: Version(version) },
-            room: RoomId::new(room).expect("a valid id"),
-            user,
-            name,
-            role,
-            resumes,
-            media,
-        };
+        *versions = Versions { min: Version(version), max: Version(version) };
+        *asked = RoomId::new(room).expect("a valid id");
         assert_eq!(hall.ask(1, message), Err(Code::BAD_REQUEST));
     }
     assert_eq!(hall.room.members().count(), 0);
@@ -495,7 +489,10 @@ fn subscribing_again_adds_to_what_is_received() {
     let bob = hall.join(2, "bob");
     hall.hush();
     for (audio, video) in [(true, false), (false, true)] {
-        assert_eq!(hall.ask(2, ClientMessage::Subscribe { stream, audio, video, layers: LayerSet::HIGHEST, min_height: None }), Ok(Accepted::Done));
+        assert_eq!(
+            hall.ask(2, ClientMessage::Subscribe { stream, audio, video, layers: LayerSet::HIGHEST, min_height: None }),
+            Ok(Accepted::Done)
+        );
     }
     let forward = |audio, video| MediaOutput::Forward { member: bob, stream, audio, video };
     assert_eq!(hall.media(), [forward(true, false), forward(true, true)]);
@@ -510,7 +507,10 @@ fn unsubscribing_takes_what_is_there_and_needs_a_subscription() {
     let bob = hall.join(2, "bob");
     let unsubscribe = |audio, video| ClientMessage::Unsubscribe { stream, audio, video, layers: None };
     assert_eq!(hall.ask(2, unsubscribe(true, true)), Err(Code::NOT_SUBSCRIBED));
-    assert_eq!(hall.ask(2, ClientMessage::Subscribe { stream, audio: true, video: false, layers: LayerSet::HIGHEST, min_height: None }), Ok(Accepted::Done));
+    assert_eq!(
+        hall.ask(2, ClientMessage::Subscribe { stream, audio: true, video: false, layers: LayerSet::HIGHEST, min_height: None }),
+        Ok(Accepted::Done)
+    );
     assert_eq!(hall.ask(2, unsubscribe(false, true)), Ok(Accepted::Done), "video was not received: no error");
     assert!(hall.room.member(bob).expect("he is there").subscriptions[&stream].audio);
     assert_eq!(hall.ask(2, unsubscribe(true, false)), Ok(Accepted::Done));
@@ -525,8 +525,7 @@ fn a_stream_that_is_gone_cannot_be_subscribed_to() {
     let stream = hall.publish(1, camera());
     hall.join(2, "bob");
     assert_eq!(hall.ask(1, ClientMessage::Leave), Ok(Accepted::Done));
-    let subscribe = ClientMessage::Subscribe { stream, audio: true, video: true, layers: LayerSet::HIGHEST, min_height: None };
-    assert_eq!(hall.ask(2, subscribe), Err(Code::NO_SUCH_STREAM));
+    assert_eq!(hall.ask(2, all_of(stream)), Err(Code::NO_SUCH_STREAM));
 }
 
 //
@@ -535,8 +534,7 @@ fn nobody_subscribes_to_its_own_stream() {
     let mut hall = Hall::new();
     hall.join(1, "ada");
     let stream = hall.publish(1, camera());
-    let subscribe = ClientMessage::Subscribe { stream, audio: true, video: true, layers: LayerSet::HIGHEST, min_height: None };
-    assert_eq!(hall.ask(1, subscribe), Err(Code::OWN_STREAM));
+    assert_eq!(hall.ask(1, all_of(stream)), Err(Code::OWN_STREAM));
 }
 
 //
@@ -564,10 +562,9 @@ fn a_member_receives_so_many_streams_and_no_more() {
     for stream in rest {
         hall.subscribe(1, *stream);
     }
-    let subscribe = |stream| ClientMessage::Subscribe { stream, audio: true, video: true, layers: LayerSet::HIGHEST, min_height: None };
-    assert_eq!(hall.ask(1, subscribe(*last)), Err(Code::TOO_MANY_SUBSCRIPTIONS));
+    assert_eq!(hall.ask(1, all_of(*last)), Err(Code::TOO_MANY_SUBSCRIPTIONS));
     // More of a stream that is received is not another one.
-    assert_eq!(hall.ask(1, subscribe(rest[0])), Ok(Accepted::Done));
+    assert_eq!(hall.ask(1, all_of(rest[0])), Ok(Accepted::Done));
 }
 
 // Messages that fit nowhere
@@ -659,7 +656,7 @@ proptest! {
         for step in hall.history(&bytes) {
             hall.pass(step.advance.min(Duration::from_secs(40)));
             let asked = match &step.input {
-                Input::Message { session, .. } => Some(session.0),
+                Input::Message { session, .. } | Input::Admit { session, .. } | Input::Renewed { session, .. } => Some(session.0),
                 _ => None,
             };
             hall.hush();
@@ -707,6 +704,7 @@ fn histories_reach_what_a_room_does() {
         "Forward",
         "Joined",
         "KeyFrameRequested",
+        "KeyRefused",
         "Layer",
         "LayerDecided",
         "LayerSwitched",
@@ -715,15 +713,19 @@ fn histories_reach_what_a_room_does() {
         "Open",
         "PeerJoined",
         "PeerLeft",
+        "PeerRenamed",
         "Pong",
         "Receive",
         "Refused",
         "Removed",
         "RequestKeyFrame",
+        "Snapshot",
         "StopReceiving",
         "StreamAdded",
         "StreamMuted",
         "StreamRemoved",
+        "StreamUpdated",
+        "VideoNeeded",
     ];
     assert_eq!(reached, all);
 }

@@ -16,6 +16,7 @@ use proptest::{collection::vec, option, prelude::*, sample::SizeRange};
 #[derive(Clone, Debug)]
 struct Wish {
     stream: u32,
+    min_layer: Option<u8>,
     max_layer: Option<u8>,
     layer_bps: Vec<BitsPerSecond>,
     current: Option<u8>,
@@ -25,16 +26,18 @@ impl Wish {
     fn demand(&self) -> Demand<'_> {
         Demand {
             stream: StreamId(self.stream),
+            min_layer: self.min_layer.map(LayerId),
             max_layer: self.max_layer.map(LayerId),
             layer_bps: &self.layer_bps,
             current: self.current.map(LayerId),
         }
     }
 
-    /// What the wanted layers that flow need.
+    /// What the layers need that flow, are wanted, and are worth having.
     fn needs(&self) -> Vec<BitsPerSecond> {
         let wanted = self.max_layer.map_or(0, |max| usize::from(max) + 1);
-        self.layer_bps.iter().copied().take(wanted).filter(|bps| *bps > 0).collect()
+        let unwanted = self.min_layer.map_or(0, usize::from);
+        self.layer_bps.iter().copied().take(wanted).skip(unwanted).filter(|bps| *bps > 0).collect()
     }
 
     fn bps(&self, layer: Option<LayerId>) -> BitsPerSecond {
@@ -51,10 +54,10 @@ fn layer_bps() -> impl Strategy<Value = Vec<BitsPerSecond>> {
 }
 
 fn wishes(count: impl Into<SizeRange>) -> impl Strategy<Value = Vec<Wish>> {
-    let one = (option::weighted(0.9, 0_u8..7), layer_bps(), option::of(0_u8..7));
+    let one = (option::weighted(0.3, 0_u8..4), option::weighted(0.9, 0_u8..7), layer_bps(), option::of(0_u8..7));
     vec(one, count).prop_flat_map(|parts| {
-        let wishes: Vec<Wish> =
-            (1_u32..).zip(parts).map(|(stream, (max_layer, layer_bps, current))| Wish { stream, max_layer, layer_bps, current }).collect();
+        let wish = |(stream, (min_layer, max_layer, layer_bps, current))| Wish { stream, min_layer, max_layer, layer_bps, current };
+        let wishes: Vec<Wish> = (1_u32..).zip(parts).map(wish).collect();
         Just(wishes).prop_shuffle()
     })
 }
@@ -88,6 +91,7 @@ proptest! {
             let wish = wishes.iter().find(|wish| wish.stream == choice.stream.0).expect("a choice answers a demand");
             if let Some(layer) = choice.layer {
                 prop_assert!(Some(layer.0) <= wish.max_layer);
+                prop_assert!(wish.min_layer.is_none_or(|min| min <= layer.0));
                 prop_assert!(wish.bps(choice.layer) > 0);
             }
             sum += wish.bps(choice.layer);
@@ -184,7 +188,7 @@ proptest! {
 
     #[test]
     fn no_number_is_too_large(budget_bps in any::<u64>(), ladders in vec(vec(any::<u64>(), 0..300), 0..4), max in any::<u8>()) {
-        let wishes: Vec<Wish> = (1_u32..).zip(ladders).map(|(stream, layer_bps)| Wish { stream, max_layer: Some(max), layer_bps, current: None }).collect();
+        let wishes: Vec<Wish> = (1_u32..).zip(ladders).map(|(stream, layer_bps)| Wish { stream, min_layer: None, max_layer: Some(max), layer_bps, current: None }).collect();
         prop_assert!(ask(budget_bps, &wishes).used_bps <= budget_bps);
     }
 }

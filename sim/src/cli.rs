@@ -1,9 +1,12 @@
 //! The command line.
 //!
-//! Results go to standard output, everything else to standard error. Exit codes are the same for every command: 0 it worked and every check passed, 1 a check failed,
-//! 2 wrong usage or a wrong scenario, 3 two runs of one seed differed, 4 the program itself failed.
+//! Results go to standard output, everything else to standard error. Exit codes are the same for every command: 0 it worked and every check passed, 1 a check failed
+//! or a line of input could not be used, 2 wrong usage or a wrong scenario, 3 two runs of one seed differed, 4 the program itself failed.
 
+mod codes;
+mod eval;
 mod run;
+mod script;
 mod table;
 
 use std::process::ExitCode;
@@ -22,8 +25,17 @@ struct Arguments {
 enum Command {
     /// Run a scenario and report what happened and why
     Run(run::RunArguments),
+    /// Play a story in a vendor's own words and print what every party sees
+    Script(script::ScriptArguments),
     /// Print the JSON Schema of scenario files
     Schema,
+    /// Print the tables of error codes: greenroom's own, SparkRTC's and Agora's
+    Codes(codes::CodesArguments),
+    /// Answer cases, one JSON object a line, from standard input to standard output
+    ///
+    /// Each line asks one part of the core; its field "kind" says which. There is one answer for each line, in order, and "id" comes back with it. Blank lines are
+    /// skipped. A line that cannot be used is answered {"id":…,"error":"…"}, the others are still answered, and the exit status is 1. docs/EVAL.md lists the kinds.
+    Eval,
 }
 
 /// How a command ended.
@@ -52,10 +64,13 @@ impl From<Exit> for ExitCode {
 pub fn main() -> ExitCode {
     let exit = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Script(arguments) => script::run(&arguments),
         Command::Schema => {
             say(&format!("{:#}\n", crate::scenario::schema()));
             Exit::Passed
         }
+        Command::Codes(arguments) => codes::codes(&arguments),
+        Command::Eval => eval::eval(),
     };
     exit.into()
 }

@@ -48,6 +48,7 @@
 //! - [`node`]: an SFU and a client, sans-IO, each a machine of the core with a transport around it;
 //! - [`engine`]: what lets time pass and carries bytes: `direct`, a schedule and nothing else, and `turmoil`, hosts and sockets;
 //! - [`scenario`], [`run`], [`record`], [`check`], [`report`]: from the file to the page that tells what happened and why;
+//! - [`eval`]: single parts of the core, asked line by line;
 //! - [`cli`]: the `greenroom` program.
 //!
 //! `docs/SIMULATION.md` is the user's page, `docs/DETERMINISM.md` says what repeats and why, and `docs/ARCHITECTURE.md` where everything is.
@@ -61,6 +62,7 @@ pub mod check;
 pub mod cli;
 pub mod engine;
 pub mod entropy;
+pub mod eval;
 pub mod media;
 pub mod net;
 pub mod node;
@@ -69,3 +71,4 @@ pub mod record;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod script;

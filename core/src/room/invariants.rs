@@ -1,7 +1,7 @@
 //! What must hold between any two calls, whatever happened.
 
 use super::Room;
-use crate::member::Presence;
+use crate::{limits, member::Presence, stream::StreamKind};
 
 impl Room {
     /// Panics where the room's books do not agree with each other, which would be our bug. Costs a walk through the room, so only debug builds do it.
@@ -17,14 +17,35 @@ impl Room {
             }
             assert!(member.role.may_publish() || member.published.is_empty(), "{id}: a player publishes");
             assert!(self.deadlines.contains(&(member.deadline, *id)), "{id}: no timer watches it");
-            for stream in member.subscriptions.keys() {
+            assert!(member.key.deadline().is_none_or(|at| self.keys.contains(&(at, *id))), "{id}: no timer watches its key");
+            assert!(member.takeovers.len() <= limits::TAKEOVERS_PER_MINUTE, "{id}: taken over too often");
+            assert!(member.subscriptions.len() <= limits::SUBSCRIPTIONS_PER_MEMBER, "{id}: receives too much");
+            for (stream, subscription) in &member.subscriptions {
+                assert!(subscription.audio || subscription.video.is_some(), "{id}: subscribed to nothing of {stream}");
+                if let Some(plan) = &subscription.video {
+                    let ladder = self.streams[stream].info.offer.layers.len();
+                    let there = |layer: crate::id::LayerId| usize::from(layer.0) < ladder;
+                    assert!(!plan.layers.is_empty() && plan.layers.named().all(there), "{id}: wants layers of {stream} that are not there");
+                    assert!(
+                        plan.target.is_none_or(there) && plan.current.is_none_or(there),
+                        "{id}: receives a layer of {stream} that is not there"
+                    );
+                }
                 let known = self.streams.get(stream).is_some_and(|s| s.subscribers.contains(id) && s.owner != *id);
                 assert!(known, "{id}: subscribed to {stream}, which does not know it");
             }
         }
         assert!(self.sessions.values().all(|id| self.members.contains_key(id)), "a connection of nobody");
         assert_eq!(self.deadlines.len(), self.members.len(), "a timer of nobody, or two of one");
+        assert_eq!(self.keys.len(), self.members.values().filter(|m| m.key.deadline().is_some()).count(), "a key of nobody");
+        let shares = self.streams.values().filter(|s| s.info.offer.kind == StreamKind::Aux).count();
+        assert_eq!(self.shares, shares, "shares are miscounted");
+        assert!(shares <= 1 || !self.config.one_share, "two share at a time");
+        assert_eq!(self.dissolve_at.is_some(), self.dissolved && !self.members.is_empty(), "somebody stays in a room that is dissolved");
         for (id, stream) in &self.streams {
+            assert_eq!(stream.measured_bps.len(), stream.info.offer.layers.len(), "{id}: another ladder is measured");
+            let viewers = stream.subscribers.iter().filter(|member| self.members[member].subscriptions[id].video.is_some()).count();
+            assert_eq!(stream.viewers, viewers, "{id}: viewers are miscounted");
             let owner = self.members.get(&stream.owner).expect("a stream without its publisher");
             assert_eq!(owner.published.get(&stream.info.offer.kind), Some(id), "{id}: its publisher does not know it");
             for subscriber in &stream.subscribers {

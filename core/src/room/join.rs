@@ -1,60 +1,118 @@
 //! Entering, coming back, and leaving.
 
 use alloc::{collections::BTreeMap, vec::Vec};
+use core::time::Duration;
 
-use super::{Event, MediaOutput, Output, Room};
+use super::{Admission, Duplicates, Event, MediaOutput, Output, Room, Snapshot};
 use crate::{
     code::Code,
-    id::{MemberId, RequestId, SessionId, UserId, UserName},
-    member::{Bandwidth, MediaState, Member, Presence},
-    role::Role,
+    id::{MemberId, RequestId, SessionId},
+    limits,
+    member::{Bandwidth, Key, MediaState, Member, Presence},
     time::Instant,
     wire::{Accepted, ClientMessage, LeaveReason, MediaDescription, MemberInfo, ServerMessage, Version, Versions},
 };
 
-/// A join that asks for nothing impossible.
-struct Newcomer {
-    user: UserId,
-    name: Option<UserName>,
-    role: Role,
-    media: Option<MediaDescription>,
-    version: Version,
-}
+/// The span in which [`limits::TAKEOVERS_PER_MINUTE`] are counted.
+const MINUTE: Duration = Duration::from_secs(60);
 
 impl Room {
-    /// Lets a user in, as a newcomer or back. A newcomer is accepted in full before a stay of the same user is ended: a join that is refused moves nobody.
+    /// A join that comes as a message is an admission without a key. It must say who enters: to find a free id is a service's business.
     pub(super) fn join(&mut self, session: SessionId, request: RequestId, message: ClientMessage) {
-        let ClientMessage::Join { versions, room, user: Some(user), name, role, resumes, media, .. } = message else {
+        let ClientMessage::Join { versions, room, user, name, role, resumes, media, .. } = message else {
             unreachable!("only joins come here");
         };
-        if self.sessions.contains_key(&session) {
-            return self.refuse(session, request, Code::ALREADY_IN_ROOM);
-        }
-        let (Some(version), true) = (versions.agree(Versions::SUPPORTED), room == self.config.id) else {
+        let Some(user) = user.filter(|_| room == self.config.id) else {
             return self.refuse(session, request, Code::BAD_REQUEST);
         };
-        let sitting = self.users.get(&user).copied();
-        if let Some(stay) = resumes {
-            return match sitting {
-                Some(member) if member == stay => self.come_back(session, request, member, version),
-                _ => self.refuse(session, request, Code::SESSION_GONE),
-            };
+        let admission = Admission { versions, user, assigned: false, name, role, resumes, media, key_until: None };
+        self.let_in(session, request, admission, None);
+    }
+
+    /// Lets a user in whose credential was checked.
+    pub(super) fn admit(&mut self, session: SessionId, request: RequestId, admission: Admission) {
+        let key = Key::good(admission.key_until);
+        self.let_in(session, request, admission, Some(key));
+    }
+
+    /// Lets a user in, as a newcomer or back; without a key, what is known of an earlier one stays. A newcomer's join is checked in full before a stay of the same user is
+    /// ended: one that is refused moves nobody.
+    fn let_in(&mut self, session: SessionId, request: RequestId, admission: Admission, key: Option<Key>) {
+        let result = self.may_enter(session, &admission).and_then(|version| {
+            let sitting = self.users.get(&admission.user).copied();
+            match admission.resumes {
+                Some(stay) if sitting == Some(stay) => {
+                    self.come_back(session, request, stay, &admission, version, key);
+                    Ok(())
+                }
+                Some(_) => Err(Code::SESSION_GONE),
+                None => self.newcomer(session, request, sitting, admission, version, key),
+            }
+        });
+        if let Err(code) = result {
+            self.refuse(session, request, code);
         }
+    }
+
+    /// What must hold of every join. Returns the version of the protocol that both sides speak.
+    fn may_enter(&self, session: SessionId, admission: &Admission) -> Result<Version, Code> {
+        if self.dissolved {
+            return Err(Code::DISSOLVED);
+        }
+        if self.sessions.contains_key(&session) {
+            return Err(Code::ALREADY_IN_ROOM);
+        }
+        let version = admission.versions.agree(Versions::SUPPORTED).ok_or(Code::BAD_REQUEST)?;
+        if admission.key_until.is_some_and(|until| until < self.now) {
+            return Err(Code::KEY_EXPIRED);
+        }
+        Ok(version)
+    }
+
+    fn newcomer(
+        &mut self,
+        session: SessionId,
+        request: RequestId,
+        sitting: Option<MemberId>,
+        admission: Admission,
+        version: Version,
+        key: Option<Key>,
+    ) -> Result<(), Code> {
         if sitting.is_none() && self.members.len() >= self.config.members_max {
-            return self.refuse(session, request, Code::ROOM_FULL);
+            return Err(Code::ROOM_FULL);
         }
-        let Some(next) = self.next_member.checked_add(1) else {
-            return self.refuse(session, request, Code::INTERNAL);
-        };
+        let takeovers = sitting.map_or(Ok(Vec::new()), |member| self.may_take_over(member))?;
+        let next = self.next_member.checked_add(1).ok_or(Code::INTERNAL)?;
         let id = MemberId(core::mem::replace(&mut self.next_member, next));
         if let Some(member) = sitting {
             self.end_stay(member, LeaveReason::REPLACED, Some(Code::REPLACED));
         }
-        self.enter(session, request, id, Newcomer { user, name, role, media, version });
+        self.enter(session, request, id, admission, version);
+        self.members.get_mut(&id).expect("it has just entered").takeovers = takeovers;
+        self.set_key(id, key.unwrap_or(Key::Endless));
+        Ok(())
     }
 
-    fn enter(&mut self, session: SessionId, request: RequestId, id: MemberId, newcomer: Newcomer) {
-        let Newcomer { user, name, role, media, version } = newcomer;
+    /// Whether a newcomer may take the place of a stay. Returns when the user's sessions have displaced each other within the last minute, this time included. To take the
+    /// place of a stay whose connection is gone displaces nobody, and is not counted.
+    fn may_take_over(&self, sitting: MemberId) -> Result<Vec<Instant>, Code> {
+        match self.config.duplicates {
+            Duplicates::OldestStays => return Err(Code::USER_PRESENT), // R-073; a place that is kept is taken
+            Duplicates::NewestStays => {}
+        }
+        let sitting = &self.members[&sitting];
+        let mut takeovers: Vec<Instant> = sitting.takeovers.iter().copied().filter(|at| self.now.saturating_since(*at) < MINUTE).collect();
+        if sitting.presence.session().is_some() {
+            if takeovers.len() >= limits::TAKEOVERS_PER_MINUTE {
+                return Err(Code::TOO_MANY_TAKEOVERS);
+            }
+            takeovers.push(self.now);
+        }
+        Ok(takeovers)
+    }
+
+    fn enter(&mut self, session: SessionId, request: RequestId, id: MemberId, admission: Admission, version: Version) {
+        let Admission { user, assigned, name, role, media, .. } = admission;
         self.members.insert(
             id,
             Member {
@@ -64,6 +122,8 @@ impl Room {
                 role,
                 presence: Presence::Here { session, last_heard: self.now },
                 deadline: self.now,
+                key: Key::Endless,
+                takeovers: Vec::new(),
                 media: MediaState::Absent,
                 media_answer: None,
                 published: BTreeMap::new(),
@@ -77,18 +137,29 @@ impl Room {
         self.sessions.insert(session, id);
         self.set_deadline(id, self.now.saturating_add(self.config.heartbeat_timeout));
 
-        let accepted = self.snapshot_for(id, version, false);
-        self.send(session, ServerMessage::Accepted { request, accepted });
-        self.send_to_others(id, ServerMessage::PeerJoined { user: user.clone(), name });
+        let assigned = assigned.then(|| user.clone());
+        self.outputs.push_back(Output::Snapshot(Snapshot { session, request, member: id, user: assigned, version, role, resumed: false }));
+        if self.shows(role) {
+            self.send_to_others(id, ServerMessage::PeerJoined { user: user.clone(), name });
+        }
         self.event(Event::Joined { member: id, user, role });
         if let Some(description) = media {
             self.order_transport(id, description);
         }
     }
 
-    fn come_back(&mut self, session: SessionId, request: RequestId, id: MemberId, version: Version) {
+    fn come_back(
+        &mut self,
+        session: SessionId,
+        request: RequestId,
+        id: MemberId,
+        admission: &Admission,
+        version: Version,
+        key: Option<Key>,
+    ) {
         let member = self.members.get_mut(&id).expect("the room knows every user's stay");
         let before = core::mem::replace(&mut member.presence, Presence::Here { session, last_heard: self.now });
+        let (role, user) = (member.role, admission.assigned.then(|| member.user.clone()));
         self.sessions.insert(session, id);
         if let Some(old) = before.session() {
             // The client gave this connection up before the room noticed.
@@ -96,22 +167,35 @@ impl Room {
             self.outputs.push_back(Output::Close { session: old });
         }
         self.set_deadline(id, self.now.saturating_add(self.config.heartbeat_timeout));
-        let accepted = self.snapshot_for(id, version, true);
-        self.send(session, ServerMessage::Accepted { request, accepted });
+        if let Some(key) = key {
+            self.set_key(id, key);
+        }
+        self.outputs.push_back(Output::Snapshot(Snapshot { session, request, member: id, user, version, role, resumed: true }));
         self.event(Event::Back { member: id });
-        // Where the transport does not stand yet, the client may have missed how to reach it.
+        // What the lost connection may have taken with it, and the snapshot does not tell.
         let member = &self.members[&id];
         if let (MediaState::Opening, Some(description)) = (member.media, member.media_answer.clone()) {
             self.send(session, ServerMessage::Media { description });
         }
+        let own: Vec<_> = self.members[&id].published.values().copied().collect();
+        for stream in own {
+            self.tell_video_needed(stream);
+        }
+        self.tell_of_refused_key(id);
     }
 
-    /// Everything a member needs to know of the room, by user id and kind of stream.
-    fn snapshot_for(&self, id: MemberId, version: Version, resumed: bool) -> Accepted {
-        let others = || self.users.values().filter(|other| resumed || **other != id).map(|other| &self.members[other]);
-        let members = others().filter(|m| m.id != id).map(|m| MemberInfo { user: m.user.clone(), name: m.name.clone() }).collect();
-        let streams: Vec<_> = others().flat_map(|m| m.published.values()).map(|stream| self.streams[stream].info.clone()).collect();
-        Accepted::Joined { member: id, user: None, version, role: self.members[&id].role, resumed, members, streams }
+    /// Writes the answer to a join: everything a member needs to know of the room as it is now, by user id and kind of stream.
+    pub fn snapshot(&self, snapshot: &Snapshot) -> ServerMessage {
+        let &Snapshot { request, member: id, ref user, version, role, resumed, .. } = snapshot;
+        let everyone = || self.users.values().map(|other| &self.members[other]);
+        let others = everyone().filter(|m| m.id != id && self.shows(m.role));
+        let members = others.map(|m| MemberInfo { user: m.user.clone(), name: m.name.clone() }).collect();
+        let publishers = everyone().filter(|m| resumed || m.id != id);
+        let streams = publishers.flat_map(|m| m.published.values()).map(|stream| self.streams[stream].info.clone()).collect();
+        ServerMessage::Accepted {
+            request,
+            accepted: Accepted::Joined { member: id, user: user.clone(), version, role, resumed, members, streams },
+        }
     }
 
     /// The member leaves of its own will.
@@ -120,7 +204,8 @@ impl Room {
         Accepted::Done
     }
 
-    /// Ends a stay: withdraws what the member publishes, ends what it receives, tells the others, and the member itself if `tell` says what.
+    /// Ends a stay: withdraws what the member publishes, ends what it receives, tells the others, and the member itself if `tell` says what. The end of a probe is told to
+    /// nobody; its connection is closed all the same.
     pub(super) fn end_stay(&mut self, id: MemberId, reason: LeaveReason, tell: Option<Code>) {
         let own: Vec<_> = self.members[&id].published.values().copied().collect();
         for stream in own {
@@ -132,22 +217,32 @@ impl Room {
         }
         let member = self.members.remove(&id).expect("only stays that go on are ended");
         self.users.remove(&member.user);
+        if self.members.is_empty() {
+            self.dissolve_at = None;
+        }
         self.replan.remove(&id);
         self.deadlines.remove(&(member.deadline, id));
         if let Some(until) = member.held_until {
             self.holds.remove(&(until, id));
         }
+        if let Some(at) = member.key.deadline() {
+            self.keys.remove(&(at, id));
+        }
         if let Some(session) = member.presence.session() {
             self.sessions.remove(&session);
             if let Some(code) = tell {
                 self.send(session, ServerMessage::Removed { code });
+            }
+            if reason != LeaveReason::LEFT {
                 self.outputs.push_back(Output::Close { session });
             }
         }
         if member.media != MediaState::Absent {
             self.media(MediaOutput::Close { member: id });
         }
-        self.send_to_others(id, ServerMessage::PeerLeft { user: member.user.clone(), reason });
+        if reason != LeaveReason::PROBE && self.shows(member.role) {
+            self.send_to_others(id, ServerMessage::PeerLeft { user: member.user.clone(), reason });
+        }
         self.event(Event::Left { member: id, user: member.user, reason });
     }
 

@@ -12,7 +12,7 @@ use crate::{
     limits,
     member::{Bandwidth, MediaState, VideoPlan},
     select::{self, Allocation, Choice, Demand, Reason},
-    stream::BitsPerSecond,
+    stream::{BitsPerSecond, Layer},
     wire::{MediaDescription, ServerMessage},
 };
 
@@ -21,6 +21,9 @@ const TOP: LayerId = LayerId(u8::MAX);
 
 impl Room {
     pub(super) fn handle_media(&mut self, input: MediaInput) {
+        if self.dissolved {
+            return;
+        }
         match input {
             MediaInput::Ready { member, description } => self.ready(member, description),
             MediaInput::Connected { member } => {
@@ -67,8 +70,9 @@ impl Room {
         let (Some(declared), Some(measured)) = (known.info.offer.layers.get(at).map(|l| l.max_bps), known.measured_bps.get_mut(at)) else {
             return;
         };
-        if bps == 0 && known.info.video_muted {
-            return; // silence was announced; the layer comes back when it is lifted
+        let silence_is_announced = known.info.video_muted || (known.info.offer.on_demand && known.viewers == 0);
+        if bps == 0 && silence_is_announced {
+            return; // the layer comes back when it is lifted
         }
         let needed_before = needed_bps(declared, *measured);
         *measured = Some(bps);
@@ -82,6 +86,9 @@ impl Room {
     }
 
     pub(super) fn plan_later(&mut self, member: MemberId) {
+        if self.dissolved {
+            return;
+        }
         self.replan.insert(member);
         self.replan_at.get_or_insert(self.now.saturating_add(limits::ROOM_BATCH_SPACING));
     }
@@ -107,14 +114,17 @@ impl Room {
             .collect();
         let held = member.held_until.is_some();
         let before = member.bandwidth;
-        // What has a layer keeps at most that one; what has none may still get its first.
-        let cap = |plan: &VideoPlan| {
-            let wanted = plan.layers.highest_of(limits::LAYERS_PER_STREAM).unwrap_or(TOP);
-            plan.target.filter(|_| held).map_or(wanted, |target| wanted.min(target))
-        };
         let demands: Vec<Demand<'_>> = layers_bps
             .iter()
-            .map(|(stream, plan, layer_bps)| Demand { stream: *stream, max_layer: Some(cap(plan)), layer_bps, current: plan.target })
+            .map(|(stream, plan, layer_bps)| {
+                let wanted = plan.layers.highest_of(limits::LAYERS_PER_STREAM).unwrap_or(TOP);
+                let min_layer =
+                    plan.min_height.and_then(|min| lowest_worth_having(&self.streams[stream].info.offer.layers, layer_bps, wanted, min));
+                // While the plan is held, what has a layer keeps at most that one, or the lowest worth having; what has none may still get its first.
+                let held_at = plan.target.filter(|_| held).map(|target| target.max(min_layer.unwrap_or(target)));
+                let max_layer = held_at.map_or(wanted, |held_at| wanted.min(held_at));
+                Demand { stream: *stream, min_layer, max_layer: Some(max_layer), layer_bps, current: plan.target }
+            })
             .collect();
         // Audio goes first: it is cheap, and a call without it is none.
         let allocation = select::allocate(estimate_bps.saturating_sub(audio_bps), &demands);
@@ -249,13 +259,20 @@ impl Room {
         self.event(Event::KeyFrameRequested { stream, layer, waiting });
     }
 
-    fn video_plan(&self, id: MemberId, stream: StreamId) -> Option<&VideoPlan> {
+    pub(super) fn video_plan(&self, id: MemberId, stream: StreamId) -> Option<&VideoPlan> {
         self.members.get(&id)?.subscriptions.get(&stream)?.video.as_ref()
     }
 
-    fn video_plan_mut(&mut self, id: MemberId, stream: StreamId) -> Option<&mut VideoPlan> {
+    pub(super) fn video_plan_mut(&mut self, id: MemberId, stream: StreamId) -> Option<&mut VideoPlan> {
         self.members.get_mut(&id)?.subscriptions.get_mut(&stream)?.video.as_mut()
     }
+}
+
+/// The lowest layer up to `wanted` that flows and whose picture is as large as `min_height`; where none is, the highest that flows.
+fn lowest_worth_having(layers: &[Layer], layers_bps: &[BitsPerSecond], wanted: LayerId, min_height: u16) -> Option<LayerId> {
+    let ladder = (0..=wanted.0).map(LayerId).zip(layers.iter().zip(layers_bps));
+    let flowing = ladder.filter(|(_, (_, bps))| **bps > 0).map(|(id, (layer, _))| (id, layer.short_side() >= min_height));
+    flowing.clone().find(|(_, reaches)| *reaches).or_else(|| flowing.clone().next_back()).map(|(id, _)| id)
 }
 
 /// What a layer is taken to need: nothing when it was measured not to flow, else what its publisher declared, or what it really sends where that is more than a quarter

@@ -1,4 +1,4 @@
-//! Publishing, withdrawing, muting.
+//! Publishing, changing, withdrawing, muting.
 
 use alloc::{collections::BTreeSet, vec, vec::Vec};
 
@@ -6,7 +6,7 @@ use super::{MediaOutput, PublishedStream, Room};
 use crate::{
     code::Code,
     id::{LayerId, MemberId, StreamId},
-    stream::{StreamInfo, StreamOffer},
+    stream::{LayerSet, StreamInfo, StreamKind, StreamOffer},
     wire::{Accepted, ServerMessage},
 };
 
@@ -21,6 +21,13 @@ impl Room {
         if member.published.contains_key(&offer.kind) {
             return Err(Code::ALREADY_PUBLISHED);
         }
+        if self.paused {
+            return Err(Code::ROOM_PAUSED);
+        }
+        let shares = usize::from(offer.kind == StreamKind::Aux);
+        if self.config.one_share && shares + self.shares > 1 {
+            return Err(Code::SHARED_ALREADY);
+        }
         let next = self.next_stream.checked_add(1).ok_or(Code::OUT_OF_STREAMS)?;
         let stream = StreamId(self.next_stream);
         self.next_stream = next;
@@ -28,10 +35,63 @@ impl Room {
         let info = StreamInfo { id: stream, user: member.user.clone(), offer, audio_muted: false, video_muted: false };
         let measured_bps = vec![None; info.offer.layers.len()];
         self.members.get_mut(&id).expect("checked above").published.insert(info.offer.kind, stream);
-        self.streams.insert(stream, PublishedStream { owner: id, info: info.clone(), measured_bps, subscribers: BTreeSet::new() });
+        self.shares += shares;
+        self.streams
+            .insert(stream, PublishedStream { owner: id, info: info.clone(), measured_bps, subscribers: BTreeSet::new(), viewers: 0 });
         self.media(MediaOutput::Receive { member: id, stream: info.clone() });
         self.send_to_others(id, ServerMessage::StreamAdded { stream: info });
         Ok(Accepted::Published { stream })
+    }
+
+    /// A member changes what one of its streams holds. It stays the same stream, and subscriptions to it persist. Nothing is said where nothing changes.
+    pub(super) fn update(&mut self, id: MemberId, stream: StreamId, offer: StreamOffer) -> Result<Accepted, Code> {
+        let info = self.own_stream(id, stream)?;
+        offer.check().map_err(|_| Code::BAD_REQUEST)?;
+        if offer.kind != info.offer.kind {
+            return Err(Code::BAD_REQUEST);
+        }
+        if offer == info.offer {
+            return Ok(Accepted::Done);
+        }
+        if self.paused {
+            return Err(Code::ROOM_PAUSED);
+        }
+        let known = self.streams.get_mut(&stream).expect("looked up above");
+        let before = core::mem::replace(&mut known.info.offer, offer.clone());
+        known.measured_bps = vec![None; offer.layers.len()];
+        let (info, subscribers) = (known.info.clone(), known.subscribers.iter().copied().collect::<Vec<_>>());
+        self.media(MediaOutput::Receive { member: id, stream: info.clone() });
+        self.send_to_others(id, ServerMessage::StreamUpdated { stream: info });
+        for subscriber in subscribers {
+            self.follow_update(subscriber, stream, &before, &offer);
+        }
+        for layer in (0..u8::MAX).map(LayerId).take(before.layers.len()).filter(|layer| !stays(*layer, &before, &offer)) {
+            self.key_frames.forget_layer(stream, layer);
+        }
+        if offer.sends_video_on_demand() && !before.sends_video_on_demand() {
+            self.tell_video_needed(stream);
+        }
+        Ok(Accepted::Done)
+    }
+
+    /// A subscriber's wishes follow their layers to where these stand now. What it received of a layer that is gone or stands elsewhere has ended.
+    fn follow_update(&mut self, id: MemberId, stream: StreamId, before: &StreamOffer, after: &StreamOffer) {
+        let gone = |layer: Option<LayerId>| layer.is_some_and(|layer| !stays(layer, before, after));
+        if let Some(plan) = self.video_plan(id, stream) {
+            let (target_gone, current_gone) = (gone(plan.target), gone(plan.current));
+            if target_gone {
+                self.wait_no_longer(id, stream);
+            }
+            let plan = self.video_plan_mut(id, stream).expect("looked up above");
+            plan.layers = follow_rids(plan.layers, before, after);
+            if target_gone {
+                plan.target = None;
+            }
+            if target_gone || current_gone {
+                plan.current = None;
+            }
+        }
+        self.plan_later(id);
     }
 
     /// A member withdraws one of its streams.
@@ -77,10 +137,27 @@ impl Room {
             self.waiting.remove(&entry);
         }
         self.key_frames.forget_stream(stream);
+        self.shares -= usize::from(gone.info.offer.kind == StreamKind::Aux);
         let member = self.members.get_mut(&owner).expect("a stream has its publisher");
         member.published.remove(&gone.info.offer.kind);
         let user = member.user.clone();
         self.media(MediaOutput::StopReceiving { member: owner, stream });
         self.send_to_others(owner, ServerMessage::StreamRemoved { stream, user });
+    }
+}
+
+/// Whether a layer is the same one after an update: its rid stands where it stood.
+fn stays(layer: LayerId, before: &StreamOffer, after: &StreamOffer) -> bool {
+    before.rid_of(layer).is_some() && before.rid_of(layer) == after.rid_of(layer)
+}
+
+/// The layers of `wanted` where they stand after an update, found by their rids; where none is left, the highest there is.
+fn follow_rids(wanted: LayerSet, before: &StreamOffer, after: &StreamOffer) -> LayerSet {
+    let named: Vec<LayerId> = wanted.named().filter_map(|layer| after.layer_of(before.rid_of(layer)?)).collect();
+    let named = LayerSet::of(&named).expect("the offer was checked");
+    match (wanted.wants_highest(), named.is_empty()) {
+        (false, false) => named,
+        (true, false) => named.union(LayerSet::HIGHEST),
+        (_, true) => LayerSet::HIGHEST,
     }
 }

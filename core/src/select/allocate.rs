@@ -11,7 +11,7 @@
 //! The result is a fixpoint: given back as `current` with the same budget it comes out again, because every step that was taken is now free of the margin, and every
 //! step that was refused still takes it. All of it is integer arithmetic on values; nothing depends on the order of the demands.
 //!
-//! A stream's **rungs** are its layers that flow, up to the wanted one, less those that cost as much as a higher one: rates are measured, and for a moment a still 720p
+//! A stream's **rungs** are its layers that flow, from the lowest worth having up to the wanted one, less those that cost as much as a higher one: rates are measured, and for a moment a still 720p
 //! picture can cost less than a moving 360p one. On rungs cost rises strictly.
 
 use alloc::vec::Vec;
@@ -34,6 +34,9 @@ pub const DESIRED_PERMILLE: u64 = 1200;
 pub struct Demand<'a> {
     /// The stream. Each occurs once in a call.
     pub stream: StreamId,
+    /// The lowest layer worth having; none where any is. Where it does not fit, the stream is paused: what lies below it would cost bits that others can use, for a
+    /// picture that was said to be of no use.
+    pub min_layer: Option<LayerId>,
     /// The highest layer wanted; none to have nothing at present (paused, not on screen). Higher than the ladder is as good as its top.
     pub max_layer: Option<LayerId>,
     /// What each layer needs, in bits per second, lowest layer first. Zero for a layer that does not flow.
@@ -72,7 +75,7 @@ pub enum Reason {
         /// What there is.
         budget_bps: BitsPerSecond,
     },
-    /// None of the wanted layers flows.
+    /// None of the layers that are wanted and worth having flows.
     NoLayer,
     /// The subscriber wants nothing of it at present.
     NotWanted,
@@ -183,9 +186,11 @@ fn top_rung_bps(demand: &Demand<'_>) -> BitsPerSecond {
 /// The wanted layers that flow, lowest first.
 fn flowing<'a>(demand: &Demand<'a>) -> impl Iterator<Item = Rung> + use<'a> {
     let wanted = demand.max_layer.map_or(0, |max| usize::from(max.0) + 1);
+    let unwanted = demand.min_layer.map_or(0, |min| usize::from(min.0));
     (0..=u8::MAX)
         .zip(demand.layer_bps)
         .take(wanted)
+        .skip(unwanted)
         .filter(|(_, bps)| **bps > 0)
         .map(|(layer, bps)| Rung { layer: LayerId(layer), bps: *bps })
 }
@@ -225,7 +230,7 @@ mod tests {
     const TOP: Option<LayerId> = Some(LayerId(2));
 
     fn demand(stream: u32, layer_bps: &[BitsPerSecond], current: Option<u8>) -> Demand<'_> {
-        Demand { stream: StreamId(stream), max_layer: TOP, layer_bps, current: current.map(LayerId) }
+        Demand { stream: StreamId(stream), min_layer: None, max_layer: TOP, layer_bps, current: current.map(LayerId) }
     }
 
     fn layers(allocation: &Allocation) -> Vec<Option<u8>> {
@@ -291,6 +296,19 @@ mod tests {
         assert_eq!(layers(&allocation), [None, Some(0)]);
         assert_eq!(allocation.choices[0].reason, Reason::NotWanted);
         assert_eq!((allocation.used_bps, allocation.desired_bps), (150_000, 180_000));
+    }
+
+    //
+    #[test]
+    fn what_lies_below_the_lowest_worth_having_is_not_given() {
+        let demands = [Demand { min_layer: Some(LayerId(1)), ..demand(1, CAMERA, Some(2)) }, demand(2, CAMERA, Some(2))];
+        assert_eq!(layers(&allocate(2_000_000, &demands)), [Some(2), Some(1)]);
+        assert_eq!(layers(&allocate(700_000, &demands)), [Some(1), Some(0)]);
+        let tight = allocate(600_000, &demands);
+        assert_eq!(layers(&tight), [None, Some(1)], "what one does without, the other can use");
+        assert_eq!(tight.choices[0].reason, Reason::Budget { needs_bps: 1_000_000, budget_bps: 600_000 });
+        let above_all = Demand { min_layer: Some(LayerId(9)), ..demand(1, CAMERA, None) };
+        assert_eq!(allocate(9_000_000, &[above_all]).choices[0].reason, Reason::NoLayer);
     }
 
     #[test]

@@ -89,6 +89,11 @@ impl KeyFrameRequests {
         }
     }
 
+    /// Forgets all of a layer that is gone.
+    pub fn forget_layer(&mut self, stream: StreamId, layer: LayerId) {
+        self.take((stream, layer));
+    }
+
     /// When the next request falls due: a repetition, or one that came too soon.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.due.first().map(|&(at, _)| at)

@@ -69,6 +69,7 @@ impl Session {
             | ServerMessage::VideoNeeded { .. }
             | ServerMessage::KeyRefused { .. }
             | ServerMessage::Media { .. }
+            | ServerMessage::Closing { .. }
             | ServerMessage::Pong
             | ServerMessage::Unknown => {} // news from before the snapshot
         }
@@ -107,7 +108,7 @@ impl Session {
                 }
             }
             ServerMessage::Removed { code } => self.removed(code),
-            ServerMessage::Pong | ServerMessage::Unknown => {}
+            ServerMessage::Closing { .. } | ServerMessage::Pong | ServerMessage::Unknown => {} // what closing means shows when it comes
             news @ (ServerMessage::PeerJoined { .. }
             | ServerMessage::PeerLeft { .. }
             | ServerMessage::PeerRenamed { .. }
@@ -182,6 +183,7 @@ impl Session {
             | ServerMessage::VideoNeeded { .. }
             | ServerMessage::KeyRefused { .. }
             | ServerMessage::Media { .. }
+            | ServerMessage::Closing { .. }
             | ServerMessage::Pong
             | ServerMessage::Unknown => {} // news from before the snapshot
         }
@@ -205,6 +207,7 @@ impl Session {
             | ServerMessage::VideoNeeded { .. }
             | ServerMessage::KeyRefused { .. }
             | ServerMessage::Media { .. }
+            | ServerMessage::Closing { .. }
             | ServerMessage::Pong
             | ServerMessage::Unknown => {}
         }

@@ -119,7 +119,7 @@ impl Session {
                 let news = view.apply(media);
                 return self.events(news);
             }
-            ServerMessage::Pong | ServerMessage::Unknown => {}
+            ServerMessage::Closing { .. } | ServerMessage::Pong | ServerMessage::Unknown => {}
             news @ (ServerMessage::PeerJoined { .. }
             | ServerMessage::PeerLeft { .. }
             | ServerMessage::PeerRenamed { .. }

@@ -159,6 +159,7 @@ impl RoomView {
             | ServerMessage::Accepted { .. }
             | ServerMessage::Refused { .. }
             | ServerMessage::Removed { .. }
+            | ServerMessage::Closing { .. }
             | ServerMessage::Pong
             | ServerMessage::Unknown => Vec::new(),
         }

@@ -22,7 +22,7 @@ use crate::{
 /// The name of the room in all histories.
 pub const ROOM: &str = "stage";
 /// Longest history, so that a long string of bytes costs no more than it tells.
-const STEPS_MAX: usize = 300;
+pub(super) const STEPS_MAX: usize = 300;
 /// Users in a history. More than the rooms of tests hold, so that some are turned away.
 const USERS: u8 = 6;
 /// Connections in a room's history. More than users, so that some users have an old one and a new one.
@@ -31,16 +31,15 @@ const SESSIONS: u8 = 9;
 /// A room's history: several users and their connections, old ones included, with a media plane that mostly does as it is told, and sometimes is late or wrong.
 pub fn room_history(config: &room::Config, start: Instant, bytes: &[u8]) -> Vec<Step<room::Input>> {
     let mut choices = Choices::new(bytes);
-    let mut world = RoomWorld { room: Room::new(start, config.clone()), media_news: Vec::new() };
-    let mut now = start;
+    let mut world = RoomWorld { room: Room::new(start, config.clone()), now: start, media_news: Vec::new() };
     let mut steps = Vec::new();
     while !choices.is_over() && steps.len() < STEPS_MAX {
         let advance = span(&mut choices);
-        now = now.saturating_add(advance);
-        world.room.handle_timeout(now);
+        world.now = world.now.saturating_add(advance);
+        world.room.handle_timeout(world.now);
         world.listen();
         let input = world.next_input(&mut choices);
-        world.room.handle_input(now, input.clone()).expect("a sum of spans never falls");
+        world.room.handle_input(world.now, input.clone()).expect("a sum of spans never falls");
         world.listen();
         steps.push(Step { advance, input });
     }
@@ -79,7 +78,7 @@ pub fn session_history(config: &session::Config, start: Instant, bytes: &[u8]) -
 }
 
 /// Time mostly stands still or moves a little, sometimes to just before or just at a timeout, and now and then it jumps.
-fn span(choices: &mut Choices<'_>) -> Duration {
+pub(super) fn span(choices: &mut Choices<'_>) -> Duration {
     match choices.below(32) {
         0..=11 => Duration::ZERO,
         12..=15 => Duration::from_millis(1),
@@ -101,6 +100,8 @@ fn span(choices: &mut Choices<'_>) -> Duration {
 struct RoomWorld {
     /// A room that goes through the history as it is made up, so that inputs can be about those who are there.
     room: Room,
+    /// The time there.
+    now: Instant,
     /// What the media plane has to say about the orders it was given, oldest first.
     media_news: Vec<MediaInput>,
 }
@@ -132,13 +133,62 @@ impl RoomWorld {
     fn next_input(&mut self, choices: &mut Choices<'_>) -> room::Input {
         match choices.below(16) {
             0 => room::Input::Disconnected { session: session(choices) },
-            1 if choices.one_in(4) => room::Input::Remove { user: user(choices), reason: LeaveReason::REMOVED },
+            1 if choices.one_in(3) => self.application_input(choices),
+            2 if choices.one_in(2) => room::Input::Admit {
+                session: session(choices),
+                request: RequestId(u32::from(choices.below(8))),
+                admission: self.admission(choices),
+            },
             1..=3 => room::Input::Media(self.media_input(choices)),
             4..=6 if !self.media_news.is_empty() => room::Input::Media(self.media_news.remove(0)),
             _ => room::Input::Message {
                 session: session(choices),
                 frame: ClientFrame { request: RequestId(u32::from(choices.below(8))), message: self.client_message(choices) },
             },
+        }
+    }
+
+    /// What an application and those who check keys tell a room.
+    fn application_input(&self, choices: &mut Choices<'_>) -> room::Input {
+        match choices.below(16) {
+            0..=5 => room::Input::Renewed {
+                session: session(choices),
+                request: RequestId(u32::from(choices.below(8))),
+                key_until: self.key_until(choices),
+            },
+            6..=8 => room::Input::KeyInvalid { user: user(choices) },
+            9..=11 => room::Input::Remove { user: user(choices), reason: LeaveReason(choices.below(12)) },
+            12..=14 => room::Input::Pause { paused: choices.one_in(3) },
+            _ if choices.one_in(4) => room::Input::Dissolve,
+            _ => room::Input::Pause { paused: false },
+        }
+    }
+
+    /// A checked join: of somebody new, or of somebody who is there and comes back with another key.
+    fn admission(&self, choices: &mut Choices<'_>) -> room::Admission {
+        let back = choices.one_in(3).then(|| self.room.members().nth(usize::from(choices.below(4)))).flatten();
+        room::Admission {
+            versions: if choices.one_in(16) { Versions { min: Version(8), max: Version(9) } } else { Versions::SUPPORTED },
+            user: back.map_or_else(|| user(choices), |member| member.user.clone()),
+            assigned: choices.one_in(4),
+            name: name(choices),
+            role: role(choices),
+            resumes: back.map(|member| member.id),
+            media: choices.one_in(4).then(|| description(choices)),
+            key_until: self.key_until(choices),
+        }
+    }
+
+    /// A key's end: none, soon, just now or a moment ago.
+    fn key_until(&self, choices: &mut Choices<'_>) -> Option<Instant> {
+        let now = self.now;
+        match choices.below(8) {
+            0 | 1 => None,
+            2 => Some(now),
+            3 => Some(now.saturating_add(Duration::from_millis(100))),
+            4 | 5 => Some(now.saturating_add(Duration::from_secs(2))),
+            6 => Some(Instant::MAX),
+            _ => Some(Instant::from_nanos(now.as_nanos().saturating_sub(1))),
         }
     }
 
@@ -155,13 +205,13 @@ impl RoomWorld {
     }
 
     fn client_message(&self, choices: &mut Choices<'_>) -> ClientMessage {
-        match choices.below(24) {
+        match choices.below(28) {
             0..=4 => ClientMessage::Join {
                 versions: if choices.one_in(16) { Versions { min: Version(8), max: Version(9) } } else { Versions::SUPPORTED },
                 app: None,
                 room: if choices.one_in(16) { text(RoomId::new("elsewhere")) } else { text(RoomId::new(ROOM)) },
-                user: Some(user(choices)),
-                name: choices.flag().then(|| text(UserName::new("Ada L."))),
+                user: (!choices.one_in(16)).then(|| user(choices)),
+                name: name(choices),
                 role: role(choices),
                 resumes: choices.one_in(4).then(|| self.member(choices)),
                 media: choices.flag().then(|| description(choices)),
@@ -177,13 +227,25 @@ impl RoomWorld {
                 audio: choices.flag(),
                 video: !choices.one_in(3),
                 layers: layers(choices),
-                min_height: None,
+                min_height: min_height(choices),
             },
-            16 => ClientMessage::Unsubscribe { stream: self.stream(choices), audio: choices.flag(), video: choices.flag(), layers: None },
+            16 => ClientMessage::Unsubscribe {
+                stream: self.stream(choices),
+                audio: choices.flag(),
+                video: choices.flag(),
+                layers: choices.flag().then(|| layers(choices)),
+            },
             17 | 18 => ClientMessage::Mute { stream: self.stream(choices), audio: maybe_flag(choices), video: maybe_flag(choices) },
             19 => ClientMessage::SwitchRole { role: role(choices), credential: None },
             20 | 21 => ClientMessage::Media { description: description(choices) },
-            22 => ClientMessage::Ping,
+            22 | 23 => ClientMessage::Update { stream: self.stream(choices), offer: offer(choices) },
+            24 | 25 => ClientMessage::SubscribeVideo {
+                wanted: (0..choices.below(4))
+                    .map(|_| VideoWish { stream: self.stream(choices), layers: layers(choices), min_height: min_height(choices) })
+                    .collect(),
+            },
+            26 => ClientMessage::Rename { name: name(choices) },
+            _ if choices.flag() => ClientMessage::Ping,
             _ => ClientMessage::Unknown,
         }
     }
@@ -497,11 +559,17 @@ fn stream_info(choices: &mut Choices<'_>) -> StreamInfo {
 }
 
 /// An offer as cameras and screens make them, or one in eight that cannot be.
-fn offer(choices: &mut Choices<'_>) -> StreamOffer {
+pub(super) fn offer(choices: &mut Choices<'_>) -> StreamOffer {
     let kind = if choices.one_in(3) { StreamKind::Aux } else { StreamKind::Main };
+    let (first, on_demand) = (usize::from(choices.one_in(4)), choices.one_in(3)); // names and places that an update may move
     let ladder = |rates: &[u64]| -> Vec<Layer> {
-        let rung = |(at, bps): (usize, &u64)| Layer { rid: text(Rid::new(&format!("r{at}"))), width: None, height: 180, max_bps: *bps };
-        rates.iter().enumerate().map(rung).collect()
+        let rung = |((at, height), bps): ((usize, u16), &u64)| Layer {
+            rid: text(Rid::new(&format!("r{at}"))),
+            width: None,
+            height,
+            max_bps: *bps,
+        };
+        (first..).zip([180, 360, 720, 720, 1080, 1080, 2160]).zip(rates).map(rung).collect()
     };
     let (audio_bps, rates): (Option<u64>, &[u64]) = match choices.below(8) {
         0 => (Some(32_000), &[]),
@@ -515,7 +583,7 @@ fn offer(choices: &mut Choices<'_>) -> StreamOffer {
             _ => (Some(0), &[0]),
         },
     };
-    StreamOffer { kind, audio_bps, layers: ladder(rates), on_demand: false }
+    StreamOffer { kind, audio_bps, layers: ladder(rates), on_demand }
 }
 
 fn bps(choices: &mut Choices<'_>) -> u64 {
@@ -543,25 +611,35 @@ fn member(choices: &mut Choices<'_>) -> MemberId {
     MemberId(u32::from(choices.below(8)) + 1)
 }
 
-fn stream(choices: &mut Choices<'_>) -> StreamId {
+pub(super) fn stream(choices: &mut Choices<'_>) -> StreamId {
     StreamId(u32::from(choices.below(6)) + 1)
 }
 
-fn layer(choices: &mut Choices<'_>) -> LayerId {
+pub(super) fn layer(choices: &mut Choices<'_>) -> LayerId {
     LayerId(match choices.below(8) {
         0 => u8::MAX,
         n => n % 3,
     })
 }
 
-fn layers(choices: &mut Choices<'_>) -> LayerSet {
-    match choices.below(3) {
+pub(super) fn layers(choices: &mut Choices<'_>) -> LayerSet {
+    match choices.below(6) {
         0 => LayerSet::of(&[layer(choices)]).unwrap_or_default(),
+        1 => LayerSet::of(&[layer(choices), layer(choices)]).unwrap_or_default(),
+        2 => LayerSet::of(&[LayerId(2)]).unwrap_or_default(),
         _ => LayerSet::HIGHEST,
     }
 }
 
-fn role(choices: &mut Choices<'_>) -> Role {
+fn min_height(choices: &mut Choices<'_>) -> Option<u16> {
+    choices.one_in(3).then(|| [180, 360, 720, 1080][usize::from(choices.below(4))])
+}
+
+pub(super) fn name(choices: &mut Choices<'_>) -> Option<UserName> {
+    choices.flag().then(|| text(UserName::new(if choices.flag() { "Ada L." } else { "A." })))
+}
+
+pub(super) fn role(choices: &mut Choices<'_>) -> Role {
     if choices.one_in(4) { Role::Player } else { Role::Joiner }
 }
 
@@ -569,16 +647,8 @@ fn maybe_flag(choices: &mut Choices<'_>) -> Option<bool> {
     choices.flag().then(|| choices.flag())
 }
 
-fn description(choices: &mut Choices<'_>) -> MediaDescription {
+pub(super) fn description(choices: &mut Choices<'_>) -> MediaDescription {
     MediaDescription::new(&format!("ice {}", choices.below(4))).expect("it is short")
-}
-
-fn name(choices: &mut Choices<'_>) -> Option<UserName> {
-    match choices.below(4) {
-        0 => Some(text(UserName::new("Ada L."))),
-        1 => Some(text(UserName::new("Countess"))),
-        _ => None,
-    }
 }
 
 fn credential(choices: &mut Choices<'_>) -> Credential {
@@ -586,6 +656,6 @@ fn credential(choices: &mut Choices<'_>) -> Credential {
 }
 
 /// An identifier from a text written here.
-fn text<T, E: core::fmt::Debug>(made: Result<T, E>) -> T {
+pub(super) fn text<T, E: core::fmt::Debug>(made: Result<T, E>) -> T {
     made.expect("texts of histories are valid")
 }

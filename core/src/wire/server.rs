@@ -107,6 +107,11 @@ pub enum ServerMessage {
         /// Why.
         code: Code,
     },
+    /// The server closes this connection. A stay that it led to is kept for a while, and can be gone on with on another connection.
+    Closing {
+        /// Why.
+        code: Code,
+    },
     /// I am here too.
     Pong,
     /// A message of a kind that this version does not know.

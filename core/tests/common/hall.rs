@@ -10,8 +10,8 @@ use greenroom_core::{
     id::{LayerId, MemberId, RequestId, Rid, RoomId, SessionId, StreamId, UserId},
     limits,
     role::Role,
-    room::{Config, Event, Input, MediaInput, MediaOutput, Output, Recipients, Room},
-    stream::{Layer, StreamKind, StreamOffer},
+    room::{Admission, Config, Event, Input, MediaInput, MediaOutput, Output, Recipients, Room},
+    stream::{Layer, LayerSet, StreamKind, StreamOffer},
     time::Instant,
     trace::{Step, room_history},
     wire::{Accepted, ClientFrame, ClientMessage, MediaDescription, ServerMessage, Versions},
@@ -64,10 +64,25 @@ impl Hall {
 
     /// Sends a request, and returns its answer.
     pub fn ask(&mut self, from: u64, message: ClientMessage) -> Result<Accepted, Code> {
+        let session = SessionId(from);
+        self.ask_with(from, |request| Input::Message { session, frame: ClientFrame { request, message } })
+    }
+
+    /// Hands in a join that has been checked, and returns its answer.
+    pub fn admit(&mut self, from: u64, admission: Admission) -> Result<Accepted, Code> {
+        self.ask_with(from, |request| Input::Admit { session: SessionId(from), request, admission })
+    }
+
+    /// Hands in a new key that has been checked, and returns its answer.
+    pub fn renew(&mut self, from: u64, key_until: Option<Instant>) -> Result<Accepted, Code> {
+        self.ask_with(from, |request| Input::Renewed { session: SessionId(from), request, key_until })
+    }
+
+    fn ask_with(&mut self, from: u64, input: impl FnOnce(RequestId) -> Input) -> Result<Accepted, Code> {
         let request = RequestId(self.next_request);
         self.next_request += 1;
         let session = SessionId(from);
-        self.tell(Input::Message { session, frame: ClientFrame { request, message } });
+        self.tell(input(request));
         let heard = self.heard.entry(session).or_default();
         let at = heard.iter().position(|message| match message {
             ServerMessage::Accepted { request: r, .. } | ServerMessage::Refused { request: r, .. } => *r == request,
@@ -99,8 +114,7 @@ impl Hall {
     }
 
     pub fn subscribe(&mut self, session: u64, stream: StreamId) {
-        let answer = self.ask(session, ClientMessage::Subscribe { stream, audio: true, video: true, layers: LayerSet::HIGHEST, min_height: None });
-        assert_eq!(answer, Ok(Accepted::Done));
+        assert_eq!(self.ask(session, all_of(stream)), Ok(Accepted::Done));
     }
 
     pub fn disconnect(&mut self, session: u64) {
@@ -185,6 +199,9 @@ impl Hall {
                     }
                     assert!(!matches!(to, Recipients::Members { except: None }), "somebody always knows already");
                 }
+                Output::Snapshot(snapshot) => {
+                    self.heard.entry(snapshot.session).or_default().push(self.room.snapshot(&snapshot));
+                }
                 Output::Close { session } => self.closed.push(session),
                 Output::Media(order) => self.media.push(order),
                 Output::Event(event) => self.events.push(event),
@@ -197,13 +214,45 @@ impl Hall {
 pub fn join(name: &str, role: Role, resumes: Option<MemberId>) -> ClientMessage {
     ClientMessage::Join {
         versions: Versions::SUPPORTED,
+        app: None,
         room: RoomId::new("stage").expect("a valid id"),
-        user: user(name),
+        user: Some(user(name)),
         name: None,
         role,
         resumes,
         media: None,
+        credential: None,
+        relay: false,
     }
+}
+
+/// A joiner's checked join, with a key that is good so long.
+pub fn admission(name: &str, key_until: Option<Instant>) -> Admission {
+    Admission {
+        versions: Versions::SUPPORTED,
+        user: user(name),
+        assigned: false,
+        name: None,
+        role: Role::Joiner,
+        resumes: None,
+        media: None,
+        key_until,
+    }
+}
+
+/// The request for a stream's audio, and its video at its best.
+pub fn all_of(stream: StreamId) -> ClientMessage {
+    ClientMessage::Subscribe { stream, audio: true, video: true, layers: LayerSet::HIGHEST, min_height: None }
+}
+
+/// The request for layers of a stream's video.
+pub fn video_of(stream: StreamId, layers: &[LayerId]) -> ClientMessage {
+    ClientMessage::Subscribe { stream, audio: false, video: true, layers: of(layers), min_height: None }
+}
+
+/// The set of these layers.
+pub fn of(layers: &[LayerId]) -> LayerSet {
+    LayerSet::of(layers).expect("ladders of stories are short")
 }
 
 pub fn user(name: &str) -> UserId {
@@ -216,11 +265,13 @@ pub fn description(text: &str) -> MediaDescription {
 
 /// A camera with 180p at 150 kbps, 360p at 500 kbps, 720p at 1500 kbps, and sound at 30 kbps.
 pub fn camera() -> StreamOffer {
-    let layer = |rid: &str, height, kbps: u64| Layer { rid: Rid::new(rid).expect("a valid rid"), height, max_bps: kbps * 1000 };
+    let layer =
+        |rid: &str, height, kbps: u64| Layer { rid: Rid::new(rid).expect("a valid rid"), width: None, height, max_bps: kbps * 1000 };
     StreamOffer {
         kind: StreamKind::Main,
         audio_bps: Some(30_000),
         layers: vec![layer("q", 180, 150), layer("h", 360, 500), layer("f", 720, 1500)],
+        on_demand: false,
     }
 }
 
@@ -229,7 +280,8 @@ pub fn screen() -> StreamOffer {
     StreamOffer {
         kind: StreamKind::Aux,
         audio_bps: None,
-        layers: vec![Layer { rid: Rid::new("s").expect("a valid rid"), height: 1080, max_bps: 1_000_000 }],
+        layers: vec![Layer { rid: Rid::new("s").expect("a valid rid"), width: None, height: 1080, max_bps: 1_000_000 }],
+        on_demand: false,
     }
 }
 

@@ -277,6 +277,10 @@ impl World {
                         self.send_down(session, |session| Arrival::ToClient(session, message));
                     }
                 }
+                room::Output::Snapshot(snapshot) => {
+                    let message = self.room.snapshot(&snapshot);
+                    self.send_down(snapshot.session, |session| Arrival::ToClient(session, message));
+                }
                 room::Output::Close { session } => {
                     self.send_down(session, Arrival::ClientClosed);
                     if let Some(connection) = self.connections.get_mut(&session) {

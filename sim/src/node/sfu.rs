@@ -206,6 +206,10 @@ impl SfuNode {
                     self.outputs.push_back(Output::Message { connection: Connection(session.0), bytes: bytes.clone() });
                 }
             }
+            room::Output::Snapshot(snapshot) => {
+                let bytes = serde_json::to_vec(&self.room.snapshot(&snapshot)).expect("a message is text and numbers").into();
+                self.outputs.push_back(Output::Message { connection: Connection(snapshot.session.0), bytes });
+            }
             room::Output::Close { session } => self.outputs.push_back(Output::Close { connection: Connection(session.0) }),
             room::Output::Media(order) => self.order(order),
             room::Output::Event(event) => self.event(event),

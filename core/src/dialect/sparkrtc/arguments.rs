@@ -1,0 +1,202 @@
+//! Arguments: JSON values read into what they must be, field by field.
+//!
+//! Numbers are JavaScript's: `1.0` is 1. `null` stands for a field left out where the field may be. A field that is not printed is refused, because it is a misspelt one more
+//! often than not, and a misspelt option that does nothing is hard to find.
+
+use alloc::{
+    borrow::ToOwned,
+    format,
+    string::{String, ToString},
+    sync::Arc,
+    vec::Vec,
+};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    auth::Credential,
+    dialect::StreamRef,
+    id::{RoomId, UserId},
+    limits,
+    role::Role,
+    stream::StreamKind,
+    time::UnixSeconds,
+};
+
+/// What is wrong with an argument: where, and what was expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wrong {
+    pub(super) at: String,
+    pub(super) expected: &'static str,
+}
+
+/// The fields of one object among the arguments.
+pub(super) struct Fields<'a> {
+    at: String,
+    map: &'a Map<String, Value>,
+}
+
+impl<'a> Fields<'a> {
+    /// The arguments of a call, which has the parameters `known`.
+    pub(super) fn of(args: &'a Map<String, Value>, known: &[&str]) -> Result<Self, Wrong> {
+        Self::read(String::new(), args, known)
+    }
+
+    fn read(at: String, map: &'a Map<String, Value>, known: &[&str]) -> Result<Self, Wrong> {
+        let fields = Self { at, map };
+        match map.keys().find(|name| !known.contains(&name.as_str())) {
+            Some(name) => Err(fields.wrong(name, "a printed parameter")),
+            None => Ok(fields),
+        }
+    }
+
+    pub(super) fn wrong(&self, name: &str, expected: &'static str) -> Wrong {
+        let at = if self.at.is_empty() { name.to_owned() } else { format!("{}.{name}", self.at) };
+        Wrong { at, expected }
+    }
+
+    /// The value, unless it is left out.
+    pub(super) fn get(&self, name: &str) -> Option<&'a Value> {
+        self.map.get(name).filter(|value| !value.is_null())
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<&'a str, Wrong> {
+        self.text_or_none(name)?.ok_or_else(|| self.wrong(name, "a text"))
+    }
+
+    pub(super) fn text_or_none(&self, name: &str) -> Result<Option<&'a str>, Wrong> {
+        self.get(name).map(|value| value.as_str().ok_or_else(|| self.wrong(name, "a text"))).transpose()
+    }
+
+    /// A flag, false where it is left out.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, Wrong> {
+        self.get(name).map_or(Ok(false), |value| value.as_bool().ok_or_else(|| self.wrong(name, "true or false")))
+    }
+
+    pub(super) fn object(&self, name: &str, known: &[&str]) -> Result<Self, Wrong> {
+        self.object_or_none(name, known)?.ok_or_else(|| self.wrong(name, "an object"))
+    }
+
+    pub(super) fn object_or_none(&self, name: &str, known: &[&str]) -> Result<Option<Self>, Wrong> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let map = value.as_object().ok_or_else(|| self.wrong(name, "an object"))?;
+        Self::read(self.wrong(name, "").at, map, known).map(Some)
+    }
+
+    /// A list of objects, each with the fields `known`.
+    pub(super) fn objects(&self, name: &str, known: &[&str]) -> Result<Vec<Self>, Wrong> {
+        let list = self.get(name).and_then(Value::as_array).ok_or_else(|| self.wrong(name, "a list"))?;
+        let read = |(at, value): (usize, &'a Value)| {
+            let at = format!("{}[{at}]", self.wrong(name, "").at);
+            let Some(map) = value.as_object() else { return Err(Wrong { at, expected: "an object" }) };
+            Self::read(at, map, known)
+        };
+        list.iter().enumerate().map(read).collect()
+    }
+
+    /// A list of texts; left out and empty are alike.
+    pub(super) fn texts(&self, name: &str) -> Result<Vec<&'a str>, Wrong> {
+        let Some(value) = self.get(name) else { return Ok(Vec::new()) };
+        let texts = value.as_array().and_then(|list| list.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
+        texts.ok_or_else(|| self.wrong(name, "a list of texts"))
+    }
+
+    pub(super) fn room(&self, name: &str) -> Result<RoomId, Wrong> {
+        const EXPECTED: &str = "1 to 64 letters, digits, dashes or underscores";
+        // A user id has just the letters that SparkRTC allows in a room's name.
+        let text = self.text(name)?;
+        UserId::new(text).ok().and_then(|_| RoomId::new(text).ok()).ok_or_else(|| self.wrong(name, EXPECTED))
+    }
+
+    pub(super) fn user(&self, name: &str) -> Result<UserId, Wrong> {
+        UserId::new(self.text(name)?).map_err(|_| self.wrong(name, "1 to 64 letters, digits, dashes or underscores"))
+    }
+
+    /// The number 0 or 2; not the text, and not 1.
+    pub(super) fn role(&self, name: &str) -> Result<Role, Wrong> {
+        match self.get(name).and_then(whole) {
+            Some(0) => Ok(Role::Joiner),
+            Some(2) => Ok(Role::Player),
+            Some(_) | None => Err(self.wrong(name, "the number 0 or 2")),
+        }
+    }
+
+    /// The fields `signature` and `ctime`.
+    pub(super) fn credential(&self) -> Result<Credential, Wrong> {
+        let (signature, ctime) = (self.text("signature")?, self.text("ctime")?);
+        // Bytes and characters are alike: a good one is 64 hexadecimal digits.
+        if signature.is_empty() || signature.len() > limits::SIGNATURE_BYTES {
+            return Err(self.wrong("signature", "1 to 512 characters"));
+        }
+        if ctime.len() > limits::CTIME_BYTES || UnixSeconds::parse(ctime).is_none() {
+            return Err(self.wrong("ctime", "a decimal text of Unix seconds"));
+        }
+        Ok(Credential::Signature { signature: Arc::from(signature), ctime: Arc::from(ctime) })
+    }
+
+    /// A stream object: `{"local": name}` or `{"user": id, "type": "main" | "auxiliary"}`.
+    pub(super) fn stream(&self, name: &str) -> Result<StreamRef, Wrong> {
+        let wrong = || self.wrong(name, "a stream");
+        let map = self.get(name).and_then(Value::as_object).ok_or_else(wrong)?;
+        let text = |field| map.get(field).and_then(Value::as_str);
+        match (map.len(), text("local"), text("user"), text("type").and_then(kind)) {
+            (1, Some(local), None, None) => Ok(StreamRef::Local(local.to_string())),
+            (2, None, Some(user), Some(kind)) => Ok(StreamRef::Remote { user: user.to_string(), kind }),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+/// SparkRTC's words for the kinds of remote streams.
+fn kind(text: &str) -> Option<StreamKind> {
+    match text {
+        "main" => Some(StreamKind::Main),
+        "auxiliary" => Some(StreamKind::Aux),
+        _ => None,
+    }
+}
+
+/// A number without a fraction, as JavaScript sees it: `2.0` is 2.
+pub(super) fn whole(value: &Value) -> Option<u64> {
+    /// From here on, not every whole number has a double of its own.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if let Some(number) = value.as_u64() {
+        return Some(number);
+    }
+    let number = value.as_f64().filter(|number| (0.0..EXACT).contains(number))?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it lies between 0 and 2^53")]
+    let cut = number as u64;
+    #[expect(clippy::cast_precision_loss, reason = "it lies below 2^53")]
+    (cut as f64 == number).then_some(cut)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn role(value: Value) -> Result<Role, Wrong> {
+        let Value::Object(args) = json!({ "role": value }) else { unreachable!("it is an object") };
+        Fields::of(&args, &["role"])?.role("role")
+    }
+
+    //
+    #[test]
+    fn a_role_is_the_number_0_or_2() {
+        assert_eq!(role(json!(0)), Ok(Role::Joiner));
+        assert_eq!(role(json!(2.0)), Ok(Role::Player));
+        for other in [json!("0"), json!(1), json!(-0.5), json!(2.5), json!(true), json!(null), json!([0]), json!(1e300)] {
+            assert_eq!(role(other), Err(Wrong { at: "role".into(), expected: "the number 0 or 2" }));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        let Value::Object(args) = json!({ "infos": [{ "userId": "ada" }, { "userId": "b b" }], "x": 1 }) else { unreachable!() };
+        assert_eq!(Fields::of(&args, &["infos"]).err(), Some(Wrong { at: "x".into(), expected: "a printed parameter" }));
+        let fields = Fields::of(&args, &["infos", "x"]).expect("all are known");
+        let infos = fields.objects("infos", &["userId"]).expect("objects");
+        assert_eq!(infos[1].user("userId").expect_err("a blank").at, "infos[1].userId");
+    }
+}

@@ -1,0 +1,214 @@
+//! Which operations are printed, for which kind of object, and which of them this version offers; and the inputs that stand for a browser.
+
+use alloc::{string::String, vec::Vec};
+
+use serde_json::Value;
+
+use crate::{
+    dialect::{Refused, StreamRef, VendorCall, nearest},
+    stream::TrackKind,
+};
+
+/// Of the client object, and of `HRTC` itself.
+const CLIENT: &[&str] = &[
+    "VERSION",
+    "batchSubscribe",
+    "changeUserName",
+    "createClient",
+    "createStream",
+    "getConnectionState",
+    "join",
+    "leave",
+    "off",
+    "on",
+    "publish",
+    "renewSignature",
+    "setLogLevel",
+    "subscribe",
+    "switchRole",
+    "unpublish",
+    "unsubscribe",
+];
+/// Printed and not offered.
+const CLIENT_LATER: &[&str] = &[
+    "checkSystemRequirements",
+    "enableRtcStats",
+    "enableStreamStateDetection",
+    "enableTopThreeAudioMode",
+    "getCameras",
+    "getDevices",
+    "getLocalAudioStats",
+    "getLocalVideoStats",
+    "getMicrophones",
+    "getRemoteAudioStats",
+    "getRemoteVideoStats",
+    "getSpeakers",
+    "getTransportStats",
+    "isScreenShareSupported",
+    "muteAudio4TopThree",
+    "setNetworkBandwidth",
+    "setProxyServer",
+    "setTurnServer",
+    "setVolume4TopThree",
+    "startLiveStreaming",
+    "stopLiveStreaming",
+    "updateLiveStreaming",
+];
+/// Of every stream.
+const STREAM: &[&str] = &[
+    "close",
+    "getId",
+    "getStreamInfo",
+    "getType",
+    "getUserId",
+    "hasAudio",
+    "hasVideo",
+    "muteAudio",
+    "muteVideo",
+    "off",
+    "on",
+    "unmuteAudio",
+    "unmuteVideo",
+];
+const STREAM_LATER: &[&str] =
+    &["getAudioLevel", "getAudioTrack", "getVideoSnapshot", "getVideoTrack", "play", "resume", "setAudioOutput", "setAudioVolume", "stop"];
+/// Of local streams alone.
+const LOCAL: &[&str] = &[
+    "addAudioTrackCapture",
+    "addResolution",
+    "addTrack",
+    "addVideoTrackCapture",
+    "initialize",
+    "removeResolution",
+    "removeTrack",
+    "replaceTrack",
+    "setAudioProfile",
+    "setScreenProfile",
+    "setVideoProfile",
+];
+const LOCAL_LATER: &[&str] = &[
+    "StreamInitializeResult.getMediaCaptureResult",
+    "StreamInitializeResult.getMediaCaptureResultByType",
+    "bindScreenAudio2RelatedStream",
+    "getAudioMixingCurrentPosition",
+    "getAudioMixingDuration",
+    "pauseAudioMixing",
+    "resumeAudioMixing",
+    "setAudioMixingPosition",
+    "setAudioMixingVolume",
+    "startAudioMixing",
+    "stopAudioMixing",
+    "switchDevice",
+];
+/// Of somebody else's streams alone.
+const REMOTE: &[&str] = &["getUserName"];
+
+/// Whether a call can be understood, whatever the state: the name is printed for that kind of object, and offered. What is asked of it is judged when it is called.
+pub fn check_call(call: &VendorCall) -> Result<(), Refused> {
+    let (object, offered, later): (_, &[&[&'static str]], &[&[&'static str]]) = match &call.on {
+        None => ("the client", &[CLIENT], &[CLIENT_LATER]),
+        Some(StreamRef::Local(_)) => ("a local stream", &[STREAM, LOCAL], &[STREAM_LATER, LOCAL_LATER]),
+        Some(StreamRef::Remote { .. }) => ("a remote stream", &[STREAM, REMOTE], &[STREAM_LATER]),
+    };
+    let has = |lists: &[&[&'static str]]| lists.iter().any(|list| list.contains(&call.call.as_str()));
+    if has(offered) {
+        return Ok(());
+    }
+    if has(later) {
+        return Err(Refused::NotOffered { call: call.call.clone() });
+    }
+    let known: Vec<&'static str> = offered.iter().chain(later).flat_map(|list| list.iter().copied()).collect();
+    Err(Refused::UnknownCall { object, call: call.call.clone(), nearest: nearest(&call.call, &known) })
+}
+
+/// Events of the client object (3.5.3), and of stream objects (3.5.7).
+const CLIENT_EVENTS: &[&str] = &[
+    "Error",
+    "camera-changed",
+    "client-banned",
+    "connection-state-changed",
+    "kick-room",
+    "live-streaming-updated",
+    "log-upload-result",
+    "mute-audio",
+    "mute-video",
+    "network-quality",
+    "peer-join",
+    "peer-leave",
+    "playback-device-changed",
+    "recording-device-changed",
+    "remote-user-name-changed",
+    "rtc-stats",
+    "signature-expired",
+    "stream-added",
+    "stream-interrupted",
+    "stream-recovered",
+    "stream-removed",
+    "stream-subscribed",
+    "stream-updated",
+    "unmute-audio",
+    "unmute-video",
+    "volume-indicator",
+];
+const STREAM_EVENTS: &[&str] = &["audio-mixing-finished", "audio-mixing-played", "player-state-change", "screen-sharing-stopped"];
+
+/// The printed event of that name.
+pub(super) fn event(of_a_stream: bool, name: &str) -> Option<&'static str> {
+    let events = if of_a_stream { STREAM_EVENTS } else { CLIENT_EVENTS };
+    events.iter().copied().find(|event| *event == name)
+}
+
+/// What the platform says.
+pub(super) enum Host {
+    /// A capture came about, or failed with that client code.
+    Captured { stream: Option<String>, medium: TrackKind, result: Result<(), u32> },
+    /// The user ended a share by hand.
+    SharingStopped { stream: String },
+    /// A log was uploaded.
+    LogUploaded { status: u64 },
+}
+
+/// Reads a platform input.
+pub(super) fn host_input(name: &str, args: &Value) -> Result<Host, Refused> {
+    let bad = |at: &str, expected| Refused::BadInput { name: name.into(), at: at.into(), expected };
+    let text = |field: &str| args.get(field).and_then(Value::as_str);
+    let stream = || match args.get("stream") {
+        None => Ok(None),
+        Some(stream) => stream.as_str().map(|stream| Some(stream.into())).ok_or_else(|| bad("stream", "the name of a local stream")),
+    };
+    let medium = || match text("medium") {
+        Some("audio") => Ok(TrackKind::Audio),
+        Some("video") => Ok(TrackKind::Video),
+        _ => Err(bad("medium", "\"audio\" or \"video\"")),
+    };
+    match name {
+        "captureSucceeded" => Ok(Host::Captured { stream: stream()?, medium: medium()?, result: Ok(()) }),
+        "captureFailed" => {
+            let code = args.get("code").and_then(super::arguments::whole).and_then(|code| u32::try_from(code).ok());
+            // these and no others.
+            let code = code.filter(|code| matches!(code, 90_000_001 | 90_100_017..=90_100_020));
+            let code = code.ok_or_else(|| bad("code", "90000001 or 90100017 to 90100020"))?;
+            Ok(Host::Captured { stream: stream()?, medium: medium()?, result: Err(code) })
+        }
+        "screenSharingStopped" => {
+            let stream = stream()?.ok_or_else(|| bad("stream", "the name of a local stream"))?;
+            Ok(Host::SharingStopped { stream })
+        }
+        "logUploaded" => {
+            let status = args.get("status").and_then(super::arguments::whole).ok_or_else(|| bad("status", "a number"))?;
+            Ok(Host::LogUploaded { status })
+        }
+        _ => {
+            let known = "captureSucceeded, captureFailed, screenSharingStopped, logUploaded";
+            Err(Refused::UnknownInput { kind: "host", name: name.into(), known })
+        }
+    }
+}
+
+/// Every media input belongs to something that is not offered: statistics, quality, detection.
+pub(super) fn media_input(name: String) -> Refused {
+    match name.as_str() {
+        "frame" | "level" | "window" | "estimate" => Refused::NotOffered { call: name },
+        _ => Refused::UnknownInput { kind: "media", name, known: "frame, level, window, estimate" },
+    }
+}

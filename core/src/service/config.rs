@@ -1,0 +1,130 @@
+//! What a service is told when it begins: its apps, and how far it goes.
+
+use alloc::collections::BTreeMap;
+use core::time::Duration;
+
+use crate::{
+    auth::{Authority, channel_key},
+    id::{AppId, RoomId, UserId},
+    limits,
+    role::Role,
+    room,
+    time::UnixSeconds,
+};
+
+/// How a service behaves.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Config {
+    /// The date at [`Instant::ZERO`](crate::time::Instant::ZERO), by which keys are checked. A service reads no clock.
+    pub clock: UnixSeconds,
+    /// The apps whose rooms it has.
+    pub apps: BTreeMap<AppId, App>,
+    /// Most rooms at a time.
+    pub rooms_max: usize,
+    /// Most connections at a time, those that have not joined included.
+    pub connections_max: usize,
+    /// In how many rooms a user may be beside the first. More than [`limits::RELAY_ROOMS`] is taken as that.
+    pub relay_rooms: usize,
+    /// How long a connection may be open without its user being in a room. Less than [`limits::SPAN_MIN`] is taken as that.
+    pub join_patience: Duration,
+    /// How rooms behave. The name in it does not count, and the grace for expired keys ([`room::Config::key_grace`]) holds for signatures only: a channel key's end of service ends
+    /// the stay at once.
+    pub room: room::Config,
+}
+
+impl Config {
+    /// The recommended settings, without any app yet.
+    pub fn new(clock: UnixSeconds) -> Self {
+        Self {
+            clock,
+            apps: BTreeMap::new(),
+            rooms_max: limits::ROOMS,
+            connections_max: limits::CONNECTIONS,
+            relay_rooms: limits::RELAY_ROOMS,
+            join_patience: limits::JOIN_PATIENCE,
+            room: room::Config::new(RoomId::new("room").expect("a valid id")),
+        }
+    }
+
+    /// How a room of that app and name behaves.
+    pub(super) fn room(&self, app: &App, id: RoomId) -> room::Config {
+        let key_grace = match app.authority {
+            Authority::Open | Authority::Signature { .. } => self.room.key_grace,
+            Authority::ChannelKey { .. } => Duration::ZERO,
+        };
+        room::Config { id, key_grace, ..self.room.clone() }
+    }
+}
+
+/// An app: who may enter its rooms, and as what.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct App {
+    /// How credentials are checked.
+    pub authority: Authority,
+    /// Who may take which role. No credential says (see [`auth`](crate::auth)).
+    pub roles: Roles,
+    /// Which names rooms may have.
+    pub room_names: RoomNames,
+    /// Whether a user who gives no id, or the id `0`, gets a number that nobody else in the app has. Its credential is one for the user `0`.
+    pub assigns_users: bool,
+}
+
+impl App {
+    /// An app whose credentials are checked so, with the names and ids of the vendor whose credentials they are. Everyone may be a joiner.
+    pub const fn new(authority: Authority) -> Self {
+        let (room_names, assigns_users) = match authority {
+            Authority::Open => (RoomNames::Any, true),
+            Authority::Signature { .. } => (RoomNames::SparkRtc, false),
+            Authority::ChannelKey { .. } => (RoomNames::Agora, true),
+        };
+        Self { authority, roles: Roles::everyone(Role::Joiner), room_names, assigns_users }
+    }
+}
+
+/// The highest role of each user. A joiner may be a player, too, but not the other way round.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Roles {
+    /// Of whoever is not named.
+    pub highest: Role,
+    /// Of those who are.
+    pub of: BTreeMap<UserId, Role>,
+}
+
+impl Roles {
+    /// The same for everyone.
+    pub const fn everyone(highest: Role) -> Self {
+        Self { highest, of: BTreeMap::new() }
+    }
+
+    /// Whether the user may take that role.
+    pub fn allow(&self, user: &UserId, role: Role) -> bool {
+        match self.of.get(user).unwrap_or(&self.highest) {
+            Role::Joiner => true,
+            Role::Player => role == Role::Player,
+        }
+    }
+}
+
+/// Which names an app's rooms may have, of those that are a [`RoomId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RoomNames {
+    /// All of them.
+    Any,
+    /// SparkRTC's: `a-z A-Z 0-9 - _`.
+    SparkRtc,
+    /// Agora's: 89 characters (R-071, C-18), see [`channel_key::channel_valid`].
+    Agora,
+}
+
+impl RoomNames {
+    /// Whether a room may have that name.
+    pub fn allow(self, room: &RoomId) -> bool {
+        match self {
+            Self::Any => true,
+            Self::SparkRtc => room.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')),
+            Self::Agora => channel_key::channel_valid(room.as_str()),
+        }
+    }
+}

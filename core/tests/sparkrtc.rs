@@ -1,0 +1,19 @@
+//! SparkRTC's client object, as an application sees it: a few of them, and a real room between them.
+
+#[path = "sparkrtc/theatre.rs"]
+mod theatre;
+
+#[path = "sparkrtc/arguments.rs"]
+mod arguments;
+#[path = "sparkrtc/laws.rs"]
+mod laws;
+#[path = "sparkrtc/links.rs"]
+mod links;
+#[path = "sparkrtc/muting.rs"]
+mod muting;
+#[path = "sparkrtc/publishing.rs"]
+mod publishing;
+#[path = "sparkrtc/rooms.rs"]
+mod rooms;
+#[path = "sparkrtc/subscribing.rs"]
+mod subscribing;
