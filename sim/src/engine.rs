@@ -26,6 +26,7 @@ use greenroom_core::{
     time::Instant,
 };
 
+use self::schedule::Schedule;
 use crate::{
     media::Fidelity,
     net::network::{Network, SERVER, address_of},
@@ -278,8 +279,15 @@ impl Driver {
 struct World {
     network: Network,
     places: BTreeMap<UserId, u16>,
-    entries: Vec<(u16, Entry)>,
-    samples: Vec<(u16, Sample)>,
+    /// What each node told, in order of time.
+    told: Vec<Told>,
+}
+
+/// What one node told.
+#[derive(Debug, Default)]
+struct Told {
+    entries: VecDeque<Entry>,
+    samples: VecDeque<Sample>,
 }
 
 /// Something to be carried to a node.
@@ -294,8 +302,7 @@ impl World {
         Self {
             network: Network::new(&scenario.users, seed),
             places: (1_u16..).zip(&scenario.users).map(|(place, user)| (user.id.clone(), place)).collect(),
-            entries: Vec::new(),
-            samples: Vec::new(),
+            told: (0..=scenario.users.len()).map(|_| Told::default()).collect(),
         }
     }
 
@@ -331,7 +338,7 @@ impl World {
                 deliver(to, at, Input::Signal { connection, signal: Signal::Closed })
             }
             Output::Entry(entry) => {
-                self.entries.push((from, *entry));
+                self.told[usize::from(from)].entries.push_back(*entry);
                 Ok(())
             }
             Output::Samples(samples) => {
@@ -352,23 +359,37 @@ impl World {
         let link = matches!(sample.what, Counted::Sent { .. })
             .then(|| self.places.get(&sample.user).and_then(|place| self.network.downlink(*place)))
             .flatten();
+        let samples = &mut self.told[usize::from(from)].samples;
         if let Some(link) = link {
             let what = Counted::Downlink { capacity_bps: link.capacity_bps(sample.at), queue_delay: link.queue_delay(sample.at) };
             let downlink = Sample { at: sample.at, user: sample.user.clone(), stream: sample.stream.clone(), what };
-            self.samples.push((from, downlink));
+            samples.push_back(downlink);
         }
-        self.samples.push((from, sample));
+        samples.push_back(sample);
     }
 
-    /// The record, in order of time. Nodes run side by side, so what they told is sorted; what one node told at one time stays in its order.
-    fn collect(mut self) -> Collected {
-        // Both are many and large: their keys are sorted, and then each of them moves to its place.
-        self.entries.sort_by_cached_key(|(place, entry)| (entry.at, *place));
-        self.samples.sort_by_cached_key(|(place, sample)| (sample.at, *place));
-        Collected {
-            entries: self.entries.into_iter().map(|(_, entry)| entry).collect(),
-            samples: self.samples.into_iter().map(|(_, sample)| sample).collect(),
-            network: self.network,
-        }
+    /// The record, in order of time, then of node; what one node told at one time stays in its order.
+    fn collect(self) -> Collected {
+        let (entries, samples) = self.told.into_iter().map(|told| (told.entries, told.samples)).unzip();
+        Collected { entries: merged(entries, |entry| entry.at), samples: merged(samples, |sample| sample.at), network: self.network }
     }
+}
+
+/// Puts together what nodes told, each in order of time. Nobody sorts: the same tree that says which node is due says which one has told the next thing.
+fn merged<T>(mut told: Vec<VecDeque<T>>, at: impl Fn(&T) -> Instant) -> Vec<T> {
+    let mut merged = Vec::with_capacity(told.iter().map(VecDeque::len).sum());
+    let mut schedule = Schedule::new(told.len());
+    for (place, queue) in (0..).zip(&told) {
+        schedule.set(place, queue.front().map(&at));
+    }
+    while let Some((now, place)) = schedule.first() {
+        let queue = &mut told[usize::from(place)];
+        while queue.front().is_some_and(|first| at(first) <= now)
+            && let Some(first) = queue.pop_front()
+        {
+            merged.push(first);
+        }
+        schedule.set(place, queue.front().map(&at));
+    }
+    merged
 }
