@@ -7,7 +7,7 @@ use crate::{
     id::RoomId,
     limits,
     room::{self, Duplicates},
-    service::{self, App, RoomNames},
+    service::{self, App, RoomNames, UserScope},
     session::{self, AfterWindow},
     time::UnixSeconds,
 };
@@ -41,7 +41,7 @@ pub fn service_config(clock: UnixSeconds) -> service::Config {
 /// An app: with an App Certificate users enter by channel key, without one the App ID suffices. Channels have Agora's names, and uids that are not given are chosen.
 pub fn app(certificate: Option<Secret>) -> App {
     let authority = certificate.map_or(Authority::Open, |certificate| Authority::ChannelKey { certificate });
-    App { room_names: RoomNames::Agora, assigns_users: true, ..App::new(authority) }
+    App { room_names: RoomNames::Agora, users: UserScope::Room, assigns_users: true, ..App::new(authority) }
 }
 
 #[cfg(test)]
