@@ -5,7 +5,7 @@ mod desk;
 
 use core::time::Duration;
 
-use desk::{Desk, answered, changed, joined, key, name, publish, resumed, sound, stream, subscribe, user};
+use desk::{Act, Desk, answered, changed, joined, key, name, publish, resumed, sound, stream, subscribe, user};
 use greenroom_core::{
     code::Code,
     id::{MemberId, RequestId, StreamId},
@@ -271,7 +271,7 @@ fn whoever_comes_back_hears_of_other_names_and_of_streams_that_changed() {
 // R-025 R-028
 #[test]
 fn a_loss_is_told_at_once_and_says_how_it_was_noticed() {
-    let losses: [(fn(&mut Desk), Code); 3] = [
+    let losses: [(Act, Code); 3] = [
         (Desk::close, Code::CLOSED_BY_PEER),
         (|desk| desk.fail(Code::TOO_SLOW), Code::TOO_SLOW),
         (|desk| desk.pass(limits::HEARTBEAT_TIMEOUT), Code::HEARTBEAT_LOST),
@@ -664,7 +664,7 @@ fn refusals_of_an_entry_end_it_or_pass() {
 
 #[test]
 fn a_removal_ends_the_way_back_wherever_it_is() {
-    let stages: [fn(&mut Desk); 3] = [
+    let stages: [Act; 3] = [
         |desk| {
             desk.next_attempt();
             desk.open();

@@ -193,6 +193,9 @@ impl Desk {
     }
 }
 
+/// Something that happens in a story.
+pub type Act = fn(&mut Desk);
+
 pub fn join_call(name: &str, role: Role) -> Call {
     Call::Join(JoinCall::new(RoomId::new("stage").expect("a valid id"), user(name), role))
 }
@@ -242,8 +245,17 @@ pub fn resumed(messages: &[ClientMessage]) -> Vec<MemberId> {
     messages.iter().filter_map(stay).collect()
 }
 
+/// The join that was sent last.
+pub fn last_join(desk: &Desk) -> &ClientMessage {
+    let (_, frame) = desk.sent.last().expect("a message was sent");
+    assert!(matches!(frame.message, ClientMessage::Join { .. }), "not a join: {frame:?}");
+    &frame.message
+}
+
 pub fn name(text: &str) -> Option<UserName> {
-    Some(UserName::new(text).expect("names of stories are short"))
+    let name = UserName::new(text);
+    assert!(name.is_ok(), "names of stories are short");
+    name.ok()
 }
 
 pub fn key(text: &str) -> Credential {
