@@ -9,7 +9,7 @@ use greenroom_core::{
     code::Code,
     id::{MemberId, RequestId, RoomId, StreamId, UserId, UserName},
     role::Role,
-    session::{Answer, Call, CallId, Config, ConnectionId, ConnectionState, Event, Input, JoinCall, Output, Session},
+    session::{AfterWindow, Answer, Call, CallId, Config, ConnectionId, ConnectionState, Event, Input, JoinCall, Output, Session},
     stream::{LayerSet, StreamInfo, StreamKind, StreamOffer},
     time::Instant,
     wire::{Accepted, ClientFrame, ClientMessage, MemberInfo, ServerMessage, Version},
@@ -191,6 +191,14 @@ impl Desk {
             }
         }
     }
+}
+
+/// Never gives up, and calls the connection lost after ten seconds.
+pub fn persistent() -> Config {
+    let mut config = Config::default();
+    config.after_window = AfterWindow::KeepTrying;
+    config.lost_after = Some(Duration::from_secs(10));
+    config
 }
 
 /// Something that happens in a story.
