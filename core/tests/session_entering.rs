@@ -5,7 +5,7 @@ mod desk;
 
 use core::time::Duration;
 
-use desk::{Desk, answered, changed, join_call, joined, sound, stream, subscribe, user};
+use desk::{Act, Desk, answered, changed, join_call, joined, last_join, sound, stream, subscribe, user};
 use greenroom_core::{
     code::Code,
     id::RoomId,
@@ -149,9 +149,9 @@ fn a_user_that_the_server_chooses_is_told_and_comes_back_as_that() {
     let id =
         desk.call(Call::Join(JoinCall { user: None, ..JoinCall::new(RoomId::new("stage").expect("a valid id"), user("x"), Role::Joiner) }));
     desk.open();
-    let asked = |desk: &Desk| match &desk.sent.last().expect("a join was sent").1.message {
+    let asked = |desk: &Desk| match last_join(desk) {
         ClientMessage::Join { user, .. } => user.clone(),
-        other => panic!("not a join: {other:?}"),
+        _ => None,
     };
     assert_eq!(asked(&desk), None);
     // when the server chooses 4711,
@@ -222,7 +222,7 @@ fn a_lookup_comes_before_the_connection_and_the_application_sees_one_state() {
 //
 #[test]
 fn each_step_on_the_way_in_has_its_bound_and_its_code() {
-    let steps: [(fn(&mut Desk), Duration, Code); 3] = [
+    let steps: [(Act, Duration, Code); 3] = [
         (|_| {}, 3 * SECOND, Code::LOOKUP_TIMEOUT),
         (Desk::find, limits::CONNECT_TIMEOUT, Code::CONNECT_TIMEOUT),
         (Desk::open, limits::RESPONSE_TIMEOUT, Code::RESPONSE_TIMEOUT),
@@ -270,8 +270,7 @@ fn news_of_another_lookup_are_nothing() {
 //
 #[test]
 fn trouble_on_the_way_in_is_told_and_the_join_is_tried_again() {
-    type Trouble = (fn(&mut Desk), Code);
-    let troubles: [Trouble; 8] = [
+    let troubles: [(Act, Code); 8] = [
         (|desk| desk.pass(3 * SECOND), Code::LOOKUP_TIMEOUT),
         (|desk| desk.fail(Code::LOOKUP_REFUSED), Code::LOOKUP_REFUSED),
         (|desk| desk.fail(Code::NO_SERVER), Code::NO_SERVER),
@@ -280,21 +279,21 @@ fn trouble_on_the_way_in_is_told_and_the_join_is_tried_again() {
         (
             |desk| {
                 desk.find();
-                desk.pass(limits::CONNECT_TIMEOUT)
+                desk.pass(limits::CONNECT_TIMEOUT);
             },
             Code::CONNECT_TIMEOUT,
         ),
         (
             |desk| {
                 desk.open();
-                desk.pass(limits::RESPONSE_TIMEOUT)
+                desk.pass(limits::RESPONSE_TIMEOUT);
             },
             Code::RESPONSE_TIMEOUT,
         ),
         (
             |desk| {
                 desk.open();
-                desk.close()
+                desk.close();
             },
             Code::CLOSED_BY_PEER,
         ),
