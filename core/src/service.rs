@@ -273,7 +273,7 @@ impl Service {
             return Err(Misuse::TimeWentBack { now, last: self.now });
         }
         if let Input::Opened { session, .. } = input
-            && self.connections.get(&session).is_some()
+            && self.connections.get(session).is_some()
         {
             return Err(Misuse::OpenAlready { session });
         }

@@ -6,15 +6,16 @@ mod lobby;
 use core::time::Duration;
 
 use greenroom_core::{
-    auth::{Authority, Credential},
+    auth::{Authority, Credential, Secret},
     code::Code,
-    id::{MemberId, SessionId, SourceId},
+    id::{MemberId, RequestId, SessionId, SourceId},
     limits,
     role::Role,
     room::Event,
     service::{App, Input, Misuse, RoomNames, ServerCall},
+    stream::{StreamKind, StreamOffer},
     time::Instant,
-    wire::{Accepted, ClientMessage, LeaveReason, ServerMessage},
+    wire::{Accepted, ClientFrame, ClientMessage, LeaveReason, ServerMessage},
 };
 use lobby::{AGORA, AGORA_CERTIFICATE, BEGIN, Join, Lobby, OPEN, SPARK, SPARK_KEY, app, channel_key, key, signed, user};
 
@@ -64,7 +65,7 @@ fn a_room_begins_with_its_first_member_and_ends_a_while_after_its_last() {
     let mut lobby = Lobby::new();
     lobby.enter(1, Join::open("stage", "ada")).expect("the app is open");
     assert_eq!(lobby.ask(1, ClientMessage::Leave), Ok(Accepted::Done));
-    lobby.pass(limits::ROOM_IDLE - SECOND);
+    lobby.pass(limits::ROOM_IDLE.saturating_sub(SECOND));
     assert_eq!(lobby.service.usage().idle_rooms, 1);
     // Somebody comes in time: it is the same room, and numbers of stays go on.
     assert_eq!(lobby.enter(2, Join::open("stage", "bob")), Ok(MemberId(2)));
@@ -450,12 +451,7 @@ fn a_paused_room_takes_no_streams_until_it_is_resumed() {
     let room = key(OPEN, "stage");
     lobby.enter(1, Join::open("stage", "ada")).expect("the app is open");
     assert_eq!(lobby.call(ServerCall::PauseRoom { room: room.clone() }), Ok(()));
-    let offer = greenroom_core::stream::StreamOffer {
-        kind: greenroom_core::stream::StreamKind::Main,
-        audio_bps: Some(32_000),
-        layers: Vec::new(),
-        on_demand: false,
-    };
+    let offer = StreamOffer { kind: StreamKind::Main, audio_bps: Some(32_000), layers: Vec::new(), on_demand: false };
     assert_eq!(lobby.ask(1, ClientMessage::Publish { offer }), Err(Code::ROOM_PAUSED));
     assert_eq!(lobby.call(ServerCall::ResumeRoom { room }), Ok(()));
     lobby.publish(1);
@@ -499,12 +495,9 @@ fn a_service_that_is_printed_shows_no_secret() {
     lobby.enter(2, unnamed.showing(channel_key("stage", 0, BEGIN, 0))).expect("the key is good");
     let message = Input::Message {
         session: SessionId(1),
-        frame: greenroom_core::wire::ClientFrame {
-            request: greenroom_core::id::RequestId(1),
-            message: Join::signed("stage", "ada", BEGIN + HOUR).message(),
-        },
+        frame: ClientFrame { request: RequestId(1), message: Join::signed("stage", "ada", BEGIN + HOUR).message() },
     };
-    let app = App::new(Authority::ChannelKey { certificate: greenroom_core::auth::Secret::new(AGORA_CERTIFICATE) });
+    let app = App::new(Authority::ChannelKey { certificate: Secret::new(AGORA_CERTIFICATE) });
     let shown = format!("{:?} {message:?} {app:?}", lobby.service);
     for secret in [core::str::from_utf8(SPARK_KEY), core::str::from_utf8(AGORA_CERTIFICATE), Ok(&*signature), Ok(&*key)] {
         let secret = secret.expect("they are text");

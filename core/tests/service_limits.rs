@@ -149,7 +149,7 @@ fn who_comes_back_is_heard_though_its_neighbours_fail() {
 fn a_connection_that_joins_nothing_is_closed() {
     let mut lobby = Lobby::new();
     lobby.open(1);
-    lobby.pass_alive(limits::JOIN_PATIENCE - SECOND, &[1]);
+    lobby.pass_alive(limits::JOIN_PATIENCE.saturating_sub(SECOND), &[1]);
     assert_eq!(lobby.join(1, Join::new(SPARK, "stage", "ada")), Err(Code::KEY_INVALID), "a join that is refused is none");
     assert_eq!(lobby.closed(), []);
     lobby.pass(SECOND);
@@ -162,7 +162,7 @@ fn patience_begins_anew_with_who_has_left() {
     let mut lobby = ada();
     lobby.pass_alive(2 * limits::JOIN_PATIENCE, &[1]);
     lobby.ask(1, ClientMessage::Leave).expect("she is in");
-    lobby.pass(limits::JOIN_PATIENCE - SECOND);
+    lobby.pass(limits::JOIN_PATIENCE.saturating_sub(SECOND));
     assert_eq!(lobby.closed(), []);
     lobby.pass(SECOND);
     assert_eq!(lobby.closed(), [SessionId(1)]);
@@ -197,7 +197,7 @@ fn whoever_takes_its_messages_too_slowly_is_told_and_comes_back() {
 
 /// Commands in the test below. Debug builds walk through everything after each, so they make fewer.
 const COMMANDS: u32 = if cfg!(debug_assertions) { 20_000 } else { 1_000_000 };
-const CLIENTS: u64 = 1000;
+const CLIENTS: u32 = 1000;
 
 /// 1,000,000 commands from 1,000 generated hostile clients leave every bound intact.
 #[test]
@@ -211,22 +211,23 @@ fn a_million_commands_of_hostile_clients_leave_every_bound_intact() {
         config.room.members_max = MEMBERS_MAX;
     });
     let mut rng = Rng::new(2026);
-    let mut below = |bound: u64| rng.below(bound);
+    let mut below = |bound: u32| u32::try_from(rng.below(u64::from(bound))).expect("it is below the bound");
     // Each client has one connection at a time; the number of a connection tells its client and how often it has come.
-    let mut turns = vec![0_u64; CLIENTS as usize];
+    let mut turns = vec![0; CLIENTS as usize];
+    let number = |client: u32, turn: u64| turn * u64::from(CLIENTS) + u64::from(client) + 1;
     let mut most = Usage::default();
-    let mut refused = 0_u64;
+    let mut refused = 0;
     for command in 0..COMMANDS {
         let client = below(CLIENTS);
-        let session = turns[client as usize] * CLIENTS + client + 1;
+        let session = number(client, turns[client as usize]);
         match below(40) {
             0 => lobby.disconnect(session),
             1 => lobby.tell(Input::Overflowed { session: SessionId(session) }),
             2..=5 => {
                 turns[client as usize] += 1;
                 lobby.disconnect(session);
-                let source = if below(4) == 0 { SourceId(below(u64::MAX)) } else { SourceId(client / 10) };
-                lobby.tell(Input::Opened { session: SessionId(session + CLIENTS), source });
+                let source = SourceId(u64::from(if below(4) == 0 { below(u32::MAX) } else { client / 10 }));
+                lobby.tell(Input::Opened { session: SessionId(number(client, turns[client as usize])), source });
             }
             6 if below(50) == 0 => {
                 let call = ServerCall::DissolveRoom { room: key(OPEN, &format!("room-{}", below(40))) };
@@ -241,9 +242,9 @@ fn a_million_commands_of_hostile_clients_leave_every_bound_intact() {
             }
         }
         if below(8) == 0 {
-            lobby.pass(Duration::from_millis(below(40)));
+            lobby.pass(Duration::from_millis(u64::from(below(40))));
         }
-        refused += lobby.heard(session).iter().filter(|message| matches!(message, ServerMessage::Refused { .. })).count() as u64;
+        refused += lobby.heard(session).iter().filter(|message| matches!(message, ServerMessage::Refused { .. })).count();
         if command % 64 == 0 {
             let usage = lobby.service.usage();
             assert!(usage.connections <= CONNECTIONS_MAX && usage.rooms <= ROOMS_MAX && usage.idle_rooms <= usage.rooms, "{usage:?}");
@@ -263,42 +264,44 @@ fn a_million_commands_of_hostile_clients_leave_every_bound_intact() {
     }
     // They got somewhere: a test in which everything is refused at the door shows nothing.
     assert!(most.connections == CONNECTIONS_MAX && most.rooms == ROOMS_MAX && most.stays > 100 && most.subscriptions > 0, "{most:?}");
-    assert!(refused > u64::from(COMMANDS) / 10, "{refused} refusals");
+    assert!(refused > COMMANDS as usize / 10, "{refused} refusals");
     // And when they have gone, nothing is left of them.
     for client in 0..CLIENTS {
-        lobby.disconnect(turns[client as usize] * CLIENTS + client + 1);
+        lobby.disconnect(number(client, turns[client as usize]));
     }
     lobby.pass(Duration::from_secs(300));
     assert_eq!(Usage { sources: 0, ..lobby.service.usage() }, Usage::default());
 }
 
 /// What a hostile client says: mostly joins with good and bad keys, and requests that ask for much.
-fn hostile(below: &mut impl FnMut(u64) -> u64, date: u64) -> ClientMessage {
+fn hostile(below: &mut impl FnMut(u32) -> u32, date: u64) -> ClientMessage {
     match below(16) {
         0..=7 => {
             let (room, name) = (format!("room-{}", below(40)), below(1500));
             let mut join = match below(8) {
                 0 => Join::new("nobody", &room, &name.to_string()),
-                1 => Join::signed(&room, &format!("user-{name}"), date + below(50_000)),
+                1 => Join::signed(&room, &format!("user-{name}"), date + u64::from(below(50_000))),
                 2 => Join::new(SPARK, &room, "eve").showing(signed(&room, "ada", date + 60)),
-                3 => Join::new(AGORA, &room, &name.to_string()).showing(channel_key(&room, name as u32, date, 0)),
-                4 => Join { user: None, ..Join::new(AGORA, &room, "0").showing(channel_key(&room, 0, date - below(600), 0)) },
+                3 => Join::new(AGORA, &room, &name.to_string()).showing(channel_key(&room, name, date, 0)),
+                4 => Join { user: None, ..Join::new(AGORA, &room, "0").showing(channel_key(&room, 0, date - u64::from(below(600)), 0)) },
                 _ => Join::open(&room, &format!("user-{name}")),
             };
             join.relay = below(8) == 0;
-            join.resumes = (below(8) == 0).then(|| MemberId(1 + below(50) as u32));
+            join.resumes = (below(8) == 0).then(|| MemberId(1 + below(50)));
             if below(2) == 0 { join.player().message() } else { join.message() }
         }
         8 | 9 => {
             let kind = if below(2) == 0 { StreamKind::Main } else { StreamKind::Aux };
-            ClientMessage::Publish { offer: StreamOffer { kind, audio_bps: Some(below(u64::MAX)), layers: Vec::new(), on_demand: false } }
+            ClientMessage::Publish {
+                offer: StreamOffer { kind, audio_bps: Some(u64::from(below(u32::MAX))), layers: Vec::new(), on_demand: false },
+            }
         }
         10..=12 => {
-            let stream = StreamId(below(12) as u32);
+            let stream = StreamId(below(12));
             ClientMessage::Subscribe { stream, audio: true, video: below(2) == 0, layers: LayerSet::HIGHEST, min_height: None }
         }
         13 => ClientMessage::Ping,
-        14 => ClientMessage::Renew { credential: signed("room-1", "user-1", date + below(100)) },
+        14 => ClientMessage::Renew { credential: signed("room-1", "user-1", date + u64::from(below(100))) },
         _ => ClientMessage::Leave,
     }
 }

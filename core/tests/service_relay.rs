@@ -14,6 +14,9 @@ use greenroom_core::{
 };
 use lobby::{BEGIN, Join, Lobby, OPEN, SPARK, key, signed, user};
 
+/// A way for Ada's stay in the hall to end.
+type End = fn(&mut Lobby);
+
 /// Ada in the hall and in the first so many other rooms, a player everywhere, on connections 1, 2, …
 fn ada_in(lobby: &mut Lobby, relays: usize) {
     lobby.enter(1, Join::open("hall", "ada").player()).expect("the first room");
@@ -146,7 +149,7 @@ fn leaving_one_room_leaves_the_others_alone() {
 //
 #[test]
 fn a_stay_that_ends_in_whatever_way_makes_place_for_another() {
-    let ends: [(&str, fn(&mut Lobby)); 5] = [
+    let ends: [(&str, End); 5] = [
         ("removed", |lobby| {
             lobby.call(ServerCall::RemoveUser { room: key(OPEN, "hall"), user: user("ada") }).expect("she is there");
         }),

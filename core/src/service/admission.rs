@@ -51,7 +51,7 @@ impl Service {
             (Some((app, _)), Some(user), Some(stay)) => self.stays(&key(app), user, stay),
             _ => false,
         };
-        let source = self.connections.get(&session).ok_or(Code::INTERNAL)?.source;
+        let source = self.connections.get(session).ok_or(Code::INTERNAL)?.source;
         if !comes_back && self.failures.block(self.now, source) {
             return Err(Code::TOO_MANY_FAILURES);
         }
@@ -208,7 +208,7 @@ impl Service {
     /// A join failed: its source and its connection answer for it if a key was bad.
     fn note_failure(&mut self, session: SessionId, code: Code) {
         if is_bad_key(code)
-            && let Some(connection) = self.connections.get(&session)
+            && let Some(connection) = self.connections.get(session)
         {
             self.failures.note(self.now, connection.source);
         }

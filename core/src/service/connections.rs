@@ -55,8 +55,8 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn get(&self, session: &SessionId) -> Option<&Connection> {
-        self.open.get(session)
+    pub(super) fn get(&self, session: SessionId) -> Option<&Connection> {
+        self.open.get(&session)
     }
 
     pub(super) fn get_mut(&mut self, session: SessionId) -> Option<&mut Connection> {
@@ -133,7 +133,7 @@ impl Service {
 
     /// Closes a connection and says why. The stay that it led to is kept, as for one that was lost.
     pub(super) fn hang_up(&mut self, session: SessionId, code: Code) {
-        if self.connections.get(&session).is_none() {
+        if self.connections.get(session).is_none() {
             return;
         }
         self.send(session, ServerMessage::Closing { code });

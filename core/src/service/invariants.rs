@@ -26,7 +26,7 @@ impl Service {
             for member in hosted.room.members() {
                 stays.insert((&key.app, &member.user, &key.room));
                 if let Presence::Here { session, .. } = member.presence {
-                    let seat = self.connections.get(&session).and_then(|connection| connection.seat());
+                    let seat = self.connections.get(session).and_then(|connection| connection.seat());
                     assert_eq!(seat, Some((key, member.id)), "{session} leads elsewhere than to {} of {key}", member.id);
                 }
             }

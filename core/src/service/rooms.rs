@@ -80,7 +80,7 @@ fn move_entry(table: &mut BTreeSet<(Instant, RoomKey)>, key: &RoomKey, from: Opt
 impl Service {
     /// The stay that a connection is good for, if its user is in a room.
     pub(super) fn seat(&self, session: SessionId) -> Option<(&RoomKey, &Member)> {
-        let (key, member) = self.connections.get(&session)?.seat()?;
+        let (key, member) = self.connections.get(session)?.seat()?;
         Some((key, self.rooms.get(key)?.member(member)?))
     }
 

@@ -10,7 +10,7 @@ use crate::{
     id::{LayerId, MemberId, RequestId, Rid, RoomId, SessionId, StreamId, UserId, UserName},
     role::Role,
     room::{self, MediaInput, MediaOutput, Room},
-    session::{self, Call, CallId, ConnectionId, JoinCall, Session},
+    session::{self, Call, CallId, ConnectionId, ConnectionState, JoinCall, Session},
     stream::{Layer, LayerSet, StreamInfo, StreamKind, StreamOffer},
     time::Instant,
     wire::{
@@ -64,7 +64,8 @@ pub fn session_history(config: &session::Config, start: Instant, bytes: &[u8]) -
     let mut now = start;
     let mut steps = Vec::new();
     while !choices.is_over() && steps.len() < STEPS_MAX {
-        let advance = span(&mut choices);
+        // A session is lost by any long silence: without short ones between, none would get far.
+        let advance = if choices.one_in(4) { span(&mut choices) } else { Duration::from_millis(1) };
         now = now.saturating_add(advance);
         server.session.handle_timeout(now);
         server.listen();
@@ -305,11 +306,15 @@ impl Server {
     }
 
     fn next_input(&mut self, choices: &mut Choices<'_>) -> session::Input {
+        // Left to chance alone, hardly a session would find its way in or back.
+        let is_inside = self.session.state() == ConnectionState::Connected && self.session.member().is_some();
+        if !is_inside && choices.flag() {
+            return self.next_step_in(choices);
+        }
         match choices.below(24) {
             0..=5 => {
-                let id = CallId(self.next_call);
-                self.next_call += 1;
-                session::Input::Call { id, call: call(choices) }
+                let call = self.call(choices);
+                self.some_call(call)
             }
             6..=9 => session::Input::Opened { connection: self.some_connection(choices) },
             10 => session::Input::Closed { connection: self.some_connection(choices) },
@@ -317,6 +322,102 @@ impl Server {
             12 => session::Input::Failed { connection: self.some_connection(choices), code: failure(choices) },
             _ => session::Input::Received { connection: self.some_connection(choices), message: self.server_message(choices) },
         }
+    }
+
+    /// The next step on the way in or back: a join, a connection, or an answer.
+    fn next_step_in(&mut self, choices: &mut Choices<'_>) -> session::Input {
+        let connection = self.connection;
+        if self.session.state() == ConnectionState::Disconnected {
+            self.some_call(join_call(choices))
+        } else if self.unanswered.is_empty() {
+            session::Input::Opened { connection }
+        } else {
+            session::Input::Received { connection, message: self.fitting_answer(choices) }
+        }
+    }
+
+    fn some_call(&mut self, call: Call) -> session::Input {
+        let id = CallId(self.next_call);
+        self.next_call += 1;
+        session::Input::Call { id, call }
+    }
+
+    /// What an application asks for: mostly to enter while it is outside, and of streams that are there.
+    fn call(&self, choices: &mut Choices<'_>) -> Call {
+        match choices.below(24) {
+            0..=5 if self.session.member().is_none() || choices.one_in(8) => join_call(choices),
+            6 if choices.one_in(2) => Call::Leave,
+            0..=8 => Call::Publish { offer: offer(choices) },
+            9 => Call::Update { stream: self.own_stream(choices), offer: offer(choices) },
+            10 => Call::Unpublish { stream: self.own_stream(choices) },
+            11..=13 => Call::Subscribe {
+                stream: self.stream(choices),
+                audio: choices.flag(),
+                video: choices.flag(),
+                layers: layers(choices),
+                min_height: choices.flag().then_some(180),
+            },
+            14 => Call::SubscribeVideo { wanted: (0..choices.below(4)).map(|_| self.wish(choices)).collect() },
+            15 | 16 => Call::Unsubscribe {
+                stream: self.stream(choices),
+                audio: choices.flag(),
+                video: choices.flag(),
+                layers: choices.flag().then(|| layers(choices)),
+            },
+            17 | 18 => Call::Mute { stream: self.own_stream(choices), audio: maybe_flag(choices), video: maybe_flag(choices) },
+            19 => Call::SwitchRole { role: role(choices), credential: choices.flag().then(|| credential(choices)) },
+            20 => Call::Renew { credential: credential(choices) },
+            21 => Call::Rename { name: name(choices) },
+            _ => Call::Media { description: description(choices) },
+        }
+    }
+
+    fn wish(&self, choices: &mut Choices<'_>) -> VideoWish {
+        VideoWish { stream: self.stream(choices), layers: layers(choices), min_height: None }
+    }
+
+    /// Mostly a stream that the session sees.
+    fn stream(&self, choices: &mut Choices<'_>) -> StreamId {
+        self.seen(choices).map_or_else(|| stream(choices), |seen| seen.id)
+    }
+
+    fn seen(&self, choices: &mut Choices<'_>) -> Option<&StreamInfo> {
+        let count = u8::try_from(self.session.streams().count()).unwrap_or(u8::MAX);
+        self.session.streams().nth(usize::from(choices.below(count))).filter(|_| !choices.one_in(8))
+    }
+
+    /// Mostly a stream of the session's own.
+    fn own_stream(&self, choices: &mut Choices<'_>) -> StreamId {
+        let count = u8::try_from(self.session.own_streams().count()).unwrap_or(u8::MAX);
+        let own = self.session.own_streams().nth(usize::from(choices.below(count))).filter(|_| !choices.one_in(8));
+        own.map_or_else(|| stream(choices), |(id, _)| id)
+    }
+
+    /// A stream as it may be later.
+    fn later(&self, choices: &mut Choices<'_>) -> StreamInfo {
+        let made = stream_info(choices);
+        match self.seen(choices).cloned() {
+            Some(seen) => StreamInfo { offer: StreamOffer { kind: seen.offer.kind, ..made.offer }, ..seen },
+            None => made,
+        }
+    }
+
+    /// The streams of a snapshot: most that the session sees, some that it may not, and after a return its own.
+    fn streams(&self, resumed: bool, choices: &mut Choices<'_>) -> Vec<StreamInfo> {
+        let mut streams: Vec<_> = self.session.streams().filter(|_| !choices.one_in(4)).cloned().collect();
+        streams.extend((0..choices.below(3)).map(|_| stream_info(choices)));
+        if let Some(user) = self.session.user().filter(|_| resumed) {
+            let own = self.session.own_streams().filter(|_| !choices.one_in(4));
+            let info = |(id, offer): (StreamId, &StreamOffer)| StreamInfo {
+                id,
+                user: user.clone(),
+                offer: offer.clone(),
+                audio_muted: false,
+                video_muted: false,
+            };
+            streams.extend(own.map(info));
+        }
+        streams
     }
 
     /// Mostly the newest connection, sometimes one before, seldom one to come.
@@ -337,10 +438,15 @@ impl Server {
             18 => ServerMessage::PeerLeft { user: user(choices), reason: LeaveReason(choices.below(12)) },
             19 => ServerMessage::PeerRenamed { user: user(choices), name: name(choices) },
             20 => ServerMessage::StreamAdded { stream: stream_info(choices) },
-            21 => ServerMessage::StreamUpdated { stream: stream_info(choices) },
-            22 => ServerMessage::StreamRemoved { stream: stream(choices), user: user(choices) },
-            23 => ServerMessage::StreamMuted { stream: stream(choices), user: user(choices), audio: choices.flag(), video: choices.flag() },
-            24 => ServerMessage::VideoNeeded { stream: stream(choices), needed: choices.flag() },
+            21 => ServerMessage::StreamUpdated { stream: self.later(choices) },
+            22 => ServerMessage::StreamRemoved { stream: self.stream(choices), user: user(choices) },
+            23 => ServerMessage::StreamMuted {
+                stream: self.stream(choices),
+                user: user(choices),
+                audio: choices.flag(),
+                video: choices.flag(),
+            },
+            24 => ServerMessage::VideoNeeded { stream: self.own_stream(choices), needed: choices.flag() },
             25 => ServerMessage::KeyRefused { code: if choices.flag() { Code::KEY_EXPIRED } else { Code::KEY_INVALID } },
             26 if choices.one_in(2) => ServerMessage::Removed { code: Code::REPLACED },
             26 => ServerMessage::Media { description: description(choices) },
@@ -366,6 +472,10 @@ impl Server {
             ClientMessage::Join { resumes: Some(_), .. } if choices.one_in(3) => {
                 return ServerMessage::Refused { request, code: Code::SESSION_GONE };
             }
+            // What was received cannot be received again.
+            ClientMessage::Subscribe { .. } if self.session.state() == ConnectionState::Reconnecting && choices.flag() => {
+                return ServerMessage::Refused { request, code: Code::TOO_MANY_SUBSCRIPTIONS };
+            }
             ClientMessage::Ping => return ServerMessage::Pong,
             ClientMessage::Unknown => {
                 return ServerMessage::Refused { request, code: Code::UNKNOWN_MESSAGE };
@@ -377,7 +487,7 @@ impl Server {
                 role,
                 resumed: resumes.is_some(),
                 members: members(choices),
-                streams: (0..choices.below(3)).map(|_| stream_info(choices)).collect(),
+                streams: self.streams(resumes.is_some(), choices),
             },
             ClientMessage::Publish { .. } => Accepted::Published { stream: stream(choices) },
             ClientMessage::SubscribeVideo { wanted } => Accepted::Subscribed { refused: refused(&wanted, choices) },
@@ -396,39 +506,14 @@ impl Server {
     }
 }
 
-fn call(choices: &mut Choices<'_>) -> Call {
-    match choices.below(24) {
-        0..=5 => Call::Join(JoinCall {
-            user: (!choices.one_in(4)).then(|| user(choices)),
-            name: name(choices),
-            media: choices.flag().then(|| description(choices)),
-            credential: choices.flag().then(|| credential(choices)),
-            ..JoinCall::new(text(RoomId::new(ROOM)), user(choices), role(choices))
-        }),
-        6 => Call::Leave,
-        7 | 8 => Call::Publish { offer: offer(choices) },
-        9 => Call::Update { stream: stream(choices), offer: offer(choices) },
-        10 => Call::Unpublish { stream: stream(choices) },
-        11..=13 => Call::Subscribe {
-            stream: stream(choices),
-            audio: choices.flag(),
-            video: choices.flag(),
-            layers: layers(choices),
-            min_height: choices.flag().then_some(180),
-        },
-        14 => Call::SubscribeVideo { wanted: (0..choices.below(4)).map(|_| wish(choices)).collect() },
-        15 | 16 => Call::Unsubscribe {
-            stream: stream(choices),
-            audio: choices.flag(),
-            video: choices.flag(),
-            layers: choices.flag().then(|| layers(choices)),
-        },
-        17 | 18 => Call::Mute { stream: stream(choices), audio: maybe_flag(choices), video: maybe_flag(choices) },
-        19 => Call::SwitchRole { role: role(choices), credential: choices.flag().then(|| credential(choices)) },
-        20 => Call::Renew { credential: credential(choices) },
-        21 => Call::Rename { name: name(choices) },
-        _ => Call::Media { description: description(choices) },
-    }
+fn join_call(choices: &mut Choices<'_>) -> Call {
+    Call::Join(JoinCall {
+        user: (!choices.one_in(4)).then(|| user(choices)),
+        name: name(choices),
+        media: choices.flag().then(|| description(choices)),
+        credential: choices.flag().then(|| credential(choices)),
+        ..JoinCall::new(text(RoomId::new(ROOM)), user(choices), role(choices))
+    })
 }
 
 /// Why a connection cannot be had.
@@ -440,10 +525,6 @@ fn failure(choices: &mut Choices<'_>) -> Code {
         3 => Code::NO_CONFIGURATION,
         _ => Code::NO_ADDRESS,
     }
-}
-
-fn wish(choices: &mut Choices<'_>) -> VideoWish {
-    VideoWish { stream: stream(choices), layers: layers(choices), min_height: None }
 }
 
 /// One in four of them.

@@ -95,8 +95,8 @@ pub(super) fn client(now: Instant, setting: &Setting, number: usize) -> Client {
     settings.strict = setting.strict;
     settings.auto_capture = setting.auto_capture;
     match setting.dialect {
-        Dialect::SparkRtc => Client::SparkRtc(sparkrtc::Client::new(now, settings)),
-        Dialect::Agora => Client::Agora(agora::Client::new(now, settings)),
+        Dialect::SparkRtc => Client::SparkRtc(Box::new(sparkrtc::Client::new(now, settings))),
+        Dialect::Agora => Client::Agora(Box::new(agora::Client::new(now, settings))),
     }
 }
 
