@@ -55,6 +55,14 @@ fn three_sessions_keep_their_promises_in_every_order_of_calls_and_a_loss() {
 }
 
 #[test]
+fn tune() {
+    for line in std::env::var("BUDGETS").unwrap_or_default().split(';').filter(|l| !l.is_empty()) {
+        let n: Vec<u8> = line.split(',').map(|n| n.parse().unwrap()).collect();
+        holds(line, World::new(if n[2] > 0 { 3 } else { 2 }, Budget { calls: [n[0], n[1], n[2]], cuts: n[3], removals: n[4], ticks: n[5] }, |service| service));
+    }
+}
+
+#[test]
 fn a_late_leave_that_removes_the_successor_is_found() {
     let report = explore("a planted fault", World::new(2, Budget { calls: [2, 1, 0], ..CALM }, Planted::new));
     let broken = report.broken.expect("a fault was planted");
