@@ -93,6 +93,7 @@ fn a_second_join_on_one_connection_is_refused_and_changes_nothing() {
     assert_eq!(hall.heard(2), []);
 }
 
+//
 #[test]
 fn a_join_for_another_room_or_another_version_is_refused() {
     let mut hall = Hall::new();

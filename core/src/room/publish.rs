@@ -161,3 +161,43 @@ fn follow_rids(wanted: LayerSet, before: &StreamOffer, after: &StreamOffer) -> L
         (_, true) => LayerSet::HIGHEST,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::{
+        id::{RequestId, RoomId, SessionId, UserId},
+        role::Role,
+        room::{Config, Input, Output},
+        time::Instant,
+        wire::{ClientFrame, ClientMessage, Versions},
+    };
+
+    //
+    #[test]
+    fn a_room_that_has_used_up_its_numbers_refuses_streams() {
+        // Given a room that has one number left, and Ada,
+        let name = RoomId::new("stage").expect("a valid id");
+        let mut room = Room::new(Instant::ZERO, Config::new(name.clone()));
+        room.next_stream = u32::MAX - 1;
+        let user = Some(UserId::new("ada").expect("a valid id"));
+        let (versions, role) = (Versions::SUPPORTED, Role::Joiner);
+        let join = ClientMessage::Join { versions, app: None, room: name, user, name: None, role, resumes: None, media: None, credential: None, relay: false };
+        let publish = |kind| ClientMessage::Publish { offer: StreamOffer { kind, audio_bps: Some(32_000), layers: Vec::new(), on_demand: false } };
+        // when she publishes twice,
+        for (request, message) in (1..).map(RequestId).zip([join, publish(StreamKind::Main), publish(StreamKind::Aux)]) {
+            let frame = ClientFrame { request, message };
+            room.handle_input(Instant::ZERO, Input::Message { session: SessionId(1), frame }).expect("time stands still");
+        }
+        // then the first stream has the last number, and the second none.
+        let refused = |output| match output {
+            Output::Send { message: ServerMessage::Refused { request, code }, .. } => Some((request, code)),
+            _ => None,
+        };
+        let outputs: Vec<_> = core::iter::from_fn(|| room.poll_output()).collect();
+        assert_eq!(outputs.into_iter().filter_map(refused).collect::<Vec<_>>(), [(RequestId(3), Code::OUT_OF_STREAMS)]);
+        assert_eq!(room.streams().count(), 1);
+    }
+}
