@@ -171,6 +171,13 @@ fn every_file_among_the_stories_is_one_of_them() {
 }
 
 #[test]
+fn the_tutorial_leads_to_every_story() {
+    let tutorial = fs::read_to_string(folder().join("README.md")).expect("the tutorial is there");
+    let missing: Vec<_> = STORIES.iter().filter(|name| !name.contains("bad-input") && !tutorial.contains(&format!("({name}.jsonl)"))).collect();
+    assert!(missing.is_empty(), "docs/stories/README.md does not lead to {missing:?}");
+}
+
+#[test]
 fn the_same_story_gives_the_same_lines() {
     for name in STORIES {
         let text = fs::read_to_string(folder().join(format!("{name}.jsonl"))).expect("it is there");
