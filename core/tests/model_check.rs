@@ -2,6 +2,8 @@
 //!
 //! What is modelled and what is not stands in `model_check/world.rs`. A broken promise is printed as the shortest list of steps that leads to it.
 
+#![allow(unreachable_pub, reason = "parts of tests are as visible as parts of the library")]
+
 #[path = "common/host.rs"]
 mod host;
 #[path = "model_check/search.rs"]
