@@ -101,11 +101,7 @@ impl<H: Host> Run<H> {
         self.pass(MOMENT.as_millis().try_into().expect("it is short"));
         match step {
             Step::Open { slot } => {
-                self.opened += 1;
-                let slot = &mut self.slots[usize::from(*slot)];
-                slot.before = slot.present.replace(self.opened);
-                self.model.open(self.now, self.opened);
-                self.tell(Input::Opened { session: SessionId(self.opened), source: SourceId(0) });
+                self.open(*slot);
                 Ok(())
             }
             Step::End { slot, late } => {
@@ -115,7 +111,14 @@ impl<H: Host> Run<H> {
                 }
                 Ok(())
             }
-            Step::Say { slot, late, what } => self.say(*slot, *late, what),
+            Step::Say { slot, late, what } => {
+                // Whoever has something to say opens a connection first, if there is none.
+                let there = |id| self.model.connections.iter().any(|connection| connection.id == id);
+                if !late && !self.connection(*slot, false).is_some_and(there) {
+                    self.open(*slot);
+                }
+                self.say(*slot, *late, what)
+            }
             Step::Remove { app, room, user } => {
                 let expected = self.model.remove(self.now, (*app, *room), *user);
                 self.server_call(ServerCall::RemoveUser { room: key((*app, *room)), user: user_id(*user) }, expected)
@@ -134,6 +137,14 @@ impl<H: Host> Run<H> {
                 Ok(())
             }
         }
+    }
+
+    fn open(&mut self, slot: u8) {
+        self.opened += 1;
+        let slot = &mut self.slots[usize::from(slot)];
+        slot.before = slot.present.replace(self.opened);
+        self.model.open(self.now, self.opened);
+        self.tell(Input::Opened { session: SessionId(self.opened), source: SourceId(0) });
     }
 
     fn connection(&self, slot: u8, late: bool) -> Option<u64> {
