@@ -20,17 +20,18 @@ use serde_json::{Map, Value};
 use crate::{
     code::Code,
     region::Group,
-    session::{self, ConnectionId},
+    session::{self, ConnectionId, Session},
     time::Instant,
     wire::{ClientFrame, ServerMessage},
 };
 
 /// A client of one dialect or the other, for whoever runs both.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Client {
     /// SparkRTC's.
     SparkRtc(Box<sparkrtc::Client>),
+    /// Agora's.
+    Agora(Box<agora::Client>),
 }
 
 impl Client {
@@ -38,6 +39,7 @@ impl Client {
     pub fn handle_input(&mut self, now: Instant, input: Input) -> Result<(), Refused> {
         match self {
             Self::SparkRtc(client) => client.handle_input(now, input),
+            Self::Agora(client) => client.handle_input(now, input),
         }
     }
 
@@ -45,6 +47,7 @@ impl Client {
     pub fn handle_timeout(&mut self, now: Instant) {
         match self {
             Self::SparkRtc(client) => client.handle_timeout(now),
+            Self::Agora(client) => client.handle_timeout(now),
         }
     }
 
@@ -52,6 +55,7 @@ impl Client {
     pub fn poll_output(&mut self) -> Option<Output> {
         match self {
             Self::SparkRtc(client) => client.poll_output(),
+            Self::Agora(client) => client.poll_output(),
         }
     }
 
@@ -59,6 +63,7 @@ impl Client {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self {
             Self::SparkRtc(client) => client.poll_timeout(),
+            Self::Agora(client) => client.poll_timeout(),
         }
     }
 
@@ -66,6 +71,15 @@ impl Client {
     pub fn outputs_max(&self, input: Option<&Input>) -> usize {
         match self {
             Self::SparkRtc(client) => client.outputs_max(input),
+            Self::Agora(client) => client.outputs_max(input),
+        }
+    }
+
+    /// The session underneath.
+    pub fn session(&self) -> &Session {
+        match self {
+            Self::SparkRtc(client) => client.session(),
+            Self::Agora(client) => client.session(),
         }
     }
 }

@@ -204,7 +204,7 @@ impl Forwarder {
 
     /// The layer that flows. It differs from the target while the target's key frame is awaited.
     pub fn current(&self) -> Option<LayerId> {
-        self.run.map(|run| run.layer)
+        self.run.as_ref().map(|run| run.layer)
     }
 
     /// The layer whose key frame is awaited, and so worth asking for. None while the target flows, or nothing is wanted.
@@ -226,21 +226,24 @@ impl Forwarder {
             return Verdict::Drop(DropReason::OtherLayer);
         }
         let begins_key_frame = packet.picture.is_some_and(|picture| picture.key_frame);
-        let run = match self.run {
+        match &mut self.run {
             Some(run) if run.continues_with(packet) => {
                 if packet.seq < run.first_seq {
                     return Verdict::Drop(DropReason::BeforeStart);
                 }
-                Run { broken: run.broken && !begins_key_frame, ..run }
+                run.broken &= !begins_key_frame;
             }
-            _ if begins_key_frame || self.config.start == Start::AnyPacket => self.join(now, packet),
+            _ if begins_key_frame || self.config.start == Start::AnyPacket => self.run = Some(self.join(now, packet)),
             stalled => {
-                self.run = stalled.map(|run| Run { broken: run.broken || packet.layer == run.layer, ..run });
+                if let Some(run) = stalled {
+                    run.broken |= packet.layer == run.layer;
+                }
                 return Verdict::Drop(DropReason::AwaitingKeyFrame);
             }
-        };
+        }
+        let (seq, timestamp, picture) = self.renumber(now, packet);
         let switched = (current != Some(packet.layer)).then_some(Switch { from: current, to: packet.layer });
-        Verdict::Forward(self.renumber(now, run, packet, switched))
+        Verdict::Forward(Outgoing { seq, timestamp, picture, switched })
     }
 
     /// The run that begins with `packet`, joined on to what was sent before.
@@ -274,8 +277,9 @@ impl Forwarder {
         }
     }
 
-    /// Numbers a packet of `run`, which is the one that flows from now on.
-    fn renumber(&mut self, now: Instant, mut run: Run, packet: &Incoming, switched: Option<Switch>) -> Outgoing {
+    /// The numbers of a packet of the run: sequence number, timestamp and picture.
+    fn renumber(&mut self, now: Instant, packet: &Incoming) -> (u64, u32, Option<Picture>) {
+        let run = self.run.as_mut().expect("a packet is numbered once its run goes on or has begun");
         let seq = run.first_sent_seq.saturating_add(packet.seq - run.first_seq);
         let timestamp = packet.timestamp.wrapping_add(run.timestamp_offset);
         let picture = packet.picture.map(|descriptor| run.picture(&descriptor));
@@ -286,11 +290,10 @@ impl Forwarder {
                 run.came.tl0_pic_idx = descriptor.tl0_pic_idx.unwrap_or(run.came.tl0_pic_idx);
                 run.went = picture;
             }
-            let at = self.sent.filter(|sent| sent.timestamp == timestamp).map_or(now, |sent| sent.at);
+            let at = self.sent.as_ref().filter(|sent| sent.timestamp == timestamp).map_or(now, |sent| sent.at);
             self.sent = Some(Sent { seq, timestamp, picture: run.went, at });
         }
-        self.run = Some(run);
-        Outgoing { seq, timestamp, picture, switched }
+        (seq, timestamp, picture)
     }
 }
 

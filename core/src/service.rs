@@ -68,7 +68,7 @@ use alloc::collections::VecDeque;
 use core::fmt;
 
 pub use self::{
-    config::{App, Config, Roles, RoomNames},
+    config::{App, Config, Roles, RoomNames, UserScope},
     server_api::{CallId, ServerCall},
 };
 use self::{connections::Connections, guard::Failures, relay::Presences, rooms::Rooms};

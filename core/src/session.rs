@@ -463,9 +463,9 @@ pub enum Answer {
 pub enum ConnectionState {
     /// There is none, and none is wanted.
     Disconnected,
-    /// The first one is being made.
+    /// The first one is being made, and the server is asked to let the user in.
     Connecting,
-    /// It stands.
+    /// It stands, and the user was let in.
     Connected,
     /// It was lost and is being restored.
     Reconnecting,

@@ -7,12 +7,12 @@ use core::time::Duration;
 
 use greenroom_core::{
     code::Code,
-    id::{StreamId, UserId},
+    id::{StreamId, UserId, UserName},
     limits,
     role::Role,
     room,
     session::{Answer, Call, ConnectionState, Event},
-    stream::{LayerSet, StreamKind},
+    stream::{LayerSet, StreamKind, StreamOffer},
     trace::Choices,
     wire::LeaveReason,
 };
@@ -23,6 +23,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 const ADA: usize = 0;
 const BOB: usize = 1;
+const EVE: usize = 2;
 
 fn user(name: &str) -> UserId {
     UserId::new(name).expect("names of stories are valid ids")
@@ -133,6 +134,36 @@ fn a_long_loss_ends_the_stay_on_both_sides() {
     assert!(matches!(&seen[..], [Event::StreamRemoved { .. }, Event::PeerLeft { reason: LeaveReason(7), .. }]), "{seen:?}");
 }
 
+// R-023 R-029
+#[test]
+fn whoever_keeps_trying_is_back_after_any_absence_with_all_that_stood() {
+    // Given Eve, who keeps trying, publishes muted, and receives Bob,
+    let mut world = World::of(&["ada", "bob", "eve"]);
+    let bobs = publish(&mut world, BOB);
+    let before = publish(&mut world, EVE);
+    world.call(EVE, Call::Mute { stream: before, audio: Some(true), video: None });
+    world.call(EVE, Call::Subscribe { stream: bobs, audio: true, video: false, layers: LayerSet::HIGHEST, min_height: None });
+    world.call(EVE, Call::Rename { name: Some(UserName::new("Eva").expect("it is short")) });
+    world.pass(SECOND);
+    // when she is away until the room has given her up,
+    world.break_connection(EVE, Some(SECOND), Some(SECOND), None);
+    world.network = false;
+    world.pass(limits::RECONNECT_WINDOW * 3);
+    assert_eq!(world.room.members().count(), 2);
+    world.network = true;
+    world.hush();
+    world.pass(10 * SECOND);
+    // then she is there again, under her name, and so is what stood.
+    let events = world.events(EVE);
+    assert!(events.iter().any(|event| matches!(event, Event::Republished { before: known, now: Ok(_) } if *known == before)), "{events:?}");
+    let eve = world.room.members().find(|member| member.user == user("eve")).expect("she is back");
+    assert!(eve.subscriptions.contains_key(&bobs));
+    assert_eq!(eve.name.as_ref().map(UserName::as_str), Some("Eva"));
+    let hers = world.room.streams().find(|stream| stream.user == user("eve")).expect("she publishes");
+    assert!(hers.audio_muted);
+    assert_eq!(world.views_agree(), Ok(()));
+}
+
 #[test]
 fn a_loss_that_nobody_reports_is_noticed_by_the_silence_on_both_sides() {
     let mut world = World::of(&["ada", "bob"]);
@@ -230,6 +261,10 @@ fn something(world: &mut World, choices: &mut Choices<'_>) {
         11 => {
             let stream = world.clients[client].session.own_streams().next().map_or(StreamId(1), |(id, _)| id);
             world.call(client, Call::Mute { stream, audio: Some(choices.flag()), video: None });
+            let offer = StreamOffer { audio_bps: Some(64_000), ..sound(StreamKind::Main) };
+            if choices.one_in(3) {
+                world.call(client, Call::Update { stream, offer });
+            }
         }
         12 => {
             world.call(client, Call::SwitchRole { role: if choices.flag() { Role::Player } else { Role::Joiner }, credential: None });
@@ -265,6 +300,10 @@ fn a_life(bytes: &[u8]) -> World {
     // The network heals, and everything comes to rest.
     world.network = true;
     world.pass(120 * SECOND);
+    // Whoever keeps trying has come back, or was refused.
+    for client in &world.clients {
+        assert!(matches!(client.session.state(), ConnectionState::Connected | ConnectionState::Disconnected));
+    }
     world
 }
 

@@ -5,7 +5,7 @@ mod desk;
 
 use core::time::Duration;
 
-use desk::{Desk, answered, changed, join_call, joined, sound, stream, subscribe, user};
+use desk::{Act, Desk, answered, changed, join_call, joined, last_join, sound, stream, subscribe, user};
 use greenroom_core::{
     code::Code,
     id::RoomId,
@@ -27,9 +27,10 @@ fn a_session_is_disconnected_then_connecting_then_connected() {
     let id = desk.call(join_call("ada", Role::Joiner));
     assert_eq!(desk.events(), [changed(ConnectionState::Disconnected, ConnectionState::Connecting)]);
     desk.open();
-    assert_eq!(desk.events(), [changed(ConnectionState::Connecting, ConnectionState::Connected)]);
+    assert_eq!(desk.events(), [], "the link stands, and nobody was let in yet");
     desk.grant(joined(&[], vec![], false));
-    assert_eq!(desk.events(), [answered(id, Ok(Answer::Joined { user: user("ada"), role: Role::Joiner }))]);
+    let answer = Ok(Answer::Joined { user: user("ada"), role: Role::Joiner });
+    assert_eq!(desk.events(), [changed(ConnectionState::Connecting, ConnectionState::Connected), answered(id, answer)]);
 }
 
 //
@@ -42,7 +43,7 @@ fn on_entering_the_application_hears_members_then_streams() {
     desk.grant(joined(&["bob", "eve"], vec![stream(7, "bob"), stream(3, "eve")], false));
     let joined = |name| Event::PeerJoined { user: user(name), name: None };
     let added = |stream| Event::StreamAdded { stream };
-    assert_eq!(desk.events()[1..], [joined("bob"), joined("eve"), added(stream(7, "bob")), added(stream(3, "eve"))]);
+    assert_eq!(desk.events()[2..], [joined("bob"), joined("eve"), added(stream(7, "bob")), added(stream(3, "eve"))]);
 }
 
 //
@@ -67,7 +68,7 @@ fn a_refused_join_tells_why_and_ends_where_it_began() {
     desk.open();
     desk.events();
     desk.refuse(Code::ROOM_FULL);
-    assert_eq!(desk.events(), [answered(id, Err(Code::ROOM_FULL)), changed(ConnectionState::Connected, ConnectionState::Disconnected)]);
+    assert_eq!(desk.events(), [answered(id, Err(Code::ROOM_FULL)), changed(ConnectionState::Connecting, ConnectionState::Disconnected)]);
     assert_eq!(desk.disconnects, [ConnectionId(1)]);
     assert_eq!(desk.session.poll_timeout(), None);
 }
@@ -148,9 +149,9 @@ fn a_user_that_the_server_chooses_is_told_and_comes_back_as_that() {
     let id =
         desk.call(Call::Join(JoinCall { user: None, ..JoinCall::new(RoomId::new("stage").expect("a valid id"), user("x"), Role::Joiner) }));
     desk.open();
-    let asked = |desk: &Desk| match &desk.sent.last().expect("a join was sent").1.message {
+    let asked = |desk: &Desk| match last_join(desk) {
         ClientMessage::Join { user, .. } => user.clone(),
-        other => panic!("not a join: {other:?}"),
+        _ => None,
     };
     assert_eq!(asked(&desk), None);
     // when the server chooses 4711,
@@ -213,7 +214,7 @@ fn a_lookup_comes_before_the_connection_and_the_application_sees_one_state() {
     desk.pass(limits::CONNECT_TIMEOUT.saturating_sub(MILLISECOND));
     assert_eq!((desk.events(), desk.messages()), (vec![], vec![]));
     desk.open();
-    assert_eq!(desk.events(), [changed(ConnectionState::Connecting, ConnectionState::Connected)]);
+    assert_eq!(desk.events(), []);
     desk.grant(joined(&[], vec![], false));
     assert!(matches!(desk.answers()[..], [(call, Ok(Answer::Joined { .. }))] if call == id));
 }
@@ -221,7 +222,7 @@ fn a_lookup_comes_before_the_connection_and_the_application_sees_one_state() {
 //
 #[test]
 fn each_step_on_the_way_in_has_its_bound_and_its_code() {
-    let steps: [(fn(&mut Desk), Duration, Code); 3] = [
+    let steps: [(Act, Duration, Code); 3] = [
         (|_| {}, 3 * SECOND, Code::LOOKUP_TIMEOUT),
         (Desk::find, limits::CONNECT_TIMEOUT, Code::CONNECT_TIMEOUT),
         (Desk::open, limits::RESPONSE_TIMEOUT, Code::RESPONSE_TIMEOUT),
@@ -269,8 +270,7 @@ fn news_of_another_lookup_are_nothing() {
 //
 #[test]
 fn trouble_on_the_way_in_is_told_and_the_join_is_tried_again() {
-    type Trouble = (fn(&mut Desk), Code);
-    let troubles: [Trouble; 8] = [
+    let troubles: [(Act, Code); 8] = [
         (|desk| desk.pass(3 * SECOND), Code::LOOKUP_TIMEOUT),
         (|desk| desk.fail(Code::LOOKUP_REFUSED), Code::LOOKUP_REFUSED),
         (|desk| desk.fail(Code::NO_SERVER), Code::NO_SERVER),
@@ -279,21 +279,21 @@ fn trouble_on_the_way_in_is_told_and_the_join_is_tried_again() {
         (
             |desk| {
                 desk.find();
-                desk.pass(limits::CONNECT_TIMEOUT)
+                desk.pass(limits::CONNECT_TIMEOUT);
             },
             Code::CONNECT_TIMEOUT,
         ),
         (
             |desk| {
                 desk.open();
-                desk.pass(limits::RESPONSE_TIMEOUT)
+                desk.pass(limits::RESPONSE_TIMEOUT);
             },
             Code::RESPONSE_TIMEOUT,
         ),
         (
             |desk| {
                 desk.open();
-                desk.close()
+                desk.close();
             },
             Code::CLOSED_BY_PEER,
         ),

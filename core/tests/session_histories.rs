@@ -150,7 +150,7 @@ fn histories_reach_what_a_session_does() {
     let mut rng = greenroom_core::rng::Rng::new(1);
     for config in session_configs().iter().cycle().take(1000) {
         let bytes: Vec<u8> = (0..800).map(|_| u8::try_from(rng.below(256)).expect("below 256")).collect();
-        kinds.extend(played(&config, &bytes).outputs.iter().map(|(_, output)| {
+        kinds.extend(played(config, &bytes).outputs.iter().map(|(_, output)| {
             let text = format!("{output:?}");
             let words: Vec<_> = text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect();
             match words[..] {

@@ -26,6 +26,7 @@ use greenroom_core::{
     time::Instant,
 };
 
+use self::schedule::Schedule;
 use crate::{
     media::Fidelity,
     net::network::{Network, SERVER, address_of},
@@ -154,10 +155,24 @@ enum Machine {
 }
 
 impl Machine {
-    fn node(&mut self) -> &mut dyn Node {
+    fn handle_input(&mut self, now: Instant, input: Input) {
         match self {
-            Self::Sfu(node) => &mut **node,
-            Self::Client(node) => &mut **node,
+            Self::Sfu(node) => node.handle_input(now, input),
+            Self::Client(node) => node.handle_input(now, input),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        match self {
+            Self::Sfu(node) => node.handle_timeout(now),
+            Self::Client(node) => node.handle_timeout(now),
+        }
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        match self {
+            Self::Sfu(node) => node.poll_output(),
+            Self::Client(node) => node.poll_output(),
         }
     }
 
@@ -218,16 +233,19 @@ impl Driver {
         }
     }
 
-    /// Hands the node something that is on its way.
-    fn expect(&mut self, arrival: Arrival) -> Result<(), EngineError> {
+    /// Hands the node something that is on its way, and says whether that is what arrives first.
+    fn expect(&mut self, arrival: Arrival) -> Result<bool, EngineError> {
         if arrival.at < self.now {
             return Err(EngineError::Late { node: self.place, due: arrival.at, now: self.now });
         }
-        match self.inbox.iter().rev().take_while(|other| other.key() > arrival.key()).count() {
-            0 => self.inbox.push_back(arrival),
-            later => self.inbox.insert(self.inbox.len() - later, arrival),
+        let key = arrival.key();
+        let place = self.inbox.iter().rposition(|other| other.key() < key).map_or(0, |before| before + 1);
+        if place == self.inbox.len() {
+            self.inbox.push_back(arrival);
+        } else {
+            self.inbox.insert(place, arrival);
         }
-        Ok(())
+        Ok(place == 0)
     }
 
     /// Lets the node do the one thing that is due next, at the time that [`Driver::next`] said: timers before arrivals.
@@ -238,16 +256,16 @@ impl Driver {
         }
         self.now = at;
         if self.timer.is_some_and(|timer| timer <= at) {
-            self.machine.node().handle_timeout(at);
+            self.machine.handle_timeout(at);
         } else if let Some(arrival) = self.inbox.pop_front() {
-            self.machine.node().handle_input(at, arrival.input);
+            self.machine.handle_input(at, arrival.input);
         }
         Ok(())
     }
 
     /// Takes what the node wants done, and counts it.
     fn poll_output(&mut self) -> Option<(u64, Output)> {
-        let Some(output) = self.machine.node().poll_output() else {
+        let Some(output) = self.machine.poll_output() else {
             self.timer = self.machine.poll_timeout();
             return None;
         };
@@ -261,8 +279,15 @@ impl Driver {
 struct World {
     network: Network,
     places: BTreeMap<UserId, u16>,
-    entries: Vec<(u16, Entry)>,
-    samples: Vec<(u16, Sample)>,
+    /// What each node told, in order of time.
+    told: Vec<Told>,
+}
+
+/// What one node told.
+#[derive(Debug, Default)]
+struct Told {
+    entries: VecDeque<Entry>,
+    samples: VecDeque<Sample>,
 }
 
 /// Something to be carried to a node.
@@ -277,38 +302,49 @@ impl World {
         Self {
             network: Network::new(&scenario.users, seed),
             places: (1_u16..).zip(&scenario.users).map(|(place, user)| (user.id.clone(), place)).collect(),
-            entries: Vec::new(),
-            samples: Vec::new(),
+            told: (0..=scenario.users.len()).map(|_| Told::default()).collect(),
         }
     }
 
     /// Does what a node wants done: hands what is to be carried to `carry`, and keeps the rest.
-    fn dispatch(&mut self, now: Instant, from: u16, count: u64, output: Output, mut carry: impl FnMut(Delivery)) {
+    fn dispatch(
+        &mut self,
+        now: Instant,
+        from: u16,
+        count: u64,
+        output: Output,
+        mut carry: impl FnMut(Delivery) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
         let mut deliver = |to: u16, at: Instant, input: Input| carry(Delivery { to, arrival: Arrival { at, from, count, input } });
         match output {
-            Output::Datagram(datagram) => {
-                if let Some((to, at)) = self.network.carry(now, from, &datagram).filter(|(_, at)| *at < Instant::MAX) {
-                    deliver(to, at, Input::Datagram(datagram));
-                }
-            }
+            Output::Datagram(datagram) => match self.network.carry(now, from, &datagram) {
+                Some((to, at)) if at < Instant::MAX => deliver(to, at, Input::Datagram(datagram)),
+                Some(_) | None => Ok(()),
+            },
             Output::Connect { connection } => {
                 // TCP's three-way handshake (RFC 9293 section 3.5): the client is connected when the answer to its SYN comes, the server when its own is acknowledged.
                 let syn = self.network.signalling_arrival(now, from, from);
                 let syn_ack = self.network.signalling_arrival(syn, SERVER, from);
                 let ack = self.network.signalling_arrival(syn_ack, from, from);
-                deliver(from, syn_ack, Input::Signal { connection, signal: Signal::Opened });
-                deliver(SERVER, ack, Input::Signal { connection, signal: Signal::Opened });
+                deliver(from, syn_ack, Input::Signal { connection, signal: Signal::Opened })?;
+                deliver(SERVER, ack, Input::Signal { connection, signal: Signal::Opened })
             }
             Output::Message { connection, bytes } => {
                 let (to, at) = self.other_end(now, from, connection);
-                deliver(to, at, Input::Signal { connection, signal: Signal::Message(bytes) });
+                deliver(to, at, Input::Signal { connection, signal: Signal::Message(bytes) })
             }
             Output::Close { connection } => {
                 let (to, at) = self.other_end(now, from, connection);
-                deliver(to, at, Input::Signal { connection, signal: Signal::Closed });
+                deliver(to, at, Input::Signal { connection, signal: Signal::Closed })
             }
-            Output::Entry(entry) => self.entries.push((from, *entry)),
-            Output::Samples(samples) => samples.into_iter().for_each(|sample| self.keep(from, sample)),
+            Output::Entry(entry) => {
+                self.told[usize::from(from)].entries.push_back(*entry);
+                Ok(())
+            }
+            Output::Samples(samples) => {
+                samples.into_iter().for_each(|sample| self.keep(from, sample));
+                Ok(())
+            }
         }
     }
 
@@ -323,23 +359,37 @@ impl World {
         let link = matches!(sample.what, Counted::Sent { .. })
             .then(|| self.places.get(&sample.user).and_then(|place| self.network.downlink(*place)))
             .flatten();
+        let samples = &mut self.told[usize::from(from)].samples;
         if let Some(link) = link {
             let what = Counted::Downlink { capacity_bps: link.capacity_bps(sample.at), queue_delay: link.queue_delay(sample.at) };
             let downlink = Sample { at: sample.at, user: sample.user.clone(), stream: sample.stream.clone(), what };
-            self.samples.push((from, downlink));
+            samples.push_back(downlink);
         }
-        self.samples.push((from, sample));
+        samples.push_back(sample);
     }
 
-    /// The record, in order of time. Nodes run side by side, so what they told is sorted; what one node told at one time stays in its order.
-    fn collect(mut self) -> Collected {
-        // Both are many and large: their keys are sorted, and then each of them moves to its place.
-        self.entries.sort_by_cached_key(|(place, entry)| (entry.at, *place));
-        self.samples.sort_by_cached_key(|(place, sample)| (sample.at, *place));
-        Collected {
-            entries: self.entries.into_iter().map(|(_, entry)| entry).collect(),
-            samples: self.samples.into_iter().map(|(_, sample)| sample).collect(),
-            network: self.network,
-        }
+    /// The record, in order of time, then of node; what one node told at one time stays in its order.
+    fn collect(self) -> Collected {
+        let (entries, samples) = self.told.into_iter().map(|told| (told.entries, told.samples)).unzip();
+        Collected { entries: merged(entries, |entry| entry.at), samples: merged(samples, |sample| sample.at), network: self.network }
     }
+}
+
+/// Puts together what nodes told, each in order of time. Nobody sorts: the same tree that says which node is due says which one has told the next thing.
+fn merged<T>(mut told: Vec<VecDeque<T>>, at: impl Fn(&T) -> Instant) -> Vec<T> {
+    let mut merged = Vec::with_capacity(told.iter().map(VecDeque::len).sum());
+    let mut schedule = Schedule::new(told.len());
+    for (place, queue) in (0..).zip(&told) {
+        schedule.set(place, queue.front().map(&at));
+    }
+    while let Some((now, place)) = schedule.first() {
+        let queue = &mut told[usize::from(place)];
+        while queue.front().is_some_and(|first| at(first) <= now)
+            && let Some(first) = queue.pop_front()
+        {
+            merged.push(first);
+        }
+        schedule.set(place, queue.front().map(&at));
+    }
+    merged
 }

@@ -9,7 +9,9 @@ pub mod network;
 pub mod octets;
 
 /// The bytes of a datagram. Modelled media carries 44 of a packet of video; with up to 46 in place, a datagram is 64 bytes, one cache line.
-pub type Carried = Octets<46>;
+pub type Carried = Octets<CARRIED_IN_PLACE>;
+/// Bytes of a datagram that need no allocation.
+pub const CARRIED_IN_PLACE: usize = 46;
 const _: () = assert!(size_of::<Datagram>() == 64);
 
 /// A datagram between two nodes.

@@ -57,7 +57,7 @@ use serde_json::Value;
 
 pub use self::{
     codes::{error_of, warning_of},
-    preset::{room_config, service_config, session_config},
+    preset::{app, room_config, service_config, session_config},
 };
 use self::{host::Host, news::Remote, stream::LocalStream};
 use super::{Input, Output, Refused, Settings, StreamRef, VendorCall, nearest};

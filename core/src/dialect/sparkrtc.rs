@@ -51,7 +51,10 @@ use self::{
     capture::{Job, Verdict},
     streams::{LocalStream, Remote},
 };
-pub use self::{names::check_call, preset::{room_config, service_config, session_config}};
+pub use self::{
+    names::check_call,
+    preset::{room_config, service_config, session_config},
+};
 use super::{HostOrder, Input, Output, Refused, Settings, StreamRef, VendorCall};
 use crate::{
     code::{sparkrtc::client, vendor::VendorCode},
@@ -294,6 +297,11 @@ impl Client {
             Some(_) | None => self.session.outputs_max(None),
         };
         8 + 6 * inner + 8 * (self.streams.len() + 1) + 3 * self.remotes.len()
+    }
+
+    /// The session underneath.
+    pub fn session(&self) -> &Session {
+        &self.session
     }
 
     /// The group of regions whose servers are to be used, once `createClient` was called.

@@ -2,7 +2,7 @@
 
 use alloc::string::ToString;
 
-use super::{App, RoomKey, Service, relay::Assigned};
+use super::{App, RoomKey, Service, UserScope, relay::Assigned};
 use crate::{
     auth::{self, Claim, Credential, Grant, Purpose, Refusal},
     code::Code,
@@ -85,7 +85,10 @@ impl Service {
             if !app.roles.allow(&user, role) {
                 return Err(Code::ROLE_REFUSED);
             }
-            self.examine_relay(&key, &user, role, relay)?;
+            match app.users {
+                UserScope::App => self.examine_relay(&key, &user, role, relay)?,
+                UserScope::Room => {}
+            }
         }
         let admission = Admission { versions, user, assigned, name, role, resumes, media, key_until };
         Ok(Pass { room: key, admission, assigned: assigned.then_some(Assigned { shown: credential }) })
@@ -157,7 +160,7 @@ impl Service {
         if !app.roles.allow(&member.user, role) {
             return Err(Code::ROLE_REFUSED);
         }
-        if role.may_publish() && self.joins_elsewhere(key, &member.user) {
+        if app.users == UserScope::App && role.may_publish() && self.joins_elsewhere(key, &member.user) {
             return Err(Code::JOINER_ELSEWHERE);
         }
         Ok(key_until)

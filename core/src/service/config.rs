@@ -67,6 +67,8 @@ pub struct App {
     pub roles: Roles,
     /// Which names rooms may have.
     pub room_names: RoomNames,
+    /// How far a user id reaches.
+    pub users: UserScope,
     /// Whether a user who gives no id, or the id `0`, gets a number that nobody else in the app has. Its credential is one for the user `0`.
     pub assigns_users: bool,
 }
@@ -74,12 +76,12 @@ pub struct App {
 impl App {
     /// An app whose credentials are checked so, with the names and ids of the vendor whose credentials they are. Everyone may be a joiner.
     pub const fn new(authority: Authority) -> Self {
-        let (room_names, assigns_users) = match authority {
-            Authority::Open => (RoomNames::Any, true),
-            Authority::Signature { .. } => (RoomNames::SparkRtc, false),
-            Authority::ChannelKey { .. } => (RoomNames::Agora, true),
+        let (room_names, users, assigns_users) = match authority {
+            Authority::Open => (RoomNames::Any, UserScope::App, true),
+            Authority::Signature { .. } => (RoomNames::SparkRtc, UserScope::App, false),
+            Authority::ChannelKey { .. } => (RoomNames::Agora, UserScope::Room, true),
         };
-        Self { authority, roles: Roles::everyone(Role::Joiner), room_names, assigns_users }
+        Self { authority, roles: Roles::everyone(Role::Joiner), room_names, users, assigns_users }
     }
 }
 
@@ -105,6 +107,15 @@ impl Roles {
             Role::Player => role == Role::Player,
         }
     }
+}
+
+/// How far a user id reaches: whether one id in two rooms is one person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UserScope {
+    /// One person everywhere in the app. It may relay into few rooms at a time and be a joiner in one, as SparkRTC has it.
+    App,
+    /// Another person in each room, as with Agora's uids, which are unique within a channel.
+    Room,
 }
 
 /// Which names an app's rooms may have, of those that are a [`RoomId`].

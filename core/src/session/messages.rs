@@ -166,7 +166,7 @@ impl Session {
                 }
                 // Let in as somebody else, or something else.
                 Accepted::Joined { .. } | Accepted::Published { .. } | Accepted::Subscribed { .. } | Accepted::Done | Accepted::Unknown => {
-                    self.answered_with_nonsense()
+                    self.answered_with_nonsense();
                 }
             },
             ServerMessage::Refused { request, code } if request == join => self.turned_away(code),

@@ -83,8 +83,9 @@ impl Phase {
     pub(super) fn state(&self) -> ConnectionState {
         match self {
             Self::Idle => ConnectionState::Disconnected,
-            Self::Connecting { .. } => ConnectionState::Connecting,
-            Self::Joining { .. } | Self::Joined { .. } | Self::Leaving { .. } => ConnectionState::Connected,
+            // Connected is who was let in: a link that stands, and a credential that is good.
+            Self::Connecting { .. } | Self::Joining { .. } => ConnectionState::Connecting,
+            Self::Joined { .. } | Self::Leaving { .. } => ConnectionState::Connected,
             Self::Reconnecting { .. } => ConnectionState::Reconnecting,
         }
     }

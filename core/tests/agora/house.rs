@@ -7,7 +7,7 @@ use greenroom_core::{
         Secret,
         channel_key::{self, Request, Service as Purpose, Version},
     },
-    dialect::agora::service_config,
+    dialect::agora::{app, service_config},
     id::{AppId, SessionId, SourceId},
     service::{Input, Output, Service},
     session::ConnectionId,
@@ -34,7 +34,9 @@ impl House {
     fn new(pages: usize) -> Self {
         let id = |name: &str| AppId::new(name).expect("a valid id");
         let apps = [(id(APP), Some(Secret::new(CERTIFICATE.as_bytes()))), (id("app1"), None), (id("app2"), None)];
-        let service = Service::new(Instant::ZERO, service_config(UnixSeconds(DATE - 1000), apps));
+        let mut config = service_config(UnixSeconds(DATE - 1000));
+        config.apps.extend(apps.map(|(id, certificate)| (id, app(certificate))));
+        let service = Service::new(Instant::ZERO, config);
         Self { service, pages: (0..pages).map(|_| Page::new()).collect(), told: vec![(0, 0); pages] }
     }
 
@@ -74,8 +76,11 @@ impl House {
             }
             while let Some(output) = self.service.poll_output() {
                 quiet = false;
-                let Output::Send { room, to, message } = output else { continue };
-                let sessions: Vec<SessionId> = self.service.sessions_of(room.as_ref(), &to).collect();
+                let (sessions, message) = match output {
+                    Output::Send { room, to, message } => (self.service.sessions_of(room.as_ref(), &to).collect(), message),
+                    Output::Snapshot { room, snapshot } => (vec![snapshot.session], self.service.snapshot(&room, &snapshot)),
+                    Output::Close { .. } | Output::Media { .. } | Output::Event { .. } | Output::ServerAnswer { .. } => continue,
+                };
                 for SessionId(session) in sessions {
                     let page = &mut self.pages[usize::try_from(session / 1000).expect("few pages")];
                     let told = page.receive(message.clone());
@@ -112,8 +117,8 @@ fn key(uid: u32, issued: u64, expires: u64) -> String {
         channel: "c",
         issued: UnixSeconds(issued),
         random: 7,
-        uid,
-        expires: UnixSeconds(expires),
+        uid: Some(uid),
+        expires: Some(UnixSeconds(expires)),
     };
     channel_key::generate(&request).expect("all fields are in range")
 }

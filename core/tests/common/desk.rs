@@ -9,7 +9,7 @@ use greenroom_core::{
     code::Code,
     id::{MemberId, RequestId, RoomId, StreamId, UserId, UserName},
     role::Role,
-    session::{Answer, Call, CallId, Config, ConnectionId, ConnectionState, Event, Input, JoinCall, Output, Session},
+    session::{AfterWindow, Answer, Call, CallId, Config, ConnectionId, ConnectionState, Event, Input, JoinCall, Output, Session},
     stream::{LayerSet, StreamInfo, StreamKind, StreamOffer},
     time::Instant,
     wire::{Accepted, ClientFrame, ClientMessage, MemberInfo, ServerMessage, Version},
@@ -193,6 +193,17 @@ impl Desk {
     }
 }
 
+/// Never gives up, and calls the connection lost after ten seconds.
+pub fn persistent() -> Config {
+    let mut config = Config::default();
+    config.after_window = AfterWindow::KeepTrying;
+    config.lost_after = Some(Duration::from_secs(10));
+    config
+}
+
+/// Something that happens in a story.
+pub type Act = fn(&mut Desk);
+
 pub fn join_call(name: &str, role: Role) -> Call {
     Call::Join(JoinCall::new(RoomId::new("stage").expect("a valid id"), user(name), role))
 }
@@ -242,8 +253,17 @@ pub fn resumed(messages: &[ClientMessage]) -> Vec<MemberId> {
     messages.iter().filter_map(stay).collect()
 }
 
+/// The join that was sent last.
+pub fn last_join(desk: &Desk) -> &ClientMessage {
+    let (_, frame) = desk.sent.last().expect("a message was sent");
+    assert!(matches!(frame.message, ClientMessage::Join { .. }), "not a join: {frame:?}");
+    &frame.message
+}
+
 pub fn name(text: &str) -> Option<UserName> {
-    Some(UserName::new(text).expect("names of stories are short"))
+    let name = UserName::new(text);
+    assert!(name.is_ok(), "names of stories are short");
+    name.ok()
 }
 
 pub fn key(text: &str) -> Credential {

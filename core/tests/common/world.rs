@@ -350,9 +350,14 @@ impl World {
     }
 }
 
+/// The third client keeps trying; the others give up.
 fn session_config(seed: usize) -> session::Config {
     let mut config = session::Config::default();
     config.seed = seed as u64;
+    if seed == 2 {
+        config.after_window = session::AfterWindow::KeepTrying;
+        config.retry_join = true;
+    }
     config
 }
 

@@ -223,12 +223,12 @@ impl Theatre {
                     room::Output::Send { to, message } => {
                         let sessions: Vec<SessionId> = self.room.sessions_of(&to).collect();
                         for session in sessions {
-                            self.to_client(session, message.clone());
+                            self.say(session, message.clone());
                         }
                     }
                     room::Output::Snapshot(snapshot) => {
                         let answer = self.room.snapshot(&snapshot);
-                        self.to_client(snapshot.session, answer);
+                        self.say(snapshot.session, answer);
                     }
                     room::Output::Close { session } => self.closed_by_server(session),
                     _ => {}
@@ -246,13 +246,13 @@ impl Theatre {
         match output {
             Output::Return { call, result: Ok(value), .. } => guest.lines.push(json!({ "return": call, "ok": true, "value": value })),
             Output::Return { call, result: Err(error), .. } => {
-                guest.lines.push(json!({ "return": call, "ok": false, "error": error.code }))
+                guest.lines.push(json!({ "return": call, "ok": false, "error": error.code }));
             }
             Output::Event { on: None, name, data } => guest.lines.push(json!({ "event": name, "data": data })),
             Output::Event { on: Some(on), name, data } => guest.lines.push(json!({ "on": on, "event": name, "data": data })),
             Output::Notice { name, data } => guest.lines.push(json!({ "notice": name, "data": data })),
             Output::Host(HostOrder::Capture { stream, source, .. }) => {
-                guest.lines.push(json!({ "capture": format!("{stream} {source:?}") }))
+                guest.lines.push(json!({ "capture": format!("{stream} {source:?}") }));
             }
             Output::Host(HostOrder::Release { stream, source }) => guest.lines.push(json!({ "release": format!("{stream} {source:?}") })),
             Output::Host(HostOrder::SendVideo { stream, on }) => guest.lines.push(json!({ "send_video": on, "stream": stream })),
@@ -266,7 +266,7 @@ impl Theatre {
             }
             Output::Send { connection, frame } => {
                 if let Some(session) = guest.connections.get(&connection).copied().filter(|_| !guest.cut && !guest.silent) {
-                    self.to_server(session, frame);
+                    self.ask(session, frame);
                 }
             }
             Output::Disconnect { connection } => {
@@ -278,7 +278,7 @@ impl Theatre {
     }
 
     /// A service in small: credentials are checked, joins admitted, the rest is the room's.
-    fn to_server(&mut self, session: SessionId, frame: ClientFrame) {
+    fn ask(&mut self, session: SessionId, frame: ClientFrame) {
         let ClientFrame { request, message } = frame.clone();
         let credential = match &message {
             ClientMessage::Join { credential, .. } | ClientMessage::SwitchRole { credential, .. } => credential.clone(),
@@ -288,9 +288,9 @@ impl Theatre {
         let mut key_until = None;
         if let Some(Credential::Signature { signature, ctime }) = credential {
             let until = Instant::from_secs(ctime.parse().expect("clients check the form"));
-            let refusal = if &*signature != "good" { Some(Code::KEY_INVALID) } else { (until < self.now).then_some(Code::KEY_EXPIRED) };
+            let refusal = if &*signature == "good" { (until < self.now).then_some(Code::KEY_EXPIRED) } else { Some(Code::KEY_INVALID) };
             if let Some(code) = refusal {
-                return self.to_client(session, ServerMessage::Refused { request, code });
+                return self.say(session, ServerMessage::Refused { request, code });
             }
             key_until = Some(until);
         }
@@ -312,7 +312,7 @@ impl Theatre {
         self.guests.iter().enumerate().find_map(of)
     }
 
-    fn to_client(&mut self, session: SessionId, message: ServerMessage) {
+    fn say(&mut self, session: SessionId, message: ServerMessage) {
         let Some((who, connection)) = self.guest_of(session) else { return };
         if !self.guests[who].cut {
             self.guests[who].client.handle_input(self.now, Input::Received { connection, message }).expect("time stands still");

@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use greenroom_core::time::Instant;
 
-use super::{Collected, Driver, EngineError, Progress, World, schedule::Schedule};
+use super::{Collected, Delivery, Driver, EngineError, Progress, World, schedule::Schedule};
 
 /// Runs until nothing is due before `end`.
 pub(super) fn run(mut nodes: Vec<Driver>, mut world: World, end: Instant, progress: &Progress) -> Result<Collected, EngineError> {
@@ -17,25 +17,25 @@ pub(super) fn run(mut nodes: Vec<Driver>, mut world: World, end: Instant, progre
         schedule.set(node.place, node.next());
     }
     let lookahead = world.network.shortest_delay();
-    let mut deliveries = Vec::new();
     while let Some((at, place)) = schedule.first().filter(|(at, _)| *at < end) {
         progress.set(at);
         // At least what is due now: with links of no delay the turn ends there.
         let until = at.saturating_add(lookahead).min(end).max(at.saturating_add(Duration::from_nanos(1)));
-        let node = &mut nodes[usize::from(place)];
-        while let Some(now) = node.next().filter(|now| *now < until) {
-            node.step(now)?;
-            while let Some((count, output)) = node.poll_output() {
-                world.dispatch(now, place, count, output, |delivery| deliveries.push(delivery));
+        let here = usize::from(place);
+        while let Some(now) = nodes[here].next().filter(|now| *now < until) {
+            nodes[here].step(now)?;
+            while let Some((count, output)) = nodes[here].poll_output() {
+                world.dispatch(now, place, count, output, |Delivery { to, arrival }| {
+                    let Some(node) = nodes.get_mut(usize::from(to)) else { return Ok(()) };
+                    // Behind something that arrives sooner, it makes nobody due sooner. Who is at work now is asked afterwards.
+                    if node.expect(arrival)? && to != place {
+                        schedule.set(to, node.next());
+                    }
+                    Ok(())
+                })?;
             }
         }
-        schedule.set(place, node.next());
-        for delivery in deliveries.drain(..) {
-            if let Some(node) = nodes.get_mut(usize::from(delivery.to)) {
-                node.expect(delivery.arrival)?;
-                schedule.set(delivery.to, node.next());
-            }
-        }
+        schedule.set(place, nodes[here].next());
     }
     progress.set(end);
     Ok(world.collect())

@@ -7,28 +7,42 @@ use greenroom_core::time::Instant;
 #[derive(Debug)]
 pub(super) struct Schedule {
     /// The root at 1, the children of `at` at `2 at` and `2 at + 1`, the leaves in the second half.
-    tree: Vec<(Instant, u16)>,
+    tree: Vec<Entry>,
     leaves: usize,
 }
 
-/// A node that is never due.
+/// A node and its time as one number, the time above the place: a single comparison, and nothing to be guessed, where a pair takes two and a branch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry(u128);
+
+impl Entry {
+    fn new(at: Instant, place: u16) -> Self {
+        Self(u128::from(at.as_nanos()) << 16 | u128::from(place))
+    }
+
+    fn at(self) -> Instant {
+        Instant::from_nanos(u64::try_from(self.0 >> 16).expect("a time was put there"))
+    }
+
+    fn place(self) -> u16 {
+        u16::try_from(self.0 & 0xffff).expect("sixteen bits")
+    }
+}
+
+/// The time of a node that is never due.
 const NEVER: Instant = Instant::MAX;
 
 impl Schedule {
     /// A schedule of nodes none of which is due.
     pub(super) fn new(nodes: usize) -> Self {
         let leaves = nodes.next_power_of_two();
-        let mut schedule = Self { tree: vec![(NEVER, u16::MAX); leaves * 2], leaves };
-        for (place, leaf) in (0..).zip(&mut schedule.tree[leaves..leaves + nodes]) {
-            leaf.1 = place;
-        }
-        schedule
+        Self { tree: vec![Entry::new(NEVER, u16::MAX); leaves * 2], leaves }
     }
 
     /// Says when a node is due; none is never.
     pub(super) fn set(&mut self, place: u16, at: Option<Instant>) {
         let mut node = self.leaves + usize::from(place);
-        let entry = (at.unwrap_or(NEVER), place);
+        let entry = Entry::new(at.unwrap_or(NEVER), place);
         if self.tree[node] == entry {
             return;
         }
@@ -46,7 +60,8 @@ impl Schedule {
 
     /// The node that is due first, the one at the lower place among equals.
     pub(super) fn first(&self) -> Option<(Instant, u16)> {
-        Some(self.tree[1]).filter(|(at, _)| *at < NEVER)
+        let first = self.tree[1];
+        (first.at() < NEVER).then(|| (first.at(), first.place()))
     }
 }
 

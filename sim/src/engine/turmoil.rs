@@ -158,7 +158,11 @@ async fn drive(shared: Rc<Shared>, place: u16, socket: UdpSocket) {
                 return;
             }
             while let Some((count, output)) = driver.poll_output() {
-                shared.world.borrow_mut().dispatch(at, place, count, output, |delivery| deliveries.push(delivery));
+                let dispatched = shared.world.borrow_mut().dispatch(at, place, count, output, |delivery| {
+                    deliveries.push(delivery);
+                    Ok(())
+                });
+                dispatched.expect("to note a delivery cannot fail");
             }
             drop(driver);
             for delivery in deliveries.drain(..) {

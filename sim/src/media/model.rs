@@ -8,7 +8,7 @@ mod bandwidth;
 mod wire;
 
 use core::{net::SocketAddrV4, time::Duration};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use greenroom_core::{
     id::{LayerId, Rid},
@@ -34,9 +34,9 @@ pub(super) struct Peer {
     state: State,
     now: Instant,
     queue: VecDeque<PeerOutput>,
-    /// Tracks this end sends, with their numbers of layers.
-    sent: BTreeMap<TrackId, u8>,
-    received: BTreeSet<TrackId>,
+    /// Tracks this end sends, with their numbers of layers; both in order. They change seldom and are looked up for every packet.
+    sent: Vec<(TrackId, u8)>,
+    received: Vec<TrackId>,
     estimator: Estimator,
     estimate_said: Option<BitsPerSecond>,
     meter: Meter,
@@ -85,8 +85,8 @@ impl Peer {
             state: State::Idle,
             now,
             queue: VecDeque::new(),
-            sent: BTreeMap::new(),
-            received: BTreeSet::new(),
+            sent: Vec::new(),
+            received: Vec::new(),
             estimator: Estimator::new(now, config.estimate_from),
             estimate_said: None,
             meter: Meter::new(now),
@@ -133,24 +133,41 @@ impl Peer {
     pub(super) fn send_track(&mut self, now: Instant, track: TrackId, rids: &[Rid]) {
         self.flush(now);
         let layers = u8::try_from(rids.len().clamp(1, LAYERS_PER_STREAM)).expect("a stream has few layers");
-        self.sent.entry(track).or_insert(layers);
+        if let Err(place) = self.place_of_sent(track) {
+            self.sent.insert(place, (track, layers));
+        }
     }
 
     pub(super) fn receive_track(&mut self, now: Instant, track: TrackId, _rids: &[Rid]) {
         self.flush(now);
-        self.received.insert(track);
+        if let Err(place) = self.received.binary_search(&track) {
+            self.received.insert(place, track);
+        }
     }
 
     pub(super) fn stop_track(&mut self, now: Instant, track: TrackId) {
         self.flush(now);
-        self.sent.remove(&track);
-        self.received.remove(&track);
+        self.sent.retain(|(sent, _)| *sent != track);
+        self.received.retain(|received| *received != track);
+    }
+
+    /// Where a track that this end sends stands, or would.
+    fn place_of_sent(&self, track: TrackId) -> Result<usize, usize> {
+        self.sent.binary_search_by_key(&track, |(sent, _)| *sent)
+    }
+
+    /// Whether this end sends that layer of a track.
+    fn sends(&self, track: TrackId, layer: LayerId) -> bool {
+        self.place_of_sent(track).is_ok_and(|place| layer.0 < self.sent[place].1)
+    }
+
+    fn expects(&self, track: TrackId) -> bool {
+        self.received.binary_search(&track).is_ok()
     }
 
     pub(super) fn write(&mut self, now: Instant, packet: &MediaPacket, rewrite: Option<Vp8Rewrite>) {
         self.flush(now);
-        let is_sent = self.sent.get(&packet.track).is_some_and(|layers| packet.layer.0 < *layers);
-        if !self.is_connected() || !is_sent || packet.size_bytes() > PAYLOAD_BYTES {
+        if !self.is_connected() || !self.sends(packet.track, packet.layer) || packet.size_bytes() > PAYLOAD_BYTES {
             self.counters.unsent_packets += 1;
             return;
         }
@@ -158,10 +175,11 @@ impl Peer {
         match packet.track.kind {
             TrackKind::Audio => self.send_media(stamp, None, packet),
             TrackKind::Video => {
-                let mut packet = packet.clone();
+                let mut payload = packet.payload.clone();
                 if let Some(rewrite) = rewrite {
-                    rewrite_vp8(packet.payload.make_mut(), rewrite);
+                    rewrite_vp8(payload.make_mut(), rewrite);
                 }
+                let packet = MediaPacket { payload, ..*packet };
                 self.send_media(stamp, None, &packet);
                 self.history.push(stamp.seq, packet);
             }
@@ -176,7 +194,7 @@ impl Peer {
 
     pub(super) fn request_key_frame(&mut self, now: Instant, track: TrackId, layer: LayerId) {
         self.flush(now);
-        if self.is_connected() && self.received.contains(&track) {
+        if self.is_connected() && self.expects(track) {
             self.send(&Message::KeyFrame { track, layer }, &[], 0);
         }
     }
@@ -200,7 +218,7 @@ impl Peer {
             Message::Check => self.send(&Message::Answer, &[], 0),
             Message::Answer => {}
             Message::Media { stamp, repairs, head } => {
-                if self.accept(stamp, repairs, datagram) && self.received.contains(&head.track) {
+                if self.accept(stamp, repairs, datagram) && self.expects(head.track) {
                     let Head { track, layer, seq, timestamp, marker } = head;
                     let absent_bytes = datagram.absent_bytes.saturating_sub(wire::absent_overhead_bytes(track.kind, repairs.is_some()));
                     let packet = MediaPacket { track, layer, seq, timestamp, marker, payload: payload.into(), absent_bytes };
@@ -215,7 +233,7 @@ impl Peer {
                 self.say_estimate();
             }
             Message::KeyFrame { track, layer } => {
-                if self.sent.get(&track).is_some_and(|layers| layer.0 < *layers) {
+                if self.sends(track, layer) {
                     self.queue.push_back(PeerOutput::KeyFrameRequested { track, layer });
                 }
             }
@@ -239,7 +257,7 @@ impl Peer {
             let Some(packet) = self.history.find(seq).cloned() else {
                 continue;
             };
-            if self.sent.contains_key(&packet.track) {
+            if self.place_of_sent(packet.track).is_ok() {
                 let stamp = self.estimator.stamp(self.now);
                 self.send_media(stamp, Some(seq), &packet);
             }
@@ -358,8 +376,15 @@ impl Peer {
 const HISTORY_PACKETS: u32 = 64;
 
 /// The last packets of video, by number, for whoever misses one.
+///
+/// A ring: a packet is written over the oldest one. Nobody reads that one first, as taking it out of a queue would: of all there is in a peer it has lain longest, and is farthest
+/// from the processor.
 #[derive(Debug, Default)]
-struct History(VecDeque<Unacknowledged>);
+struct History {
+    packets: Vec<Unacknowledged>,
+    /// The place of the oldest, once there are [`HISTORY_PACKETS`].
+    oldest: usize,
+}
 
 #[derive(Debug)]
 struct Unacknowledged {
@@ -370,16 +395,18 @@ struct Unacknowledged {
 
 impl History {
     fn push(&mut self, seq: u32, packet: MediaPacket) {
-        if self.0.len() == HISTORY_PACKETS as usize {
-            self.0.pop_front();
+        let newest = Unacknowledged { seq, packet };
+        if self.packets.len() < HISTORY_PACKETS as usize {
+            self.packets.push(newest);
+        } else {
+            self.packets[self.oldest] = newest;
+            self.oldest = (self.oldest + 1) % self.packets.len();
         }
-        self.0.push_back(Unacknowledged { seq, packet });
     }
 
     /// The packet of that number. It stays: what repairs it may be lost too, but nobody asks for a packet twice.
     fn find(&self, seq: u32) -> Option<&MediaPacket> {
-        let at = self.0.partition_point(|sent| is_after(seq, sent.seq));
-        self.0.get(at).filter(|sent| sent.seq == seq).map(|sent| &sent.packet)
+        self.packets.iter().find(|sent| sent.seq == seq).map(|sent| &sent.packet)
     }
 }
 

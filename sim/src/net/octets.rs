@@ -17,18 +17,24 @@ enum Held<const FEW: usize> {
 }
 
 impl<const FEW: usize> Octets<FEW> {
+    /// The first `len` of `bytes`, which came into being in place; all of them where `len` is larger.
+    pub fn in_place(bytes: [u8; FEW], len: usize) -> Self {
+        const { assert!(FEW <= u8::MAX as usize, "the length has eight bits") }
+        #[expect(clippy::cast_possible_truncation, reason = "checked when compiled")]
+        let len = len.min(FEW) as u8;
+        Self(Held::Here { len, bytes })
+    }
+
     /// What `head` and `tail` are together.
     pub fn joined(head: &[u8], tail: &[u8]) -> Self {
         let total = head.len() + tail.len();
-        match u8::try_from(total) {
-            Ok(len) if total <= FEW => {
-                let mut bytes = [0; FEW];
-                bytes[..head.len()].copy_from_slice(head);
-                bytes[head.len()..total].copy_from_slice(tail);
-                Self(Held::Here { len, bytes })
-            }
-            _ => Self(Held::Shared([head, tail].concat().into())),
+        if total > FEW {
+            return Self(Held::Shared([head, tail].concat().into()));
         }
+        let mut bytes = [0; FEW];
+        bytes[..head.len()].copy_from_slice(head);
+        bytes[head.len()..total].copy_from_slice(tail);
+        Self::in_place(bytes, total)
     }
 
     /// The bytes, to be changed; what others share stays as it is.
@@ -60,19 +66,26 @@ impl<const FEW: usize> Deref for Octets<FEW> {
 
 impl<const FEW: usize> From<&[u8]> for Octets<FEW> {
     fn from(bytes: &[u8]) -> Self {
-        Self::joined(bytes, &[])
+        let mut few = [0; FEW];
+        match few.get_mut(..bytes.len()) {
+            Some(here) => {
+                here.copy_from_slice(bytes);
+                Self::in_place(few, bytes.len())
+            }
+            None => Self(Held::Shared(bytes.into())),
+        }
     }
 }
 
 impl<const FEW: usize, const N: usize> From<[u8; N]> for Octets<FEW> {
     fn from(bytes: [u8; N]) -> Self {
-        Self::joined(&bytes, &[])
+        bytes.as_slice().into()
     }
 }
 
 impl<const FEW: usize> From<Vec<u8>> for Octets<FEW> {
     fn from(bytes: Vec<u8>) -> Self {
-        Self::joined(&bytes, &[])
+        bytes.as_slice().into()
     }
 }
 

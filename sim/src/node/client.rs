@@ -55,6 +55,10 @@ pub struct ClientConfig {
 pub struct ClientNode {
     config: ClientConfig,
     session: Session,
+    /// When the session wants to be told the time next ...
+    session_due: Option<Instant>,
+    /// ... which is asked anew only once it was told something: most of what comes is media, and no concern of it.
+    session_told: bool,
     peer: Option<Peer>,
     /// Peers made so far: each draws from a stream of its own.
     peers_made: u64,
@@ -95,6 +99,8 @@ impl ClientNode {
         let script = config.user.actions.iter().copied().collect();
         Self {
             session: Session::new(now, session_config),
+            session_due: None,
+            session_told: true,
             peer: None,
             peers_made: 0,
             camera: None,
@@ -124,6 +130,9 @@ impl ClientNode {
             }
             let Some(output) = self.peer.as_mut().and_then(Peer::poll_output) else { break };
             self.media(output);
+        }
+        if core::mem::take(&mut self.session_told) {
+            self.session_due = self.session.poll_timeout();
         }
     }
 
@@ -206,6 +215,7 @@ impl ClientNode {
     }
 
     fn tell_session(&mut self, input: session::Input) {
+        self.session_told = true;
         self.session.handle_input(self.now, input).expect("an engine's time never falls");
     }
 
@@ -402,7 +412,8 @@ impl Node for ClientNode {
         debug_assert!(now >= self.now, "time fell from {} to {now}", self.now);
         self.now = now;
         self.take_actions();
-        if self.session.poll_timeout().is_some_and(|at| at <= now) {
+        if self.session_due.is_some_and(|at| at <= now) {
+            self.session_told = true;
             self.session.handle_timeout(now);
         }
         self.capture();
@@ -428,7 +439,7 @@ impl Node for ClientNode {
         let mut due = self.next_sample;
         let mut or = |at: Option<Instant>| due = due.min(at.unwrap_or(Instant::MAX));
         or(self.script.front().map(|(at, _)| *at));
-        or(self.session.poll_timeout());
+        or(self.session_due);
         if let Some(peer) = &self.peer {
             or(peer.poll_timeout());
             or(self.camera.as_ref().and_then(Camera::poll_timeout));

@@ -112,20 +112,20 @@ impl Transports {
         }
     }
 
-    fn touch(&mut self, slot: usize) {
-        if let Some(Some(transport)) = self.slots.get_mut(slot)
-            && !transport.touched
-        {
+    /// The transport in a slot, to be changed: whoever takes it owes it a flush, which is noted.
+    fn touch(&mut self, slot: usize) -> Option<&mut Transport> {
+        let transport = self.slots.get_mut(slot)?.as_mut()?;
+        if !transport.touched {
             transport.touched = true;
             self.touched.push(slot);
         }
+        Some(transport)
     }
 
-    /// The member's transport, to be changed: whoever takes it owes it a flush, which is noted.
+    /// The member's transport, to be changed.
     fn of(&mut self, member: MemberId) -> Option<&mut Peer> {
         let slot = *self.of_member.get(&member)?;
-        self.touch(slot);
-        self.slots[slot].as_mut().map(|transport| &mut transport.peer)
+        self.touch(slot).map(|transport| &mut transport.peer)
     }
 
     fn arm(&mut self, slot: usize) {
@@ -333,8 +333,7 @@ impl SfuNode {
         let (transports, now) = (&mut self.transports, self.now);
         let mut switched = Vec::new();
         self.routes.forward_packet(now, packet, |forwarded: Forwarded<'_>| {
-            transports.touch(forwarded.slot);
-            if let Some(Some(transport)) = transports.slots.get_mut(forwarded.slot) {
+            if let Some(transport) = transports.touch(forwarded.slot) {
                 transport.peer.write(now, forwarded.packet, forwarded.rewrite);
                 if let Some(layer) = forwarded.switched {
                     switched.push(MediaInput::Switched { member: transport.member, stream, layer });
@@ -467,11 +466,10 @@ impl Node for SfuNode {
         self.now = now;
         match input {
             Input::Datagram(datagram) => {
-                if let Some(&slot) = self.transports.of_address.get(&datagram.src) {
-                    self.transports.touch(slot);
-                    if let Some(Some(transport)) = self.transports.slots.get_mut(slot) {
-                        transport.peer.handle_datagram(now, &datagram);
-                    }
+                if let Some(&slot) = self.transports.of_address.get(&datagram.src)
+                    && let Some(transport) = self.transports.touch(slot)
+                {
+                    transport.peer.handle_datagram(now, &datagram);
                 }
             }
             Input::Signal { connection, signal } => self.signal(connection, signal),
@@ -489,8 +487,7 @@ impl Node for SfuNode {
             && at <= now
         {
             self.transports.timers.pop_first();
-            self.transports.touch(slot);
-            if let Some(Some(transport)) = self.transports.slots.get_mut(slot) {
+            if let Some(transport) = self.transports.touch(slot) {
                 transport.armed = None;
                 transport.peer.handle_timeout(now);
             }
@@ -501,7 +498,11 @@ impl Node for SfuNode {
     }
 
     fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if self.outputs.is_empty() {
+            self.outputs.clear(); // the next ones are written where the last ones were: memory that is at hand
+        }
+        output
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

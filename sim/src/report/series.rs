@@ -87,15 +87,30 @@ pub(super) fn of_all_viewers(metrics: &[MetricRow], entries: &[Entry]) -> Vec<Vi
     for row in metrics {
         rows_by_user.entry(&row.user).or_default().push(row);
     }
+    let switches = times_of_switches(entries);
     let series = rows_by_user.into_iter().map(|(user, mut rows)| {
         rows.sort_by_key(|row| row.t_ns);
-        ViewerSeries::new(user, &rows, entries)
+        ViewerSeries::new(user, &rows, &switches)
     });
     series.collect()
 }
 
+/// When layers were switched, by viewer and stream, in nanoseconds.
+type Switches<'a> = BTreeMap<(&'a str, String), Vec<u64>>;
+
+/// One walk through the record for all viewers: it is as long as they are many.
+fn times_of_switches(entries: &[Entry]) -> Switches<'_> {
+    let mut switches = Switches::new();
+    for entry in entries {
+        if let (Some(user), What::Switched { stream, .. }) = (&entry.user, &entry.what) {
+            switches.entry((user.as_str(), stream.to_string())).or_default().push(entry.at.as_nanos());
+        }
+    }
+    switches
+}
+
 impl ViewerSeries {
-    fn new(user: &str, rows: &[&MetricRow], entries: &[Entry]) -> Self {
+    fn new(user: &str, rows: &[&MetricRow], switches: &Switches<'_>) -> Self {
         let times: BTreeSet<u64> = rows.iter().map(|row| row.t_ns).collect();
         let times_ns: Vec<u64> = times.into_iter().collect();
         let interval_ns = usual_interval_ns(&times_ns);
@@ -127,12 +142,12 @@ impl ViewerSeries {
             for row in &rows {
                 points[at(row.t_ns)] = Some(StreamPoint { received_bps: row.received_bps, layer: place(row) });
             }
-            let switches = times_of_switches(user, name, entries);
+            let switches = switches.get(&(user, name.to_owned())).map_or(&[][..], Vec::as_slice);
             let steps: Vec<Step> = rows.iter().map(|row| Step { t_ns: row.t_ns, layer: place(row) }).collect();
             series.streams.push(StreamSeries {
                 name: name.to_owned(),
                 points,
-                bands: bands(&steps, interval_ns, &switches),
+                bands: bands(&steps, interval_ns, switches),
                 lost_packets: rows.last().map_or(0, |row| row.lost_packets),
                 layers,
             });
@@ -239,14 +254,6 @@ fn usual_interval_ns(times_ns: &[u64]) -> u64 {
     let mut steps: Vec<u64> = times_ns.windows(2).map(|pair| pair[1] - pair[0]).collect();
     steps.sort_unstable();
     steps.get(steps.len() / 2).copied().unwrap_or(USUAL_INTERVAL_NS)
-}
-
-fn times_of_switches(user: &str, stream: &str, entries: &[Entry]) -> Vec<u64> {
-    let of_user = entries.iter().filter(|entry| entry.user.as_ref().is_some_and(|u| u.as_str() == user));
-    of_user
-        .filter(|entry| matches!(&entry.what, What::Switched { stream: s, .. } if s.to_string() == stream))
-        .map(|entry| entry.at.as_nanos())
-        .collect()
 }
 
 struct Step {

@@ -9,7 +9,7 @@ use greenroom_core::{
     id::{AppId, RoomId, UserId},
     role::Role,
     room::{self, Duplicates},
-    service::{App, Config, Roles, RoomKey, RoomNames, ServerCall},
+    service::{App, Config, Roles, RoomKey, RoomNames, ServerCall, UserScope},
     session,
     time::{Instant, UnixSeconds},
     wire::LeaveReason,
@@ -40,13 +40,14 @@ fn app_of(dialect: Dialect, app: &story::App, roles: &Roles) -> Result<App, Stri
         (Dialect::SparkRtc, ..) => return Err(format!("\"apps\": {:?} has an app_certificate; SparkRTC's apps have an app_key", app.app_id)),
         (Dialect::Agora, ..) => return Err(format!("\"apps\": {:?} has an app_key; Agora's apps have an app_certificate", app.app_id)),
     };
-    let (room_names, assigns_users) = match dialect {
-        Dialect::SparkRtc => (RoomNames::SparkRtc, false),
-        Dialect::Agora => (RoomNames::Agora, true),
+    let (room_names, users, assigns_users) = match dialect {
+        Dialect::SparkRtc => (RoomNames::SparkRtc, UserScope::App, false),
+        Dialect::Agora => (RoomNames::Agora, UserScope::Room, true),
     };
     let mut made = App::new(authority);
     made.roles = roles.clone();
     made.room_names = room_names;
+    made.users = users;
     made.assigns_users = assigns_users;
     Ok(made)
 }
@@ -95,8 +96,8 @@ pub(super) fn client(now: Instant, setting: &Setting, number: usize) -> Client {
     settings.strict = setting.strict;
     settings.auto_capture = setting.auto_capture;
     match setting.dialect {
-        Dialect::SparkRtc => Client::SparkRtc(sparkrtc::Client::new(now, settings)),
-        Dialect::Agora => Client::Agora(agora::Client::new(now, settings)),
+        Dialect::SparkRtc => Client::SparkRtc(Box::new(sparkrtc::Client::new(now, settings))),
+        Dialect::Agora => Client::Agora(Box::new(agora::Client::new(now, settings))),
     }
 }
 

@@ -11,7 +11,7 @@ use greenroom_core::{
     id::{MemberId, SessionId, SourceId},
     room,
     service::{self, CallId, RoomKey, Service},
-    session::ConnectionId,
+    session::{ConnectionId, ConnectionState},
     time::{Instant, UnixSeconds},
 };
 use serde_json::Value;
@@ -123,7 +123,7 @@ impl Stage {
 
     /// Whether something is still to come of what the story told: heartbeats and keys that will expire some day go on for ever, and do not count.
     fn is_anything_pending(&self) -> bool {
-        let is_waiting = |party: &Party| party.calls > 0 || party.client.is_reconnecting();
+        let is_waiting = |party: &Party| party.calls > 0 || party.client.session().state() == ConnectionState::Reconnecting;
         self.links.are_busy() || !self.expected.is_empty() || self.parties.values().any(is_waiting)
     }
 
@@ -139,10 +139,11 @@ impl Stage {
             self.hear_service();
         }
         let due = |party: &Party| party.client.poll_timeout().is_some_and(|at| at <= self.now);
+        let now = self.now;
         let due: Vec<String> = self.parties.iter().filter(|(_, party)| due(party)).map(|(who, _)| who.clone()).collect();
         for who in due {
             self.cause += 1;
-            self.party(&who).client.handle_timeout(self.now);
+            self.party(&who).client.handle_timeout(now);
             self.hear_client(&who);
         }
         Ok(())

@@ -4,10 +4,10 @@ use core::time::Duration;
 
 use crate::{
     auth::{Authority, Secret},
-    id::{AppId, RoomId},
+    id::RoomId,
     limits,
     room::{self, Duplicates},
-    service::{self, App, RoomNames},
+    service::{self, App, RoomNames, UserScope},
     session::{self, AfterWindow},
     time::UnixSeconds,
 };
@@ -32,18 +32,16 @@ pub fn room_config(id: RoomId) -> room::Config {
     room::Config { duplicates: Duplicates::OldestStays, key_grace: Duration::ZERO, ..room::Config::new(id) }
 }
 
-/// A service of Agora's, for these apps: with an App Certificate by channel key, without one by App ID alone. Channels have Agora's names, and uids that are not given are
-/// chosen. `clock` is the date at the beginning of time.
-pub fn service_config(clock: UnixSeconds, apps: impl IntoIterator<Item = (AppId, Option<Secret>)>) -> service::Config {
-    let app = |certificate: Option<Secret>| App {
-        room_names: RoomNames::Agora,
-        assigns_users: true,
-        ..App::new(certificate.map_or(Authority::Open, |certificate| Authority::ChannelKey { certificate }))
-    };
-    let mut config = service::Config::new(clock);
-    config.room = room_config(config.room.id);
-    config.apps = apps.into_iter().map(|(id, certificate)| (id, app(certificate))).collect();
-    config
+/// A service with such rooms, and without an [`app`] yet. `clock` is the date at the beginning of time.
+pub fn service_config(clock: UnixSeconds) -> service::Config {
+    let config = service::Config::new(clock);
+    service::Config { room: room_config(config.room.id.clone()), ..config }
+}
+
+/// An app: with an App Certificate users enter by channel key, without one the App ID suffices. Channels have Agora's names, and uids that are not given are chosen.
+pub fn app(certificate: Option<Secret>) -> App {
+    let authority = certificate.map_or(Authority::Open, |certificate| Authority::ChannelKey { certificate });
+    App { room_names: RoomNames::Agora, users: UserScope::Room, assigns_users: true, ..App::new(authority) }
 }
 
 #[cfg(test)]

@@ -163,11 +163,9 @@ pub(super) fn whole(value: &Value) -> Option<u64> {
     if let Some(number) = value.as_u64() {
         return Some(number);
     }
-    let number = value.as_f64().filter(|number| (0.0..EXACT).contains(number))?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it lies between 0 and 2^53")]
-    let cut = number as u64;
-    #[expect(clippy::cast_precision_loss, reason = "it lies below 2^53")]
-    (cut as f64 == number).then_some(cut)
+    let number = value.as_f64().filter(|number| (0.0..EXACT).contains(number) && number % 1.0 < f64::MIN_POSITIVE)?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole, and lies between 0 and 2^53")]
+    Some(number as u64)
 }
 
 #[cfg(test)]

@@ -69,8 +69,8 @@ impl Client {
     /// The platform says what came of a capture: of a named stream, or of the first that waits for such a one. Said ahead, it counts for the next.
     pub(super) fn captured(&mut self, stream: Option<String>, medium_of_it: TrackKind, verdict: Verdict) {
         let place = |job: &Job| job.waiting.iter().position(|source| medium(*source) == medium_of_it);
-        let found = self.jobs.iter().filter(|(name, _)| stream.as_ref().is_none_or(|stream| stream == *name));
-        let found = found.filter_map(|(name, job)| Some((name.clone(), place(job)?))).next();
+        let mut named = self.jobs.iter().filter(|(name, _)| stream.as_ref().is_none_or(|stream| stream == *name));
+        let found = named.find_map(|(name, job)| Some((name.clone(), place(job)?)));
         let Some((name, at)) = found else {
             if self.verdicts.len() < limits::LOCAL_STREAMS {
                 self.verdicts.insert((stream, medium_of_it), verdict);

@@ -36,7 +36,11 @@ mod tests {
     // R-022 R-047 R-064 R-086
     #[test]
     fn sparkrtc_gives_up_displaces_and_has_one_share() {
-        let patient = session::Config { reconnect_window: Duration::from_secs(90), after_window: AfterWindow::KeepTrying, ..session::Config::default() };
+        let patient = session::Config {
+            reconnect_window: Duration::from_secs(90),
+            after_window: AfterWindow::KeepTrying,
+            ..session::Config::default()
+        };
         let session = session_config(patient);
         assert_eq!((session.after_window, session.reconnect_window), (AfterWindow::GiveUp, Duration::from_secs(90)));
         let room = service_config(UnixSeconds(0)).room;

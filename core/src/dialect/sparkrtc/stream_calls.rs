@@ -80,15 +80,13 @@ impl Client {
                 Value::Null // playback is the page's
             }
             // What is heard and seen here is the page's; whether there is anything to mute is known.
-            "muteAudio" | "unmuteAudio" => no_arguments(call, has_audio.into())?,
-            "muteVideo" | "unmuteVideo" => no_arguments(call, has_video.into())?,
+            "muteAudio" | "unmuteAudio" | "hasAudio" => no_arguments(call, has_audio.into())?,
+            "muteVideo" | "unmuteVideo" | "hasVideo" => no_arguments(call, has_video.into())?,
             "getId" => no_arguments(call, remote.render()["id"].clone())?,
             "getUserId" => no_arguments(call, key.0.as_str().into())?,
             // The name that is shown now, not the one of when the stream came.
             "getUserName" => no_arguments(call, self.others.get(&key.0).and_then(Option::as_ref).map(UserName::as_str).into())?,
             "getType" => no_arguments(call, remote.kind_word().into())?,
-            "hasAudio" => no_arguments(call, has_audio.into())?,
-            "hasVideo" => no_arguments(call, has_video.into())?,
             "getStreamInfo" => no_arguments(call, Remote::stream_info(remote))?,
             _ => return Err(client::RTC_SDK_ERROR.into()),
         };

@@ -9,7 +9,10 @@ use greenroom_core::{
 };
 
 use super::bandwidth::Report;
-use crate::{media::TrackId, net::Carried};
+use crate::{
+    media::TrackId,
+    net::{CARRIED_IN_PLACE, Carried},
+};
 
 /// One datagram's meaning.
 #[derive(Debug, PartialEq, Eq)]
@@ -80,6 +83,7 @@ const REPAIR: u8 = 4;
 
 /// Longest of what is carried before a payload, in bytes: the head of a repair.
 const HEAD_BYTES: usize = 41;
+const _: () = assert!(HEAD_BYTES <= CARRIED_IN_PLACE, "what is written is written in place");
 
 /// Writes a datagram: what is carried of it, and how many bytes are not.
 pub(super) fn write(token: u32, message: &Message, payload: &[u8], absent_bytes: u32) -> (Carried, u32) {
@@ -95,7 +99,7 @@ pub(super) fn write(token: u32, message: &Message, payload: &[u8], absent_bytes:
         Message::KeyFrame { .. } => (KEY_FRAME, FEEDBACK_BYTES),
         Message::Missing { .. } => (MISSING, FEEDBACK_BYTES),
     };
-    let mut out = Writer { bytes: [0; HEAD_BYTES], len: 0 };
+    let mut out = Writer { bytes: [0; CARRIED_IN_PLACE], len: 0 };
     out.put([kind]);
     out.put(token.to_be_bytes());
     match message {
@@ -127,7 +131,7 @@ pub(super) fn write(token: u32, message: &Message, payload: &[u8], absent_bytes:
             out.put(last.to_be_bytes());
         }
     }
-    let carried = Carried::joined(&out.bytes[..out.len], payload);
+    let carried = out.finish(payload);
     let absent_bytes = size_bytes.saturating_sub(u32::try_from(carried.len()).unwrap_or(u32::MAX));
     (carried, absent_bytes)
 }
@@ -198,7 +202,7 @@ pub(super) fn absent_overhead_bytes(kind: TrackKind, is_repair: bool) -> u32 {
 
 /// Puts numbers behind each other.
 struct Writer {
-    bytes: [u8; HEAD_BYTES],
+    bytes: [u8; CARRIED_IN_PLACE],
     len: usize,
 }
 
@@ -206,6 +210,15 @@ impl Writer {
     fn put<const N: usize>(&mut self, number: [u8; N]) {
         self.bytes[self.len..self.len + N].copy_from_slice(&number);
         self.len += N;
+    }
+
+    /// All of it with `tail` behind it.
+    fn finish(mut self, tail: &[u8]) -> Carried {
+        let Some(place) = self.bytes.get_mut(self.len..self.len + tail.len()) else {
+            return Carried::joined(&self.bytes[..self.len], tail);
+        };
+        place.copy_from_slice(tail);
+        Carried::in_place(self.bytes, self.len + tail.len())
     }
 }
 

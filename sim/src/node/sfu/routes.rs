@@ -89,6 +89,7 @@ impl Routes {
             viewers: Vec::new(),
         });
         route.source = source;
+        route.layers.resize(layers, LayerMeter::default()); // an update may have changed the ladder
     }
 
     pub(super) fn close(&mut self, stream: StreamId) {
