@@ -134,6 +134,16 @@ impl Room {
         }
     }
 
+    /// Numbers stays from there on, or from where it is, if that is further.
+    pub(crate) fn number_from(&mut self, next: u32) {
+        self.next_member = self.next_member.max(next);
+    }
+
+    /// The number of the next stay.
+    pub(crate) fn next_number(&self) -> u32 {
+        self.next_member
+    }
+
     /// Takes in one input. Timers that are due fire first.
     pub fn handle_input(&mut self, now: Instant, input: Input) -> Result<(), Misuse> {
         if now < self.now {

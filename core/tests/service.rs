@@ -76,6 +76,23 @@ fn a_room_begins_with_its_first_member_and_ends_a_while_after_its_last() {
 }
 
 #[test]
+fn a_stay_that_went_with_its_room_is_not_taken_for_a_newer_one_of_the_same_user() {
+    // Given Ada on one device, who loses her connection, and does not come back before stay and room are gone,
+    let mut lobby = Lobby::new();
+    let stay = lobby.enter(1, Join::open("stage", "ada")).expect("the app is open");
+    lobby.disconnect(1);
+    lobby.pass(limits::RECONNECT_WINDOW + limits::ROOM_IDLE);
+    assert_eq!(lobby.service.usage().rooms, 0);
+    // when she enters from another, and the first comes back,
+    let newer = lobby.enter(2, Join::open("stage", "ada")).expect("the app is open");
+    let back = lobby.enter(3, Join::open("stage", "ada").resumes(stay));
+    // then that is none of hers any more: else each device would take the stay from the other, without end.
+    assert_ne!(newer, stay);
+    assert_eq!(back, Err(Code::SESSION_GONE));
+    assert_eq!(lobby.closed(), []);
+}
+
+#[test]
 fn a_refused_join_begins_no_room() {
     let mut lobby = Lobby::with(|config| config.room.members_max = 0);
     assert_eq!(lobby.enter(1, Join::open("stage", "ada")), Err(Code::ROOM_FULL));
@@ -90,7 +107,7 @@ fn there_are_no_more_rooms_than_may_be_and_idle_ones_make_place() {
     lobby.enter(2, Join::open("two", "bob")).expect("there is place");
     assert_eq!(lobby.enter(3, Join::open("three", "cem")), Err(Code::TOO_MANY_ROOMS));
     lobby.ask(1, ClientMessage::Leave).expect("she is in");
-    assert_eq!(lobby.join(3, Join::open("three", "cem")), Ok(MemberId(1)));
+    assert!(lobby.join(3, Join::open("three", "cem")).is_ok());
     assert!(lobby.service.room(&key(OPEN, "one")).is_none());
 }
 

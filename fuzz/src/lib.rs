@@ -11,24 +11,48 @@
 
 use std::{fs, path::PathBuf, process::ExitCode};
 
+/// Histories as steps, a plain model of a service, and how the two are compared: what `core/tests/reference.rs` runs on chance.
+#[allow(missing_docs, missing_debug_implementations, unreachable_pub, dead_code, reason = "they are parts of a test, whose files say what they are")]
+#[path = "../../core/tests/common/host.rs"]
+pub mod host;
+#[allow(missing_docs, missing_debug_implementations, unreachable_pub, reason = "as above")]
+#[path = "../../core/tests/reference/history.rs"]
+pub mod history;
+#[allow(missing_docs, missing_debug_implementations, unreachable_pub, reason = "as above")]
+#[path = "../../core/tests/reference/model.rs"]
+pub mod model;
+#[allow(missing_docs, missing_debug_implementations, unreachable_pub, reason = "as above")]
+#[path = "../../core/tests/reference/run.rs"]
+pub mod run;
+
 use greenroom_core::{
+    auth::{Authority, Claim, Credential, Purpose, Secret, channel_key, signature},
     forward::{Config, Forwarder, Incoming, Outgoing, Verdict},
-    id::{LayerId, RequestId, RoomId, SessionId, UserId},
+    id::{AppId, LayerId, RequestId, RoomId, SessionId, UserId},
     role::Role,
     room::{self, Room},
+    service::Service,
     session::{self, Call, CallId, ConnectionId, JoinCall, Session},
-    time::Instant,
+    time::{Instant, UnixSeconds},
     trace::{self, Choices, ROOM, laws},
     vp8::{self, Picture},
     wire::{Accepted, ClientFrame, ServerMessage},
 };
+use greenroom_sim::script::Story;
 
 /// A harness: it panics where the core breaks a promise.
 pub type Harness = fn(&[u8]);
 
 /// Every target by its name. Its corpus is `fuzz/corpus/<name>`.
-pub const TARGETS: [(&str, Harness); 4] =
-    [("wire_decode", wire_decode), ("room_history", room_history), ("session_history", session_history), ("forwarder", forwarder)];
+pub const TARGETS: [(&str, Harness); 7] = [
+    ("wire_decode", wire_decode),
+    ("room_history", room_history),
+    ("session_history", session_history),
+    ("service_history", service_history),
+    ("forwarder", forwarder),
+    ("keys", keys),
+    ("script_lines", script_lines),
+];
 
 const START: Instant = Instant::from_secs(1);
 
@@ -58,6 +82,90 @@ pub fn session_history(bytes: &[u8]) {
     let config = session::Config::default();
     let steps = trace::session_history(&config, START, bytes);
     laws::check_all(&Session::new(START, config), START, &steps);
+}
+
+/// A service keeps the laws on any history, and does what a plain model of it does. The first byte says which of the two is looked at.
+pub fn service_history(bytes: &[u8]) {
+    match bytes.split_first() {
+        Some((which, bytes)) if which % 2 == 0 => {
+            let config = trace::service_config();
+            let steps = trace::service_history(&config, START, bytes);
+            laws::check_all(&Service::new(START, config), START, &steps);
+        }
+        Some((_, bytes)) => against_the_model(run::service(), bytes),
+        None => {}
+    }
+}
+
+/// A service, or what pretends to be one, does what a plain model does on the history that the bytes tell.
+pub fn against_the_model(host: impl host::Host, bytes: &[u8]) {
+    if let Err(why) = run::play(host, &history::history(bytes)) {
+        panic!("{why}");
+    }
+}
+
+/// Whatever is shown is granted only where it is, letter by letter, what the holder of the secret would have made; what is read is written as it was; and nothing takes a stranger in.
+pub fn keys(bytes: &[u8]) {
+    let Ok(text) = core::str::from_utf8(bytes) else { return };
+    if let Ok(credential) = serde_json::from_str::<Credential>(text) {
+        let again = serde_json::to_string(&credential).expect("credentials are text");
+        assert_eq!(serde_json::from_str::<Credential>(&again).ok().as_ref(), Some(&credential), "what was written is read");
+        show(&credential);
+    }
+    show(&Credential::ChannelKey { key: text.into() });
+    if let Some((signature, ctime)) = text.split_once(' ') {
+        show(&Credential::Signature { signature: signature.into(), ctime: ctime.into() });
+    }
+}
+
+/// The secret of every app that [`keys`] has.
+pub const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
+/// The app that keys are shown to.
+pub const APP: &str = "fedcba9876543210fedcba9876543210";
+/// The date at which they are shown.
+pub const DATE: UnixSeconds = UnixSeconds(1_700_000_000);
+
+fn show(credential: &Credential) {
+    let (app, secret) = (AppId::new(APP).expect("a valid id"), Secret::new(SECRET));
+    let claim = Claim { app: &app, room: "stage", user: "7" };
+    let authorities = [Authority::Signature { key: secret.clone() }, Authority::ChannelKey { certificate: secret.clone() }];
+    for authority in &authorities {
+        for purpose in [Purpose::Join, Purpose::Rejoin, Purpose::Renew, Purpose::SwitchRole] {
+            if authority.check(claim, Some(credential), purpose, DATE).is_err() {
+                continue;
+            }
+            match credential {
+                Credential::Signature { signature, ctime } => assert_eq!(**signature, signature::sign(&secret, APP, "stage", "7", ctime)),
+                Credential::ChannelKey { key } => {
+                    let random = u32::from_str_radix(&key[85..93], 16).expect("a key that is granted has its form");
+                    let times = channel_key::ChannelKey::parse(key).expect("a key that is granted has its form").times();
+                    let made = channel_key::generate(&channel_key::Request {
+                        version: channel_key::Version::V004,
+                        service: channel_key::Service::Media,
+                        app_id: &app,
+                        certificate: &secret,
+                        channel: "stage",
+                        issued: times.issued,
+                        random,
+                        uid: Some(7),
+                        expires: Some(times.expires),
+                    });
+                    assert_eq!(made.as_deref(), Ok(&**key));
+                }
+            }
+            let stranger = Claim { user: "8", ..claim };
+            assert!(authority.check(stranger, Some(credential), purpose, DATE).is_err(), "what was made for one user lets in another");
+        }
+    }
+}
+
+/// A story is read, or refused with the line that is wrong.
+pub fn script_lines(bytes: &[u8]) {
+    let Ok(text) = core::str::from_utf8(bytes) else { return };
+    if let Err(error) = Story::parse(text) {
+        assert!((1..=text.lines().count().max(1)).contains(&error.line), "{error}: there is no such line");
+        assert!(!error.problem.is_empty());
+    }
 }
 
 /// A forwarder cuts whatever comes into runs that share no number, each beginning with a key frame; and a payload descriptor is rewritten in place or not at all.

@@ -31,6 +31,9 @@ pub(super) struct Rooms {
     pub(super) due: BTreeSet<(Instant, RoomKey)>,
     /// Until when each room without members is kept.
     pub(super) idle: BTreeSet<(Instant, RoomKey)>,
+    /// Higher than any number of a stay in a room that has ended. A room that begins numbers from here: were it to begin with 1 again, somebody who was away for so long that room and
+    /// stay are gone could come back to a stay that another session of the same user has begun since, and each would drive out the other without end.
+    next_number: u32,
 }
 
 impl Rooms {
@@ -40,6 +43,7 @@ impl Rooms {
 
     fn remove(&mut self, key: &RoomKey) {
         let Some(hosted) = self.hosted.remove(key) else { return };
+        self.next_number = self.next_number.max(hosted.room.next_number());
         if let Some(at) = hosted.due {
             self.due.remove(&(at, key.clone()));
         }
@@ -94,7 +98,8 @@ impl Service {
             let Some((_, idle)) = self.rooms.idle.first().cloned() else { return false };
             self.rooms.remove(&idle);
         }
-        let room = Room::new(self.now, self.config.room(app, key.room.clone()));
+        let mut room = Room::new(self.now, self.config.room(app, key.room.clone()));
+        room.number_from(self.rooms.next_number);
         let hosted = Hosted { room, due: None, idle_until: None, entered: false };
         self.rooms.hosted.insert(key.clone(), hosted);
         true

@@ -317,6 +317,9 @@ impl<H: Host> World<H> {
                     let session = SessionId(100 * (client as u64 + 1) + u64::from(connection.0));
                     let (up, down) = (VecDeque::from([Up::Opened]), VecDeque::from([Down::Opened]));
                     let new = Connection { session, client, id: connection, up, down, broken: false, server_done: false, client_done: false };
+                    if self.connections.iter().any(|other| other.value.session == session) {
+                        return Err(format!("session {client} orders {connection:?} a second time"));
+                    }
                     let place = self.connections.partition_point(|other| other.value.session < session);
                     self.connections.insert(place, Part::new(new));
                 }

@@ -64,12 +64,12 @@ fn step(choices: &mut Choices<'_>) -> Step {
     let kind = choices.below(32);
     let (slot, late) = (choices.below(SLOTS), choices.one_in(5));
     match kind {
-        0..=3 => Step::Open { slot },
-        4 | 5 => Step::End { slot, late: choices.flag() },
-        6 => Step::Remove { app: choices.below(2), room: choices.below(2), user: choices.below(3) },
-        7 if choices.one_in(4) => Step::Dissolve { app: choices.below(2), room: choices.below(2) },
-        7 => Step::Pause { app: choices.below(2), room: choices.below(2), paused: choices.one_in(3) },
-        8 | 9 => Step::Pass { ms: [1, 900, 2_000, 5_900, 6_100, 25_000, 31_000, 70_000][usize::from(choices.below(8))] },
+        0 => Step::Open { slot },
+        1 | 2 => Step::End { slot, late: choices.flag() },
+        3 => Step::Remove { app: choices.below(2), room: choices.below(2), user: choices.below(3) },
+        4 if choices.one_in(4) => Step::Dissolve { app: choices.below(2), room: choices.below(2) },
+        4 => Step::Pause { app: choices.below(2), room: choices.below(2), paused: choices.one_in(3) },
+        5 | 6 => Step::Pass { ms: [1, 900, 2_000, 5_900, 6_100, 25_000, 31_000, 70_000][usize::from(choices.below(8))] },
         _ => Step::Say { slot, late, what: say(choices) },
     }
 }

@@ -32,19 +32,32 @@ pub fn service() -> Service {
 
 const START: Instant = Instant::from_secs(1);
 
+/// What a history met.
+#[derive(Clone, Debug, Default)]
+pub struct Met {
+    pub granted: usize,
+    pub refused: BTreeSet<Code>,
+    /// Most stays at a time.
+    pub stays: usize,
+}
+
 /// Plays a history. The error says at which step service and model part, and how.
-pub fn play<H: Host>(host: H, steps: &[Step]) -> Result<(), String> {
-    let mut run = Run { now: START, host, model: Model::default(), slots: vec![Slot::default(); usize::from(SLOTS)], opened: 0, views: BTreeMap::new(), answers: Vec::new() };
+pub fn play<H: Host>(host: H, steps: &[Step]) -> Result<Met, String> {
+    let (slots, views) = (vec![Slot::default(); usize::from(SLOTS)], BTreeMap::new());
+    let mut run =
+        Run { now: START, host, model: Model::default(), slots, opened: 0, views, answers: Vec::new(), met: Met::default() };
     for (at, step) in steps.iter().enumerate() {
         run.step(step).and_then(|()| run.compare()).map_err(|why| {
             let list: Vec<String> = steps[..=at].iter().enumerate().map(|(at, step)| format!("{:>3}. {step:?}", at + 1)).collect();
             format!("service and model part after\n{}\n     {why}", list.join("\n"))
         })?;
+        run.met.stays = run.met.stays.max(run.model.stays.len());
     }
-    Ok(())
+    Ok(run.met)
 }
 
 struct Run<H> {
+    met: Met,
     now: Instant,
     host: H,
     model: Model,
@@ -88,11 +101,7 @@ impl<H: Host> Run<H> {
         self.pass(MOMENT.as_millis().try_into().expect("it is short"));
         match step {
             Step::Open { slot } => {
-                self.opened += 1;
-                let slot = &mut self.slots[usize::from(*slot)];
-                slot.before = slot.present.replace(self.opened);
-                self.model.open(self.now, self.opened);
-                self.tell(Input::Opened { session: SessionId(self.opened), source: SourceId(0) });
+                self.open(*slot);
                 Ok(())
             }
             Step::End { slot, late } => {
@@ -102,7 +111,14 @@ impl<H: Host> Run<H> {
                 }
                 Ok(())
             }
-            Step::Say { slot, late, what } => self.say(*slot, *late, what),
+            Step::Say { slot, late, what } => {
+                // Whoever has something to say opens a connection first, if there is none.
+                let there = |id| self.model.connections.iter().any(|connection| connection.id == id);
+                if !late && !self.connection(*slot, false).is_some_and(there) {
+                    self.open(*slot);
+                }
+                self.say(*slot, *late, what)
+            }
             Step::Remove { app, room, user } => {
                 let expected = self.model.remove(self.now, (*app, *room), *user);
                 self.server_call(ServerCall::RemoveUser { room: key((*app, *room)), user: user_id(*user) }, expected)
@@ -121,6 +137,14 @@ impl<H: Host> Run<H> {
                 Ok(())
             }
         }
+    }
+
+    fn open(&mut self, slot: u8) {
+        self.opened += 1;
+        let slot = &mut self.slots[usize::from(slot)];
+        slot.before = slot.present.replace(self.opened);
+        self.model.open(self.now, self.opened);
+        self.tell(Input::Opened { session: SessionId(self.opened), source: SourceId(0) });
     }
 
     fn connection(&self, slot: u8, late: bool) -> Option<u64> {
@@ -180,6 +204,11 @@ impl<H: Host> Run<H> {
         };
         if !agree {
             return Err(format!("the service answered {answers:?}, and the model says {verdict:?}"));
+        }
+        match verdict {
+            Verdict::Nobody | Verdict::Pong => {}
+            Verdict::Refused(code) => drop(self.met.refused.insert(code)),
+            Verdict::Granted => self.met.granted += 1,
         }
         if let [Answer::Joined(number)] = answers[..] {
             let (place, user) = match (what, resumes) {
