@@ -1,13 +1,13 @@
 //! Where users are: the rooms of one user at a time.
 //!
-//! A user may be in several rooms at once, which SparkRTC calls relaying (chapter 1.1): in one and in up to [`limits::RELAY_ROOMS`](crate::limits::RELAY_ROOMS) others, on a
+//! Where a user id reaches through the app ([`UserScope::App`](super::UserScope::App)), a user may be in several rooms at once, which SparkRTC calls relaying (chapter 1.1): in one and in up to [`limits::RELAY_ROOMS`](crate::limits::RELAY_ROOMS) others, on a
 //! connection for each, and in each as an ordinary member. So the streams of a joiner are seen where it is a joiner, and a player receives in every room. The reference wants
 //! the joiner in one room only, and the text that says how to change rooms has it the wrong way round (C-04): whoever goes on stage elsewhere steps down first.
 //!
 //! What is kept here is which rooms, and it follows what rooms say of themselves ([`Event::Joined`](crate::room::Event::Joined), [`Event::Left`](crate::room::Event::Left)), however
 //! a stay ends. Roles are not kept, because the rooms know them.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::collections::{BTreeMap, BTreeSet};
 
 use super::RoomKey;
 use crate::{
@@ -22,7 +22,7 @@ pub(super) struct Presences(BTreeMap<(AppId, UserId), Presence>);
 /// The rooms that one user is in; never none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Presence {
-    rooms: Vec<RoomId>,
+    rooms: BTreeSet<RoomId>,
     assigned: Option<Assigned>,
 }
 
@@ -36,8 +36,9 @@ pub(super) struct Assigned {
 
 impl Presences {
     /// The rooms that the user is in.
-    pub(super) fn rooms(&self, app: &AppId, user: &UserId) -> &[RoomId] {
-        self.get(app, user).map_or(&[], |presence| &presence.rooms)
+    pub(super) fn rooms(&self, app: &AppId, user: &UserId) -> &BTreeSet<RoomId> {
+        static NONE: BTreeSet<RoomId> = BTreeSet::new();
+        self.get(app, user).map_or(&NONE, |presence| &presence.rooms)
     }
 
     /// Whether the user's id was chosen by the service, and what the user showed then.
@@ -55,16 +56,14 @@ impl Presences {
     /// A user entered a room.
     pub(super) fn entered(&mut self, room: &RoomKey, user: &UserId) {
         let presence = self.0.entry((room.app.clone(), user.clone())).or_default();
-        if !presence.rooms.contains(&room.room) {
-            presence.rooms.push(room.room.clone());
-        }
+        presence.rooms.insert(room.room.clone());
     }
 
     /// A user's stay in a room ended.
     pub(super) fn left(&mut self, room: &RoomKey, user: &UserId) {
         let key = (room.app.clone(), user.clone());
         let Some(presence) = self.0.get_mut(&key) else { return };
-        presence.rooms.retain(|other| *other != room.room);
+        presence.rooms.remove(&room.room);
         if presence.rooms.is_empty() {
             self.0.remove(&key);
         }
@@ -76,8 +75,8 @@ impl Presences {
     }
 
     /// Every user and the rooms it is in.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&AppId, &UserId, &[RoomId])> {
-        self.0.iter().map(|((app, user), presence)| (app, user, presence.rooms.as_slice()))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&AppId, &UserId, &BTreeSet<RoomId>)> {
+        self.0.iter().map(|((app, user), presence)| (app, user, &presence.rooms))
     }
 
     fn get(&self, app: &AppId, user: &UserId) -> Option<&Presence> {
