@@ -13,7 +13,7 @@
 pub mod agora;
 pub mod sparkrtc;
 
-use alloc::{boxed::Box, string::String};
+use alloc::{boxed::Box, string::String, vec::Vec};
 
 use serde_json::{Map, Value};
 
@@ -354,19 +354,26 @@ pub(crate) fn nearest(given: &str, known: &[&'static str]) -> Option<&'static st
     (apart * 3 <= name.len()).then_some(name)
 }
 
-/// Levenshtein's distance: how many letters must be added, dropped or changed. `given` is cut, as a peer chooses how long it is.
+/// How many letters must be added, dropped, changed or swapped with their neighbour (optimal string alignment). `given` is cut, as a peer chooses how long it is.
 fn letters_apart(given: &str, name: &str) -> usize {
-    let given: alloc::vec::Vec<char> = given.chars().take(64).collect();
-    let mut row: alloc::vec::Vec<usize> = (0..=given.len()).collect();
+    let given: Vec<char> = given.chars().take(64).collect();
+    let (mut before, mut above): (Vec<usize>, Vec<usize>) = (Vec::new(), (0..=given.len()).collect());
+    let mut last = None;
     for (at, letter) in name.chars().enumerate() {
-        let mut diagonal = core::mem::replace(&mut row[0], at + 1);
+        let mut row = Vec::with_capacity(above.len());
+        row.push(at + 1);
         for (column, other) in given.iter().enumerate() {
-            let changed = diagonal + usize::from(letter != *other);
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(row[column] + 1).min(diagonal + 1);
+            let changed = above[column] + usize::from(letter != *other);
+            let mut apart = changed.min(above[column + 1] + 1).min(row[column] + 1);
+            if column > 0 && given[column - 1] == letter && last == Some(*other) {
+                apart = apart.min(before[column - 1] + 1);
+            }
+            row.push(apart);
         }
+        before = core::mem::replace(&mut above, row);
+        last = Some(letter);
     }
-    row[given.len()]
+    above[given.len()]
 }
 
 #[cfg(test)]
@@ -377,6 +384,7 @@ mod tests {
     fn a_slip_of_the_pen_finds_the_printed_name() {
         assert_eq!(nearest("subscibe", &["publish", "subscribe", "unsubscribe"]), Some("subscribe"));
         assert_eq!(nearest("JOIN", &["join", "leave"]), Some("join"));
+        assert_eq!(nearest("jion", &["join", "leave"]), Some("join"));
         assert_eq!(nearest("dance", &["join", "leave"]), None);
     }
 }
