@@ -9,7 +9,7 @@ use crate::script;
 
 #[derive(Debug, Args)]
 pub(super) struct ScriptArguments {
-    /// The story, a JSON object a line, for example docs/stories/01-a-call.jsonl; - reads standard input
+    /// The story, a JSON object a line, for example docs/stories/sparkrtc/01-a-call.jsonl; - reads standard input
     story: PathBuf,
 }
 
@@ -19,7 +19,7 @@ pub(super) fn run(arguments: &ScriptArguments) -> Exit {
     let text = match read(&arguments.story) {
         Ok(text) => text,
         Err(error) => {
-            complain(&format!("{name}: cannot be read: {error}"));
+            complain(&format!("{name}: {error}"));
             return Exit::Usage;
         }
     };
@@ -39,11 +39,17 @@ pub(super) fn run(arguments: &ScriptArguments) -> Exit {
     }
 }
 
-fn read(story: &PathBuf) -> Result<String, std::io::Error> {
-    if story.as_os_str() == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text)?;
-        return Ok(text);
-    }
-    fs::read_to_string(story)
+fn read(story: &PathBuf) -> Result<String, String> {
+    let bytes = if story.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        fs::read(story)
+    };
+    let bytes = bytes.map_err(|error| format!("cannot be read: {error}"))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        format!("line {line}: not UTF-8; a story is text in UTF-8")
+    })
 }

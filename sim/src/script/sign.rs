@@ -103,12 +103,17 @@ impl Identity {
         let inside = |outer: &str, key: &str| args.get(outer).and_then(|value| value.get(key));
         let text = |value: Option<&Value>| match value {
             Some(Value::String(text)) => Some(text.clone()),
-            Some(Value::Number(number)) => Some(number.to_string()),
+            // JavaScript has one type of numbers: 1.0 is 1.
+            Some(Value::Number(number)) => {
+                Some(number.as_f64().filter(|it| it.fract() == 0.0 && it.abs() < 1e15).map_or_else(|| number.to_string(), |it| format!("{it:.0}")))
+            }
             _ => None,
         };
         let app = text(inside("config", "appId").or_else(|| args.get("appId")));
         let room = text(args.get("roomId").or_else(|| args.get("channelName")));
         let user = text(inside("options", "userId").or_else(|| args.get("uid")));
+        // Agora's join without a uid leaves the choice to the server, as 0 does.
+        let user = user.or_else(|| args.contains_key("channelName").then(|| "0".to_owned()));
         self.app = app.unwrap_or_else(|| core::mem::take(&mut self.app));
         self.room = room.unwrap_or_else(|| core::mem::take(&mut self.room));
         self.user = user.unwrap_or_else(|| core::mem::take(&mut self.user));

@@ -142,6 +142,9 @@ mod defaults {
     }
 }
 
+/// Latest step, in ms: a year. Nothing in the documents lasts longer than a day.
+const AT_MS_MAX: u64 = 365 * 24 * 3600 * 1000;
+
 /// One line after the first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
@@ -278,6 +281,7 @@ impl ServerOperation {
 impl Story {
     /// Reads a story. Blank lines are skipped.
     pub fn parse(text: &str) -> Result<Self, StoryError> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text); // some editors begin a file so
         let mut lines = text.lines().enumerate().map(|(at, line)| (at + 1, line)).filter(|(_, line)| !line.trim().is_empty());
         let Some((first, setting)) = lines.next() else {
             return Err(StoryError::new(1, "the story is empty; its first line is the setting, for example {\"dialect\":\"sparkrtc\"}"));
@@ -306,7 +310,13 @@ impl Story {
 }
 
 fn setting_of(text: &str) -> Result<Setting, String> {
-    let setting: Setting = serde_json::from_str(text).map_err(|error| format!("not a setting: {}", without_place(&error)))?;
+    if !text.trim_start().starts_with('{') {
+        return Err("not a setting: the first line is an object, for example {\"dialect\":\"sparkrtc\"}".to_owned());
+    }
+    let setting: Setting = serde_json::from_str(text).map_err(|error| {
+        let said = without_place(&error).replace("usize", "u64").replace("u64", "a whole number, not below 0").replace("unknown variant", "unknown word");
+        format!("not a setting: {said}")
+    })?;
     if setting.latency_ms == 0 {
         return Err("\"latency_ms\" is 0; a link takes at least 1 ms, or cause and effect would be one".to_owned());
     }
@@ -325,6 +335,9 @@ fn step_of(line: usize, text: &str) -> Result<Step, String> {
     };
     let mut fields = Fields { object };
     let at = fields.number("at_ms")?;
+    if at > AT_MS_MAX {
+        return Err(format!("\"at_ms\" is {at}; a story lasts {AT_MS_MAX} ms, which is a year, at most"));
+    }
     let deed = match fields.first_of(&["call", "server", "net", "host", "media", "end"])? {
         "call" => call_of(&mut fields)?,
         "server" => Deed::Server(server_of(&mut fields)?),
@@ -336,7 +349,14 @@ fn step_of(line: usize, text: &str) -> Result<Step, String> {
             _ => return Err("\"end\" is true, or absent".to_owned()),
         },
     };
-    fields.nothing_left()?;
+    fields.nothing_left(match &deed {
+        Deed::Call { .. } => &["at_ms", "who", "call", "on", "args", "as"],
+        Deed::Server(_) => &["at_ms", "server", "args"],
+        Deed::Net { .. } => &["at_ms", "who", "net"],
+        Deed::Host { .. } => &["at_ms", "who", "host", "args"],
+        Deed::Media { .. } => &["at_ms", "who", "media", "args"],
+        Deed::End => &["at_ms", "end"],
+    })?;
     Ok(Step { line, at: Duration::from_millis(at), deed })
 }
 
@@ -383,7 +403,7 @@ fn server_of(fields: &mut Fields) -> Result<ServerDeed, String> {
         },
     };
     args.object.remove("userId");
-    args.nothing_left()?;
+    args.nothing_left(&["appId", "roomId", "userId", "reason"])?;
     Ok(deed)
 }
 
@@ -405,6 +425,7 @@ struct Fields {
 impl Fields {
     fn text(&mut self, key: &str) -> Result<String, String> {
         match self.object.remove(key) {
+            Some(Value::String(text)) if text.is_empty() && key == "who" => Err("\"who\" is empty; it names a session object".to_owned()),
             Some(Value::String(text)) => Ok(text),
             Some(other) => Err(format!("\"{key}\" is {}; it is a text", kind_of(&other))),
             None => Err(format!("\"{key}\" is missing; it is a text")),
@@ -437,12 +458,12 @@ impl Fields {
         }
     }
 
-    fn nothing_left(&self) -> Result<(), String> {
+    fn nothing_left(&self, known: &[&str]) -> Result<(), String> {
         match self.object.keys().next() {
             None => Ok(()),
             Some(key) => {
-                let known = ["at_ms", "who", "call", "on", "args", "as", "server", "net", "host", "media", "end", "appId", "roomId", "userId"];
-                Err(format!("\"{key}\" is not known here; {}", nearest(key, &known)))
+                let may_stand_here: Vec<&str> = known.iter().copied().filter(|name| name != key).collect();
+                Err(format!("\"{key}\" has no place here; {}", nearest(key, &may_stand_here)))
             }
         }
     }
@@ -502,7 +523,7 @@ mod tests {
             problem(r#"{"at_ms":1,"server":"disolveRoom","args":{}}"#),
             r#"the server has no call "disolveRoom"; did you mean "dissolveRoom"?"#
         );
-        assert_eq!(problem(r#"{"at_ms":1,"whom":"a","end":true}"#), r#""whom" is not known here; did you mean "who"?"#);
+        assert_eq!(problem(r#"{"at_ms":1,"whom":"a","end":true}"#), r#""whom" has no place here; known are at_ms, end"#);
     }
 
     #[test]
