@@ -428,7 +428,7 @@ fn a_room_is_dissolved_and_its_name_is_free_again() {
         lobby.events().into_iter().filter(|(_, event)| matches!(event, Event::Left { reason: LeaveReason::DISSOLVED, .. })).collect();
     assert_eq!((left.len(), lobby.service.usage().rooms), (2, 0));
     assert_eq!(lobby.call(ServerCall::DissolveRoom { room: stage }), Err(Code::NO_SUCH_ROOM));
-    assert_eq!(lobby.enter(3, Join::open("stage", "cem")), Ok(MemberId(1)), "another room");
+    assert!(lobby.enter(3, Join::open("stage", "cem")).is_ok(), "another room");
 }
 
 // R-067 R-068
