@@ -38,11 +38,15 @@ const CALM: Budget = Budget { calls: [0, 0, 0], cuts: 0, removals: 0, ticks: 0 }
 // R-015 R-023 R-059 R-064 R-065 R-265
 #[test]
 fn two_sessions_keep_their_promises_in_every_order_of_calls_losses_and_time() {
-    let clashes = Budget { calls: [3, 3, 0], cuts: 1, ..CALM };
-    let losses = Budget { calls: [2, 2, 0], cuts: 2, ticks: 2, ..CALM };
-    let removals = Budget { calls: [2, 2, 0], cuts: 1, removals: 1, ticks: 1, ..CALM };
+    let clashes = Budget { calls: [3, 3, 0], ..CALM };
+    let removals = Budget { calls: [2, 2, 0], cuts: 1, removals: 1, ..CALM };
+    let absences = Budget { calls: [2, 1, 0], cuts: 1, ticks: 1, ..CALM };
+    let losses = Budget { calls: [1, 1, 0], cuts: 2, ticks: 1, ..CALM };
+    let long_absences = Budget { calls: [1, 1, 0], cuts: 1, ticks: 3, ..CALM };
     let mut states = 0;
-    for (what, budget) in [("clashes", clashes), ("losses", losses), ("removals", removals)] {
+    for (what, budget) in
+        [("clashes", clashes), ("removals", removals), ("absences", absences), ("losses", losses), ("long absences", long_absences)]
+    {
         states += holds(what, World::new(2, budget, |service| service));
     }
     println!("{states} states in all");
