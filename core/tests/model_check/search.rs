@@ -105,6 +105,9 @@ impl<S: Copy> Seen<S> {
     }
 }
 
+/// More states than this take more memory and time than a test may: whoever made the budget meant something else.
+const STATES_MAX: usize = 4_000_000;
+
 /// Visits everything that can be reached from `start`, until a promise is broken.
 pub fn search<T: State>(start: T) -> Report {
     let seen = Seen::new();
@@ -115,6 +118,7 @@ pub fn search<T: State>(start: T) -> Report {
         let (next, taken, broken) = expand(&seen, &frontier);
         steps += taken;
         states += next.len();
+        assert!(states <= STATES_MAX, "more than {STATES_MAX} states: give the search a smaller budget");
         if let Some((from, last, why)) = broken {
             let steps_to_it: Vec<String> = seen.way_to(from).into_iter().chain([last]).map(|step| step.to_string()).collect();
             return Report { states, steps, depth: depth + 1, broken: Some(Counterexample { steps: steps_to_it, why }) };

@@ -24,7 +24,7 @@ use greenroom_core::{
     auth::Authority,
     id::{AppId, MemberId, RoomId, SessionId, SourceId, UserId},
     role::Role,
-    room::{Room, Recipients},
+    room::{Recipients, Room},
     service::{self, App, RoomKey, ServerCall, Service},
     session::{self, Call, CallId, ConnectionId, ConnectionState, Event, JoinCall, Session},
     stream::{StreamInfo, StreamKind, StreamOffer},
@@ -316,7 +316,8 @@ impl<H: Host> World<H> {
                 session::Output::Connect { connection } => {
                     let session = SessionId(100 * (client as u64 + 1) + u64::from(connection.0));
                     let (up, down) = (VecDeque::from([Up::Opened]), VecDeque::from([Down::Opened]));
-                    let new = Connection { session, client, id: connection, up, down, broken: false, server_done: false, client_done: false };
+                    let new =
+                        Connection { session, client, id: connection, up, down, broken: false, server_done: false, client_done: false };
                     if self.connections.iter().any(|other| other.value.session == session) {
                         return Err(format!("session {client} orders {connection:?} a second time"));
                     }
@@ -342,7 +343,9 @@ impl<H: Host> World<H> {
     }
 
     fn on_connection(&mut self, client: usize, id: ConnectionId, change: impl FnOnce(&mut Connection)) {
-        if let Some(connection) = self.connections.iter_mut().find(|connection| connection.value.client == client && connection.value.id == id) {
+        if let Some(connection) =
+            self.connections.iter_mut().find(|connection| connection.value.client == client && connection.value.id == id)
+        {
             connection.change(change);
         }
     }
@@ -381,8 +384,10 @@ impl<H: Host> World<H> {
             }
             self.check_view(number, &client.value.session)?;
         }
-        let (inside, there) =
-            (self.clients.iter().filter(|client| client.value.session.member().is_some()).count(), self.room().map_or(0, |room| room.members().count()));
+        let (inside, there) = (
+            self.clients.iter().filter(|client| client.value.session.member().is_some()).count(),
+            self.room().map_or(0, |room| room.members().count()),
+        );
         if inside != there {
             return Err(format!("all is quiet, and {inside} sessions are in a room of {there}"));
         }
@@ -408,7 +413,11 @@ impl<H: Host> World<H> {
         let own: Vec<_> = room.streams().filter(|stream| stream.user == stay.user).map(|stream| stream.id).collect();
         let seen: Vec<_> = session.own_streams().map(|(id, _)| id).collect();
         if seen != own || session.role() != Some(stay.role) {
-            return Err(format!("all is quiet, and session {number} is {:?} with {seen:?}, in truth {:?} with {own:?}", session.role(), stay.role));
+            return Err(format!(
+                "all is quiet, and session {number} is {:?} with {seen:?}, in truth {:?} with {own:?}",
+                session.role(),
+                stay.role
+            ));
         }
         Ok(())
     }
@@ -478,7 +487,11 @@ impl<H: Host> State for World<H> {
 
     fn take(&mut self, step: Step) -> Result<(), String> {
         let find = |world: &Self, session| {
-            world.connections.iter().position(|connection| connection.value.session == session).expect("steps are of connections that are there")
+            world
+                .connections
+                .iter()
+                .position(|connection| connection.value.session == session)
+                .expect("steps are of connections that are there")
         };
         match step {
             Step::Call { client, ask } => self.call(client, ask)?,
