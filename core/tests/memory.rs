@@ -3,10 +3,11 @@
 //! The allocator counts in a test binary of its own, so that no other test allocates beside it. It takes `unsafe` to be an allocator at all; the library forbids it, this file passes
 //! every call on and adds up.
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
+use core::{
+    alloc::{GlobalAlloc, Layout},
     sync::atomic::{AtomicIsize, Ordering},
 };
+use std::alloc::System;
 
 use greenroom_core::{
     auth::Authority,

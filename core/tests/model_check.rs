@@ -17,6 +17,7 @@ use host::Planted;
 use search::{Report, State, search};
 use world::{Budget, World};
 
+#[expect(clippy::disallowed_methods, reason = "how long a search takes is printed, and nothing else")]
 fn explore<T: State>(what: &str, start: T) -> Report {
     let begin = Clock::now();
     let report = search(start);

@@ -5,11 +5,9 @@ use core::{
     hash::{BuildHasherDefault, Hasher},
     sync::atomic::{AtomicUsize, Ordering},
 };
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::Mutex,
-    thread,
-};
+#[expect(clippy::disallowed_types, reason = "see Shard")]
+use std::collections::HashMap;
+use std::{collections::hash_map::Entry, sync::Mutex, thread};
 
 /// What is searched. Equal states have equal keys; different ones have different keys but for a chance of 2^-128 for each pair.
 pub trait State: Clone + Send + Sync {
@@ -50,6 +48,7 @@ struct Seen<S> {
     shards: Vec<Mutex<Shard<S>>>,
 }
 
+#[expect(clippy::disallowed_types, reason = "nobody goes through it in order, and it holds millions")]
 type Shard<S> = HashMap<u128, Option<(u128, S)>, BuildHasherDefault<KeyIsHash>>;
 
 /// A key is a hash already.

@@ -10,11 +10,7 @@
 //!
 //! *What is left out.* Connections that nobody hears breaking (heartbeats find those; stories of `both.rs` do), more than one room, keys.
 
-use core::{
-    fmt,
-    hash::{Hash, Hasher as _},
-    time::Duration,
-};
+use core::{fmt, hash::Hash, time::Duration};
 use std::{
     collections::{BTreeSet, VecDeque},
     sync::Arc,
@@ -207,7 +203,7 @@ impl<H: Host> World<H> {
         self.obey_client(client, outputs)
     }
 
-    fn to_server(&mut self, at: usize) -> Result<(), String> {
+    fn server_hears(&mut self, at: usize) -> Result<(), String> {
         let (session, client) = (self.connections[at].value.session, self.connections[at].value.client);
         let up = self.connections[at].change(|connection| {
             let up = connection.up.pop_front().expect("asked where something is under way only");
@@ -238,7 +234,7 @@ impl<H: Host> World<H> {
         Ok(())
     }
 
-    fn to_client(&mut self, at: usize) -> Result<(), String> {
+    fn client_hears(&mut self, at: usize) -> Result<(), String> {
         let (client, connection) = (self.connections[at].value.client, self.connections[at].value.id);
         let down = self.connections[at].change(|connection| {
             let down = connection.down.pop_front().expect("asked where something is under way only");
@@ -495,8 +491,8 @@ impl<H: Host> State for World<H> {
         };
         match step {
             Step::Call { client, ask } => self.call(client, ask)?,
-            Step::ToServer(session) => self.to_server(find(self, session))?,
-            Step::ToClient(session) => self.to_client(find(self, session))?,
+            Step::ToServer(session) => self.server_hears(find(self, session))?,
+            Step::ToClient(session) => self.client_hears(find(self, session))?,
             Step::Cut { session, late } => {
                 self.budget.cuts -= 1;
                 let at = find(self, session);
@@ -532,6 +528,7 @@ impl<H: Host> State for World<H> {
 }
 
 impl Client {
+    #[expect(clippy::unwrap_in_result, reason = "the world's time never falls")]
     fn tell(&mut self, now: Instant, input: session::Input) -> Result<Vec<session::Output>, String> {
         self.session.handle_input(now, input).expect("time stands still or passes");
         self.listen()
@@ -583,11 +580,4 @@ fn user_of(number: u8) -> UserId {
 
 fn sound() -> StreamOffer {
     StreamOffer { kind: StreamKind::Main, audio_bps: Some(32_000), layers: Vec::new(), on_demand: false }
-}
-
-/// So that a hash is one of everything.
-impl<T> Hash for Part<T> {
-    fn hash<S: core::hash::Hasher>(&self, state: &mut S) {
-        state.write_u128(self.hash);
-    }
 }

@@ -1,5 +1,6 @@
 //! Plays a history to a service and to the model, and compares after every step: who is where, and what everyone was told.
 
+use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use greenroom_core::{
@@ -97,7 +98,7 @@ enum Answer {
 
 impl<H: Host> Run<H> {
     fn step(&mut self, step: &Step) -> Result<(), String> {
-        self.pass(MOMENT.as_millis().try_into().expect("it is short"));
+        self.pass(MOMENT);
         match step {
             Step::Open { slot } => {
                 self.open(*slot);
@@ -132,7 +133,7 @@ impl<H: Host> Run<H> {
                 self.server_call(if *paused { ServerCall::PauseRoom { room } } else { ServerCall::ResumeRoom { room } }, expected)
             }
             Step::Pass { ms } => {
-                self.pass(*ms);
+                self.pass(Duration::from_millis(u64::from(*ms)));
                 Ok(())
             }
         }
@@ -152,8 +153,8 @@ impl<H: Host> Run<H> {
     }
 
     /// Time passes, and every deadline is kept.
-    fn pass(&mut self, ms: u32) {
-        let until = self.now.saturating_add(core::time::Duration::from_millis(u64::from(ms)));
+    fn pass(&mut self, span: Duration) {
+        let until = self.now.saturating_add(span);
         while let Some(at) = self.host.poll_timeout().filter(|at| *at <= until) {
             self.now = at;
             self.host.handle_timeout(at);
@@ -333,10 +334,9 @@ impl<H: Host> Run<H> {
         if open != expected {
             return Err(format!("{open} connections are open, and the model has {expected}"));
         }
-        for app in 0..APPS.len() {
-            for room in 0..ROOMS.len() {
-                let place = (u8::try_from(app).expect("few"), u8::try_from(room).expect("few"));
-                self.compare_room(place)?;
+        for app in 0..numbers(&APPS) {
+            for room in 0..numbers(&ROOMS) {
+                self.compare_room((app, room))?;
             }
         }
         Ok(())
@@ -387,6 +387,11 @@ impl<H: Host> Run<H> {
         }
         Ok(())
     }
+}
+
+/// How many there are: their numbers in histories go up to that.
+fn numbers(names: &[&str]) -> u8 {
+    u8::try_from(names.len()).expect("there are few")
 }
 
 /// A member in words that can be compared.
