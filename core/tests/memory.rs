@@ -3,10 +3,11 @@
 //! The allocator counts in a test binary of its own, so that no other test allocates beside it. It takes `unsafe` to be an allocator at all; the library forbids it, this file passes
 //! every call on and adds up.
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
+use core::{
+    alloc::{GlobalAlloc, Layout},
     sync::atomic::{AtomicIsize, Ordering},
 };
+use std::alloc::System;
 
 use greenroom_core::{
     auth::Authority,
@@ -100,5 +101,8 @@ fn an_idle_member_costs_at_most_two_kibibytes() {
 
     println!("an idle member costs {of_a_room} bytes in a room, {with_its_connection} in a service with its connection");
     assert!((100..=MOST).contains(&of_a_room), "{of_a_room} bytes for each member of a room");
-    assert!((of_a_room..=MOST).contains(&with_its_connection), "{with_its_connection} bytes for each member of a service with its connection");
+    assert!(
+        (of_a_room..=MOST).contains(&with_its_connection),
+        "{with_its_connection} bytes for each member of a service with its connection"
+    );
 }

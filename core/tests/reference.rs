@@ -4,10 +4,10 @@
 
 #![allow(unreachable_pub, reason = "the fuzz targets use the parts, too")]
 
-#[path = "common/host.rs"]
-mod host;
 #[path = "reference/history.rs"]
 mod history;
+#[path = "common/host.rs"]
+mod host;
 #[path = "reference/model.rs"]
 mod model;
 #[path = "reference/run.rs"]

@@ -84,7 +84,12 @@ fn the_table_of_requirements_and_tests_is_up_to_date() {
 fn every_requirement_of_a_built_area_is_shown_or_its_deviation_argued() {
     let rows = rows();
     let missing: Vec<_> = rows.iter().filter(|(_, row)| row.missing()).map(|(id, row)| format!("{id} ({})", row.area)).collect();
-    assert!(missing.is_empty(), "{} requirements have no test: name each above one that shows it, or argue it in docs/DEVIATIONS.md:\n{}", missing.len(), missing.join("\n"));
+    assert!(
+        missing.is_empty(),
+        "{} requirements have no test: name each above one that shows it, or argue it in docs/DEVIATIONS.md:\n{}",
+        missing.len(),
+        missing.join("\n")
+    );
     for area in COVERED {
         assert!(rows.values().any(|row| row.area.starts_with(&format!("{area}."))), "docs/REQUIREMENTS.md has no area {area}");
     }
@@ -153,7 +158,9 @@ fn requirements(text: &str) -> BTreeMap<String, String> {
     for line in text.lines() {
         if let Some(title) = line.strip_prefix("## ") {
             area = title.to_string();
-        } else if let Some((id, _)) = line.strip_prefix("- **").and_then(|rest| rest.split_once("**")).filter(|(id, _)| id.starts_with("R-")) {
+        } else if let Some((id, _)) =
+            line.strip_prefix("- **").and_then(|rest| rest.split_once("**")).filter(|(id, _)| id.starts_with("R-"))
+        {
             assert!(known.insert(id.to_string(), area.clone()).is_none(), "docs/REQUIREMENTS.md has {id} twice");
         }
     }
@@ -266,6 +273,7 @@ const STORIES: &[&str] = &[
 const OTHERS: &[&str] = &[\"a/04-fourth\"];
 "
     .replace("Q-", "R-"); // so that this file claims nothing itself
-    let expected = [("R-001", "a/01-first"), ("R-002", "a/01-first"), ("R-001", "a/02-second"), ("R-002", "a/02-second"), ("R-003", "a/03-third")];
+    let expected =
+        [("R-001", "a/01-first"), ("R-002", "a/01-first"), ("R-001", "a/02-second"), ("R-002", "a/02-second"), ("R-003", "a/03-third")];
     assert_eq!(story_claims(&text), expected.map(|(id, story)| (id.to_string(), story.to_string())));
 }

@@ -11,13 +11,19 @@
 
 use std::{fs, path::PathBuf, process::ExitCode};
 
-/// Histories as steps, a plain model of a service, and how the two are compared: what `core/tests/reference.rs` runs on chance.
-#[allow(missing_docs, missing_debug_implementations, unreachable_pub, dead_code, reason = "they are parts of a test, whose files say what they are")]
-#[path = "../../core/tests/common/host.rs"]
-pub mod host;
 #[allow(missing_docs, missing_debug_implementations, unreachable_pub, reason = "as above")]
 #[path = "../../core/tests/reference/history.rs"]
 pub mod history;
+/// Histories as steps, a plain model of a service, and how the two are compared: what `core/tests/reference.rs` runs on chance.
+#[allow(
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    dead_code,
+    reason = "they are parts of a test, whose files say what they are"
+)]
+#[path = "../../core/tests/common/host.rs"]
+pub mod host;
 #[allow(missing_docs, missing_debug_implementations, unreachable_pub, reason = "as above")]
 #[path = "../../core/tests/reference/model.rs"]
 pub mod model;

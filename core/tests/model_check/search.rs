@@ -5,11 +5,9 @@ use core::{
     hash::{BuildHasherDefault, Hasher},
     sync::atomic::{AtomicUsize, Ordering},
 };
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::Mutex,
-    thread,
-};
+#[expect(clippy::disallowed_types, reason = "see Shard")]
+use std::collections::HashMap;
+use std::{collections::hash_map::Entry, sync::Mutex, thread};
 
 /// What is searched. Equal states have equal keys; different ones have different keys but for a chance of 2^-128 for each pair.
 pub trait State: Clone + Send + Sync {
@@ -50,6 +48,7 @@ struct Seen<S> {
     shards: Vec<Mutex<Shard<S>>>,
 }
 
+#[expect(clippy::disallowed_types, reason = "nobody goes through it in order, and it holds millions")]
 type Shard<S> = HashMap<u128, Option<(u128, S)>, BuildHasherDefault<KeyIsHash>>;
 
 /// A key is a hash already.
@@ -105,6 +104,9 @@ impl<S: Copy> Seen<S> {
     }
 }
 
+/// More states than this take more memory and time than a test may: whoever made the budget meant something else.
+const STATES_MAX: usize = 4_000_000;
+
 /// Visits everything that can be reached from `start`, until a promise is broken.
 pub fn search<T: State>(start: T) -> Report {
     let seen = Seen::new();
@@ -115,6 +117,7 @@ pub fn search<T: State>(start: T) -> Report {
         let (next, taken, broken) = expand(&seen, &frontier);
         steps += taken;
         states += next.len();
+        assert!(states <= STATES_MAX, "more than {STATES_MAX} states: give the search a smaller budget");
         if let Some((from, last, why)) = broken {
             let steps_to_it: Vec<String> = seen.way_to(from).into_iter().chain([last]).map(|step| step.to_string()).collect();
             return Report { states, steps, depth: depth + 1, broken: Some(Counterexample { steps: steps_to_it, why }) };

@@ -10,11 +10,7 @@
 //!
 //! *What is left out.* Connections that nobody hears breaking (heartbeats find those; stories of `both.rs` do), more than one room, keys.
 
-use core::{
-    fmt,
-    hash::{Hash, Hasher as _},
-    time::Duration,
-};
+use core::{fmt, hash::Hash, time::Duration};
 use std::{
     collections::{BTreeSet, VecDeque},
     sync::Arc,
@@ -24,7 +20,7 @@ use greenroom_core::{
     auth::Authority,
     id::{AppId, MemberId, RoomId, SessionId, SourceId, UserId},
     role::Role,
-    room::{Room, Recipients},
+    room::{Recipients, Room},
     service::{self, App, RoomKey, ServerCall, Service},
     session::{self, Call, CallId, ConnectionId, ConnectionState, Event, JoinCall, Session},
     stream::{StreamInfo, StreamKind, StreamOffer},
@@ -207,7 +203,7 @@ impl<H: Host> World<H> {
         self.obey_client(client, outputs)
     }
 
-    fn to_server(&mut self, at: usize) -> Result<(), String> {
+    fn server_hears(&mut self, at: usize) -> Result<(), String> {
         let (session, client) = (self.connections[at].value.session, self.connections[at].value.client);
         let up = self.connections[at].change(|connection| {
             let up = connection.up.pop_front().expect("asked where something is under way only");
@@ -238,7 +234,7 @@ impl<H: Host> World<H> {
         Ok(())
     }
 
-    fn to_client(&mut self, at: usize) -> Result<(), String> {
+    fn client_hears(&mut self, at: usize) -> Result<(), String> {
         let (client, connection) = (self.connections[at].value.client, self.connections[at].value.id);
         let down = self.connections[at].change(|connection| {
             let down = connection.down.pop_front().expect("asked where something is under way only");
@@ -316,7 +312,8 @@ impl<H: Host> World<H> {
                 session::Output::Connect { connection } => {
                     let session = SessionId(100 * (client as u64 + 1) + u64::from(connection.0));
                     let (up, down) = (VecDeque::from([Up::Opened]), VecDeque::from([Down::Opened]));
-                    let new = Connection { session, client, id: connection, up, down, broken: false, server_done: false, client_done: false };
+                    let new =
+                        Connection { session, client, id: connection, up, down, broken: false, server_done: false, client_done: false };
                     if self.connections.iter().any(|other| other.value.session == session) {
                         return Err(format!("session {client} orders {connection:?} a second time"));
                     }
@@ -342,7 +339,9 @@ impl<H: Host> World<H> {
     }
 
     fn on_connection(&mut self, client: usize, id: ConnectionId, change: impl FnOnce(&mut Connection)) {
-        if let Some(connection) = self.connections.iter_mut().find(|connection| connection.value.client == client && connection.value.id == id) {
+        if let Some(connection) =
+            self.connections.iter_mut().find(|connection| connection.value.client == client && connection.value.id == id)
+        {
             connection.change(change);
         }
     }
@@ -381,8 +380,10 @@ impl<H: Host> World<H> {
             }
             self.check_view(number, &client.value.session)?;
         }
-        let (inside, there) =
-            (self.clients.iter().filter(|client| client.value.session.member().is_some()).count(), self.room().map_or(0, |room| room.members().count()));
+        let (inside, there) = (
+            self.clients.iter().filter(|client| client.value.session.member().is_some()).count(),
+            self.room().map_or(0, |room| room.members().count()),
+        );
         if inside != there {
             return Err(format!("all is quiet, and {inside} sessions are in a room of {there}"));
         }
@@ -408,7 +409,11 @@ impl<H: Host> World<H> {
         let own: Vec<_> = room.streams().filter(|stream| stream.user == stay.user).map(|stream| stream.id).collect();
         let seen: Vec<_> = session.own_streams().map(|(id, _)| id).collect();
         if seen != own || session.role() != Some(stay.role) {
-            return Err(format!("all is quiet, and session {number} is {:?} with {seen:?}, in truth {:?} with {own:?}", session.role(), stay.role));
+            return Err(format!(
+                "all is quiet, and session {number} is {:?} with {seen:?}, in truth {:?} with {own:?}",
+                session.role(),
+                stay.role
+            ));
         }
         Ok(())
     }
@@ -478,12 +483,16 @@ impl<H: Host> State for World<H> {
 
     fn take(&mut self, step: Step) -> Result<(), String> {
         let find = |world: &Self, session| {
-            world.connections.iter().position(|connection| connection.value.session == session).expect("steps are of connections that are there")
+            world
+                .connections
+                .iter()
+                .position(|connection| connection.value.session == session)
+                .expect("steps are of connections that are there")
         };
         match step {
             Step::Call { client, ask } => self.call(client, ask)?,
-            Step::ToServer(session) => self.to_server(find(self, session))?,
-            Step::ToClient(session) => self.to_client(find(self, session))?,
+            Step::ToServer(session) => self.server_hears(find(self, session))?,
+            Step::ToClient(session) => self.client_hears(find(self, session))?,
             Step::Cut { session, late } => {
                 self.budget.cuts -= 1;
                 let at = find(self, session);
@@ -519,6 +528,7 @@ impl<H: Host> State for World<H> {
 }
 
 impl Client {
+    #[expect(clippy::unwrap_in_result, reason = "the world's time never falls")]
     fn tell(&mut self, now: Instant, input: session::Input) -> Result<Vec<session::Output>, String> {
         self.session.handle_input(now, input).expect("time stands still or passes");
         self.listen()
@@ -570,11 +580,4 @@ fn user_of(number: u8) -> UserId {
 
 fn sound() -> StreamOffer {
     StreamOffer { kind: StreamKind::Main, audio_bps: Some(32_000), layers: Vec::new(), on_demand: false }
-}
-
-/// So that a hash is one of everything.
-impl<T> Hash for Part<T> {
-    fn hash<S: core::hash::Hasher>(&self, state: &mut S) {
-        state.write_u128(self.hash);
-    }
 }

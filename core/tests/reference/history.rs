@@ -36,17 +36,43 @@ pub enum Step {
 /// What a client says. Streams are the nth of those in its room, from the oldest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Say {
-    Join { app: u8, room: u8, user: u8, role: Role, name: u8 },
+    Join {
+        app: u8,
+        room: u8,
+        user: u8,
+        role: Role,
+        name: u8,
+    },
     /// Goes on with the stay that the slot was told of last.
     ComeBack,
     Leave,
-    Publish { aux: bool },
-    Unpublish { nth: u8 },
-    Subscribe { nth: u8, audio: bool, video: bool },
-    Unsubscribe { nth: u8, audio: bool, video: bool },
-    Mute { nth: u8, audio: Option<bool>, video: Option<bool> },
-    SwitchRole { role: Role },
-    Rename { name: u8 },
+    Publish {
+        aux: bool,
+    },
+    Unpublish {
+        nth: u8,
+    },
+    Subscribe {
+        nth: u8,
+        audio: bool,
+        video: bool,
+    },
+    Unsubscribe {
+        nth: u8,
+        audio: bool,
+        video: bool,
+    },
+    Mute {
+        nth: u8,
+        audio: Option<bool>,
+        video: Option<bool>,
+    },
+    SwitchRole {
+        role: Role,
+    },
+    Rename {
+        name: u8,
+    },
     Ping,
 }
 

@@ -1,5 +1,6 @@
 //! Plays a history to a service and to the model, and compares after every step: who is where, and what everyone was told.
 
+use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use greenroom_core::{
@@ -44,8 +45,7 @@ pub struct Met {
 /// Plays a history. The error says at which step service and model part, and how.
 pub fn play<H: Host>(host: H, steps: &[Step]) -> Result<Met, String> {
     let (slots, views) = (vec![Slot::default(); usize::from(SLOTS)], BTreeMap::new());
-    let mut run =
-        Run { now: START, host, model: Model::default(), slots, opened: 0, views, answers: Vec::new(), met: Met::default() };
+    let mut run = Run { now: START, host, model: Model::default(), slots, opened: 0, views, answers: Vec::new(), met: Met::default() };
     for (at, step) in steps.iter().enumerate() {
         run.step(step).and_then(|()| run.compare()).map_err(|why| {
             let list: Vec<String> = steps[..=at].iter().enumerate().map(|(at, step)| format!("{:>3}. {step:?}", at + 1)).collect();
@@ -98,7 +98,7 @@ enum Answer {
 
 impl<H: Host> Run<H> {
     fn step(&mut self, step: &Step) -> Result<(), String> {
-        self.pass(MOMENT.as_millis().try_into().expect("it is short"));
+        self.pass(MOMENT);
         match step {
             Step::Open { slot } => {
                 self.open(*slot);
@@ -133,7 +133,7 @@ impl<H: Host> Run<H> {
                 self.server_call(if *paused { ServerCall::PauseRoom { room } } else { ServerCall::ResumeRoom { room } }, expected)
             }
             Step::Pass { ms } => {
-                self.pass(*ms);
+                self.pass(Duration::from_millis(u64::from(*ms)));
                 Ok(())
             }
         }
@@ -153,8 +153,8 @@ impl<H: Host> Run<H> {
     }
 
     /// Time passes, and every deadline is kept.
-    fn pass(&mut self, ms: u32) {
-        let until = self.now.saturating_add(core::time::Duration::from_millis(u64::from(ms)));
+    fn pass(&mut self, span: Duration) {
+        let until = self.now.saturating_add(span);
         while let Some(at) = self.host.poll_timeout().filter(|at| *at <= until) {
             self.now = at;
             self.host.handle_timeout(at);
@@ -179,7 +179,11 @@ impl<H: Host> Run<H> {
                 output => self.hear(output),
             }
         }
-        if results == [expected] { Ok(()) } else { Err(format!("the application's server was answered {results:?}, and expected {expected:?}")) }
+        if results == [expected] {
+            Ok(())
+        } else {
+            Err(format!("the application's server was answered {results:?}, and expected {expected:?}"))
+        }
     }
 
     fn say(&mut self, slot: u8, late: bool, what: &Say) -> Result<(), String> {
@@ -330,10 +334,9 @@ impl<H: Host> Run<H> {
         if open != expected {
             return Err(format!("{open} connections are open, and the model has {expected}"));
         }
-        for app in 0..APPS.len() {
-            for room in 0..ROOMS.len() {
-                let place = (u8::try_from(app).expect("few"), u8::try_from(room).expect("few"));
-                self.compare_room(place)?;
+        for app in 0..numbers(&APPS) {
+            for room in 0..numbers(&ROOMS) {
+                self.compare_room((app, room))?;
             }
         }
         Ok(())
@@ -346,22 +349,38 @@ impl<H: Host> Run<H> {
             return Err(format!("{}: whether there is such a room: {there}, and the model says {expected}", key(place)));
         }
         let stays: Vec<&Stay> = self.model.stays.iter().filter(|stay| stay.place == place).collect();
-        let found: BTreeSet<String> = room.into_iter().flat_map(Room::members).map(|member| describe(room.expect("it has members"), member)).collect();
+        let found: BTreeSet<String> =
+            room.into_iter().flat_map(Room::members).map(|member| describe(room.expect("it has members"), member)).collect();
         let wanted: BTreeSet<String> = stays.iter().map(|stay| describe_stay(stay)).collect();
         if found != wanted {
             return Err(format!("{}: there are {found:#?}, and the model has {wanted:#?}", key(place)));
         }
         for stay in &stays {
             let Some(view) = stay.connection.and_then(|connection| self.views.get(&connection)) else { continue };
-            let told: BTreeMap<String, Option<String>> =
-                stay.told.iter().map(|(user, name)| (USERS[usize::from(*user)].to_string(), NAMES[usize::from(*name)].map(str::to_string))).collect();
+            let told: BTreeMap<String, Option<String>> = stay
+                .told
+                .iter()
+                .map(|(user, name)| (USERS[usize::from(*user)].to_string(), NAMES[usize::from(*name)].map(str::to_string)))
+                .collect();
             if view.members != told {
-                return Err(format!("{}: {} was told of {:?}, and the model says {told:?}", key(place), USERS[usize::from(stay.user)], view.members));
+                return Err(format!(
+                    "{}: {} was told of {:?}, and the model says {told:?}",
+                    key(place),
+                    USERS[usize::from(stay.user)],
+                    view.members
+                ));
             }
             let others = stays.iter().filter(|other| other.user != stay.user);
-            let streams: BTreeSet<String> = others.flat_map(|other| other.streams.iter().map(|stream| format!("{} {stream:?}", USERS[usize::from(other.user)]))).collect();
+            let streams: BTreeSet<String> = others
+                .flat_map(|other| other.streams.iter().map(|stream| format!("{} {stream:?}", USERS[usize::from(other.user)])))
+                .collect();
             let own = USERS[usize::from(view.user)];
-            let told: BTreeSet<String> = view.streams.values().filter(|stream| stream.user.as_str() != own).map(|stream| format!("{} {:?}", stream.user, plain(stream))).collect();
+            let told: BTreeSet<String> = view
+                .streams
+                .values()
+                .filter(|stream| stream.user.as_str() != own)
+                .map(|stream| format!("{} {:?}", stream.user, plain(stream)))
+                .collect();
             if told != streams {
                 return Err(format!("{}: {own} was told of {told:#?}, and the model says {streams:#?}", key(place)));
             }
@@ -370,13 +389,23 @@ impl<H: Host> Run<H> {
     }
 }
 
+/// How many there are: their numbers in histories go up to that.
+fn numbers(names: &[&str]) -> u8 {
+    u8::try_from(names.len()).expect("there are few")
+}
+
 /// A member in words that can be compared.
 fn describe(room: &Room, member: &Member) -> String {
     let streams: Vec<_> = member.published.values().filter_map(|id| room.stream(*id)).map(plain).collect();
     let received: Vec<_> = member.subscriptions.iter().map(|(id, received)| (id.0, received.audio, received.video.is_some())).collect();
     let (user, name, role) = (member.user.as_str(), member.name.as_ref().map(UserName::as_str), member.role);
     let connection = member.presence.session().map(|session| session.0);
-    format!("{user} {name:?} {role:?} number {} on {connection:?} publishes {:?} receives {:?}", member.id.0, sorted(streams), sorted(received))
+    format!(
+        "{user} {name:?} {role:?} number {} on {connection:?} publishes {:?} receives {:?}",
+        member.id.0,
+        sorted(streams),
+        sorted(received)
+    )
 }
 
 fn describe_stay(stay: &Stay) -> String {
@@ -401,7 +430,10 @@ fn sorted<T: Ord>(mut list: Vec<T>) -> Vec<T> {
 }
 
 fn key((app, room): Place) -> RoomKey {
-    RoomKey { app: AppId::new(APPS[usize::from(app)]).expect("a valid id"), room: RoomId::new(ROOMS[usize::from(room)]).expect("a valid id") }
+    RoomKey {
+        app: AppId::new(APPS[usize::from(app)]).expect("a valid id"),
+        room: RoomId::new(ROOMS[usize::from(room)]).expect("a valid id"),
+    }
 }
 
 fn user_id(user: u8) -> UserId {
