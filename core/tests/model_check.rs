@@ -56,8 +56,8 @@ fn two_sessions_keep_their_promises_in_every_order_of_calls_losses_and_time() {
 
 #[test]
 #[cfg_attr(debug_assertions, ignore = "takes minutes without optimisation: cargo test --release -p greenroom-core --test model_check")]
-fn three_sessions_keep_their_promises_in_every_order_of_calls_and_a_loss() {
-    let budget = Budget { calls: [2, 2, 1], cuts: 1, ticks: 1, ..CALM };
+fn three_sessions_keep_their_promises_in_every_order_of_calls_a_loss_and_a_removal() {
+    let budget = Budget { calls: [2, 1, 1], cuts: 1, removals: 1, ..CALM };
     holds("three sessions", World::new(3, budget, |service| service));
 }
 
