@@ -64,7 +64,13 @@ fn plan(c: &mut Criterion) {
     let mut group = c.benchmark_group("allocate");
     for streams in [1_u32, 10, 49] {
         let demands: Vec<Demand<'_>> = (0..streams)
-            .map(|i| Demand { stream: StreamId(i), min_layer: None, max_layer: Some(LayerId(2)), layer_bps: &CAMERA, current: Some(LayerId(1)) })
+            .map(|i| Demand {
+                stream: StreamId(i),
+                min_layer: None,
+                max_layer: Some(LayerId(2)),
+                layer_bps: &CAMERA,
+                current: Some(LayerId(1)),
+            })
             .collect();
         // About half of the streams can have their top layer.
         let budget_bps = u64::from(streams) * 1_150_000;

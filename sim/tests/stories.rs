@@ -163,7 +163,8 @@ fn every_story_is_seen_as_its_page_says() {
 
 #[test]
 fn every_file_among_the_stories_is_one_of_them() {
-    let known: BTreeSet<PathBuf> = STORIES.iter().flat_map(|name| [format!("{name}.jsonl"), format!("{name}.out.jsonl")]).map(|name| folder().join(name)).collect();
+    let known: BTreeSet<PathBuf> =
+        STORIES.iter().flat_map(|name| [format!("{name}.jsonl"), format!("{name}.out.jsonl")]).map(|name| folder().join(name)).collect();
     let mut found = BTreeSet::new();
     gather(&folder(), &mut found);
     found.retain(|path| path.extension().is_some_and(|end| end == "jsonl"));
@@ -173,7 +174,8 @@ fn every_file_among_the_stories_is_one_of_them() {
 #[test]
 fn the_tutorial_leads_to_every_story() {
     let tutorial = fs::read_to_string(folder().join("README.md")).expect("the tutorial is there");
-    let missing: Vec<_> = STORIES.iter().filter(|name| !name.contains("bad-input") && !tutorial.contains(&format!("({name}.jsonl)"))).collect();
+    let missing: Vec<_> =
+        STORIES.iter().filter(|name| !name.contains("bad-input") && !tutorial.contains(&format!("({name}.jsonl)"))).collect();
     assert!(missing.is_empty(), "docs/stories/README.md does not lead to {missing:?}");
 }
 

@@ -76,7 +76,12 @@ struct Microphone {
 
 /// What a camera of that description publishes.
 pub(super) fn offer(camera: &scenario::Camera) -> StreamOffer {
-    StreamOffer { kind: StreamKind::Main, audio_bps: (camera.audio_bps > 0).then_some(camera.audio_bps), layers: camera.layers.clone(), on_demand: false }
+    StreamOffer {
+        kind: StreamKind::Main,
+        audio_bps: (camera.audio_bps > 0).then_some(camera.audio_bps),
+        layers: camera.layers.clone(),
+        on_demand: false,
+    }
 }
 
 impl Camera {

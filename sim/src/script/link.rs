@@ -111,7 +111,8 @@ impl Links {
         let says_something = |parcel: &Parcel| {
             !matches!(
                 parcel,
-                Parcel::Up { frame: ClientFrame { message: ClientMessage::Ping, .. }, .. } | Parcel::Down { message: ServerMessage::Pong, .. }
+                Parcel::Up { frame: ClientFrame { message: ClientMessage::Ping, .. }, .. }
+                    | Parcel::Down { message: ServerMessage::Pong, .. }
             )
         };
         self.under_way.values().any(says_something)

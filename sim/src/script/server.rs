@@ -37,7 +37,9 @@ fn app_of(dialect: Dialect, app: &story::App, roles: &Roles) -> Result<App, Stri
         (_, None, None) => Authority::Open,
         (Dialect::SparkRtc, Some(key), None) => Authority::Signature { key: secret(key) },
         (Dialect::Agora, None, Some(certificate)) => Authority::ChannelKey { certificate: secret(certificate) },
-        (Dialect::SparkRtc, ..) => return Err(format!("\"apps\": {:?} has an app_certificate; SparkRTC's apps have an app_key", app.app_id)),
+        (Dialect::SparkRtc, ..) => {
+            return Err(format!("\"apps\": {:?} has an app_certificate; SparkRTC's apps have an app_key", app.app_id));
+        }
         (Dialect::Agora, ..) => return Err(format!("\"apps\": {:?} has an app_key; Agora's apps have an app_certificate", app.app_id)),
     };
     let (room_names, users, assigns_users) = match dialect {

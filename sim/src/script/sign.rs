@@ -58,7 +58,8 @@ impl Signer {
             object.insert("ctime".to_owned(), json!((now.0 + VALIDITY_S).to_string()));
         }
         if is_auto(object.get("signature")) {
-            let ctime = object.get("ctime").map_or_else(String::new, |ctime| ctime.as_str().map_or_else(|| ctime.to_string(), ToOwned::to_owned));
+            let ctime =
+                object.get("ctime").map_or_else(String::new, |ctime| ctime.as_str().map_or_else(|| ctime.to_string(), ToOwned::to_owned));
             object.insert("signature".to_owned(), json!(self.signature(identity, &ctime)));
         }
         if is_auto(object.get("channelKey")) {
@@ -104,9 +105,12 @@ impl Identity {
         let text = |value: Option<&Value>| match value {
             Some(Value::String(text)) => Some(text.clone()),
             // JavaScript has one type of numbers: 1.0 is 1.
-            Some(Value::Number(number)) => {
-                Some(number.as_f64().filter(|it| it.fract() == 0.0 && it.abs() < 1e15).map_or_else(|| number.to_string(), |it| format!("{it:.0}")))
-            }
+            Some(Value::Number(number)) => Some(
+                number
+                    .as_f64()
+                    .filter(|it| it.fract() == 0.0 && it.abs() < 1e15)
+                    .map_or_else(|| number.to_string(), |it| format!("{it:.0}")),
+            ),
             _ => None,
         };
         let app = text(inside("config", "appId").or_else(|| args.get("appId")));

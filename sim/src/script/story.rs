@@ -314,7 +314,10 @@ fn setting_of(text: &str) -> Result<Setting, String> {
         return Err("not a setting: the first line is an object, for example {\"dialect\":\"sparkrtc\"}".to_owned());
     }
     let setting: Setting = serde_json::from_str(text).map_err(|error| {
-        let said = without_place(&error).replace("usize", "u64").replace("u64", "a whole number, not below 0").replace("unknown variant", "unknown word");
+        let said = without_place(&error)
+            .replace("usize", "u64")
+            .replace("u64", "a whole number, not below 0")
+            .replace("unknown variant", "unknown word");
         format!("not a setting: {said}")
     })?;
     if setting.latency_ms == 0 {
