@@ -195,11 +195,11 @@ impl Room {
     }
 
     /// The most outputs that one call makes: of [`Room::handle_input`] with an input when no timer is due, of [`Room::handle_timeout`] without. Neither depends on
-    /// how many members there are.
+    /// how many members there are. The end of the room begins with a batch, as timers come.
     pub fn outputs_max(&self, input: Option<&Input>) -> usize {
         match input {
+            None | Some(Input::Dissolve) => limits::ROOM_BATCH * limits::ROOM_OUTPUTS,
             Some(_) => limits::ROOM_OUTPUTS,
-            None => limits::ROOM_BATCH * limits::ROOM_OUTPUTS,
         }
     }
 

@@ -326,6 +326,7 @@ impl Service {
     /// An input for a room that waits for its turn among very many fires that room's timers first.
     pub fn outputs_max(&self, input: Option<&Input>) -> usize {
         match input {
+            Some(Input::Server { call: ServerCall::DissolveRoom { .. }, .. }) => 2 * TIMER_OUTPUTS + limits::ROOM_OUTPUTS,
             Some(_) => TIMER_OUTPUTS + 3 * limits::ROOM_OUTPUTS,
             None => 2 * TIMER_OUTPUTS,
         }

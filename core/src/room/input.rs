@@ -55,7 +55,7 @@ pub enum Input {
         /// What the others are told; of [`LeaveReason::PROBE`] nobody is told anything.
         reason: LeaveReason,
     },
-    /// Everyone is sent away, a batch at a time, and nobody enters again. [`Room::is_over`](super::Room::is_over) tells when the last one is gone.
+    /// Everyone is sent away, a batch at once and others after it, and nobody enters again. [`Room::is_over`](super::Room::is_over) tells when the last one is gone.
     Dissolve,
     /// Nothing may be published or changed from now on, or again. What flows goes on: the document speaks of publishing alone.
     Pause {

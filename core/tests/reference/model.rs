@@ -18,8 +18,6 @@ pub struct Model {
     pub connections: Vec<Connection>,
     pub stays: Vec<Stay>,
     pub paused: Vec<Place>,
-    /// Rooms that are dissolved and not gone yet: until when.
-    dissolving: Vec<(Place, Instant)>,
     /// Rooms in which nobody is, and until when they are kept.
     idle: Vec<(Place, Instant)>,
 }
@@ -107,11 +105,11 @@ impl Model {
         if !self.room_exists(place) {
             return Err(Code::NO_SUCH_ROOM);
         }
-        if !self.stays.iter().any(|stay| stay.place == place) {
-            self.forget_room(place);
-        } else if !self.dissolves(place) {
-            self.dissolving.push((place, now.saturating_add(limits::ROOM_BATCH_SPACING)));
+        // These rooms are small: all go at once.
+        for stay in self.stays.clone().into_iter().filter(|stay| stay.place == place) {
+            self.end_stay(now, place, stay.user, true);
         }
+        self.forget_room(place);
         Ok(())
     }
 
@@ -137,12 +135,6 @@ impl Model {
             for stay in self.stays.clone().into_iter().filter(|stay| due(stay.away_until)) {
                 self.end_stay(at, stay.place, stay.user, false);
             }
-            for (place, _) in self.dissolving.clone().into_iter().filter(|(_, until)| *until <= at) {
-                for stay in self.stays.clone().into_iter().filter(|stay| stay.place == place) {
-                    self.end_stay(at, place, stay.user, true);
-                }
-                self.forget_room(place);
-            }
             self.connections.retain(|connection| !due(connection.outside_until));
             for (place, _) in self.idle.clone().into_iter().filter(|(_, until)| *until <= at) {
                 self.forget_room(place);
@@ -153,7 +145,7 @@ impl Model {
     fn next_end(&self) -> Option<Instant> {
         let stays = self.stays.iter().filter_map(|stay| stay.away_until.or(stay.silent_at()));
         let connections = self.connections.iter().filter_map(|connection| connection.outside_until);
-        let rooms = self.idle.iter().chain(&self.dissolving).map(|(_, until)| *until);
+        let rooms = self.idle.iter().map(|(_, until)| *until);
         stays.chain(connections).chain(rooms).min()
     }
 
@@ -189,9 +181,6 @@ impl Model {
         if role == Role::Joiner && self.joins_elsewhere(place, user) {
             return Verdict::Refused(Code::JOINER_ELSEWHERE);
         }
-        if self.dissolves(place) {
-            return Verdict::Refused(Code::DISSOLVED);
-        }
         let mut takeovers = Vec::new();
         if let Some(sitting) = self.stay_of(place, user) {
             takeovers.extend(sitting.takeovers.iter().copied().filter(|at| now.saturating_since(*at) < MINUTE));
@@ -219,9 +208,6 @@ impl Model {
         let names: Vec<(u8, u8)> = self.stays.iter().filter(|stay| stay.place == place && stay.user != user).map(|stay| (stay.user, stay.name)).collect();
         if !self.room_exists(place) {
             return Verdict::Refused(Code::SESSION_GONE);
-        }
-        if self.dissolves(place) {
-            return Verdict::Refused(Code::DISSOLVED);
         }
         let Some(stay) = self.stays.iter_mut().find(|stay| stay.place == place && stay.user == user && stay.number == number) else {
             return Verdict::Refused(Code::SESSION_GONE);
@@ -332,11 +318,7 @@ impl Model {
             self.connections.retain(|connection| Some(connection.id) != stay.connection);
         }
         if !self.stays.iter().any(|other| other.place == place) {
-            if self.dissolves(place) {
-                self.forget_room(place);
-            } else {
-                self.idle.push((place, now.saturating_add(limits::ROOM_IDLE)));
-            }
+            self.idle.push((place, now.saturating_add(limits::ROOM_IDLE)));
         }
     }
 
@@ -355,12 +337,7 @@ impl Model {
 
     fn forget_room(&mut self, place: Place) {
         self.idle.retain(|(room, _)| *room != place);
-        self.dissolving.retain(|(room, _)| *room != place);
         self.paused.retain(|room| *room != place);
-    }
-
-    fn dissolves(&self, place: Place) -> bool {
-        self.dissolving.iter().any(|(room, _)| *room == place)
     }
 
     /// Whether the user is on stage in another room of the same app.
