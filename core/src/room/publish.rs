@@ -184,8 +184,20 @@ mod tests {
         room.next_stream = u32::MAX - 1;
         let user = Some(UserId::new("ada").expect("a valid id"));
         let (versions, role) = (Versions::SUPPORTED, Role::Joiner);
-        let join = ClientMessage::Join { versions, app: None, room: name, user, name: None, role, resumes: None, media: None, credential: None, relay: false };
-        let publish = |kind| ClientMessage::Publish { offer: StreamOffer { kind, audio_bps: Some(32_000), layers: Vec::new(), on_demand: false } };
+        let join = ClientMessage::Join {
+            versions,
+            app: None,
+            room: name,
+            user,
+            name: None,
+            role,
+            resumes: None,
+            media: None,
+            credential: None,
+            relay: false,
+        };
+        let publish =
+            |kind| ClientMessage::Publish { offer: StreamOffer { kind, audio_bps: Some(32_000), layers: Vec::new(), on_demand: false } };
         // when she publishes twice,
         for (request, message) in (1..).map(RequestId).zip([join, publish(StreamKind::Main), publish(StreamKind::Aux)]) {
             let frame = ClientFrame { request, message };
