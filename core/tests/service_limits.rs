@@ -275,6 +275,10 @@ fn a_million_commands_of_hostile_clients_leave_every_bound_intact() {
             assert!(usage.streams <= limits::STREAMS_PER_MEMBER * usage.stays, "{usage:?}");
             assert!(usage.subscriptions <= limits::SUBSCRIPTIONS_PER_MEMBER * usage.stays, "{usage:?}");
             assert!(usage.sources <= limits::FAILED_JOIN_SOURCES, "{usage:?}");
+            assert!(
+                usage.ended_stays <= limits::ENDED_STAYS * usage.rooms && usage.dissolved_rooms <= limits::DISSOLVED_ROOMS,
+                "{usage:?}"
+            );
             most.connections = most.connections.max(usage.connections);
             most.rooms = most.rooms.max(usage.rooms);
             most.stays = most.stays.max(usage.stays);

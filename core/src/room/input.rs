@@ -81,7 +81,8 @@ pub struct Admission {
     pub resumes: Option<MemberId>,
     /// How the client's media transport is reached.
     pub media: Option<MediaDescription>,
-    /// The last instant at which its key is good; none without end. One that has passed is refused with [`Code::KEY_EXPIRED`](crate::code::Code::KEY_EXPIRED).
+    /// The last instant at which its key is good; none without end. One that has passed is refused with [`Code::KEY_EXPIRED`](crate::code::Code::KEY_EXPIRED), unless it comes back to a
+    /// stay whose grace runs: that goes on, with the rest of its grace.
     pub key_until: Option<Instant>,
 }
 

@@ -18,6 +18,10 @@ pub struct Model {
     pub connections: Vec<Connection>,
     pub stays: Vec<Stay>,
     pub paused: Vec<Place>,
+    /// Stays that the server ended: place, number, why, and until when that is told.
+    ended: Vec<(Place, u32, Code, Instant)>,
+    /// Every stay that there ever was.
+    begun: Vec<(Place, u32)>,
     /// Rooms in which nobody is, and until when they are kept.
     idle: Vec<(Place, Instant)>,
 }
@@ -94,9 +98,8 @@ impl Model {
         if !self.room_exists(place) {
             return Err(Code::NO_SUCH_ROOM);
         }
-        if self.stay_of(place, user).is_none() {
-            return Err(Code::NO_SUCH_USER);
-        }
+        let number = self.stay_of(place, user).ok_or(Code::NO_SUCH_USER)?.number;
+        self.remember(now, place, number, Code::REMOVED);
         self.end_stay(now, place, user, true);
         Ok(())
     }
@@ -108,6 +111,9 @@ impl Model {
         // These rooms are small: all go at once.
         for stay in self.stays.clone().into_iter().filter(|stay| stay.place == place) {
             self.end_stay(now, place, stay.user, true);
+        }
+        for (_, number) in self.begun.clone().into_iter().filter(|(begun, _)| *begun == place) {
+            self.remember(now, place, number, Code::DISSOLVED);
         }
         self.forget_room(place);
         Ok(())
@@ -190,6 +196,8 @@ impl Model {
                 }
                 takeovers.push(now);
             }
+            let displaced = sitting.number;
+            self.remember(now, place, displaced, Code::REPLACED);
             self.end_stay(now, place, user, true);
         }
         self.idle.retain(|(room, _)| *room != place);
@@ -199,6 +207,7 @@ impl Model {
         }
         let (streams, received) = (Vec::new(), Vec::new());
         let connection = Some(id);
+        self.begun.push((place, number));
         self.stays.push(Stay { place, user, name, role, number, connection, heard: now, away_until: None, takeovers, streams, received, told });
         self.seat(id);
         Verdict::Granted
@@ -206,8 +215,9 @@ impl Model {
 
     fn come_back(&mut self, now: Instant, id: u64, place: Place, user: u8, number: u32) -> Verdict {
         let names: Vec<(u8, u8)> = self.stays.iter().filter(|stay| stay.place == place && stay.user != user).map(|stay| (stay.user, stay.name)).collect();
-        if !self.room_exists(place) {
-            return Verdict::Refused(Code::SESSION_GONE);
+        let ended = self.ended.iter().find(|(room, stay, _, until)| (*room, *stay) == (place, number) && now < *until);
+        if let Some((_, _, code, _)) = ended {
+            return Verdict::Refused(*code);
         }
         let Some(stay) = self.stays.iter_mut().find(|stay| stay.place == place && stay.user == user && stay.number == number) else {
             return Verdict::Refused(Code::SESSION_GONE);
@@ -320,6 +330,12 @@ impl Model {
         if !self.stays.iter().any(|other| other.place == place) {
             self.idle.push((place, now.saturating_add(limits::ROOM_IDLE)));
         }
+    }
+
+    /// A stay was ended by the server: whoever comes back to it hears why, for as long as it might have come back. What became of the room counts most.
+    fn remember(&mut self, now: Instant, place: Place, number: u32, code: Code) {
+        self.ended.retain(|(room, stay, ..)| (*room, *stay) != (place, number));
+        self.ended.push((place, number, code, now.saturating_add(limits::RECONNECT_WINDOW)));
     }
 
     fn withdraw(&mut self, place: Place, number: u32) {
