@@ -126,6 +126,7 @@ pub mod limits;
 pub mod member;
 pub mod outbox;
 pub mod profile;
+mod recent;
 pub mod region;
 pub mod rng;
 pub mod role;

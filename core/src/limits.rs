@@ -95,6 +95,11 @@ pub const ROOMS: usize = 10_000;
 pub const CONNECTIONS: usize = 100_000;
 /// How many rooms a user may be in beside the first (R-200, C-08; SparkRTC chapter 1.1).
 pub const RELAY_ROOMS: usize = 4;
+/// Stays that the server ended whose end a room remembers, for whoever comes back to one. A choice: an application removes a few; a hundred kilobytes, and whose end is forgotten is told
+/// that the stay is gone.
+pub const ENDED_STAYS: usize = 1000;
+/// Rooms that were dissolved and are gone whose end a service remembers, for whoever comes back to one. A choice: a tenth of [`ROOMS`].
+pub const DISSOLVED_ROOMS: usize = 1000;
 /// How long a room that everyone has left is kept. Longer than [`RECONNECT_WINDOW`], so that the number of a stay is not given again while a client may try to go on with it.
 pub const ROOM_IDLE: Duration = Duration::from_secs(60);
 /// How long a connection may be open without its user being in a room. A choice: twice [`CONNECT_TIMEOUT`]; a client connects in order to join.

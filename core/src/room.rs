@@ -47,6 +47,7 @@ use crate::{
     id::{LayerId, MemberId, RequestId, SessionId, StreamId, UserId},
     limits,
     member::Member,
+    recent::Recent,
     select::KeyFrameRequests,
     stream::{BitsPerSecond, StreamInfo},
     time::Instant,
@@ -81,6 +82,8 @@ pub struct Room {
     deadlines: BTreeSet<(Instant, MemberId)>,
     /// When each key that ends expires, and when patience with each that was refused does.
     keys: BTreeSet<(Instant, MemberId)>,
+    /// What became of stays that the server ended, for whoever comes back to one.
+    ended: Recent<MemberId, Ended, { limits::ENDED_STAYS }>,
     /// How many auxiliary streams there are.
     shares: usize,
     /// Whether nothing may be published at present.
@@ -90,6 +93,13 @@ pub struct Room {
     /// When the next of them are.
     dissolve_at: Option<Instant>,
     outputs: VecDeque<Output>,
+}
+
+/// What became of a stay.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Ended {
+    user: UserId,
+    code: Code,
 }
 
 /// A stream and what the room knows of it beyond what everyone does.
@@ -126,6 +136,7 @@ impl Room {
             rest_until: now,
             deadlines: BTreeSet::new(),
             keys: BTreeSet::new(),
+            ended: Recent::default(),
             shares: 0,
             paused: false,
             dissolved: false,
@@ -137,6 +148,11 @@ impl Room {
     /// Numbers stays from there on, or from where it is, if that is further.
     pub(crate) fn number_from(&mut self, next: u32) {
         self.next_member = self.next_member.max(next);
+    }
+
+    /// How many stays there are whose end is remembered.
+    pub(crate) fn ended_stays(&self) -> usize {
+        self.ended.len()
     }
 
     /// The number of the next stay.
@@ -172,6 +188,7 @@ impl Room {
             return;
         }
         self.now = now;
+        self.ended.forget(now);
         if self.rest_until <= now {
             self.work_off();
         }
@@ -195,11 +212,11 @@ impl Room {
     }
 
     /// The most outputs that one call makes: of [`Room::handle_input`] with an input when no timer is due, of [`Room::handle_timeout`] without. Neither depends on
-    /// how many members there are.
+    /// how many members there are. The end of the room begins with a batch, as timers come.
     pub fn outputs_max(&self, input: Option<&Input>) -> usize {
         match input {
+            None | Some(Input::Dissolve) => limits::ROOM_BATCH * limits::ROOM_OUTPUTS,
             Some(_) => limits::ROOM_OUTPUTS,
-            None => limits::ROOM_BATCH * limits::ROOM_OUTPUTS,
         }
     }
 

@@ -17,7 +17,7 @@
 //!
 //! A room is its app and its name ([`RoomKey`]): two apps that use one name have two rooms, and neither ever hears of the other. A room begins with the first who is let in, and
 //! is kept for [`limits::ROOM_IDLE`] after the last one left; then it is gone, with its pause if it had one. One that was dissolved is gone with its last member, and a join after
-//! that begins another.
+//! that begins another. Whoever was in it and comes back for its stay hears of the end, for as long as it might have come back.
 //!
 //! # The way in
 //!
@@ -32,7 +32,7 @@
 //! 7. the user is in no more rooms than it may, and a joiner in one only ([`Code::TOO_MANY_RELAYS`], [`Code::RELAYED_ALREADY`], [`Code::JOINER_ELSEWHERE`]);
 //! 8. the room has place for it, and there is place for the room ([`Code::ROOM_FULL`], [`Code::TOO_MANY_ROOMS`]).
 //!
-//! Coming back to a stay takes the same credential check. A role is switched with a fresh credential where the app has any, and that one then takes the place of the one before, as
+//! Coming back to a stay takes the same credential check; while the stay goes on by the grace for keys that ended, one that has just ended will do. A role is switched with a fresh credential where the app has any, and that one then takes the place of the one before, as
 //! if it had been renewed: an application that fetched a new key for the stage need not send it twice. A credential that is renewed never shortens a stay.
 //!
 //! # A connection's life
@@ -49,7 +49,7 @@
 //! # What a hostile peer can do
 //!
 //! Fill its own share: commands, wishes for streams and heartbeats each have one for every connection, and beyond it a request is answered with [`Code::TOO_FAST`] and not looked at
-//! (a heartbeat is not even answered). Whoever goes on is sent away. [`Service::usage`] counts everything that could grow; each count has its bound in [`limits`] or in [`Config`].
+//! (a heartbeat is not even answered). Whoever goes on is sent away. ([`Config::guard`] can be switched off, for tests.) [`Service::usage`] counts everything that could grow; each count has its bound in [`limits`] or in [`Config`].
 //! What waits to be sent lies with the embedder; an [`Outbox`](crate::outbox::Outbox) bounds it, and [`Input::Overflowed`] says that it did.
 //!
 //! Concerns have their files: `service/admission.rs` the way in, `service/relay.rs` who is where, `service/guard.rs` shares, `service/connections.rs`, `service/rooms.rs`,
@@ -68,7 +68,7 @@ use alloc::collections::VecDeque;
 use core::fmt;
 
 pub use self::{
-    config::{App, Config, Roles, RoomNames, UserScope},
+    config::{App, Config, Guard, Roles, RoomNames, UserScope},
     server_api::{CallId, ServerCall},
 };
 use self::{connections::Connections, guard::Failures, relay::Presences, rooms::Rooms};
@@ -231,6 +231,10 @@ pub struct Usage {
     pub users: usize,
     /// Sources whose failed joins are remembered, at most [`limits::FAILED_JOIN_SOURCES`].
     pub sources: usize,
+    /// Stays that were ended whose end is remembered, in each room at most [`limits::ENDED_STAYS`].
+    pub ended_stays: usize,
+    /// Dissolved rooms that are remembered, at most [`limits::DISSOLVED_ROOMS`].
+    pub dissolved_rooms: usize,
 }
 
 /// A service: see the [module](self).
@@ -299,6 +303,7 @@ impl Service {
             return;
         }
         self.now = now;
+        self.rooms.forget(now);
         if self.rest_until <= now {
             self.work_off();
         }
@@ -326,6 +331,7 @@ impl Service {
     /// An input for a room that waits for its turn among very many fires that room's timers first.
     pub fn outputs_max(&self, input: Option<&Input>) -> usize {
         match input {
+            Some(Input::Server { call: ServerCall::DissolveRoom { .. }, .. }) => 2 * TIMER_OUTPUTS + limits::ROOM_OUTPUTS,
             Some(_) => TIMER_OUTPUTS + 3 * limits::ROOM_OUTPUTS,
             None => 2 * TIMER_OUTPUTS,
         }
@@ -375,6 +381,8 @@ impl Service {
             subscriptions: members().map(|member| member.subscriptions.len()).sum(),
             users: self.presences.users(),
             sources: self.failures.len(),
+            ended_stays: self.rooms().map(|(_, room)| room.ended_stays()).sum(),
+            dissolved_rooms: self.rooms.dissolved(),
         }
     }
 
@@ -396,7 +404,7 @@ impl Service {
         let now = self.now;
         let ClientFrame { request, message } = frame;
         let Some(connection) = self.connections.get_mut(session) else { return };
-        if !connection.shares.allow(now, &message) {
+        if self.config.guard == Guard::Enforced && !connection.shares.allow(now, &message) {
             if message != ClientMessage::Ping {
                 self.refuse(session, request, Code::TOO_FAST);
             }

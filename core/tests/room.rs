@@ -270,6 +270,56 @@ fn who_does_not_come_back_in_time_has_left_with_reason_7() {
     assert_eq!(hall.ask(3, join("ada", Role::Joiner, Some(ada))), Err(Code::SESSION_GONE));
 }
 
+// R-064 R-067
+#[test]
+fn who_comes_back_to_a_stay_that_the_server_ended_hears_why() {
+    type End = fn(&mut Hall);
+    let ends: [(Code, End); 3] = [
+        (Code::REPLACED, |hall| {
+            hall.join(3, "ada");
+        }),
+        (Code::REMOVED, |hall| hall.tell(Input::Remove { user: user("ada"), reason: LeaveReason::REMOVED })),
+        (Code::KEY_INVALID, |hall| {
+            hall.tell(Input::KeyInvalid { user: user("ada") });
+            hall.pass_alive(limits::KEY_GRACE, &[2]);
+        }),
+    ];
+    for (code, end) in ends {
+        // Given Ada, whose connection breaks with a minute to come back in,
+        let mut hall = Hall::with(|config| config.reconnect_window = Duration::from_secs(60));
+        let ada = hall.join(1, "ada");
+        hall.join(2, "bob");
+        hall.disconnect(1);
+        // when her stay is ended meanwhile, then that is what she hears,
+        end(&mut hall);
+        assert_eq!(hall.ask(4, join("ada", Role::Joiner, Some(ada))), Err(code));
+        assert_eq!(hall.ask(5, join("eve", Role::Joiner, Some(ada))), Err(Code::SESSION_GONE), "it is none of Eve's");
+        // and no longer than she may come back at all.
+        hall.pass_alive(Duration::from_secs(60), &[2]);
+        assert_eq!(hall.ask(4, join("ada", Role::Joiner, Some(ada))), Err(Code::SESSION_GONE));
+    }
+}
+
+//
+#[test]
+fn who_was_told_on_a_connection_that_was_gone_already_hears_it_on_return() {
+    let mut hall = Hall::new();
+    let ada = hall.join(1, "ada");
+    hall.tell(Input::Remove { user: user("ada"), reason: LeaveReason::REMOVED });
+    assert_eq!(hall.ask(2, join("ada", Role::Joiner, Some(ada))), Err(Code::REMOVED));
+    assert!(hall.ask(2, join("ada", Role::Joiner, None)).is_ok(), "to enter anew is another matter");
+}
+
+#[test]
+fn ends_that_mend_are_not_remembered() {
+    for reason in [LeaveReason::UNREACHABLE, LeaveReason::MEDIA_FAULT, LeaveReason::PROBE] {
+        let mut hall = Hall::new();
+        let ada = hall.join(1, "ada");
+        hall.tell(Input::Remove { user: user("ada"), reason });
+        assert_eq!(hall.ask(2, join("ada", Role::Joiner, Some(ada))), Err(Code::SESSION_GONE), "{reason:?}");
+    }
+}
+
 #[test]
 fn who_comes_back_before_the_loss_is_noticed_takes_the_old_connection_s_place() {
     let mut hall = Hall::new();

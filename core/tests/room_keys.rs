@@ -171,6 +171,40 @@ fn who_is_away_when_its_key_expires_hears_of_it_on_return() {
     assert_eq!(hall.heard(3), [ServerMessage::Removed { code: Code::KEY_EXPIRED }]);
 }
 
+// R-043 R-045 R-047
+#[test]
+fn who_comes_back_in_its_grace_with_the_key_that_ended_has_the_rest_of_it() {
+    let (mut hall, until) = ada_and_bob();
+    let ada = hall.room.member_of(&user("ada")).expect("she is there").id;
+    let back = || Admission { resumes: Some(ada), ..admission("ada", Some(until)) };
+    hall.pass_alive(HOUR.saturating_sub(SECOND), &[1, 2]);
+    hall.disconnect(1);
+    hall.pass_alive(11 * SECOND, &[2]);
+    hall.hush();
+    // She is let in and told, and nobody else is.
+    assert!(matches!(hall.admit(3, back()), Ok(Accepted::Joined { resumed: true, .. })));
+    assert_eq!((hall.heard(3), hall.heard(2)), (vec![key_expired()], vec![]));
+    assert_eq!(hall.admit(4, admission("ada", Some(until))), Err(Code::KEY_EXPIRED), "to enter anew it is no good");
+    // Ten seconds of the grace are over. With the last of them it ends,
+    hall.pass_alive(limits::KEY_GRACE.saturating_sub(10 * SECOND), &[2, 3]);
+    hall.pass(NANOSECOND);
+    assert_eq!(hall.heard(3), [ServerMessage::Removed { code: Code::KEY_EXPIRED }]);
+    // and that is what the key is answered with from then on.
+    assert_eq!(hall.admit(5, back()), Err(Code::KEY_EXPIRED));
+}
+
+//
+#[test]
+fn who_has_a_good_key_does_not_come_back_with_one_that_has_ended() {
+    let (mut hall, until) = ada_and_bob();
+    let ada = hall.room.member_of(&user("ada")).expect("she is there").id;
+    assert_eq!(hall.renew(1, Some(until.saturating_add(HOUR))), Ok(Accepted::Done));
+    hall.pass_alive(HOUR + SECOND, &[1, 2]);
+    hall.disconnect(1);
+    let old = Admission { resumes: Some(ada), ..admission("ada", Some(until)) };
+    assert_eq!(hall.admit(3, old), Err(Code::KEY_EXPIRED));
+}
+
 //
 #[test]
 fn who_comes_back_with_a_newer_key_has_that_one() {

@@ -210,14 +210,8 @@ fn a_dissolved_room_sends_everyone_away_and_takes_nobody_in() {
     hall.hush();
     // when the room is dissolved,
     hall.tell(Input::Dissolve);
-    assert!(hall.room.is_dissolved() && !hall.room.is_over());
-    // then requests find nobody and newcomers are turned away, at once
-    assert_eq!(hall.ask(1, ClientMessage::Leave), Err(Code::NOT_IN_ROOM));
-    assert_eq!(hall.renew(1, None), Err(Code::NOT_IN_ROOM));
-    assert_eq!(hall.ask(4, join("cem", Role::Joiner, None)), Err(Code::DISSOLVED));
-    assert_eq!(hall.ask(5, join("eve", Role::Joiner, Some(eve))), Err(Code::DISSOLVED));
-    // and everyone is told, of the room's end and of nothing else.
-    hall.pass(limits::ROOM_BATCH_SPACING);
+    // then everyone is told in that very instant, of the room's end and of nothing else,
+    assert!(hall.room.is_dissolved() && hall.room.is_over());
     for session in [1, 2] {
         assert_eq!(hall.heard(session), [ServerMessage::Removed { code: Code::DISSOLVED }]);
     }
@@ -227,8 +221,12 @@ fn a_dissolved_room_sends_everyone_away_and_takes_nobody_in() {
         other => panic!("{other:?}"),
     });
     assert_eq!(reasons.collect::<Vec<_>>(), [LeaveReason::DISSOLVED; 3]);
-    assert!(hall.room.is_over());
-    assert_eq!(hall.admit(6, admission("ada", None)), Err(Code::DISSOLVED), "after its end too");
+    // and from then on requests find nobody, and newcomers are turned away.
+    assert_eq!(hall.ask(1, ClientMessage::Leave), Err(Code::NOT_IN_ROOM));
+    assert_eq!(hall.renew(1, None), Err(Code::NOT_IN_ROOM));
+    assert_eq!(hall.ask(4, join("cem", Role::Joiner, None)), Err(Code::DISSOLVED));
+    assert_eq!(hall.ask(5, join("eve", Role::Joiner, Some(eve))), Err(Code::DISSOLVED));
+    assert_eq!(hall.admit(6, admission("ada", None)), Err(Code::DISSOLVED));
     hall.pass(Duration::from_secs(3600));
     assert_eq!(hall.room.poll_timeout(), None);
 }
@@ -243,11 +241,20 @@ fn an_empty_room_is_over_as_soon_as_it_is_dissolved() {
 
 #[test]
 fn somebody_who_is_removed_while_the_room_dissolves_is_not_waited_for() {
+    // Given a room of one more than are sent away at a time, the last of them Ada,
     let mut hall = Hall::new();
-    hall.join(1, "ada");
+    for session in 0..u64::try_from(limits::ROOM_BATCH).expect("a few") {
+        hall.join(session, &format!("user-{session}"));
+    }
+    hall.join(99, "ada");
+    hall.hush();
+    // when it is dissolved, and again, and she is removed before her turn,
     hall.tell(Input::Dissolve);
     hall.tell(Input::Dissolve);
+    assert!(hall.room.member_of(&user("ada")).is_some());
     hall.tell(Input::Remove { user: user("ada"), reason: LeaveReason::REMOVED });
+    // then she is told of that, and the room is over.
+    assert_eq!(hall.heard(99), [ServerMessage::Removed { code: Code::REMOVED }]);
     assert!(hall.room.is_over());
     assert_eq!(hall.room.poll_timeout(), None);
 }
@@ -260,10 +267,12 @@ fn a_large_room_dissolves_in_batches() {
         hall.join(session, &format!("user-{session}"));
     }
     hall.hush();
+    hall.most_outputs = 0;
     hall.tell(Input::Dissolve);
-    assert_eq!(hall.most_outputs, 0);
+    assert_eq!(hall.closed().len(), limits::ROOM_BATCH, "the first batch at once");
+    assert_eq!(hall.ask(999, ClientMessage::Leave), Err(Code::NOT_IN_ROOM), "who waits for its turn is treated as gone");
     hall.pass(Duration::from_millis(20));
-    assert_eq!(hall.closed().len(), 1000);
+    assert_eq!(hall.closed().len(), 1000 - limits::ROOM_BATCH);
     assert!(hall.room.is_over());
     assert!(hall.most_outputs <= limits::ROOM_BATCH * 3, "{} outputs at a time", hall.most_outputs);
 }

@@ -317,7 +317,87 @@ fn a_stay_that_nobody_comes_back_to_ends() {
     assert_eq!(lobby.service.usage().users, 1);
 }
 
+// R-064 R-066 R-067
+#[test]
+fn who_comes_back_to_a_stay_that_was_ended_hears_why() {
+    type End = fn(&mut Lobby);
+    let ends: [(Code, End); 3] = [
+        (Code::REPLACED, |lobby| {
+            lobby.enter(2, Join::open("stage", "ada")).expect("the app is open");
+        }),
+        (Code::REMOVED, |lobby| {
+            lobby.call(ServerCall::RemoveUser { room: key(OPEN, "stage"), user: user("ada") }).expect("she is there");
+        }),
+        (Code::DISSOLVED, |lobby| {
+            lobby.call(ServerCall::DissolveRoom { room: key(OPEN, "stage") }).expect("it is there");
+        }),
+    ];
+    for (code, end) in ends {
+        let mut lobby = Lobby::new();
+        let stay = lobby.enter(1, Join::open("stage", "ada")).expect("the app is open");
+        lobby.disconnect(1);
+        end(&mut lobby);
+        let back = || Join::open("stage", "ada").resumes(stay);
+        assert_eq!(lobby.enter(3, back()), Err(code));
+        lobby.pass(limits::RECONNECT_WINDOW);
+        assert_eq!(lobby.enter(4, back()), Err(Code::SESSION_GONE), "{code}: after that time nobody comes back");
+    }
+}
+
+//
+#[test]
+fn a_dissolved_room_is_remembered_though_another_of_its_name_has_begun() {
+    // Given Ada, who is away when the room is dissolved, and Bob, who enters the next of that name at once,
+    let mut lobby = Lobby::new();
+    let stay = lobby.enter(1, Join::open("stage", "ada")).expect("the app is open");
+    lobby.disconnect(1);
+    lobby.call(ServerCall::DissolveRoom { room: key(OPEN, "stage") }).expect("it is there");
+    let bob = lobby.enter(2, Join::open("stage", "bob")).expect("another room");
+    lobby.disconnect(2);
+    // then she hears of the end of hers, he comes back to his, and she may enter that one.
+    assert_eq!(lobby.enter(3, Join::open("stage", "ada").resumes(stay)), Err(Code::DISSOLVED));
+    assert_eq!(lobby.enter(4, Join::open("stage", "bob").resumes(bob)), Ok(bob));
+    assert!(lobby.enter(5, Join::open("stage", "ada")).is_ok());
+    assert_eq!(lobby.enter(6, Join::open("attic", "ada").resumes(stay)), Err(Code::SESSION_GONE), "of a room that nobody dissolved");
+}
+
 // Keys
+
+// R-043 R-045 R-047
+#[test]
+fn who_comes_back_in_its_grace_shows_the_signature_that_ended_and_has_the_rest_to_renew_it() {
+    let mut lobby = Lobby::new();
+    let ended = Join::signed("stage", "ada", BEGIN + 10);
+    let stay = lobby.enter(1, ended.clone()).expect("the signature is good");
+    let back = |join: &Join| join.clone().resumes(stay);
+    lobby.pass_alive(9 * SECOND, &[1]);
+    lobby.disconnect(1);
+    lobby.pass(12 * SECOND);
+    // Only with the one that has just ended: an older one, of which somebody may have come by, is no good.
+    assert_eq!(lobby.enter(2, back(&Join::signed("stage", "ada", BEGIN - 60))), Err(Code::KEY_EXPIRED));
+    assert_eq!(lobby.enter(3, ended.clone()), Err(Code::KEY_EXPIRED), "nor is it to enter anew");
+    assert_eq!(lobby.enter(4, back(&ended)), Ok(stay));
+    assert_eq!(lobby.heard(4), [ServerMessage::KeyRefused { code: Code::KEY_EXPIRED }]);
+    assert_eq!(lobby.ask(4, ClientMessage::Renew { credential: signed("stage", "ada", BEGIN + HOUR) }), Ok(Accepted::Done));
+    // From then on the new one counts.
+    lobby.disconnect(4);
+    assert_eq!(lobby.enter(5, back(&ended)), Err(Code::KEY_EXPIRED));
+    assert_eq!(lobby.enter(6, back(&Join::signed("stage", "ada", BEGIN + HOUR))), Ok(stay));
+}
+
+//
+#[test]
+fn who_comes_back_after_its_grace_hears_that_its_signature_has_ended() {
+    let mut lobby = Lobby::with(|config| config.room.reconnect_window = Duration::from_secs(120));
+    let ended = Join::signed("stage", "ada", BEGIN + 10);
+    let stay = lobby.enter(1, ended.clone()).expect("the signature is good");
+    lobby.pass_alive(9 * SECOND, &[1]);
+    lobby.disconnect(1);
+    lobby.pass(2 * SECOND + limits::KEY_GRACE);
+    assert_eq!(lobby.enter(2, ended.resumes(stay)), Err(Code::KEY_EXPIRED));
+    let newer = Join::signed("stage", "ada", BEGIN + HOUR);
+    assert_eq!(lobby.enter(3, newer.resumes(stay)), Err(Code::KEY_EXPIRED), "a better one comes too late");
+}
 
 // R-039 R-043 R-047 R-263
 #[test]
@@ -346,6 +426,22 @@ fn the_end_of_service_in_a_channel_key_ends_the_stay_at_once() {
     assert_eq!(lobby.heard(2), []);
     lobby.pass(Duration::from_millis(1));
     assert_eq!(lobby.heard(2), [peer_left("7", LeaveReason::KEY_EXPIRED)]);
+    assert_eq!(lobby.closed(), [SessionId(1)]);
+}
+
+//
+#[test]
+fn an_app_may_have_a_grace_of_its_own() {
+    let mut lobby = Lobby::with(|config| {
+        config.apps.get_mut(&app(AGORA)).expect("it is there").key_grace = Some(5 * SECOND);
+        config.apps.get_mut(&app(SPARK)).expect("it is there").key_grace = Some(Duration::ZERO);
+    });
+    lobby.enter(1, Join::new(AGORA, "stage", "7").showing(channel_key("stage", 7, BEGIN, BEGIN + 10))).expect("the key is good");
+    lobby.enter(2, Join::signed("stage", "ada", BEGIN + 10)).expect("the signature is good");
+    lobby.hush();
+    lobby.pass_alive(11 * SECOND, &[1, 2]);
+    assert_eq!((lobby.heard(1), lobby.closed()), (vec![ServerMessage::KeyRefused { code: Code::KEY_EXPIRED }], vec![SessionId(2)]));
+    lobby.pass_alive(5 * SECOND, &[1]);
     assert_eq!(lobby.closed(), [SessionId(1)]);
 }
 

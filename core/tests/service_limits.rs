@@ -11,7 +11,7 @@ use greenroom_core::{
     limits,
     outbox::Outbox,
     rng::Rng,
-    service::{Input, ServerCall, Usage},
+    service::{Guard, Input, ServerCall, Usage},
     stream::{LayerSet, StreamKind, StreamOffer},
     wire::{Accepted, ClientMessage, ServerMessage, VideoWish},
 };
@@ -146,6 +146,29 @@ fn who_comes_back_is_heard_though_its_neighbours_fail() {
 }
 
 #[test]
+fn without_the_guard_nobody_asks_too_fast_fails_too_often_or_waits_too_long() {
+    let mut lobby = Lobby::with(|config| config.guard = Guard::Off);
+    lobby.enter(1, Join::open("stage", "ada")).expect("the app is open");
+    lobby.hush();
+    for _ in 0..2 * limits::SUBSCRIBE_BURST {
+        assert_eq!(lobby.ask(1, rename()), Ok(Accepted::Done));
+        assert_eq!(lobby.ask(1, subscribe()), Err(Code::NO_SUCH_STREAM));
+        assert_eq!(lobby.ask(1, ClientMessage::Renew { credential: signed("stage", "ada", BEGIN) }), Ok(Accepted::Done));
+        lobby.say(1, ClientMessage::Ping);
+        assert_eq!(lobby.heard(1), [ServerMessage::Pong]);
+    }
+    lobby.open_from(2, 7);
+    for _ in 0..2 * limits::REFUSAL_BURST {
+        assert_eq!(lobby.join(2, Join::new(SPARK, "stage", "eve")), Err(Code::KEY_INVALID));
+    }
+    lobby.pass(10 * limits::JOIN_PATIENCE);
+    assert_eq!(lobby.heard(2), []);
+    assert!(lobby.join(2, Join::open("stage", "eve")).is_ok());
+    // The first has been silent, which is the room's business.
+    assert_eq!(lobby.closed(), [SessionId(1)]);
+}
+
+#[test]
 fn a_connection_that_joins_nothing_is_closed() {
     let mut lobby = Lobby::new();
     lobby.open(1);
@@ -252,6 +275,10 @@ fn a_million_commands_of_hostile_clients_leave_every_bound_intact() {
             assert!(usage.streams <= limits::STREAMS_PER_MEMBER * usage.stays, "{usage:?}");
             assert!(usage.subscriptions <= limits::SUBSCRIPTIONS_PER_MEMBER * usage.stays, "{usage:?}");
             assert!(usage.sources <= limits::FAILED_JOIN_SOURCES, "{usage:?}");
+            assert!(
+                usage.ended_stays <= limits::ENDED_STAYS * usage.rooms && usage.dissolved_rooms <= limits::DISSOLVED_ROOMS,
+                "{usage:?}"
+            );
             most.connections = most.connections.max(usage.connections);
             most.rooms = most.rooms.max(usage.rooms);
             most.stays = most.stays.max(usage.stays);

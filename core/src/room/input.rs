@@ -55,7 +55,7 @@ pub enum Input {
         /// What the others are told; of [`LeaveReason::PROBE`] nobody is told anything.
         reason: LeaveReason,
     },
-    /// Everyone is sent away, a batch at a time, and nobody enters again. [`Room::is_over`](super::Room::is_over) tells when the last one is gone.
+    /// Everyone is sent away, a batch at once and others after it, and nobody enters again. [`Room::is_over`](super::Room::is_over) tells when the last one is gone.
     Dissolve,
     /// Nothing may be published or changed from now on, or again. What flows goes on: the document speaks of publishing alone.
     Pause {
@@ -81,7 +81,8 @@ pub struct Admission {
     pub resumes: Option<MemberId>,
     /// How the client's media transport is reached.
     pub media: Option<MediaDescription>,
-    /// The last instant at which its key is good; none without end. One that has passed is refused with [`Code::KEY_EXPIRED`](crate::code::Code::KEY_EXPIRED).
+    /// The last instant at which its key is good; none without end. One that has passed is refused with [`Code::KEY_EXPIRED`](crate::code::Code::KEY_EXPIRED), unless it comes back to a
+    /// stay whose grace runs: that goes on, with the rest of its grace.
     pub key_until: Option<Instant>,
 }
 

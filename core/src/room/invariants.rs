@@ -39,6 +39,7 @@ impl Room {
         assert_eq!(self.deadlines.len(), self.members.len(), "a timer of nobody, or two of one");
         assert_eq!(self.keys.len(), self.members.values().filter(|m| m.key.deadline().is_some()).count(), "a key of nobody");
         let shares = self.streams.values().filter(|s| s.info.offer.kind == StreamKind::Aux).count();
+        assert!(self.ended.len() <= limits::ENDED_STAYS, "too many ends are remembered");
         assert_eq!(self.shares, shares, "shares are miscounted");
         assert!(shares <= 1 || !self.config.one_share, "two share at a time");
         assert_eq!(self.dissolve_at.is_some(), self.dissolved && !self.members.is_empty(), "somebody stays in a room that is dissolved");

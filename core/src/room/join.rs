@@ -3,10 +3,10 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::time::Duration;
 
-use super::{Admission, Duplicates, Event, MediaOutput, Output, Room, Snapshot};
+use super::{Admission, Duplicates, Ended, Event, MediaOutput, Output, Room, Snapshot};
 use crate::{
-    code::Code,
-    id::{MemberId, RequestId, SessionId},
+    code::{Code, Retry},
+    id::{MemberId, RequestId, SessionId, UserId},
     limits,
     member::{Bandwidth, Key, MediaState, Member, Presence},
     time::Instant,
@@ -45,13 +45,18 @@ impl Room {
                     self.come_back(session, request, stay, &admission, version, key);
                     Ok(())
                 }
-                Some(_) => Err(Code::SESSION_GONE),
+                Some(stay) => Err(self.what_became_of(stay, &admission.user)),
                 None => self.newcomer(session, request, sitting, admission, version, key),
             }
         });
         if let Err(code) = result {
             self.refuse(session, request, code);
         }
+    }
+
+    /// What whoever comes back to a stay is told that is not the user's any more.
+    fn what_became_of(&self, stay: MemberId, user: &UserId) -> Code {
+        self.ended.get(&stay).filter(|ended| ended.user == *user).map_or(Code::SESSION_GONE, |ended| ended.code)
     }
 
     /// What must hold of every join. Returns the version of the protocol that both sides speak.
@@ -63,7 +68,8 @@ impl Room {
             return Err(Code::ALREADY_IN_ROOM);
         }
         let version = admission.versions.agree(Versions::SUPPORTED).ok_or(Code::BAD_REQUEST)?;
-        if admission.key_until.is_some_and(|until| until < self.now) {
+        let in_grace = || admission.resumes.is_some_and(|stay| self.grace_runs(stay, &admission.user));
+        if admission.key_until.is_some_and(|until| until < self.now) && !in_grace() {
             return Err(Code::KEY_EXPIRED);
         }
         Ok(version)
@@ -167,7 +173,8 @@ impl Room {
             self.outputs.push_back(Output::Close { session: old });
         }
         self.set_deadline(id, self.now.saturating_add(self.config.heartbeat_timeout));
-        if let Some(key) = key {
+        // One that has ended was let in because the grace runs, and begins no other.
+        if let Some(key) = key.filter(|key| key.deadline().is_none_or(|at| at > self.now)) {
             self.set_key(id, key);
         }
         self.outputs.push_back(Output::Snapshot(Snapshot { session, request, member: id, user, version, role, resumed: true }));
@@ -227,6 +234,11 @@ impl Room {
         }
         if let Some(at) = member.key.deadline() {
             self.keys.remove(&(at, id));
+        }
+        // Whoever is away hears of it on return; and so does whoever is told, because the connection may be gone without anyone having noticed. Where to enter anew would mend it, to be
+        // told that the stay is gone does.
+        if let Some(code) = tell.filter(|code| code.retry() == Retry::Never && !self.dissolved) {
+            self.ended.note(id, Ended { user: member.user.clone(), code }, self.now.saturating_add(self.config.reconnect_window));
         }
         if let Some(session) = member.presence.session() {
             self.sessions.remove(&session);

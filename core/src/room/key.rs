@@ -57,6 +57,16 @@ impl Room {
         }
     }
 
+    /// Whether that is the user's stay, and goes on for a while though its key is good no longer.
+    pub(crate) fn grace_runs(&self, stay: MemberId, user: &UserId) -> bool {
+        let member = self.members.get(&stay).filter(|member| member.user == *user);
+        member.is_some_and(|member| match member.key {
+            Key::Endless => false,
+            Key::Good { until } => until < self.now, // it is about to be told
+            Key::Refused { .. } => true,
+        })
+    }
+
     /// A member who is away hears of it when it comes back, and so does one who has been told: the connection that is gone may have taken the message with it.
     pub(super) fn tell_of_refused_key(&mut self, id: MemberId) {
         let member = &self.members[&id];

@@ -6,7 +6,6 @@ use super::Room;
 use crate::{
     code::Code,
     id::{MemberId, UserId, UserName},
-    limits,
     role::Role,
     wire::{Accepted, LeaveReason, ServerMessage},
 };
@@ -60,13 +59,16 @@ impl Room {
         }
     }
 
-    /// Everyone is to be sent away. That takes a few outputs for each, so it is done in batches.
+    /// Everyone is to be sent away. That takes a few outputs for each, so it is done in batches, the first of them at once.
     pub(super) fn dissolve(&mut self) {
         if !self.dissolved {
             self.dissolved = true;
             self.replan.clear();
             self.replan_at = None;
-            self.dissolve_at = (!self.members.is_empty()).then(|| self.now.saturating_add(limits::ROOM_BATCH_SPACING));
+            self.dissolve_at = (!self.members.is_empty()).then_some(self.now);
+            if self.rest_until <= self.now {
+                self.work_off();
+            }
         }
     }
 

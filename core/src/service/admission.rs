@@ -2,11 +2,11 @@
 
 use alloc::string::ToString;
 
-use super::{App, RoomKey, Service, UserScope, relay::Assigned};
+use super::{App, Guard, RoomKey, Service, UserScope, relay::Assigned};
 use crate::{
     auth::{self, Claim, Credential, Grant, Purpose, Refusal},
     code::Code,
-    id::{AppId, RequestId, SessionId, UserId},
+    id::{AppId, MemberId, RequestId, SessionId, UserId},
     member::{Key, Member},
     role::Role,
     room::{self, Admission},
@@ -52,7 +52,7 @@ impl Service {
             _ => false,
         };
         let source = self.connections.get(session).ok_or(Code::INTERNAL)?.source;
-        if !comes_back && self.failures.block(self.now, source) {
+        if self.config.guard == Guard::Enforced && !comes_back && self.failures.block(self.now, source) {
             return Err(Code::TOO_MANY_FAILURES);
         }
 
@@ -75,9 +75,15 @@ impl Service {
         let nobody =
             assigned || self.presences.assigned(app_id, &user).is_some_and(|before| resumes.is_some() && before.shown == credential);
         let claim = Claim { app: app_id, room: room.as_str(), user: if nobody { NOBODY } else { user.as_str() } };
-        let grant = app.authority.check(claim, credential.as_ref(), purpose, self.date()).map_err(code_of)?;
-        let mut key_until = self.end_of(grant);
-        if resumes.is_some() {
+        let mut grant = app.authority.check(claim, credential.as_ref(), purpose, self.date());
+        if grant == Err(Refusal::Expired) && resumes.is_some_and(|stay| self.grace_runs(&key, stay, &user)) {
+            grant = self.check_as_of_a_grace_ago(app, claim, credential.as_ref(), purpose);
+        }
+        let mut key_until = self.end_of(grant.map_err(code_of)?);
+        if let Some(stay) = resumes {
+            if self.rooms.was_dissolved(&key, stay) {
+                return Err(Code::DISSOLVED);
+            }
             // Role and rooms are what they were. Whether the stay goes on, the room decides.
             let stay = self.rooms.get(&key).ok_or(Code::SESSION_GONE)?.member_of(&user);
             key_until = stay.map_or(key_until, |stay| later(stay.key, key_until));
@@ -92,6 +98,27 @@ impl Service {
         }
         let admission = Admission { versions, user, assigned, name, role, resumes, media, key_until };
         Ok(Pass { room: key, admission, assigned: assigned.then_some(Assigned { shown: credential }) })
+    }
+
+    fn grace_runs(&self, key: &RoomKey, stay: MemberId, user: &UserId) -> bool {
+        self.rooms.get(key).is_some_and(|room| room.grace_runs(stay, user))
+    }
+
+    /// Checks a credential that has expired to come back with while the stay's grace runs: it is the stay's own, or as good, if it was still good a grace ago. Older ones, of which others
+    /// may have come by, stay refused.
+    fn check_as_of_a_grace_ago(
+        &self,
+        app: &App,
+        claim: Claim<'_>,
+        credential: Option<&Credential>,
+        purpose: Purpose,
+    ) -> Result<Grant, Refusal> {
+        let grace = self.config.key_grace(app);
+        let grace_secs = grace.as_secs() + u64::from(grace.subsec_nanos() > 0); // dates have whole seconds
+        let (date, ago) = (self.date(), UnixSeconds(self.date().0.saturating_sub(grace_secs)));
+        let grant = app.authority.check(claim, credential, purpose, ago);
+        // What has no end, but was issued too long ago, does not become good by a stay's going on.
+        grant.ok().filter(|grant| grant.is_over(date)).ok_or(Refusal::Expired)
     }
 
     /// Whether a user may enter a room beside those that it is in. Entering one that it is in already takes the place of that stay, unless it means to relay.

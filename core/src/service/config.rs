@@ -28,9 +28,10 @@ pub struct Config {
     pub relay_rooms: usize,
     /// How long a connection may be open without its user being in a room. Less than [`limits::SPAN_MIN`] is taken as that.
     pub join_patience: Duration,
-    /// How rooms behave. The name in it does not count, and the grace for expired keys ([`room::Config::key_grace`]) holds for signatures only: a channel key's end of service ends
-    /// the stay at once.
+    /// How rooms behave. The name in it does not count, and an app may have a grace of its own for keys that ended ([`App::key_grace`]).
     pub room: room::Config,
+    /// Whether peers are held to their shares.
+    pub guard: Guard,
 }
 
 impl Config {
@@ -44,17 +45,31 @@ impl Config {
             relay_rooms: limits::RELAY_ROOMS,
             join_patience: limits::JOIN_PATIENCE,
             room: room::Config::new(RoomId::new("room").expect("a valid id")),
+            guard: Guard::Enforced,
         }
     }
 
     /// How a room of that app and name behaves.
     pub(super) fn room(&self, app: &App, id: RoomId) -> room::Config {
-        let key_grace = match app.authority {
-            Authority::Open | Authority::Signature { .. } => self.room.key_grace,
-            Authority::ChannelKey { .. } => Duration::ZERO,
-        };
-        room::Config { id, key_grace, ..self.room.clone() }
+        room::Config { id, key_grace: self.key_grace(app), ..self.room.clone() }
     }
+
+    /// How long a member of that app's rooms may stay after its key ended.
+    pub(super) fn key_grace(&self, app: &App) -> Duration {
+        app.key_grace.unwrap_or(self.room.key_grace)
+    }
+}
+
+/// Whether peers are held to their shares of requests and of patience.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Guard {
+    /// They are. Whatever peers of a network reach has this.
+    #[default]
+    Enforced,
+    /// They are not: no request is refused with [`Code::TOO_FAST`](crate::code::Code::TOO_FAST) or [`Code::TOO_MANY_FAILURES`](crate::code::Code::TOO_MANY_FAILURES), and no connection
+    /// is closed for what it was refused or for leading nowhere. For tests and stories that drive a service themselves and mean every request they make. Never on a network: there,
+    /// one peer could keep everybody else waiting, and guess keys as fast as it can ask.
+    Off,
 }
 
 /// An app: who may enter its rooms, and as what.
@@ -69,19 +84,22 @@ pub struct App {
     pub room_names: RoomNames,
     /// How far a user id reaches.
     pub users: UserScope,
+    /// How long a member may stay after its key ended, waiting for a new one; none: as [`Config::room`] says.
+    pub key_grace: Option<Duration>,
     /// Whether a user who gives no id, or the id `0`, gets a number that nobody else in the app has. Its credential is one for the user `0`.
     pub assigns_users: bool,
 }
 
 impl App {
-    /// An app whose credentials are checked so, with the names and ids of the vendor whose credentials they are. Everyone may be a joiner.
+    /// An app whose credentials are checked so, with the names, ids and grace of the vendor whose credentials they are: the end of service in a channel key ends the stay at once
+    /// . Everyone may be a joiner.
     pub const fn new(authority: Authority) -> Self {
-        let (room_names, users, assigns_users) = match authority {
-            Authority::Open => (RoomNames::Any, UserScope::App, true),
-            Authority::Signature { .. } => (RoomNames::SparkRtc, UserScope::App, false),
-            Authority::ChannelKey { .. } => (RoomNames::Agora, UserScope::Room, true),
+        let (room_names, users, key_grace, assigns_users) = match authority {
+            Authority::Open => (RoomNames::Any, UserScope::App, None, true),
+            Authority::Signature { .. } => (RoomNames::SparkRtc, UserScope::App, None, false),
+            Authority::ChannelKey { .. } => (RoomNames::Agora, UserScope::Room, Some(Duration::ZERO), true),
         };
-        Self { authority, roles: Roles::everyone(Role::Joiner), room_names, users, assigns_users }
+        Self { authority, roles: Roles::everyone(Role::Joiner), room_names, users, key_grace, assigns_users }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
-use super::{Output, RoomKey, Service, guard::Shares};
+use super::{Guard, Output, RoomKey, Service, guard::Shares};
 use crate::{
     code::Code,
     id::{MemberId, SessionId, SourceId},
@@ -163,7 +163,9 @@ impl Service {
     /// Notes that a connection was refused for haste or for a bad key. Whoever goes on all the same is sent away.
     pub(super) fn strike(&mut self, session: SessionId, code: Code) {
         let now = self.now;
-        if self.connections.get_mut(session).is_some_and(|connection| !connection.shares.forgive(now)) {
+        if self.config.guard == Guard::Enforced
+            && self.connections.get_mut(session).is_some_and(|connection| !connection.shares.forgive(now))
+        {
             self.hang_up(session, code);
         }
     }
@@ -173,6 +175,9 @@ impl Service {
     }
 
     fn patience(&self) -> Instant {
-        self.now.saturating_add(self.config.join_patience)
+        match self.config.guard {
+            Guard::Enforced => self.now.saturating_add(self.config.join_patience),
+            Guard::Off => Instant::MAX,
+        }
     }
 }

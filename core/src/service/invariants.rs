@@ -3,7 +3,7 @@
 use alloc::collections::BTreeSet;
 
 use super::{RoomKey, Service, UserScope};
-use crate::{id::RoomId, member::Presence};
+use crate::{id::RoomId, limits, member::Presence};
 
 impl Service {
     /// Panics where the service's books do not agree with each other or with its rooms, which would be our bug. Costs a walk through everything, so only debug builds do it.
@@ -15,6 +15,7 @@ impl Service {
         self.failures.check_invariants();
         assert!(self.connections.len() <= self.config.connections_max, "too many connections");
         assert!(self.rooms.hosted.len() <= self.config.rooms_max, "too many rooms");
+        assert!(self.rooms.dissolved() <= limits::DISSOLVED_ROOMS, "too many rooms are remembered");
 
         let mut stays = BTreeSet::new();
         for (key, hosted) in &self.rooms.hosted {

@@ -1,12 +1,14 @@
 //! The rooms of a service: beginning, being told, saying, falling idle, ending.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use core::time::Duration;
 
 use super::{Output, RoomKey, Service};
 use crate::{
     id::{MemberId, SessionId, UserId},
     limits,
     member::Member,
+    recent::Recent,
     room::{self, Room},
     time::Instant,
 };
@@ -34,11 +36,28 @@ pub(super) struct Rooms {
     /// Higher than any number of a stay in a room that has ended. A room that begins numbers from here: were it to begin with 1 again, somebody who was away for so long that room and
     /// stay are gone could come back to a stay that another session of the same user has begun since, and each would drive out the other without end.
     next_number: u32,
+    /// Rooms that were dissolved and are gone: every stay there had a number below that.
+    dissolved: Recent<RoomKey, u32, { limits::DISSOLVED_ROOMS }>,
 }
 
 impl Rooms {
     pub(super) fn get(&self, key: &RoomKey) -> Option<&Room> {
         self.hosted.get(key).map(|hosted| &hosted.room)
+    }
+
+    /// Whether that stay was in a room that was dissolved lately.
+    pub(super) fn was_dissolved(&self, key: &RoomKey, stay: MemberId) -> bool {
+        self.dissolved.get(key).is_some_and(|below| stay.0 < *below)
+    }
+
+    /// How many dissolved rooms are remembered.
+    pub(super) fn dissolved(&self) -> usize {
+        self.dissolved.len()
+    }
+
+    /// Forgets what nobody comes back to any more.
+    pub(super) fn forget(&mut self, now: Instant) {
+        self.dissolved.forget(now);
     }
 
     fn remove(&mut self, key: &RoomKey) {
@@ -52,11 +71,14 @@ impl Rooms {
         }
     }
 
-    /// Brings the notes about a room up to date, or ends it.
-    fn settle(&mut self, now: Instant, key: &RoomKey) {
+    /// Brings the notes about a room up to date, or ends it. One that was dissolved is remembered for as long as its members may try to come back.
+    fn settle(&mut self, now: Instant, key: &RoomKey, reconnect_window: Duration) {
         let Some(hosted) = self.hosted.get_mut(key) else { return };
         let empty = hosted.room.members().next().is_none();
         if empty && (hosted.room.is_dissolved() || !hosted.entered) {
+            if hosted.room.is_dissolved() {
+                self.dissolved.note(key.clone(), hosted.room.next_number(), now.saturating_add(reconnect_window));
+            }
             return self.remove(key);
         }
         let due = hosted.room.poll_timeout();
@@ -170,7 +192,7 @@ impl Service {
                 }
             });
         }
-        self.rooms.settle(self.now, key);
+        self.rooms.settle(self.now, key, self.config.room.reconnect_window);
     }
 
     /// Whether the user is a joiner in a room other than that one.

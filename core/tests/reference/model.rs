@@ -18,8 +18,10 @@ pub struct Model {
     pub connections: Vec<Connection>,
     pub stays: Vec<Stay>,
     pub paused: Vec<Place>,
-    /// Rooms that are dissolved and not gone yet: until when.
-    dissolving: Vec<(Place, Instant)>,
+    /// Stays that the server ended: place, number, why, and until when that is told.
+    ended: Vec<(Place, u32, Code, Instant)>,
+    /// Every stay that there ever was.
+    begun: Vec<(Place, u32)>,
     /// Rooms in which nobody is, and until when they are kept.
     idle: Vec<(Place, Instant)>,
 }
@@ -96,9 +98,8 @@ impl Model {
         if !self.room_exists(place) {
             return Err(Code::NO_SUCH_ROOM);
         }
-        if self.stay_of(place, user).is_none() {
-            return Err(Code::NO_SUCH_USER);
-        }
+        let number = self.stay_of(place, user).ok_or(Code::NO_SUCH_USER)?.number;
+        self.remember(now, place, number, Code::REMOVED);
         self.end_stay(now, place, user, true);
         Ok(())
     }
@@ -107,11 +108,14 @@ impl Model {
         if !self.room_exists(place) {
             return Err(Code::NO_SUCH_ROOM);
         }
-        if !self.stays.iter().any(|stay| stay.place == place) {
-            self.forget_room(place);
-        } else if !self.dissolves(place) {
-            self.dissolving.push((place, now.saturating_add(limits::ROOM_BATCH_SPACING)));
+        // These rooms are small: all go at once.
+        for stay in self.stays.clone().into_iter().filter(|stay| stay.place == place) {
+            self.end_stay(now, place, stay.user, true);
         }
+        for (_, number) in self.begun.clone().into_iter().filter(|(begun, _)| *begun == place) {
+            self.remember(now, place, number, Code::DISSOLVED);
+        }
+        self.forget_room(place);
         Ok(())
     }
 
@@ -137,12 +141,6 @@ impl Model {
             for stay in self.stays.clone().into_iter().filter(|stay| due(stay.away_until)) {
                 self.end_stay(at, stay.place, stay.user, false);
             }
-            for (place, _) in self.dissolving.clone().into_iter().filter(|(_, until)| *until <= at) {
-                for stay in self.stays.clone().into_iter().filter(|stay| stay.place == place) {
-                    self.end_stay(at, place, stay.user, true);
-                }
-                self.forget_room(place);
-            }
             self.connections.retain(|connection| !due(connection.outside_until));
             for (place, _) in self.idle.clone().into_iter().filter(|(_, until)| *until <= at) {
                 self.forget_room(place);
@@ -153,7 +151,7 @@ impl Model {
     fn next_end(&self) -> Option<Instant> {
         let stays = self.stays.iter().filter_map(|stay| stay.away_until.or(stay.silent_at()));
         let connections = self.connections.iter().filter_map(|connection| connection.outside_until);
-        let rooms = self.idle.iter().chain(&self.dissolving).map(|(_, until)| *until);
+        let rooms = self.idle.iter().map(|(_, until)| *until);
         stays.chain(connections).chain(rooms).min()
     }
 
@@ -189,9 +187,6 @@ impl Model {
         if role == Role::Joiner && self.joins_elsewhere(place, user) {
             return Verdict::Refused(Code::JOINER_ELSEWHERE);
         }
-        if self.dissolves(place) {
-            return Verdict::Refused(Code::DISSOLVED);
-        }
         let mut takeovers = Vec::new();
         if let Some(sitting) = self.stay_of(place, user) {
             takeovers.extend(sitting.takeovers.iter().copied().filter(|at| now.saturating_since(*at) < MINUTE));
@@ -201,6 +196,8 @@ impl Model {
                 }
                 takeovers.push(now);
             }
+            let displaced = sitting.number;
+            self.remember(now, place, displaced, Code::REPLACED);
             self.end_stay(now, place, user, true);
         }
         self.idle.retain(|(room, _)| *room != place);
@@ -210,32 +207,17 @@ impl Model {
         }
         let (streams, received) = (Vec::new(), Vec::new());
         let connection = Some(id);
-        self.stays.push(Stay {
-            place,
-            user,
-            name,
-            role,
-            number,
-            connection,
-            heard: now,
-            away_until: None,
-            takeovers,
-            streams,
-            received,
-            told,
-        });
+        self.begun.push((place, number));
+        self.stays.push(Stay { place, user, name, role, number, connection, heard: now, away_until: None, takeovers, streams, received, told });
         self.seat(id);
         Verdict::Granted
     }
 
     fn come_back(&mut self, now: Instant, id: u64, place: Place, user: u8, number: u32) -> Verdict {
-        let names: Vec<(u8, u8)> =
-            self.stays.iter().filter(|stay| stay.place == place && stay.user != user).map(|stay| (stay.user, stay.name)).collect();
-        if !self.room_exists(place) {
-            return Verdict::Refused(Code::SESSION_GONE);
-        }
-        if self.dissolves(place) {
-            return Verdict::Refused(Code::DISSOLVED);
+        let names: Vec<(u8, u8)> = self.stays.iter().filter(|stay| stay.place == place && stay.user != user).map(|stay| (stay.user, stay.name)).collect();
+        let ended = self.ended.iter().find(|(room, stay, _, until)| (*room, *stay) == (place, number) && now < *until);
+        if let Some((_, _, code, _)) = ended {
+            return Verdict::Refused(*code);
         }
         let Some(stay) = self.stays.iter_mut().find(|stay| stay.place == place && stay.user == user && stay.number == number) else {
             return Verdict::Refused(Code::SESSION_GONE);
@@ -346,12 +328,14 @@ impl Model {
             self.connections.retain(|connection| Some(connection.id) != stay.connection);
         }
         if !self.stays.iter().any(|other| other.place == place) {
-            if self.dissolves(place) {
-                self.forget_room(place);
-            } else {
-                self.idle.push((place, now.saturating_add(limits::ROOM_IDLE)));
-            }
+            self.idle.push((place, now.saturating_add(limits::ROOM_IDLE)));
         }
+    }
+
+    /// A stay was ended by the server: whoever comes back to it hears why, for as long as it might have come back. What became of the room counts most.
+    fn remember(&mut self, now: Instant, place: Place, number: u32, code: Code) {
+        self.ended.retain(|(room, stay, ..)| (*room, *stay) != (place, number));
+        self.ended.push((place, number, code, now.saturating_add(limits::RECONNECT_WINDOW)));
     }
 
     fn withdraw(&mut self, place: Place, number: u32) {
@@ -369,12 +353,7 @@ impl Model {
 
     fn forget_room(&mut self, place: Place) {
         self.idle.retain(|(room, _)| *room != place);
-        self.dissolving.retain(|(room, _)| *room != place);
         self.paused.retain(|room| *room != place);
-    }
-
-    fn dissolves(&self, place: Place) -> bool {
-        self.dissolving.iter().any(|(room, _)| *room == place)
     }
 
     /// Whether the user is on stage in another room of the same app.
