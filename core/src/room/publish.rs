@@ -6,7 +6,7 @@ use super::{MediaOutput, PublishedStream, Room};
 use crate::{
     code::Code,
     id::{LayerId, MemberId, StreamId},
-    stream::{LayerSet, StreamInfo, StreamKind, StreamOffer},
+    stream::{StreamInfo, StreamKind, StreamOffer},
     wire::{Accepted, ServerMessage},
 };
 
@@ -83,7 +83,7 @@ impl Room {
                 self.wait_no_longer(id, stream);
             }
             let plan = self.video_plan_mut(id, stream).expect("looked up above");
-            plan.layers = follow_rids(plan.layers, before, after);
+            plan.layers = plan.layers.follow(before, after);
             if target_gone {
                 plan.target = None;
             }
@@ -151,17 +151,6 @@ fn stays(layer: LayerId, before: &StreamOffer, after: &StreamOffer) -> bool {
     before.rid_of(layer).is_some() && before.rid_of(layer) == after.rid_of(layer)
 }
 
-/// The layers of `wanted` where they stand after an update, found by their rids; where none is left, the highest there is.
-fn follow_rids(wanted: LayerSet, before: &StreamOffer, after: &StreamOffer) -> LayerSet {
-    let named: Vec<LayerId> = wanted.named().filter_map(|layer| after.layer_of(before.rid_of(layer)?)).collect();
-    let named = LayerSet::of(&named).expect("the offer was checked");
-    match (wanted.wants_highest(), named.is_empty()) {
-        (false, false) => named,
-        (true, false) => named.union(LayerSet::HIGHEST),
-        (_, true) => LayerSet::HIGHEST,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use alloc::vec::Vec;
@@ -184,8 +173,20 @@ mod tests {
         room.next_stream = u32::MAX - 1;
         let user = Some(UserId::new("ada").expect("a valid id"));
         let (versions, role) = (Versions::SUPPORTED, Role::Joiner);
-        let join = ClientMessage::Join { versions, app: None, room: name, user, name: None, role, resumes: None, media: None, credential: None, relay: false };
-        let publish = |kind| ClientMessage::Publish { offer: StreamOffer { kind, audio_bps: Some(32_000), layers: Vec::new(), on_demand: false } };
+        let join = ClientMessage::Join {
+            versions,
+            app: None,
+            room: name,
+            user,
+            name: None,
+            role,
+            resumes: None,
+            media: None,
+            credential: None,
+            relay: false,
+        };
+        let publish =
+            |kind| ClientMessage::Publish { offer: StreamOffer { kind, audio_bps: Some(32_000), layers: Vec::new(), on_demand: false } };
         // when she publishes twice,
         for (request, message) in (1..).map(RequestId).zip([join, publish(StreamKind::Main), publish(StreamKind::Aux)]) {
             let frame = ClientFrame { request, message };
