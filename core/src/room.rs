@@ -92,6 +92,13 @@ pub struct Room {
     outputs: VecDeque<Output>,
 }
 
+/// Where the numbers of stays and streams begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Numbers {
+    pub(crate) member: u32,
+    pub(crate) stream: u32,
+}
+
 /// A stream and what the room knows of it beyond what everyone does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct PublishedStream {
@@ -132,6 +139,17 @@ impl Room {
             dissolve_at: None,
             outputs: VecDeque::new(),
         }
+    }
+
+    /// The same room, with numbers of stays and streams that were never given in the rooms before it.
+    pub(crate) fn numbered_from(mut self, Numbers { member, stream }: Numbers) -> Self {
+        (self.next_member, self.next_stream) = (member, stream);
+        self
+    }
+
+    /// The numbers that the next stay and the next stream will get.
+    pub(crate) fn numbers(&self) -> Numbers {
+        Numbers { member: self.next_member, stream: self.next_stream }
     }
 
     /// Takes in one input. Timers that are due fire first.

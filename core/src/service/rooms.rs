@@ -7,7 +7,7 @@ use crate::{
     id::{MemberId, SessionId, UserId},
     limits,
     member::Member,
-    room::{self, Room},
+    room::{self, Numbers, Room},
     time::Instant,
 };
 
@@ -31,6 +31,25 @@ pub(super) struct Rooms {
     pub(super) due: BTreeSet<(Instant, RoomKey)>,
     /// Until when each room without members is kept.
     pub(super) idle: BTreeSet<(Instant, RoomKey)>,
+    /// No room that is gone has given these numbers or later ones. The next room counts on from them: a client that is still on its way back to a stay in a room that is gone, and late
+    /// news from the media plane, must not find another stay of that number in a room of the same name.
+    numbers: Numbers,
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self { member: 1, stream: 1 }
+    }
+}
+
+/// The number to count on from, after one room that would go on with `used` and others that came to `before`. After half of all numbers it starts over, so that a room always has as many
+/// left; by then nobody comes back to the first ones any more.
+const fn count_on(before: u32, used: u32) -> u32 {
+    match (used > before, used > u32::MAX / 2) {
+        (_, true) => 1,
+        (true, false) => used,
+        (false, false) => before,
+    }
 }
 
 impl Rooms {
@@ -40,6 +59,8 @@ impl Rooms {
 
     fn remove(&mut self, key: &RoomKey) {
         let Some(hosted) = self.hosted.remove(key) else { return };
+        let used = hosted.room.numbers();
+        self.numbers = Numbers { member: count_on(self.numbers.member, used.member), stream: count_on(self.numbers.stream, used.stream) };
         if let Some(at) = hosted.due {
             self.due.remove(&(at, key.clone()));
         }
@@ -94,7 +115,7 @@ impl Service {
             let Some((_, idle)) = self.rooms.idle.first().cloned() else { return false };
             self.rooms.remove(&idle);
         }
-        let room = Room::new(self.now, self.config.room(app, key.room.clone()));
+        let room = Room::new(self.now, self.config.room(app, key.room.clone())).numbered_from(self.rooms.numbers);
         let hosted = Hosted { room, due: None, idle_until: None, entered: false };
         self.rooms.hosted.insert(key.clone(), hosted);
         true
