@@ -167,7 +167,9 @@ impl Room {
             self.outputs.push_back(Output::Close { session: old });
         }
         self.set_deadline(id, self.now.saturating_add(self.config.heartbeat_timeout));
-        if let Some(key) = key {
+        // What is shown on coming back is what was shown before. If that was found invalid although it looks good, it is no better now: a renewal is asked for.
+        let invalid = matches!(self.members[&id].key, Key::Refused { code: Code::KEY_INVALID, .. });
+        if let Some(key) = key.filter(|_| !invalid) {
             self.set_key(id, key);
         }
         self.outputs.push_back(Output::Snapshot(Snapshot { session, request, member: id, user, version, role, resumed: true }));
