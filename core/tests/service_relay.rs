@@ -173,6 +173,6 @@ fn a_stay_that_ends_in_whatever_way_makes_place_for_another() {
         let mut lobby = Lobby::new();
         ada_in(&mut lobby, limits::RELAY_ROOMS);
         end(&mut lobby);
-        assert_eq!(lobby.enter(20, Join::open("new", "ada").player()), Ok(MemberId(1)), "{how}");
+        assert!(lobby.enter(20, Join::open("new", "ada").player()).is_ok(), "{how}");
     }
 }
