@@ -79,6 +79,7 @@ impl LayerSet {
     }
 
     /// Whether the set is left out where it is written. A list cannot say the highest; what is named beside it makes no difference while it is wanted.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
     pub(crate) const fn is_left_out(&self) -> bool {
         self.wants_highest()
     }
