@@ -14,6 +14,7 @@ pub mod agora;
 pub mod sparkrtc;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
+use core::fmt;
 
 use serde_json::{Map, Value};
 
@@ -135,7 +136,7 @@ pub enum Input {
 }
 
 /// A call of the application, as it stands in its source.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct VendorCall {
     /// The printed name of the operation.
     pub call: String,
@@ -145,6 +146,35 @@ pub struct VendorCall {
     pub bind: Option<String>,
     /// The arguments, by their printed names.
     pub args: Map<String, Value>,
+}
+
+/// With signatures, keys and secrets blanked: calls are what applications log.
+impl fmt::Debug for VendorCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { call, on, bind, args } = self;
+        f.debug_struct("VendorCall").field("call", call).field("on", on).field("bind", bind).field("args", &Blanked(args)).finish()
+    }
+}
+
+/// Arguments as they may be shown.
+struct Blanked<'a>(&'a Map<String, Value>);
+
+impl fmt::Debug for Blanked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_map();
+        for (name, value) in self.0 {
+            let lower = name.to_ascii_lowercase();
+            // By what vendors call such things, and rather one too many: "channelKey", "key", "signature", "secret", "password".
+            match value {
+                _ if ["key", "signature", "secret", "password"].iter().any(|word| lower.contains(word)) => {
+                    shown.entry(name, &format_args!(".."))
+                }
+                Value::Object(fields) => shown.entry(name, &Blanked(fields)),
+                other => shown.entry(name, other),
+            };
+        }
+        shown.finish()
+    }
 }
 
 impl VendorCall {

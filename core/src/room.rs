@@ -102,6 +102,13 @@ struct Ended {
     code: Code,
 }
 
+/// Where the numbers of stays and streams begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Numbers {
+    pub(crate) member: u32,
+    pub(crate) stream: u32,
+}
+
 /// A stream and what the room knows of it beyond what everyone does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct PublishedStream {
@@ -145,19 +152,20 @@ impl Room {
         }
     }
 
-    /// Numbers stays from there on, or from where it is, if that is further.
-    pub(crate) fn number_from(&mut self, next: u32) {
-        self.next_member = self.next_member.max(next);
-    }
-
     /// How many stays there are whose end is remembered.
     pub(crate) fn ended_stays(&self) -> usize {
         self.ended.len()
     }
 
-    /// The number of the next stay.
-    pub(crate) fn next_number(&self) -> u32 {
-        self.next_member
+    /// The same room, with numbers of stays and streams that were never given in the rooms before it.
+    pub(crate) fn numbered_from(mut self, Numbers { member, stream }: Numbers) -> Self {
+        (self.next_member, self.next_stream) = (member, stream);
+        self
+    }
+
+    /// The numbers that the next stay and the next stream will get.
+    pub(crate) fn numbers(&self) -> Numbers {
+        Numbers { member: self.next_member, stream: self.next_stream }
     }
 
     /// Takes in one input. Timers that are due fire first.

@@ -78,9 +78,31 @@ impl LayerSet {
         self.0 & Self::HIGHEST.0 != 0
     }
 
-    /// Whether the highest layer is wanted and nothing else.
-    pub const fn wants_highest_only(&self) -> bool {
-        self.0 == Self::HIGHEST.0
+    /// Whether the set is left out where it is written. A list cannot say the highest; what is named beside it makes no difference while it is wanted.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    pub(crate) const fn is_left_out(&self) -> bool {
+        self.wants_highest()
+    }
+
+    /// What is left without `taken`, of a ladder of that many layers. The highest layer there is and the one at the top of the ladder are the same when one of them is taken.
+    #[must_use]
+    pub(crate) fn less(self, taken: Self, ladder: usize) -> Self {
+        let top = ladder.checked_sub(1).and_then(|top| u8::try_from(top).ok()).map(LayerId);
+        let top = top.and_then(|top| Self::of(&[top])).unwrap_or(Self::EMPTY);
+        let takes_top = taken.wants_highest() || taken.without(top) != taken;
+        self.without(if takes_top { taken.union(top).union(Self::HIGHEST) } else { taken })
+    }
+
+    /// The layers where they stand after an update of the offer, found by their rids; where none is left, the highest there is.
+    #[must_use]
+    pub(crate) fn follow(self, before: &StreamOffer, after: &StreamOffer) -> Self {
+        let named: Vec<LayerId> = self.named().filter_map(|layer| after.layer_of(before.rid_of(layer)?)).collect();
+        let named = Self::of(&named).unwrap_or(Self::EMPTY);
+        match (self.wants_highest(), named.is_empty()) {
+            (false, false) => named,
+            (true, false) => named.union(Self::HIGHEST),
+            (_, true) => Self::HIGHEST,
+        }
     }
 
     /// The layers that are named, lowest first.

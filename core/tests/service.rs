@@ -107,7 +107,7 @@ fn there_are_no_more_rooms_than_may_be_and_idle_ones_make_place() {
     lobby.enter(2, Join::open("two", "bob")).expect("there is place");
     assert_eq!(lobby.enter(3, Join::open("three", "cem")), Err(Code::TOO_MANY_ROOMS));
     lobby.ask(1, ClientMessage::Leave).expect("she is in");
-    assert!(lobby.join(3, Join::open("three", "cem")).is_ok());
+    assert_eq!(lobby.join(3, Join::open("three", "cem")), Ok(MemberId(2)), "numbers count on from the room that made place");
     assert!(lobby.service.room(&key(OPEN, "one")).is_none());
 }
 
@@ -524,7 +524,7 @@ fn a_room_is_dissolved_and_its_name_is_free_again() {
         lobby.events().into_iter().filter(|(_, event)| matches!(event, Event::Left { reason: LeaveReason::DISSOLVED, .. })).collect();
     assert_eq!((left.len(), lobby.service.usage().rooms), (2, 0));
     assert_eq!(lobby.call(ServerCall::DissolveRoom { room: stage }), Err(Code::NO_SUCH_ROOM));
-    assert!(lobby.enter(3, Join::open("stage", "cem")).is_ok(), "another room");
+    assert_eq!(lobby.enter(3, Join::open("stage", "cem")), Ok(MemberId(3)), "another room, and no number of the first");
 }
 
 // R-067 R-068

@@ -173,8 +173,10 @@ impl Room {
             self.outputs.push_back(Output::Close { session: old });
         }
         self.set_deadline(id, self.now.saturating_add(self.config.heartbeat_timeout));
-        // One that has ended was let in because the grace runs, and begins no other.
-        if let Some(key) = key.filter(|key| key.deadline().is_none_or(|at| at > self.now)) {
+        // What is shown on coming back is what was shown before. If that was found invalid although it looks good, it is no better now: a renewal is asked for. One that has ended
+        // was let in because the grace runs, and begins no other.
+        let invalid = matches!(self.members[&id].key, Key::Refused { code: Code::KEY_INVALID, .. });
+        if let Some(key) = key.filter(|key| !invalid && key.deadline().is_none_or(|at| at > self.now)) {
             self.set_key(id, key);
         }
         self.outputs.push_back(Output::Snapshot(Snapshot { session, request, member: id, user, version, role, resumed: true }));

@@ -1,7 +1,7 @@
 //! Keys: they expire, are found invalid, and are renewed.
 //!
 //! A key that is good no longer does not end a stay at once: the member is told and has [`Config::key_grace`](super::Config::key_grace) to bring another
-//! . Without one the stay ends with [`LeaveReason::KEY_EXPIRED`].
+//! one that was found invalid is not mended by coming back with it. Without one the stay ends with [`LeaveReason::KEY_EXPIRED`].
 
 use super::{Event, Room};
 use crate::{

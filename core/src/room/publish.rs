@@ -6,7 +6,7 @@ use super::{MediaOutput, PublishedStream, Room};
 use crate::{
     code::Code,
     id::{LayerId, MemberId, StreamId},
-    stream::{LayerSet, StreamInfo, StreamKind, StreamOffer},
+    stream::{StreamInfo, StreamKind, StreamOffer},
     wire::{Accepted, ServerMessage},
 };
 
@@ -83,7 +83,7 @@ impl Room {
                 self.wait_no_longer(id, stream);
             }
             let plan = self.video_plan_mut(id, stream).expect("looked up above");
-            plan.layers = follow_rids(plan.layers, before, after);
+            plan.layers = plan.layers.follow(before, after);
             if target_gone {
                 plan.target = None;
             }
@@ -149,17 +149,6 @@ impl Room {
 /// Whether a layer is the same one after an update: its rid stands where it stood.
 fn stays(layer: LayerId, before: &StreamOffer, after: &StreamOffer) -> bool {
     before.rid_of(layer).is_some() && before.rid_of(layer) == after.rid_of(layer)
-}
-
-/// The layers of `wanted` where they stand after an update, found by their rids; where none is left, the highest there is.
-fn follow_rids(wanted: LayerSet, before: &StreamOffer, after: &StreamOffer) -> LayerSet {
-    let named: Vec<LayerId> = wanted.named().filter_map(|layer| after.layer_of(before.rid_of(layer)?)).collect();
-    let named = LayerSet::of(&named).expect("the offer was checked");
-    match (wanted.wants_highest(), named.is_empty()) {
-        (false, false) => named,
-        (true, false) => named.union(LayerSet::HIGHEST),
-        (_, true) => LayerSet::HIGHEST,
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use alloc::{collections::BTreeSet, vec::Vec};
 use super::{MediaOutput, Room};
 use crate::{
     code::Code,
-    id::{LayerId, MemberId, StreamId},
+    id::{MemberId, StreamId},
     limits,
     member::VideoPlan,
     stream::LayerSet,
@@ -121,7 +121,7 @@ impl Room {
         let audio_left = subscription.audio && !audio;
         let layers_left = subscription.video.as_ref().map(|plan| match layers {
             _ if !video => plan.layers,
-            Some(layers) => less(plan.layers, layers, ladder),
+            Some(layers) => plan.layers.less(layers, ladder),
             None => LayerSet::EMPTY, // all of them
         });
         let subscription = self.members.get_mut(&id).and_then(|m| m.subscriptions.get_mut(&stream)).expect("looked up above");
@@ -212,13 +212,4 @@ impl Room {
 /// Whether a ladder of that many layers has all that are named.
 fn is_within(layers: LayerSet, ladder: usize) -> bool {
     layers.named().all(|layer| usize::from(layer.0) < ladder)
-}
-
-/// What is left of `layers` without `taken`. The highest layer there is and the one at the top of the ladder are the same when one of them is taken.
-fn less(layers: LayerSet, taken: LayerSet, ladder: usize) -> LayerSet {
-    let top = ladder.checked_sub(1).and_then(|top| u8::try_from(top).ok()).map(LayerId);
-    let top = top.and_then(|top| LayerSet::of(&[top])).unwrap_or(LayerSet::EMPTY);
-    let takes_top = taken.wants_highest() || taken.without(top) != taken;
-    let taken = if takes_top { taken.union(top).union(LayerSet::HIGHEST) } else { taken };
-    layers.without(taken)
 }

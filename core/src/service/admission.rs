@@ -11,7 +11,7 @@ use crate::{
     role::Role,
     room::{self, Admission},
     time::{Instant, UnixSeconds},
-    wire::{ClientFrame, ClientMessage, ServerMessage},
+    wire::{ClientFrame, ClientMessage, ServerMessage, Versions},
 };
 
 /// Who a credential is for that was made before its user had an id.
@@ -72,8 +72,7 @@ impl Service {
             None => return Err(Code::BAD_REQUEST),
         };
         // Whoever was given its id shows what it showed then.
-        let nobody =
-            assigned || self.presences.assigned(app_id, &user).is_some_and(|before| resumes.is_some() && before.shown == credential);
+        let nobody = assigned || self.presences.assigned(&key, &user).is_some_and(|before| resumes.is_some() && before.shown == credential);
         let claim = Claim { app: app_id, room: room.as_str(), user: if nobody { NOBODY } else { user.as_str() } };
         let mut grant = app.authority.check(claim, credential.as_ref(), purpose, self.date());
         if grant == Err(Refusal::Expired) && resumes.is_some_and(|stay| self.grace_runs(&key, stay, &user)) {
@@ -91,6 +90,8 @@ impl Service {
             if !app.roles.allow(&user, role) {
                 return Err(Code::ROLE_REFUSED);
             }
+            // The room would find this, too, but an idle one would have made place for it by then.
+            versions.agree(Versions::SUPPORTED).ok_or(Code::BAD_REQUEST)?;
             match app.users {
                 UserScope::App => self.examine_relay(&key, &user, role, relay)?,
                 UserScope::Room => {}
@@ -149,8 +150,9 @@ impl Service {
             return; // the room refused
         };
         if let Some(Assigned { shown }) = assigned {
-            self.presences.assign(&key.app, &user, shown);
-            self.next_user = self.next_user.checked_add(1).unwrap_or(1);
+            self.presences.assign(&key, &user, shown);
+            let given: Option<u32> = user.as_str().parse().ok();
+            self.next_user = given.and_then(|given| given.checked_add(1)).unwrap_or(1);
         }
         self.connections.seat(session, key, stay);
     }
@@ -222,7 +224,7 @@ impl Service {
         let app = self.config.apps.get(&key.app).ok_or(Code::UNKNOWN_APP)?;
         let claim = Claim { app: &key.app, room: key.room.as_str(), user: member.user.as_str() };
         let mut grant = app.authority.check(claim, shown, purpose, self.date());
-        if grant.is_err() && self.presences.assigned(&key.app, &member.user).is_some() {
+        if grant.is_err() && self.presences.assigned(key, &member.user).is_some() {
             grant = app.authority.check(Claim { user: NOBODY, ..claim }, shown, purpose, self.date());
         }
         Ok((app, later(member.key, self.end_of(grant.map_err(code_of)?))))
@@ -230,8 +232,8 @@ impl Service {
 
     /// Notes what a user with a chosen id has to show from now on to come back.
     fn presences_showed(&mut self, key: &RoomKey, user: &UserId, shown: Option<Credential>) {
-        if self.presences.assigned(&key.app, user).is_some() {
-            self.presences.assign(&key.app, user, shown);
+        if self.presences.assigned(key, user).is_some() {
+            self.presences.assign(key, user, shown);
         }
     }
 
@@ -259,8 +261,8 @@ impl Service {
         }
     }
 
-    /// A number in decimal that nobody in the app has, counting on from the last one that was given. Numbers that users took by themselves are stepped over; there are no more of
-    /// those than users.
+    /// A number in decimal that nobody in the app has, counting on from the last one that was given: who was away for too long shall not find its number with somebody else.
+    /// Numbers that users took by themselves are stepped over, once; there are no more of those than users.
     fn unused_user(&self, app: &AppId) -> UserId {
         let numbers = (self.next_user..=u32::MAX).chain(1..self.next_user);
         let mut users = numbers.map(|number| UserId::new(&number.to_string()).expect("digits are a valid id"));

@@ -43,6 +43,10 @@ impl Service {
         for (app, user, rooms) in self.presences.iter() {
             assert!(!rooms.is_empty(), "{user} of {app} is nowhere");
             present.extend(rooms.iter().map(|room| (app, user, room)));
+            if self.config.apps[app].users == UserScope::Room {
+                continue; // in each room it is another person
+            }
+            assert!(rooms.len() <= 1 + self.config.relay_rooms, "{user} of {app} is in {} rooms", rooms.len());
             let joins = |room: &&RoomId| {
                 let key = RoomKey { app: app.clone(), room: (*room).clone() };
                 self.rooms.get(&key).and_then(|room| room.member_of(user)).is_some_and(|member| member.role.may_publish())

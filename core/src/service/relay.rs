@@ -23,7 +23,8 @@ pub(super) struct Presences(BTreeMap<(AppId, UserId), Presence>);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Presence {
     rooms: BTreeSet<RoomId>,
-    assigned: Option<Assigned>,
+    /// Where the service chose the user's id. That id in another room may be another person ([`UserScope::Room`](super::UserScope::Room)), or was asked for there.
+    assigned: BTreeMap<RoomId, Assigned>,
 }
 
 /// The user's id was chosen by the service: what the user showed was made for nobody in particular, and it comes back by showing the same again. Anything else of that kind may be
@@ -41,15 +42,15 @@ impl Presences {
         self.get(app, user).map_or(&NONE, |presence| &presence.rooms)
     }
 
-    /// Whether the user's id was chosen by the service, and what the user showed then.
-    pub(super) fn assigned(&self, app: &AppId, user: &UserId) -> Option<&Assigned> {
-        self.get(app, user)?.assigned.as_ref()
+    /// Whether the user's id was chosen by the service when it entered that room, and what the user showed then.
+    pub(super) fn assigned(&self, room: &RoomKey, user: &UserId) -> Option<&Assigned> {
+        self.get(&room.app, user)?.assigned.get(&room.room)
     }
 
     /// Notes what a user whose id was chosen has shown last.
-    pub(super) fn assign(&mut self, app: &AppId, user: &UserId, shown: Option<Credential>) {
-        if let Some(presence) = self.0.get_mut(&(app.clone(), user.clone())) {
-            presence.assigned = Some(Assigned { shown });
+    pub(super) fn assign(&mut self, room: &RoomKey, user: &UserId, shown: Option<Credential>) {
+        if let Some(presence) = self.0.get_mut(&(room.app.clone(), user.clone())) {
+            presence.assigned.insert(room.room.clone(), Assigned { shown });
         }
     }
 
@@ -64,6 +65,7 @@ impl Presences {
         let key = (room.app.clone(), user.clone());
         let Some(presence) = self.0.get_mut(&key) else { return };
         presence.rooms.remove(&room.room);
+        presence.assigned.remove(&room.room);
         if presence.rooms.is_empty() {
             self.0.remove(&key);
         }

@@ -9,7 +9,7 @@ use crate::{
     limits,
     member::Member,
     recent::Recent,
-    room::{self, Room},
+    room::{self, Numbers, Room},
     time::Instant,
 };
 
@@ -33,11 +33,27 @@ pub(super) struct Rooms {
     pub(super) due: BTreeSet<(Instant, RoomKey)>,
     /// Until when each room without members is kept.
     pub(super) idle: BTreeSet<(Instant, RoomKey)>,
-    /// Higher than any number of a stay in a room that has ended. A room that begins numbers from here: were it to begin with 1 again, somebody who was away for so long that room and
-    /// stay are gone could come back to a stay that another session of the same user has begun since, and each would drive out the other without end.
-    next_number: u32,
     /// Rooms that were dissolved and are gone: every stay there had a number below that.
     dissolved: Recent<RoomKey, u32, { limits::DISSOLVED_ROOMS }>,
+    /// No room that is gone has given these numbers or later ones. The next room counts on from them: a client that is still on its way back to a stay in a room that is gone, and late
+    /// news from the media plane, must not find another stay of that number in a room of the same name.
+    numbers: Numbers,
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self { member: 1, stream: 1 }
+    }
+}
+
+/// The number to count on from, after one room that would go on with `used` and others that came to `before`. After half of all numbers it starts over, so that a room always has as many
+/// left; by then nobody comes back to the first ones any more.
+const fn count_on(before: u32, used: u32) -> u32 {
+    match (used > before, used > u32::MAX / 2) {
+        (_, true) => 1,
+        (true, false) => used,
+        (false, false) => before,
+    }
 }
 
 impl Rooms {
@@ -62,7 +78,8 @@ impl Rooms {
 
     fn remove(&mut self, key: &RoomKey) {
         let Some(hosted) = self.hosted.remove(key) else { return };
-        self.next_number = self.next_number.max(hosted.room.next_number());
+        let used = hosted.room.numbers();
+        self.numbers = Numbers { member: count_on(self.numbers.member, used.member), stream: count_on(self.numbers.stream, used.stream) };
         if let Some(at) = hosted.due {
             self.due.remove(&(at, key.clone()));
         }
@@ -77,7 +94,7 @@ impl Rooms {
         let empty = hosted.room.members().next().is_none();
         if empty && (hosted.room.is_dissolved() || !hosted.entered) {
             if hosted.room.is_dissolved() {
-                self.dissolved.note(key.clone(), hosted.room.next_number(), now.saturating_add(reconnect_window));
+                self.dissolved.note(key.clone(), hosted.room.numbers().member, now.saturating_add(reconnect_window));
             }
             return self.remove(key);
         }
@@ -120,8 +137,7 @@ impl Service {
             let Some((_, idle)) = self.rooms.idle.first().cloned() else { return false };
             self.rooms.remove(&idle);
         }
-        let mut room = Room::new(self.now, self.config.room(app, key.room.clone()));
-        room.number_from(self.rooms.next_number);
+        let room = Room::new(self.now, self.config.room(app, key.room.clone())).numbered_from(self.rooms.numbers);
         let hosted = Hosted { room, due: None, idle_until: None, entered: false };
         self.rooms.hosted.insert(key.clone(), hosted);
         true

@@ -25,7 +25,7 @@ impl Backoff {
         self.tries = self.tries.saturating_add(1);
         let whole = doubled.min(self.max);
         let half_ns = u64::try_from(whole.as_nanos() / 2).unwrap_or(u64::MAX);
-        Duration::from_nanos(half_ns + self.rng.below(half_ns.saturating_add(1)))
+        Duration::from_nanos(half_ns.saturating_add(self.rng.below(half_ns.saturating_add(1))))
     }
 
     /// It worked: the next trouble begins with the first wait again.
@@ -45,6 +45,8 @@ mod tests {
             let wait = backoff.next_wait();
             assert!(wait >= Duration::from_millis(whole_ms / 2) && wait <= Duration::from_millis(whole_ms), "{wait:?} of {whole_ms} ms");
         }
+        let mut endless = Backoff::new(Duration::MAX, Duration::MAX, 1);
+        assert!((0..10).all(|_| endless.next_wait() >= Duration::from_nanos(u64::MAX)), "longer than can be told");
         for _ in 0..100 {
             assert!(backoff.next_wait() <= Duration::from_secs(5));
         }

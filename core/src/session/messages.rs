@@ -78,11 +78,11 @@ impl Session {
     fn let_in(&mut self, accepted: Accepted) {
         let Phase::Joining { connection, call, join, .. } = &self.phase else { return };
         let (connection, call, join) = (*connection, *call, join.clone());
-        // The server says who the client is where it chose that.
+        // The server says who the client is where it chose that, though an id was asked for: one that stands for none, as Agora's 0.
         let (Accepted::Joined { member, user: chosen, role, members, streams, .. }, asked) = (accepted, join.user.clone()) else {
             return self.let_in_with_nonsense();
         };
-        let Some(user) = asked.or(chosen) else {
+        let Some(user) = chosen.or(asked) else {
             return self.let_in_with_nonsense();
         };
         let view = RoomView::new(join, user.clone(), member, role, members, streams);

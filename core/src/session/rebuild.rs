@@ -76,7 +76,11 @@ impl Session {
         }
         let unknown: Vec<_> = fresh.own.iter().filter(|(_, own)| view.own_of(own.offer.kind).is_none()).map(|(id, _)| *id).collect();
         let received = view.subscriptions.iter().filter(|(stream, _)| fresh.others.share(&view.others, **stream));
-        missing.extend(received.map(|(stream, subscription)| subscription.request(*stream)));
+        missing.extend(received.map(|(stream, subscription)| {
+            let mut subscription = subscription.clone();
+            subscription.follow(view.others.stream(*stream), fresh.others.stream(*stream));
+            subscription.request(*stream)
+        }));
 
         for stream in unknown {
             fresh.own.remove(&stream);

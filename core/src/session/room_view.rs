@@ -101,6 +101,9 @@ impl RoomView {
         let mut now = Self::new(self.join.clone(), self.user.clone(), self.member, role, members, streams);
         let news = now.others.news_since(&self.others);
         self.subscriptions.retain(|stream, _| now.others.share(&self.others, *stream));
+        for (stream, subscription) in &mut self.subscriptions {
+            subscription.follow(self.others.stream(*stream), now.others.stream(*stream));
+        }
         self.join = now.join;
         self.others = now.others;
         let unknown = now.own.keys().filter(|id| !self.own.contains_key(id)).copied().collect();
@@ -133,7 +136,14 @@ impl RoomView {
                 }
                 news
             }
-            ServerMessage::StreamUpdated { stream } => self.others.change(stream),
+            ServerMessage::StreamUpdated { stream } => {
+                let (id, before) = (stream.id, self.others.stream(stream.id).cloned());
+                let news = self.others.change(stream);
+                if let Some(subscription) = self.subscriptions.get_mut(&id) {
+                    subscription.follow(before.as_ref(), self.others.stream(id));
+                }
+                news
+            }
             ServerMessage::StreamMuted { stream, audio, video, .. } => self.others.mute(stream, audio, video),
             ServerMessage::StreamRemoved { stream, .. } => {
                 self.subscriptions.remove(&stream);
@@ -242,16 +252,19 @@ impl RoomView {
         let Some(subscription) = self.subscription(stream) else { return };
         subscription.audio |= audio;
         if video {
-            let layers = subscription.video.as_ref().map_or(layers, |before| before.layers.union(layers));
-            subscription.video = Some(WantedVideo { layers, min_height });
+            subscription.video = Some(match &subscription.video {
+                Some(before) => WantedVideo { layers: before.layers.union(layers), min_height: min_height.or(before.min_height) },
+                None => WantedVideo { layers, min_height },
+            });
         }
     }
 
     fn receive_no_longer(&mut self, stream: StreamId, audio: bool, video: bool, layers: Option<LayerSet>) {
+        let ladder = self.others.stream(stream).map_or(0, |known| known.offer.layers.len());
         let Some(subscription) = self.subscriptions.get_mut(&stream) else { return };
         subscription.audio &= !audio;
         if let Some(wanted) = subscription.video.as_mut().filter(|_| video) {
-            wanted.layers = layers.map_or(LayerSet::EMPTY, |layers| wanted.layers.without(layers));
+            wanted.layers = layers.map_or(LayerSet::EMPTY, |layers| wanted.layers.less(layers, ladder));
         }
         self.forget_empty();
     }
@@ -296,6 +309,15 @@ impl OwnStream {
 }
 
 impl Subscription {
+    /// The wish for layers follows them to where they stand since an update, as it does in the room.
+    pub(super) fn follow(&mut self, before: Option<&StreamInfo>, after: Option<&StreamInfo>) {
+        if let (Some(video), Some(before), Some(after)) = (&mut self.video, before, after)
+            && before.offer != after.offer
+        {
+            video.layers = video.layers.follow(&before.offer, &after.offer);
+        }
+    }
+
     /// The request for it.
     pub(super) fn request(&self, stream: StreamId) -> ClientMessage {
         let (layers, min_height) = self.video.as_ref().map_or((LayerSet::HIGHEST, None), |wanted| (wanted.layers, wanted.min_height));

@@ -91,7 +91,7 @@ pub enum ClientMessage {
         #[serde(default)]
         video: bool,
         /// The layers wanted; the highest there is when absent.
-        #[serde(default, skip_serializing_if = "LayerSet::wants_highest_only")]
+        #[serde(default, skip_serializing_if = "LayerSet::is_left_out")]
         layers: LayerSet,
         /// The lowest picture worth having, in pixels of height; nothing is too low when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -164,7 +164,7 @@ pub struct VideoWish {
     /// The stream.
     pub stream: StreamId,
     /// The layers wanted; the highest there is when absent.
-    #[serde(default, skip_serializing_if = "LayerSet::wants_highest_only")]
+    #[serde(default, skip_serializing_if = "LayerSet::is_left_out")]
     pub layers: LayerSet,
     /// The lowest picture worth having, in pixels of height; nothing is too low when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
