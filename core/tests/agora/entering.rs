@@ -9,7 +9,7 @@ use greenroom_core::{
 };
 use serde_json::{Value, json};
 
-use crate::page::{Page, bad, event, fault, good, joined, link, notice, rendered, settings, stream_of, user};
+use crate::page::{Page, bad, event, good, joined, link, notice, rendered, settings, stream_of, user};
 
 fn warning(code: u32) -> Value {
     event("warning", json!({ "code": code }))
@@ -87,21 +87,6 @@ fn without_a_uid_the_server_chooses_one() {
     let mut page = Page::ready();
     for wrong in [json!(-1), json!("1"), json!(1.5), json!(4_294_967_296_u64)] {
         assert_eq!(page.call("join", json!({ "channelName": "c", "uid": wrong })), [bad("join", 2)]);
-    }
-}
-
-//
-#[test]
-fn who_tried_too_often_is_told_1_and_not_that_it_is_in_already() {
-    for code in [Code::TOO_MANY_FAILURES, Code::TOO_FAST] {
-        let mut page = Page::joined(7, &[], vec![]);
-        page.call("leave", json!({}));
-        page.grant(Accepted::Done);
-        page.call("join", json!({ "channelName": "c", "uid": 9 }));
-        page.open();
-        page.hush();
-        let told = page.refuse(code);
-        assert!(told == [bad("join", 1)] || told == [warning(107)], "{code}: {told:?}");
     }
 }
 

@@ -1,12 +1,13 @@
 //! The client object: made, initialised, closed.
 
 use greenroom_core::{
+    code::Code,
     dialect::{Input, Refused, VendorCall},
-    wire::ClientMessage,
+    wire::{ClientMessage, ServerMessage},
 };
 use serde_json::{Value, json};
 
-use crate::page::{Page, bad, event, fault, good, joined, object};
+use crate::page::{Page, bad, event, fault, good, joined, link, object};
 
 //
 #[test]
