@@ -15,7 +15,8 @@
 //!
 //! - **Callbacks.** `onSuccess` and `onFailure` of a call are its one [`Output::Return`]. `subscribe` and `unsubscribe` print a callback for failure alone: there, a good return
 //!   stands for a callback that is not called, and the event `stream-subscribed` is the news (R-110, C-22). `init.onFailure` lives as long as the object: it is an event
-//!   of that name, `{"err": code}`, for the failure of `init` itself and for every fault after it that no other call asked for.
+//!   of that name, `{"err": code}`, for the failure of `init` itself and for every fault after it that no other call asked for, but for those of the link: those are
+//!   the event `error`'s, once each.
 //! - **Errors** are `{code, msg}`. Agora prints a symbol and no message, so `msg` is the symbol. The order of checks: 7 before all others, then 17, then arguments.
 //! - **Not ready.** What cannot be done before the channel or while the link is away fails with 3. Nothing is parked, so warning 20 does not come up.
 //! - **A uid** is a number in data and decimal text in messages. A stream renders as `{"userId","uid","type","id","hasAudio","hasVideo","resolutions"}`; `id` is what `getId`
@@ -62,7 +63,7 @@ pub use self::{
 use self::{host::Host, news::Remote, stream::LocalStream};
 use super::{Input, Output, Refused, Settings, StreamRef, VendorCall, nearest};
 use crate::{
-    code::{agora::error, vendor::VendorCode},
+    code::{Code, agora::error, vendor::VendorCode},
     id::{AppId, StreamId, UserId},
     session::{self, CallId, ConnectionId, Session},
     stream::TrackKind,
@@ -85,6 +86,8 @@ pub struct Client {
     user: Option<UserId>,
     locals: BTreeMap<String, LocalStream>,
     remotes: BTreeMap<StreamId, Remote>,
+    /// Which fault of the key was told last in this channel, and when, unless it was cured.
+    key_refused: Option<(Code, Instant)>,
     pending: BTreeMap<CallId, Pending>,
     next_call: u32,
     next_serial: u32,
@@ -227,6 +230,7 @@ impl Client {
             user: None,
             locals: BTreeMap::new(),
             remotes: BTreeMap::new(),
+            key_refused: None,
             pending: BTreeMap::new(),
             next_call: 0,
             next_serial: 0,

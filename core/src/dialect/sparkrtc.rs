@@ -17,7 +17,8 @@
 //! # Errors
 //!
 //! A wrong value is 90000005, a wrong order 90100001 (C-47). A refusal of the service rejects the call with the code's number, and is told by the event `Error` as text as well
-//! . What was wrong with an argument, which a code cannot say, is told in a notice.
+//! . What was wrong with an argument, which a code cannot say, is told in a notice. So is an argument that is not printed: it does nothing, as in JavaScript.
+//! A link that the server closes is told by `Error` as 90100016, though it may come back; one that falls silent is noted, and is an error when the window is over.
 //!
 //! # What is left open, and how it is filled
 //!
@@ -28,6 +29,7 @@
 
 mod arguments;
 mod calls;
+mod capabilities;
 mod capture;
 pub mod codes;
 mod events;
@@ -48,6 +50,7 @@ use serde_json::{Value, json};
 
 use self::{
     arguments::Wrong,
+    capabilities::Capabilities,
     capture::{Job, Verdict},
     streams::{LocalStream, Remote},
 };
@@ -76,6 +79,8 @@ pub struct Client {
     /// What `createClient` was given, once it was called.
     object: Option<Object>,
     log: LogLevel,
+    /// What the machine can do, as the platform said last.
+    capabilities: Capabilities,
     state: ConnectionState,
     /// The room, while the client is in one.
     stay: Option<Stay>,
@@ -220,6 +225,7 @@ impl Client {
             now,
             object: None,
             log: LogLevel::Info,
+            capabilities: Capabilities::default(),
             state: ConnectionState::Disconnected,
             stay: None,
             streams: BTreeMap::new(),
@@ -241,13 +247,13 @@ impl Client {
         }
         let told = match input {
             Input::Call(call) => {
-                check_call(&call)?;
+                self.understand(&call)?;
                 self.handle_timeout(now);
                 self.call(&call);
                 return Ok(());
             }
             Input::Host { name, args } => {
-                let word = names::host_input(&name, &args)?;
+                let word = names::host_input(&name, &args, self.capabilities)?;
                 self.handle_timeout(now);
                 self.host(word);
                 self.drain();
@@ -296,7 +302,8 @@ impl Client {
             }
             Some(_) | None => self.session.outputs_max(None),
         };
-        8 + 6 * inner + 8 * (self.streams.len() + 1) + 3 * self.remotes.len()
+        let ignored = if let Some(Input::Call(call)) = input { arguments::ignored(call).len() } else { 0 };
+        8 + ignored + 6 * inner + 8 * (self.streams.len() + 1) + 3 * self.remotes.len()
     }
 
     /// The session underneath.
@@ -309,7 +316,17 @@ impl Client {
         self.object.as_ref().map(|object| object.region)
     }
 
+    /// Whether a call can be taken. A player is told that it may not stream live, which needs no streaming; who may is told that it is not offered.
+    fn understand(&self, call: &VendorCall) -> Result<(), Refused> {
+        let streams_live = call.on.is_none() && names::LIVE_STREAMING.contains(&call.call.as_str());
+        let may = self.in_room().is_ok_and(|stay| stay.role.may_publish());
+        if streams_live && !may { Ok(()) } else { check_call(call) }
+    }
+
     fn call(&mut self, call: &VendorCall) {
+        for at in arguments::ignored(call) {
+            self.notice(LogLevel::Warn, "argument-ignored", json!({ "call": call.call, "at": at }));
+        }
         let reply = match &call.on {
             None => self.client_call(call),
             Some(StreamRef::Local(name)) => self.local_call(name, call),

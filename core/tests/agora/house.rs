@@ -7,6 +7,7 @@ use greenroom_core::{
         Secret,
         channel_key::{self, Request, Service as Purpose, Version},
     },
+    code::Code,
     dialect::agora::{app, service_config},
     id::{AppId, SessionId, SourceId},
     service::{Input, Output, Service},
@@ -15,7 +16,7 @@ use greenroom_core::{
 };
 use serde_json::{Value, json};
 
-use crate::page::{Page, bad, event, good};
+use crate::page::{Page, bad, event, fault, good, notice};
 
 const APP: &str = "970ca35de60c44645bbae8a215061b33";
 const CERTIFICATE: &str = "5cfd2fd1755d40ecb72977518be15d3b";
@@ -171,8 +172,8 @@ fn at_the_end_of_its_service_a_user_is_out() {
     house.wait(19);
     assert_eq!((house.pages[0].lines(), house.pages[1].lines()), (vec![], vec![]));
     house.wait(1);
-    let lines = house.pages[0].lines();
-    assert!(lines.iter().any(|line| line["data"] == json!({ "err": 109 })), "{lines:?}");
+    let removed = notice("removed", json!({ "reason": Code::KEY_EXPIRED.text() }));
+    assert_eq!(house.pages[0].lines(), [fault(109), removed], "once");
     assert_eq!(house.pages[1].lines(), [event("peer-leave", json!({ "uid": 1 }))]);
     assert_eq!(house.call(0, "leave", json!({})), [bad("leave", 18)]);
 }

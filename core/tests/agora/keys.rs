@@ -1,5 +1,7 @@
 //! Channel keys, as a page meets them.
 
+use core::time::Duration;
+
 use greenroom_core::{
     auth::Credential,
     code::Code,
@@ -65,6 +67,36 @@ fn a_service_that_ends_puts_the_user_out() {
     page.open();
     page.grant(joined(None, &[], vec![], false));
     assert_eq!(page.lines(), [good("join", json!(7))]);
+}
+
+// R-052 R-053
+#[test]
+fn an_expiry_is_told_once_and_a_removal_after_patience_once_more() {
+    let expired = || ServerMessage::KeyRefused { code: Code::KEY_EXPIRED };
+    let out = || ServerMessage::Removed { code: Code::KEY_EXPIRED };
+    let removed = notice("removed", json!({ "reason": Code::KEY_EXPIRED.text() }));
+    // Both at once, or nearly so, as the network has it: one fault.
+    for apart in [0, 900] {
+        let mut page = Page::joined(7, &[], vec![]);
+        assert_eq!(page.receive(expired()), [fault(109)]);
+        page.wait(Duration::from_millis(apart));
+        assert_eq!(page.receive(out()), std::slice::from_ref(&removed));
+    }
+    // The removal is news of its own when there was time to bring another key, and when the reason is another.
+    let mut page = Page::joined(7, &[], vec![]);
+    assert_eq!(page.receive(expired()), [fault(109)]);
+    page.wait(Duration::from_secs(3));
+    assert_eq!(page.receive(out()), [fault(109), removed.clone()]);
+    let mut page = Page::joined(7, &[], vec![]);
+    page.receive(ServerMessage::KeyRefused { code: Code::KEY_INVALID });
+    assert_eq!(page.receive(out()), [fault(109), removed.clone()]);
+    // A key that was brought cured it: the next end is a new one.
+    let mut page = Page::joined(7, &[], vec![]);
+    page.receive(expired());
+    page.call("renewChannelKey", json!({ "channelKey": "fresh" }));
+    page.grant(Accepted::Done);
+    page.hush();
+    assert_eq!(page.receive(out()), [fault(109), removed]);
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! The client object: made, initialised, closed.
 
 use greenroom_core::{
+    code::Code,
     dialect::{Input, Refused, VendorCall},
-    wire::ClientMessage,
+    wire::{ClientMessage, ServerMessage},
 };
 use serde_json::{Value, json};
 
-use crate::page::{Page, bad, event, fault, good, joined, object};
+use crate::page::{Page, bad, event, fault, good, joined, link, object};
 
 //
 #[test]
@@ -97,13 +98,14 @@ fn close_answers_what_was_still_open() {
 #[test]
 fn the_failure_callback_of_init_lives_as_long_as_the_object() {
     let mut page = Page::joined(7, &[], vec![]);
-    page.close();
-    assert!(page.lines().contains(&fault(111)), "a lost link");
     assert_eq!(page.host("agentUnreachable", json!({})), [fault("CLOSE_BEFORE_OPEN")], "a helper that went away");
     assert_eq!(page.host("agentUnreachable", json!({})), Vec::<Value>::new(), "which is no news");
     assert_eq!(page.host("agentReachable", json!({})), Vec::<Value>::new());
+    assert_eq!(page.receive(ServerMessage::KeyRefused { code: Code::KEY_INVALID }), [fault(110)], "a key that is good no longer");
+    // what the link does is told by an event of its own, and by nothing else.
+    page.close();
     page.wait(core::time::Duration::from_secs(11));
-    assert!(page.lines().contains(&fault(112)), "a link that stays away");
+    assert_eq!(page.lines(), [link("CONNECTION_INTERRUPTED"), link("CONNECTION_LOST")]);
 }
 
 //

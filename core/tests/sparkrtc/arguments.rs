@@ -44,7 +44,6 @@ fn an_app_id_has_1_to_128_characters_and_no_plus_and_a_domain_at_most_128() {
         json!({ "appId": 1 }),
         json!({}),
         json!({ "appId": "a", "domain": "d".repeat(129) }),
-        json!({ "appId": "a", "domian": "d" }),
     ] {
         assert!(create(config.clone()).contains("90000005"), "{config}");
     }
@@ -81,7 +80,6 @@ fn join_checks_every_argument_before_anything_happens() {
         (&["options", "ctime"], vec![json!(""), json!("+1"), json!("1.5"), json!("soon"), json!(9000), json!(null), json!("9".repeat(21))]),
         (&["options", "role"], vec![json!("0"), json!(1), json!(3), json!(-1), json!(true), json!(null)]),
         (&["options"], vec![json!([]), json!("x"), json!(null)]),
-        (&["room"], vec![json!("stage")]),
     ] {
         for value in values {
             refused_silently(&mut theatre, "join", with(good.clone(), path, value));
@@ -103,6 +101,71 @@ fn what_was_wrong_is_told_in_a_notice_and_a_strict_client_says_none() {
     assert_eq!(lines[0], told);
     let mut strict = Theatre::with(1, &greenroom_core::dialect::Settings { strict: true, ..settings() }, |_| {});
     assert_eq!(strict.call(0, "join", json!({})), failed("join", 90_000_005));
+}
+
+#[test]
+fn an_argument_that_is_not_printed_does_nothing_and_is_told_in_a_notice() {
+    let mut theatre = Theatre::new(1);
+    let args = with(with(join_args("ada", 0), &["room"], json!("stage")), &["options", "rolle"], json!(2));
+    let lines = theatre.call(0, "join", args.clone());
+    let ignored = |at: &str| json!({ "notice": "argument-ignored", "data": { "call": "join", "at": at } });
+    assert_eq!(lines[..2], [ignored("options.rolle"), ignored("room")]);
+    assert!(lines.contains(&ok("join", Value::Null)[0]), "{lines:?}");
+    let mut strict = Theatre::with(1, &greenroom_core::dialect::Settings { strict: true, ..settings() }, |_| {});
+    let lines = strict.call(0, "join", args);
+    assert!(lines.contains(&ok("join", Value::Null)[0]) && lines.iter().all(|line| line["notice"].is_null()), "{lines:?}");
+    // A misspelt one that has to be there is both: ignored, and missing.
+    let lines = strict.call(0, "createStream", json!({ "cfg": {} }));
+    assert_eq!(code_of(&lines), INVALID);
+}
+
+// R-234 C-09
+#[test]
+fn the_check_before_joining_resolves_with_true_or_with_what_is_missing() {
+    let mut theatre = Theatre::new(1);
+    let check = |theatre: &mut Theatre, args: Value| {
+        let mut lines = theatre.call(0, "checkSystemRequirements", args);
+        assert_eq!((lines.len(), &lines[0]["ok"]), (1, &json!(true)), "it resolves: {lines:?}");
+        lines.remove(0)["value"].take()
+    };
+    let either = json!({ "strictCheckBrowser": false, "direction": "sendrecv" });
+    assert_eq!((check(&mut theatre, json!({})), check(&mut theatre, either)), (json!(true), json!(true)));
+    theatre.host(0, "capabilities", json!({ "avcDecode": false }));
+    let decoder = json!({ "code": 90_100_036, "msg": "RTCPeerConnection unsupport AVC decoders." });
+    for (direction, told) in [("sendrecv", &decoder), ("recvonly", &decoder), ("sendonly", &json!(true))] {
+        assert_eq!(check(&mut theatre, json!({ "direction": direction })), *told, "{direction}");
+    }
+    theatre.host(0, "capabilities", json!({ "avcEncode": false, "avcDecode": true }));
+    assert_eq!(check(&mut theatre, json!({ "direction": "sendonly" }))["code"], 90_100_035);
+    assert_eq!(check(&mut theatre, json!({ "direction": "recvonly" })), true);
+    // What is missing nearer to the page is told first.
+    let codes = [("upstream", 90_100_024), ("websocket", 90_100_034), ("allowListed", 90_100_037)];
+    for (what, code) in codes {
+        theatre.host(0, "capabilities", json!({ what: false }));
+        assert_eq!(check(&mut theatre, json!({}))["code"], code);
+    }
+    assert_eq!(check(&mut theatre, json!({ "strictCheckBrowser": false }))["code"], 90_100_034, "the list does not count");
+    theatre.host(0, "capabilities", json!({ "chromeVersion": 66 }));
+    assert_eq!(check(&mut theatre, json!({}))["code"], 90_100_033);
+    theatre.host(0, "capabilities", json!({ "chromeVersion": 67 }));
+    assert_eq!(check(&mut theatre, json!({}))["code"], 90_100_037);
+    theatre.host(0, "capabilities", json!({ "navigator": false }));
+    assert_eq!(check(&mut theatre, json!({}))["code"], 90_100_032);
+}
+
+//
+#[test]
+fn the_check_s_arguments_are_judged_and_so_is_what_the_platform_says() {
+    let mut theatre = Theatre::new(1);
+    for args in [json!({ "strictCheckBrowser": "no" }), json!({ "direction": "both" }), json!({ "direction": 1 })] {
+        assert_eq!(code_of(&theatre.call(0, "checkSystemRequirements", args)), INVALID);
+    }
+    for (args, place) in
+        [(json!({ "websocket": 1 }), "websocket"), (json!({ "flash": true }), "flash"), (json!({ "chromeVersion": -1 }), "chromeVersion")]
+    {
+        let host = Input::Host { name: "capabilities".into(), args };
+        assert!(matches!(theatre.try_tell(0, host), Err(Refused::BadInput { at, .. }) if at == place), "{place}");
+    }
 }
 
 #[test]

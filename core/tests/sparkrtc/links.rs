@@ -2,10 +2,14 @@
 
 use core::time::Duration;
 
-use greenroom_core::{code::Code, dialect::Input, session::ConnectionId};
+use greenroom_core::{
+    code::Code,
+    dialect::{Input, Settings},
+    session::ConnectionId,
+};
 use serde_json::{Value, json};
 
-use crate::theatre::{Theatre, failed, join_args, ok, remote};
+use crate::theatre::{Theatre, failed, join_args, ok, remote, settings};
 
 //
 #[test]
@@ -36,7 +40,7 @@ fn a_connection_that_cannot_be_had_says_why() {
     }
 }
 
-// R-021 R-023 R-024
+// R-021 R-023 R-024 R-025
 #[test]
 fn a_short_outage_is_not_seen_by_others_and_nothing_is_lost() {
     let mut theatre = Theatre::joined(&["ada", "bob"]);
@@ -45,7 +49,11 @@ fn a_short_outage_is_not_seen_by_others_and_nothing_is_lost() {
     theatre.hush();
     theatre.set_cut(1, true);
     theatre.pass(Duration::from_secs(10));
-    assert_eq!(theatre.events(1)[0].1, json!({ "prevState": "CONNECTED", "curState": "RECONNECTING" }));
+    let lines = theatre.lines(1);
+    let state = json!({ "event": "connection-state-changed", "data": { "prevState": "CONNECTED", "curState": "RECONNECTING" } });
+    let events: Vec<&Value> = lines.iter().filter(|line| !line["event"].is_null()).collect();
+    assert_eq!(events, [&state], "silence is no error yet");
+    assert!(lines.iter().any(|line| line["notice"] == "link-interrupted" && line["data"]["errorCode"] == "90100016"), "{lines:?}");
     assert_eq!(theatre.call(1, "unpublish", json!({ "stream": { "local": "cam" } })), failed("unpublish", 90_100_008));
     // What needs no link goes on, and the room hears of it later.
     assert_eq!(theatre.on(1, "cam", "muteAudio", json!({})), ok("muteAudio", true.into()));
@@ -94,13 +102,19 @@ fn what_a_leave_or_a_lost_link_cuts_short_returns_once() {
 
 //
 #[test]
-fn a_link_that_the_server_closes_is_told_in_a_notice_and_comes_back() {
+fn a_link_that_the_server_closes_is_an_error_and_comes_back() {
     let mut theatre = Theatre::joined(&["ada"]);
     theatre.close(0);
     let lines = theatre.lines(0);
+    let told = json!({ "event": "Error", "data": { "errorCode": "90100016", "errorMsg": "websocket connect error" } });
+    assert_eq!(lines.iter().filter(|line| line["event"] == "Error").collect::<Vec<_>>(), [&told], "{lines:?}");
     assert!(lines.iter().any(|line| line["notice"] == "link-interrupted" && line["data"]["errorCode"] == "90100016"), "{lines:?}");
     assert!(lines.iter().any(|line| line["notice"] == "link-restored"));
-    assert!(lines.iter().all(|line| line["event"] != "Error"), "it could be cured");
+    let mut strict = Theatre::with(1, &Settings { strict: true, ..settings() }, |_| {});
+    strict.join(0, "ada", 0);
+    strict.hush();
+    strict.close(0);
+    assert!(strict.lines(0).contains(&told), "it is the vendor's own");
 }
 
 //

@@ -1,8 +1,12 @@
 //! Muting: who hears what, and when.
 
-use serde_json::{Value, json};
+use greenroom_core::{
+    dialect::{Input, StreamRef, VendorCall},
+    stream::StreamKind,
+};
+use serde_json::{Map, Value, json};
 
-use crate::theatre::{Theatre, ok, remote};
+use crate::theatre::{Theatre, failed, ok, remote};
 
 fn status(event: &str, status: u8, reason: u8) -> (String, Value) {
     (event.to_owned(), json!({ "roomId": "stage", "userId": "ada", "status": status, "reason": reason }))
@@ -43,16 +47,45 @@ fn who_subscribes_to_a_muted_stream_learns_it_at_once() {
     theatre.publish(0, "cam");
     theatre.on(0, "cam", "muteAudio", json!({}));
     theatre.hush();
-    theatre.call(1, "subscribe", json!({ "stream": remote("ada"), "option": { "video": true } }));
-    assert_eq!(theatre.names(1), [""; 0], "the lines were taken by the call");
-    theatre.tell(1, crate_call("subscribe", json!({ "stream": remote("ada"), "option": { "audio": true } })));
-    let events = theatre.events(1);
-    assert_eq!(events[0].0, "stream-subscribed");
-    assert_eq!(events[1..], [status("mute-audio", 2, 1)]);
+    // Whichever part it subscribes to: the other one's changes are told to it, too.
+    let (muted_audio, muted_video) = (status("mute-audio", 2, 1), status("mute-video", 2, 1));
+    let subscribed = |theatre: &mut Theatre, option: Value| {
+        theatre.tell(1, crate_call("subscribe", json!({ "stream": remote("ada"), "option": option })));
+        let events = theatre.events(1);
+        assert_eq!(events[0].0, "stream-subscribed");
+        events[1..].to_vec()
+    };
+    for option in [json!({ "audio": true }), json!({ "video": true }), json!(null)] {
+        assert_eq!(subscribed(&mut theatre, option.clone()), [muted_audio.clone()], "{option}");
+    }
+    theatre.on(0, "cam", "muteVideo", json!({}));
+    theatre.hush();
+    for option in [json!({ "audio": true }), json!({ "video": true }), json!(null)] {
+        assert_eq!(subscribed(&mut theatre, option.clone()), [muted_audio.clone(), muted_video.clone()], "{option}");
+    }
+    theatre.tell(1, crate_call("batchSubscribe", json!({ "subscribeInfos": [{ "userId": "ada" }] })));
+    assert_eq!(theatre.events(1)[1..], [muted_audio, muted_video]);
 }
 
-fn crate_call(call: &str, args: Value) -> greenroom_core::dialect::Input {
-    greenroom_core::dialect::Input::Call(greenroom_core::dialect::VendorCall::new(call, crate::theatre::map(args)))
+fn crate_call(call: &str, args: Value) -> Input {
+    Input::Call(VendorCall::new(call, crate::theatre::map(args)))
+}
+
+//
+#[test]
+fn muting_what_is_not_there_is_a_plain_no_and_no_server_s_error() {
+    let mut theatre = Theatre::joined(&["ada", "bob"]);
+    for call in ["muteAudio", "muteVideo", "unmuteAudio", "unmuteVideo"] {
+        assert_eq!(theatre.on(0, "nix", call, json!({})), ok(call, false.into()), "no local stream of that name");
+        for user in ["bob", "nobody"] {
+            let stream = StreamRef::Remote { user: user.into(), kind: StreamKind::Main };
+            theatre.tell(0, Input::Call(VendorCall::on(stream, call, Map::new())));
+            assert_eq!(theatre.lines(0), ok(call, false.into()), "{user} publishes nothing");
+        }
+    }
+    let stream = StreamRef::Remote { user: "bob".into(), kind: StreamKind::Main };
+    theatre.tell(0, Input::Call(VendorCall::on(stream, "getId", Map::new())));
+    assert_eq!(theatre.lines(0), failed("getId", 90_100_001), "nor does any other method make up a refusal of the server's");
 }
 
 //

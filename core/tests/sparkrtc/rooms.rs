@@ -2,10 +2,16 @@
 
 use core::time::Duration;
 
-use greenroom_core::{id::UserId, room, wire::LeaveReason};
+use greenroom_core::{
+    auth::Credential,
+    dialect::{Input, Output, Refused, VendorCall, sparkrtc::Client},
+    id::UserId,
+    room,
+    wire::{ClientMessage, LeaveReason},
+};
 use serde_json::{Value, json};
 
-use crate::theatre::{Theatre, code_of, failed, join_args, ok, remote, settings};
+use crate::theatre::{START, Theatre, code_of, failed, join_args, map, ok, remote, settings};
 
 fn authorization(signature: &str, ctime: &str) -> Value {
     json!({ "signature": signature, "ctime": ctime })
@@ -250,4 +256,43 @@ fn leaving_lets_go_of_devices_and_the_next_publication_takes_them_again() {
     let lines = theatre.call(0, "publish", json!({ "stream": { "local": "cam" } }));
     assert_eq!(lines[..2], [json!({ "capture": "cam Microphone" }), json!({ "capture": "cam Camera" })]);
     assert_eq!(lines[2], ok("publish", Value::Null)[0]);
+}
+
+//
+#[test]
+fn a_player_may_not_stream_live_and_to_a_joiner_it_is_not_offered() {
+    let mut theatre = Theatre::new(2);
+    theatre.join(1, "bob", 0);
+    for call in ["startLiveStreaming", "updateLiveStreaming"] {
+        let args = json!({ "taskId": "t", "urls": ["rtmp://example"], "publishConfig": {}, "userConfigs": [] });
+        assert_eq!(theatre.call(0, call, args.clone()), failed(call, 90_100_007), "outside a room");
+        theatre.join(0, "ada", 2);
+        assert_eq!(theatre.call(0, call, args.clone()), failed(call, 90_100_022));
+        theatre.call(0, "leave", json!({}));
+        let joiner = theatre.try_tell(1, Input::Call(VendorCall::new(call, map(args))));
+        assert_eq!(joiner, Err(Refused::NotOffered { call: call.into() }));
+    }
+}
+
+// R-037 R-038
+#[test]
+fn a_ctime_goes_to_the_server_as_the_text_that_it_is() {
+    let mut client = Client::new(START, settings());
+    let call = |client: &mut Client, call: &str, args: Value| {
+        client.handle_input(START, Input::Call(VendorCall::new(call, map(args)))).expect("it is printed");
+    };
+    call(&mut client, "createClient", json!({ "config": { "appId": "app1" } }));
+    let mut args = join_args("ada", 0);
+    args["options"]["ctime"] = "0009000".into();
+    call(&mut client, "join", args);
+    let mut sent = None;
+    while let Some(output) = client.poll_output() {
+        match output {
+            Output::Connect { connection } => client.handle_input(START, Input::Opened { connection }).expect("time stands still"),
+            Output::Send { frame, .. } => sent = Some(frame.message),
+            _ => {}
+        }
+    }
+    let Some(ClientMessage::Join { credential, .. }) = sent else { panic!("a join is sent: {sent:?}") };
+    assert_eq!(credential, Some(Credential::Signature { signature: "good".into(), ctime: "0009000".into() }), "it is what was signed");
 }

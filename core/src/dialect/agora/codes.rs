@@ -35,7 +35,6 @@ pub fn error_of(code: Code) -> VendorCode<'static> {
         | Code::USER_PRESENT
         | Code::TOO_MANY_ROOMS
         | Code::ROLE_REFUSED
-        | Code::TOO_MANY_FAILURES
         | Code::LOOKUP_REFUSED
         | Code::NO_SERVER
         | Code::OPEN_REFUSED => error::JOIN_CHANNEL_REJECTED,
@@ -54,6 +53,7 @@ pub fn error_of(code: Code) -> VendorCode<'static> {
         Code::OK
         | Code::TOO_MANY_REQUESTS
         | Code::TOO_FAST
+        | Code::TOO_MANY_FAILURES
         | Code::TOO_MANY_SUBSCRIPTIONS
         | Code::OUT_OF_STREAMS
         | Code::DISSOLVED
@@ -144,6 +144,14 @@ mod tests {
         assert_ne!(error::ABORTED, warning::PENDING, "a warning has the number of an error, and is none");
         assert_eq!(error(error::BUFFER_TOO_SMALL).code, 6);
         assert_eq!(error_of(Code::ALREADY_PUBLISHED), error::ALREADY_IN_USE);
+    }
+
+    // R-003 R-243
+    #[test]
+    fn too_often_is_not_told_as_being_in_already() {
+        for code in [Code::TOO_FAST, Code::TOO_MANY_FAILURES, Code::TOO_MANY_REQUESTS] {
+            assert_eq!(error_of(code), error::FAILED, "{code}");
+        }
     }
 
     #[test]

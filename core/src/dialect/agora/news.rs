@@ -1,7 +1,7 @@
 //! What the session says, in Agora's words.
 
 use alloc::vec::Vec;
-use core::mem;
+use core::{mem, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -20,6 +20,9 @@ use crate::{
     stream::{Layer, StreamInfo, StreamKind},
 };
 
+/// The shortest time that a service could leave between refusing a key and acting on it. Keys end at whole seconds; what comes sooner is one and the same news.
+const KEY_GRACE_MIN: Duration = Duration::from_secs(1);
+
 /// A stream of somebody else, as it was told last.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Remote {
@@ -33,17 +36,25 @@ impl Client {
     pub(super) fn hear(&mut self, event: Event) -> Option<Call> {
         match event {
             Event::Answered { id, result } => return self.answered(id, result),
-            Event::Interrupted { .. } => self.link_failed(reason::CONNECTION_INTERRUPTED, error::CONNECTION_INTERRUPTED),
-            Event::StillAway => self.link_failed(reason::CONNECTION_LOST, error::CONNECTION_LOST),
+            Event::Interrupted { .. } => self.link_failed(reason::CONNECTION_INTERRUPTED),
+            Event::StillAway => self.link_failed(reason::CONNECTION_LOST),
             Event::Restored { after } => {
                 let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
                 self.notice("restored", json!({ "afterMs": after_ms }));
             }
             Event::Trouble { code } => self.event("warning", json!({ "code": codes::value_of(codes::warning_of(code)) })),
-            Event::KeyRefused { code } => self.fault(codes::error_of(code)),
-            Event::Removed { code } => {
-                self.forget_channel();
+            //
+            Event::KeyRefused { code } => {
+                self.key_refused = Some((code, self.now));
                 self.fault(codes::error_of(code));
+            }
+            Event::Removed { code } => {
+                // Where nobody may stay on without a key, the service says both at once: that is one fault, and told as one.
+                let told = self.key_refused.is_some_and(|(told, at)| told == code && self.now.saturating_since(at) < KEY_GRACE_MIN);
+                self.forget_channel();
+                if !told {
+                    self.fault(codes::error_of(code));
+                }
                 self.notice("removed", json!({ "reason": code.text() }));
             }
             Event::PeerJoined { user, .. } => self.notice("peer-join", json!({ "uid": uid(&user) })),
@@ -86,10 +97,9 @@ impl Client {
         self.event("init.onFailure", json!({ "err": codes::value_of(code) }));
     }
 
-    /// The link is away: a reason for the event, and its numeric twin for `init.onFailure`.
-    fn link_failed(&mut self, reason: VendorCode<'static>, twin: VendorCode<'static>) {
+    /// The link is away. The event of its own tells it, and nothing else does: `init.onFailure` prints no such fault.
+    fn link_failed(&mut self, reason: VendorCode<'static>) {
         self.event("error", json!({ "msg": { "reason": codes::value_of(reason) } }));
-        self.fault(twin);
     }
 
     fn answered(&mut self, id: CallId, result: Result<Answer, Code>) -> Option<Call> {
@@ -141,8 +151,9 @@ impl Client {
                     stream.set_off(track, off);
                 }
             }
+            (Effect::Renew, _) => self.key_refused = None,
             // The session answers each call with its own answer.
-            (Effect::Renew | Effect::Join | Effect::Publish { .. }, _) => {}
+            (Effect::Join | Effect::Publish { .. }, _) => {}
         }
         self.answer(call, on, Ok(value));
         if let Some(stream) = subscribed {
@@ -192,6 +203,7 @@ impl Client {
     /// The user is in no channel any more.
     pub(super) fn forget_channel(&mut self) {
         self.user = None;
+        self.key_refused = None;
         self.remotes.clear();
         for local in self.locals.values_mut() {
             local.publication = Publication::None;

@@ -1,7 +1,7 @@
 //! Arguments: JSON values read into what they must be, field by field.
 //!
-//! Numbers are JavaScript's: `1.0` is 1. `null` stands for a field left out where the field may be. A field that is not printed is refused, because it is a misspelt one more
-//! often than not, and a misspelt option that does nothing is hard to find.
+//! Numbers are JavaScript's: `1.0` is 1. `null` stands for a field left out where the field may be. A field that is not printed does nothing, as in JavaScript, and is told in a
+//! notice ([`ignored`]), because it is a misspelt one more often than not, and a misspelt option that does nothing is hard to find.
 
 use alloc::{
     borrow::ToOwned,
@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     auth::Credential,
-    dialect::StreamRef,
+    dialect::{StreamRef, VendorCall},
     id::{RoomId, UserId},
     limits,
     role::Role,
@@ -37,17 +37,9 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The arguments of a call, which has the parameters `known`.
-    pub(super) fn of(args: &'a Map<String, Value>, known: &[&str]) -> Result<Self, Wrong> {
-        Self::read(String::new(), args, known)
-    }
-
-    fn read(at: String, map: &'a Map<String, Value>, known: &[&str]) -> Result<Self, Wrong> {
-        let fields = Self { at, map };
-        match map.keys().find(|name| !known.contains(&name.as_str())) {
-            Some(name) => Err(fields.wrong(name, "a printed parameter")),
-            None => Ok(fields),
-        }
+    /// The arguments of a call.
+    pub(super) const fn of(args: &'a Map<String, Value>) -> Self {
+        Self { at: String::new(), map: args }
     }
 
     pub(super) fn wrong(&self, name: &str, expected: &'static str) -> Wrong {
@@ -70,26 +62,30 @@ impl<'a> Fields<'a> {
 
     /// A flag, false where it is left out.
     pub(super) fn flag(&self, name: &str) -> Result<bool, Wrong> {
-        self.get(name).map_or(Ok(false), |value| value.as_bool().ok_or_else(|| self.wrong(name, "true or false")))
+        self.flag_or(name, false)
     }
 
-    pub(super) fn object(&self, name: &str, known: &[&str]) -> Result<Self, Wrong> {
-        self.object_or_none(name, known)?.ok_or_else(|| self.wrong(name, "an object"))
+    pub(super) fn flag_or(&self, name: &str, left_out: bool) -> Result<bool, Wrong> {
+        self.get(name).map_or(Ok(left_out), |value| value.as_bool().ok_or_else(|| self.wrong(name, "true or false")))
     }
 
-    pub(super) fn object_or_none(&self, name: &str, known: &[&str]) -> Result<Option<Self>, Wrong> {
+    pub(super) fn object(&self, name: &str) -> Result<Self, Wrong> {
+        self.object_or_none(name)?.ok_or_else(|| self.wrong(name, "an object"))
+    }
+
+    pub(super) fn object_or_none(&self, name: &str) -> Result<Option<Self>, Wrong> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let map = value.as_object().ok_or_else(|| self.wrong(name, "an object"))?;
-        Self::read(self.wrong(name, "").at, map, known).map(Some)
+        Ok(Some(Self { at: self.wrong(name, "").at, map }))
     }
 
-    /// A list of objects, each with the fields `known`.
-    pub(super) fn objects(&self, name: &str, known: &[&str]) -> Result<Vec<Self>, Wrong> {
+    /// A list of objects.
+    pub(super) fn objects(&self, name: &str) -> Result<Vec<Self>, Wrong> {
         let list = self.get(name).and_then(Value::as_array).ok_or_else(|| self.wrong(name, "a list"))?;
         let read = |(at, value): (usize, &'a Value)| {
             let at = format!("{}[{at}]", self.wrong(name, "").at);
             let Some(map) = value.as_object() else { return Err(Wrong { at, expected: "an object" }) };
-            Self::read(at, map, known)
+            Ok(Self { at, map })
         };
         list.iter().enumerate().map(read).collect()
     }
@@ -147,6 +143,86 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// The printed parameters of each call that has any, and their fields as paths; those of lists are one for all elements. What is in an object without paths is not judged.
+const PRINTED: &[(&str, &[&str])] = &[
+    ("addAudioTrackCapture", &["microphoneId"]),
+    ("addResolution", &["profile", "audio"]),
+    ("addTrack", &["track", "track.kind", "track.id", "resolutionId"]),
+    ("addVideoTrackCapture", &["option", "option.cameraId", "option.resolutionId"]),
+    ("batchSubscribe", &["subscribeInfos", "subscribeInfos.userId", "subscribeInfos.resolutionIds", "subscribeInfos.minResolution"]),
+    ("changeUserName", &["userName"]),
+    ("checkSystemRequirements", &["strictCheckBrowser", "direction"]),
+    ("close", &["option", "option.audio", "option.video", "option.resolutionIds"]),
+    ("createClient", &["config", "config.appId", "config.domain", "config.countryCode"]),
+    (
+        "createStream",
+        &[
+            "config",
+            "config.screen",
+            "config.video",
+            "config.audio",
+            "config.microphoneId",
+            "config.cameraId",
+            "config.facingMode",
+            "config.screenAudio",
+            "config.audioSource",
+            "config.videoSource",
+            "config.mirror",
+            "config.userId",
+        ],
+    ),
+    ("join", &["roomId", "options", "options.userId", "options.userName", "options.signature", "options.ctime", "options.role"]),
+    ("off", &["event", "handler"]),
+    ("on", &["event", "handler"]),
+    ("publish", &["stream", "option", "option.autoPushVideo"]),
+    ("removeResolution", &["resolutionId"]),
+    ("removeTrack", &["track", "track.kind", "track.id"]),
+    ("renewSignature", &["ctime", "signature"]),
+    ("replaceTrack", &["track", "track.kind", "track.id", "type", "resolutionId"]),
+    ("setAudioProfile", &["profile"]),
+    ("setLogLevel", &["level"]),
+    ("setScreenProfile", &["profile"]),
+    ("setVideoProfile", &["profile", "resolutionId"]),
+    ("startLiveStreaming", &["taskId", "urls", "publishConfig", "userConfigs"]),
+    ("subscribe", &["stream", "option", "option.audio", "option.video", "option.resolutionIds"]),
+    ("switchRole", &["role", "authorization", "authorization.signature", "authorization.ctime"]),
+    ("unpublish", &["stream"]),
+    ("unsubscribe", &["stream", "option", "option.audio", "option.video", "option.resolutionIds"]),
+    ("updateLiveStreaming", &["taskId", "urls", "publishConfig", "userConfigs"]),
+];
+
+/// Where a call has arguments that are not printed, and do nothing.
+pub(super) fn ignored(call: &VendorCall) -> Vec<String> {
+    let printed = PRINTED.iter().find(|(name, _)| *name == call.call).map_or(&[][..], |(_, printed)| *printed);
+    let mut found = Vec::new();
+    ignored_in(&call.args, "", "", printed, &mut found);
+    found
+}
+
+/// The same for one object: `at` says where it is, with places in lists, and `path` which of the printed paths begin there.
+fn ignored_in(map: &Map<String, Value>, at: &str, path: &str, printed: &[&str], found: &mut Vec<String>) {
+    for (name, value) in map {
+        let (at, path) = (format!("{at}{name}"), format!("{path}{name}"));
+        if !printed.contains(&path.as_str()) {
+            found.push(at);
+            continue;
+        }
+        let inside = format!("{path}.");
+        if !printed.iter().any(|other| other.starts_with(&inside)) {
+            continue;
+        }
+        match value {
+            Value::Object(fields) => ignored_in(fields, &format!("{at}."), &inside, printed, found),
+            Value::Array(list) => {
+                for (number, fields) in list.iter().enumerate().filter_map(|(number, value)| Some((number, value.as_object()?))) {
+                    ignored_in(fields, &format!("{at}[{number}]."), &inside, printed, found);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 /// SparkRTC's words for the kinds of remote streams.
 fn kind(text: &str) -> Option<StreamKind> {
     match text {
@@ -176,7 +252,7 @@ mod tests {
 
     fn role(value: Value) -> Result<Role, Wrong> {
         let Value::Object(args) = json!({ "role": value }) else { unreachable!("it is an object") };
-        Fields::of(&args, &["role"])?.role("role")
+        Fields::of(&args).role("role")
     }
 
     // R-058
@@ -192,9 +268,21 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_its_place() {
         let Value::Object(args) = json!({ "infos": [{ "userId": "ada" }, { "userId": "b b" }], "x": 1 }) else { unreachable!() };
-        assert_eq!(Fields::of(&args, &["infos"]).err(), Some(Wrong { at: "x".into(), expected: "a printed parameter" }));
-        let fields = Fields::of(&args, &["infos", "x"]).expect("all are known");
-        let infos = fields.objects("infos", &["userId"]).expect("objects");
+        let infos = Fields::of(&args).objects("infos").expect("objects");
         assert_eq!(infos[1].user("userId").expect_err("a blank").at, "infos[1].userId");
+    }
+
+    #[test]
+    fn what_is_not_printed_is_found_with_its_place() {
+        let at = |call: &str, args: Value| {
+            let Value::Object(args) = args else { unreachable!("it is an object") };
+            ignored(&VendorCall::new(call, args))
+        };
+        assert_eq!(at("leave", json!({ "now": true })), ["now"]);
+        assert_eq!(at("join", json!({ "roomId": "r", "options": { "rôle": 0, "role": 2 }, "Options": {} })), ["Options", "options.rôle"]);
+        let infos = json!([{ "userId": "a" }, { "user": "b" }, 7]);
+        assert_eq!(at("batchSubscribe", json!({ "subscribeInfos": infos })), ["subscribeInfos[1].user"]);
+        assert!(at("setVideoProfile", json!({ "profile": { "anything": 1 } })).is_empty(), "a profile that cannot be is the default");
+        assert!(at("publish", json!({ "stream": { "local": "cam" } })).is_empty());
     }
 }

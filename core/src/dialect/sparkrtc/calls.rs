@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::{
     Caller, Client, Failure, LogLevel, Object, Reply, Then,
     arguments::{Fields, Wrong},
-    events, names,
+    capabilities::Direction,
+    codes, events, names,
     streams::{LocalStream, Origin, Published, Sources},
 };
 use crate::{
@@ -28,9 +29,9 @@ impl Client {
             "createStream" => self.create_stream(call),
             "setLogLevel" => self.set_log_level(call),
             "VERSION" => {
-                Fields::of(&call.args, &[])?;
                 Ok(Reply::Now(env!("CARGO_PKG_VERSION").into()))
             }
+            "checkSystemRequirements" => self.check_system_requirements(call),
             // Everything below is a method of the object that createClient makes.
             _ if self.object.is_none() => Err(client::INVALID_OPERATION.into()),
             "join" => self.join(call),
@@ -43,18 +44,35 @@ impl Client {
             "switchRole" => self.switch_role(call),
             "renewSignature" => self.renew_signature(call),
             "changeUserName" => self.change_user_name(call),
-            "getConnectionState" => {
-                Fields::of(&call.args, &[])?;
-                Ok(Reply::Now(events::state(self.state).into()))
+            "startLiveStreaming" | "updateLiveStreaming" => {
+                self.in_room()?;
+                Err(client::ROLE_NO_PERMISSION.into()) // where the role allows it, it was not taken
             }
+            "getConnectionState" => Ok(Reply::Now(events::state(self.state).into())),
             "on" => self.on(call, true),
             "off" => self.on(call, false),
             _ => Err(client::RTC_SDK_ERROR.into()), // a name that is offered and not known here would be our bug
         }
     }
 
+    /// Resolves with `true`, or with the error that says what is missing: the promise is not rejected, so neither is the call.
+    fn check_system_requirements(&mut self, call: &VendorCall) -> Result<Reply, Failure> {
+        let fields = Fields::of(&call.args);
+        let strict = fields.flag_or("strictCheckBrowser", true)?;
+        let direction = match fields.text_or_none("direction")? {
+            None | Some("sendrecv") => Direction::Both,
+            Some("sendonly") => Direction::Send,
+            Some("recvonly") => Direction::Receive,
+            Some(_) => return Err(fields.wrong("direction", "sendrecv, sendonly or recvonly").into()),
+        };
+        Ok(Reply::Now(self.capabilities.missing(direction, strict).map_or(Value::Bool(true), |code| {
+            let error = codes::error(code);
+            json!({ "code": error.code, "msg": error.msg })
+        })))
+    }
+
     fn create_client(&mut self, call: &VendorCall) -> Result<Reply, Failure> {
-        let config = Fields::of(&call.args, &["config"])?.object("config", &["appId", "domain", "countryCode"])?;
+        let config = Fields::of(&call.args).object("config")?;
         let app =
             AppId::new(config.text("appId")?).map_err(|_| config.wrong("appId", "1 to 128 printable characters, and no plus sign"))?; // R-001 R-036
         if config.text_or_none("domain")?.is_some_and(|domain| domain.chars().count() > DOMAIN_CHARS) {
@@ -71,20 +89,7 @@ impl Client {
     }
 
     fn create_stream(&mut self, call: &VendorCall) -> Result<Reply, Failure> {
-        const KNOWN: &[&str] = &[
-            "screen",
-            "video",
-            "audio",
-            "microphoneId",
-            "cameraId",
-            "facingMode",
-            "screenAudio",
-            "audioSource",
-            "videoSource",
-            "mirror",
-            "userId",
-        ];
-        let config = Fields::of(&call.args, &["config"])?.object("config", KNOWN)?;
+        let config = Fields::of(&call.args).object("config")?;
         let (screen, video, audio, screen_audio) =
             (config.flag("screen")?, config.flag("video")?, config.flag("audio")?, config.flag("screenAudio")?);
         let (audio_source, video_source) = (config.get("audioSource").is_some(), config.get("videoSource").is_some());
@@ -133,7 +138,7 @@ impl Client {
     }
 
     fn set_log_level(&mut self, call: &VendorCall) -> Result<Reply, Failure> {
-        let fields = Fields::of(&call.args, &["level"])?;
+        let fields = Fields::of(&call.args);
         self.log = match fields.text("level")? {
             "none" => LogLevel::None,
             "error" => LogLevel::Error,
@@ -146,9 +151,9 @@ impl Client {
     }
 
     fn join(&mut self, call: &VendorCall) -> Result<Reply, Failure> {
-        let fields = Fields::of(&call.args, &["roomId", "options"])?;
+        let fields = Fields::of(&call.args);
         let room = fields.room("roomId")?;
-        let options = fields.object("options", &["userId", "userName", "signature", "ctime", "role"])?;
+        let options = fields.object("options")?;
         let user = options.user("userId")?;
         let name = options.text_or_none("userName")?.map(|name| user_name(&options, name)).transpose()?;
         let credential = options.credential()?;
@@ -162,27 +167,26 @@ impl Client {
     }
 
     fn leave(&mut self, call: &VendorCall) -> Result<Reply, Failure> {
-        Fields::of(&call.args, &[])?;
         // Unlike other calls, it needs no link: on the way in or back it ends the attempts.
         Ok(self.ask(Some(Caller::of(call)), session::Call::Leave, Then::Leave))
     }
 
     fn switch_role(&mut self, call: &VendorCall) -> Result<Reply, Failure> {
-        let fields = Fields::of(&call.args, &["role", "authorization"])?;
+        let fields = Fields::of(&call.args);
         let role = fields.role("role")?;
-        let credential = fields.object("authorization", &["signature", "ctime"])?.credential()?;
+        let credential = fields.object("authorization")?.credential()?;
         self.in_room()?;
         Ok(self.ask(Some(Caller::of(call)), session::Call::SwitchRole { role, credential: Some(credential) }, Then::SwitchRole { role }))
     }
 
     fn renew_signature(&mut self, call: &VendorCall) -> Result<Reply, Failure> {
-        let credential = Fields::of(&call.args, &["ctime", "signature"])?.credential()?;
+        let credential = Fields::of(&call.args).credential()?;
         self.in_room()?;
         Ok(self.ask(Some(Caller::of(call)), session::Call::Renew { credential }, Then::Renew))
     }
 
     fn change_user_name(&mut self, call: &VendorCall) -> Result<Reply, Failure> {
-        let fields = Fields::of(&call.args, &["userName"])?;
+        let fields = Fields::of(&call.args);
         let name = fields.text("userName")?;
         self.in_room()?;
         // a name that cannot be is no error here, but a plain no.
@@ -192,7 +196,7 @@ impl Client {
 
     /// Adds or removes a handler, of the client's or of a stream's. What a handler is cannot be said in JSON: any value stands for it, and they are counted.
     pub(super) fn on(&mut self, call: &VendorCall, add: bool) -> Result<Reply, Failure> {
-        let fields = Fields::of(&call.args, &["event", "handler"])?;
+        let fields = Fields::of(&call.args);
         let event = names::event(call.on.is_some(), fields.text("event")?).ok_or_else(|| fields.wrong("event", "a printed event"))?;
         let key = (call.on.clone().filter(|on| matches!(on, StreamRef::Local(_))), event);
         if add {

@@ -29,8 +29,12 @@ impl Client {
                 }
             }
             Event::Interrupted { code } => {
-                let code = codes::of(code);
-                self.notice(LogLevel::Warn, "link-interrupted", codes::error_info(code));
+                let told = codes::error_info(codes::of(code));
+                // a socket that the server closes, or that reports a fault, is an error; silence may be over in a moment, and is only noted.
+                if code != Code::HEARTBEAT_LOST {
+                    self.event("Error", told.clone());
+                }
+                self.notice(LogLevel::Warn, "link-interrupted", told);
             }
             Event::Restored { after } => {
                 let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
@@ -274,10 +278,11 @@ impl Client {
         Err(codes::of(code))
     }
 
-    /// Tells a new subscriber what is muted already.
-    pub(super) fn tell_muted(&mut self, of: &(UserId, StreamKind), audio: bool, video: bool) {
+    /// Tells a new subscriber what is muted already: of all that the stream has, whichever part was subscribed to, as later changes are told of both, too.
+    pub(super) fn tell_muted(&mut self, of: &(UserId, StreamKind)) {
         let Some(remote) = self.remotes.get(of) else { return };
-        let (audio, video) = (audio && remote.info.audio_muted, video && remote.info.video_muted);
+        let (has_audio, has_video) = (remote.info.offer.audio_bps.is_some(), !remote.info.offer.layers.is_empty());
+        let (audio, video) = (has_audio && remote.info.audio_muted, has_video && remote.info.video_muted);
         if audio {
             self.muted(TrackKind::Audio, &of.0, true);
         }
@@ -290,6 +295,7 @@ impl Client {
     pub(super) fn host(&mut self, word: Host) {
         match word {
             Host::Captured { stream, medium, result } => self.captured(stream, medium, result),
+            Host::Capable(capabilities) => self.capabilities = capabilities,
             Host::LogUploaded { status } => self.event("log-upload-result", json!({ "status": status })),
             Host::SharingStopped { stream } => {
                 let Some(local) = self.streams.get(&stream) else { return };

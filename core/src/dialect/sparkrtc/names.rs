@@ -4,6 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use serde_json::Value;
 
+use super::capabilities::Capabilities;
 use crate::{
     dialect::{Refused, StreamRef, VendorCall, nearest},
     stream::TrackKind,
@@ -14,6 +15,7 @@ const CLIENT: &[&str] = &[
     "VERSION",
     "batchSubscribe",
     "changeUserName",
+    "checkSystemRequirements",
     "createClient",
     "createStream",
     "getConnectionState",
@@ -31,7 +33,6 @@ const CLIENT: &[&str] = &[
 ];
 /// Printed and not offered.
 const CLIENT_LATER: &[&str] = &[
-    "checkSystemRequirements",
     "enableRtcStats",
     "enableStreamStateDetection",
     "enableTopThreeAudioMode",
@@ -54,6 +55,8 @@ const CLIENT_LATER: &[&str] = &[
     "stopLiveStreaming",
     "updateLiveStreaming",
 ];
+/// Of those, what needs a role: who does not have it is told so.
+pub(super) const LIVE_STREAMING: [&str; 2] = ["startLiveStreaming", "updateLiveStreaming"];
 /// Of every stream.
 const STREAM: &[&str] = &[
     "close",
@@ -164,12 +167,14 @@ pub(super) enum Host {
     Captured { stream: Option<String>, medium: TrackKind, result: Result<(), u32> },
     /// The user ended a share by hand.
     SharingStopped { stream: String },
+    /// What the machine can do from now on.
+    Capable(Capabilities),
     /// A log was uploaded.
     LogUploaded { status: u64 },
 }
 
-/// Reads a platform input.
-pub(super) fn host_input(name: &str, args: &Value) -> Result<Host, Refused> {
+/// Reads a platform input. What the machine could do before stays so where a new word does not say otherwise.
+pub(super) fn host_input(name: &str, args: &Value, capable: Capabilities) -> Result<Host, Refused> {
     let bad = |at: &str, expected| Refused::BadInput { name: name.into(), at: at.into(), expected };
     let text = |field: &str| args.get(field).and_then(Value::as_str);
     let stream = || match args.get("stream") {
@@ -194,12 +199,13 @@ pub(super) fn host_input(name: &str, args: &Value) -> Result<Host, Refused> {
             let stream = stream()?.ok_or_else(|| bad("stream", "the name of a local stream"))?;
             Ok(Host::SharingStopped { stream })
         }
+        "capabilities" => capable.told(args).map(Host::Capable).map_err(|(at, expected)| bad(&at, expected)),
         "logUploaded" => {
             let status = args.get("status").and_then(super::arguments::whole).ok_or_else(|| bad("status", "a number"))?;
             Ok(Host::LogUploaded { status })
         }
         _ => {
-            let known = "captureSucceeded, captureFailed, screenSharingStopped, logUploaded";
+            let known = "captureSucceeded, captureFailed, screenSharingStopped, logUploaded, capabilities";
             Err(Refused::UnknownInput { kind: "host", name: name.into(), known })
         }
     }

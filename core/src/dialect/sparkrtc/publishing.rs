@@ -19,9 +19,9 @@ use crate::{
 
 impl Client {
     pub(super) fn publish(&mut self, call: &VendorCall) -> Result<Reply, Failure> {
-        let fields = Fields::of(&call.args, &["stream", "option"])?;
+        let fields = Fields::of(&call.args);
         let name = self.local_argument(&fields)?;
-        let option = fields.object_or_none("option", &["autoPushVideo"])?;
+        let option = fields.object_or_none("option")?;
         let on_demand = !option.map_or(Ok(false), |option| option.flag("autoPushVideo"))?;
         if !self.in_room()?.role.may_publish() {
             return Err(client::ROLE_NO_PERMISSION.into());
@@ -43,7 +43,7 @@ impl Client {
     }
 
     pub(super) fn unpublish(&mut self, call: &VendorCall) -> Result<Reply, Failure> {
-        let name = self.local_argument(&Fields::of(&call.args, &["stream"])?)?;
+        let name = self.local_argument(&Fields::of(&call.args))?;
         self.in_room()?;
         match &mut self.local(&name, "stream")?.published {
             Published::Yes { stream, ending: ending @ false, .. } => {

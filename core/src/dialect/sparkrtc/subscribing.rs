@@ -34,7 +34,7 @@ struct Parts<'a> {
 
 impl Client {
     pub(super) fn subscribe(&mut self, call: &VendorCall) -> Result<Reply, Failure> {
-        let fields = Fields::of(&call.args, &["stream", "option"])?;
+        let fields = Fields::of(&call.args);
         let (key, parts) = (remote_argument(&fields)?, parts(&fields)?);
         if !parts.audio && !parts.video {
             return Err(fields.wrong("option", "audio or video").into());
@@ -68,11 +68,11 @@ impl Client {
         remote.was_subscribed = true;
         let data = remote.render();
         self.event("stream-subscribed", data);
-        self.tell_muted(of, audio, !video.is_empty());
+        self.tell_muted(of);
     }
 
     pub(super) fn unsubscribe(&mut self, call: &VendorCall) -> Result<Reply, Failure> {
-        let fields = Fields::of(&call.args, &["stream", "option"])?;
+        let fields = Fields::of(&call.args);
         let (key, parts) = (remote_argument(&fields)?, parts(&fields)?);
         if self.in_room()?.user == key.0 {
             return Err(fields.wrong("stream", "a stream of somebody else").into());
@@ -112,10 +112,10 @@ impl Client {
     }
 
     pub(super) fn batch_subscribe(&mut self, call: &VendorCall) -> Result<Reply, Failure> {
-        let fields = Fields::of(&call.args, &["subscribeInfos"])?;
+        let fields = Fields::of(&call.args);
         let mut wishes: BTreeMap<UserId, (Vec<&str>, Option<u16>)> = BTreeMap::new();
         let mut order = Vec::new();
-        for info in fields.objects("subscribeInfos", &["userId", "resolutionIds", "minResolution"])? {
+        for info in fields.objects("subscribeInfos")? {
             let (user, ids, min_height) = (info.user("userId")?, info.texts("resolutionIds")?, min_height(&info)?);
             if wishes.insert(user.clone(), (ids, min_height)).is_some() {
                 return Err(info.wrong("userId", "each user once").into());
@@ -190,7 +190,7 @@ impl Client {
             if told.as_ref() != Some(&key.0) {
                 self.event("stream-subscribed", data);
             }
-            self.tell_muted(&key, false, true);
+            self.tell_muted(&key);
             told = Some(key.0);
         }
     }
@@ -214,7 +214,7 @@ impl Remote {
 
 /// The argument `option` of subscribe and unsubscribe; all where it is left out.
 fn parts<'a>(fields: &Fields<'a>) -> Result<Parts<'a>, Wrong> {
-    let Some(option) = fields.object_or_none("option", &["audio", "video", "resolutionIds"])? else {
+    let Some(option) = fields.object_or_none("option")? else {
         return Ok(Parts { audio: true, video: true, ids: Vec::new() });
     };
     let (audio, video, ids) = (option.flag("audio")?, option.flag("video")?, option.texts("resolutionIds")?);
