@@ -208,13 +208,27 @@ impl Model {
         let (streams, received) = (Vec::new(), Vec::new());
         let connection = Some(id);
         self.begun.push((place, number));
-        self.stays.push(Stay { place, user, name, role, number, connection, heard: now, away_until: None, takeovers, streams, received, told });
+        self.stays.push(Stay {
+            place,
+            user,
+            name,
+            role,
+            number,
+            connection,
+            heard: now,
+            away_until: None,
+            takeovers,
+            streams,
+            received,
+            told,
+        });
         self.seat(id);
         Verdict::Granted
     }
 
     fn come_back(&mut self, now: Instant, id: u64, place: Place, user: u8, number: u32) -> Verdict {
-        let names: Vec<(u8, u8)> = self.stays.iter().filter(|stay| stay.place == place && stay.user != user).map(|stay| (stay.user, stay.name)).collect();
+        let names: Vec<(u8, u8)> =
+            self.stays.iter().filter(|stay| stay.place == place && stay.user != user).map(|stay| (stay.user, stay.name)).collect();
         let ended = self.ended.iter().find(|(room, stay, _, until)| (*room, *stay) == (place, number) && now < *until);
         if let Some((_, _, code, _)) = ended {
             return Verdict::Refused(*code);

@@ -9,7 +9,7 @@ use greenroom_core::{
     id::{AppId, RoomId, UserId},
     role::Role,
     room::{self, Duplicates},
-    service::{App, Config, Roles, RoomKey, RoomNames, ServerCall, UserScope},
+    service::{App, Config, Guard, Roles, RoomKey, RoomNames, ServerCall, UserScope},
     session,
     time::{Instant, UnixSeconds},
     wire::LeaveReason,
@@ -23,17 +23,18 @@ pub(super) fn config(setting: &Setting) -> Result<Config, String> {
     let roles = roles(setting)?;
     for app in &setting.apps {
         let id = AppId::new(&app.app_id).map_err(|error| format!("\"apps\": {error}"))?;
-        if config.apps.insert(id, app_of(setting.dialect, app, &roles)?).is_some() {
+        if config.apps.insert(id, app_of(setting, app, &roles)?).is_some() {
             return Err(format!("\"apps\": {:?} stands there twice", app.app_id));
         }
     }
     config.room = room_config(setting, config.room.clone());
+    config.guard = if setting.rate_limits { Guard::Enforced } else { Guard::Off };
     Ok(config)
 }
 
-fn app_of(dialect: Dialect, app: &story::App, roles: &Roles) -> Result<App, String> {
+fn app_of(setting: &Setting, app: &story::App, roles: &Roles) -> Result<App, String> {
     let secret = |text: &str| Secret::new(text.as_bytes());
-    let authority = match (dialect, &app.app_key, &app.app_certificate) {
+    let authority = match (setting.dialect, &app.app_key, &app.app_certificate) {
         (_, None, None) => Authority::Open,
         (Dialect::SparkRtc, Some(key), None) => Authority::Signature { key: secret(key) },
         (Dialect::Agora, None, Some(certificate)) => Authority::ChannelKey { certificate: secret(certificate) },
@@ -42,7 +43,7 @@ fn app_of(dialect: Dialect, app: &story::App, roles: &Roles) -> Result<App, Stri
         }
         (Dialect::Agora, ..) => return Err(format!("\"apps\": {:?} has an app_key; Agora's apps have an app_certificate", app.app_id)),
     };
-    let (room_names, users, assigns_users) = match dialect {
+    let (room_names, users, assigns_users) = match setting.dialect {
         Dialect::SparkRtc => (RoomNames::SparkRtc, UserScope::App, false),
         Dialect::Agora => (RoomNames::Agora, UserScope::Room, true),
     };
@@ -50,6 +51,7 @@ fn app_of(dialect: Dialect, app: &story::App, roles: &Roles) -> Result<App, Stri
     made.roles = roles.clone();
     made.room_names = room_names;
     made.users = users;
+    made.key_grace = setting.signature_grace_ms.map(Duration::from_millis).or(made.key_grace);
     made.assigns_users = assigns_users;
     Ok(made)
 }

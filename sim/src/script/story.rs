@@ -80,6 +80,9 @@ pub struct Setting {
     /// Whether capture succeeds at once with what was asked for.
     #[serde(default = "defaults::yes")]
     pub auto_capture: bool,
+    /// Whether the server minds how fast and how often it is asked.
+    #[serde(default)]
+    pub rate_limits: bool,
     /// Whether only what the vendor's document has is shown.
     #[serde(default)]
     pub strict: bool,
