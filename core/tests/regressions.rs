@@ -1,4 +1,4 @@
-//! Stories of what a review found: numbers that come back, people of one name, wishes for layers that are asked for again, secrets in what is printed.
+//! Stories of faults that were mended: numbers that come back, people of one name, wishes for layers that are asked for again, secrets in what is printed.
 
 #[path = "common/desk.rs"]
 mod desk;
@@ -191,7 +191,7 @@ fn a_stay_in_a_room_that_is_gone_is_not_one_of_its_number_in_the_next() {
     assert!(lobby.publish(2) > stream);
     lobby.hush();
     assert_ne!(first, second);
-    assert_eq!(lobby.enter(3, Join::open("stage", "ada").resumes(first)), Err(Code::SESSION_GONE));
+    assert_eq!(lobby.enter(3, Join::open("stage", "ada").resumes(first)), Err(Code::DISSOLVED));
     assert_eq!(lobby.closed(), []);
 }
 
