@@ -342,7 +342,9 @@ impl World {
                 Ok(())
             }
             Output::Samples(samples) => {
-                samples.into_iter().for_each(|sample| self.keep(from, sample));
+                for sample in samples {
+                    self.keep(from, sample);
+                }
                 Ok(())
             }
         }

@@ -80,7 +80,7 @@ fn an_expiry_is_told_once_and_a_removal_after_patience_once_more() {
         let mut page = Page::joined(7, &[], vec![]);
         assert_eq!(page.receive(expired()), [fault(109)]);
         page.wait(Duration::from_millis(apart));
-        assert_eq!(page.receive(out()), std::slice::from_ref(&removed));
+        assert_eq!(page.receive(out()), core::slice::from_ref(&removed));
     }
     // The removal is news of its own when there was time to bring another key, and when the reason is another.
     let mut page = Page::joined(7, &[], vec![]);

@@ -48,8 +48,8 @@ fn read(story: &PathBuf) -> Result<String, String> {
     };
     let bytes = bytes.map_err(|error| format!("cannot be read: {error}"))?;
     String::from_utf8(bytes).map_err(|error| {
-        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let good = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
+        let line = good.matches('\n').count() + 1;
         format!("line {line}: not UTF-8; a story is text in UTF-8")
     })
 }

@@ -95,8 +95,10 @@ impl Links {
     /// A connection is no more: what was under way on it, either way, arrives nowhere.
     pub(super) fn drop_connection(&mut self, who: &str, dropped: ConnectionId, session: SessionId) {
         let stays = |parcel: &Parcel| match parcel {
-            Parcel::Found(connection) | Parcel::Down { connection, .. } | Parcel::DownClosed { connection } => *connection != dropped,
-            Parcel::Open { connection, .. } => *connection != dropped,
+            Parcel::Found(connection)
+            | Parcel::Open { connection, .. }
+            | Parcel::Down { connection, .. }
+            | Parcel::DownClosed { connection } => *connection != dropped,
             Parcel::Up { session: on, .. } | Parcel::UpClosed { session: on } => *on != session,
         };
         self.under_way.retain(|(_, _, whose, _), parcel| whose != who || stays(parcel));

@@ -95,10 +95,8 @@ pub(super) fn client(now: Instant, setting: &Setting, number: usize) -> Client {
         Dialect::SparkRtc => {}
         Dialect::Agora => session.lost_after = Some(Duration::from_millis(setting.connection_lost_ms)),
     }
-    let mut settings = dialect::Settings::default();
-    settings.session = session;
-    settings.strict = setting.strict;
-    settings.auto_capture = setting.auto_capture;
+    let settings =
+        dialect::Settings { session, strict: setting.strict, auto_capture: setting.auto_capture, ..dialect::Settings::default() };
     match setting.dialect {
         Dialect::SparkRtc => Client::SparkRtc(Box::new(sparkrtc::Client::new(now, settings))),
         Dialect::Agora => Client::Agora(Box::new(agora::Client::new(now, settings))),

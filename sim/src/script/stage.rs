@@ -107,9 +107,9 @@ impl Stage {
                 break;
             }
             self.now = next.max(self.now);
-            self.fire_timers()?;
+            self.fire_timers();
             while let Some((who, parcel)) = self.links.take_arrival(self.now) {
-                self.arrive(&who, parcel)?;
+                self.arrive(&who, parcel);
             }
             while let Some(step) = steps.next_if(|step| Instant::ZERO.saturating_add(step.at) <= self.now) {
                 if step.deed == Deed::End {
@@ -132,7 +132,7 @@ impl Stage {
         clients.chain(self.service.poll_timeout()).min()
     }
 
-    fn fire_timers(&mut self) -> Result<(), StoryError> {
+    fn fire_timers(&mut self) {
         if self.service.poll_timeout().is_some_and(|at| at <= self.now) {
             self.cause += 1;
             self.service.handle_timeout(self.now);
@@ -146,10 +146,9 @@ impl Stage {
             self.party(&who).client.handle_timeout(now);
             self.hear_client(&who);
         }
-        Ok(())
     }
 
-    fn arrive(&mut self, who: &str, parcel: Parcel) -> Result<(), StoryError> {
+    fn arrive(&mut self, who: &str, parcel: Parcel) {
         self.cause += 1;
         match parcel {
             Parcel::Found(connection) => self.tell_client(who, dialect::Input::Found { connection }),
@@ -168,7 +167,6 @@ impl Stage {
                 self.tell_client(who, dialect::Input::Closed { connection });
             }
         }
-        Ok(())
     }
 
     fn take_step(&mut self, step: Step) -> Result<(), StoryError> {

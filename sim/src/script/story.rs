@@ -44,6 +44,7 @@ pub enum DuplicateUser {
 /// The first line: every field but the dialect may be left out.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of a story's first line, and any settings go together")]
 pub struct Setting {
     /// Whose words are spoken.
     pub dialect: Dialect,

@@ -10,6 +10,7 @@ use crate::code::{sparkrtc::client, vendor::VendorCode};
 const CHROME_VERSION_MIN: u64 = 67;
 
 /// What the machine can do. Until the platform says otherwise: everything.
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own, and any answers go together")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Capabilities {
     /// The page has a window and a navigator.

@@ -35,10 +35,10 @@ impl Client {
             "on" => self.on(call, true),
             "off" => self.on(call, false),
             "close" => self.close(name, call),
-            "muteAudio" => self.mute(name, TrackKind::Audio, true),
-            "muteVideo" => self.mute(name, TrackKind::Video, true),
-            "unmuteAudio" => self.mute(name, TrackKind::Audio, false),
-            "unmuteVideo" => self.mute(name, TrackKind::Video, false),
+            "muteAudio" => Ok(self.mute(name, TrackKind::Audio, true)),
+            "muteVideo" => Ok(self.mute(name, TrackKind::Video, true)),
+            "unmuteAudio" => Ok(self.mute(name, TrackKind::Audio, false)),
+            "unmuteVideo" => Ok(self.mute(name, TrackKind::Video, false)),
             "initialize" => self.initialize(name, call),
             "setAudioProfile" => self.set_audio_profile(name, call),
             "setScreenProfile" => self.set_screen_profile(name, call),
@@ -92,14 +92,14 @@ impl Client {
     }
 
     /// Mutes or unmutes a part. False where there is none; the room hears of a change alone.
-    fn mute(&mut self, name: &str, part: TrackKind, muted: bool) -> Result<Reply, Failure> {
-        let Some(local) = self.streams.get_mut(name).filter(|local| local.has(part)) else { return Ok(Reply::Now(false.into())) };
+    fn mute(&mut self, name: &str, part: TrackKind, muted: bool) -> Reply {
+        let Some(local) = self.streams.get_mut(name).filter(|local| local.has(part)) else { return Reply::Now(false.into()) };
         match part {
             TrackKind::Audio => local.muted.audio = muted,
             TrackKind::Video => local.muted.video = muted,
         }
         self.sync_muted(name);
-        Ok(Reply::Now(true.into()))
+        Reply::Now(true.into())
     }
 
     fn initialize(&mut self, name: &str, call: &VendorCall) -> Result<Reply, Failure> {
