@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! cargo run -p greenroom-fuzz --bin room_history -- fuzz/corpus/room_history/*
-//! cargo +nightly fuzz run room_history
+//! cargo fuzz run -s none room_history target/corpus fuzz/corpus/room_history
 //! ```
 //!
 //! `tests/replay.rs` replays every corpus. A file that made a harness fail belongs into its corpus, once the failure is mended.
