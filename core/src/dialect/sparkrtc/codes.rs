@@ -134,6 +134,26 @@ mod tests {
         }
     }
 
+    // R-070 R-102 R-200 R-201 R-202
+    #[test]
+    fn what_the_requirements_print_is_what_is_told() {
+        let printed = [
+            (Code::ROOM_FULL, 34_000_001),
+            (Code::NO_SUCH_ROOM, 34_000_002),
+            (Code::NO_SUCH_USER, 34_000_006),
+            (Code::SHARED_ALREADY, 34_000_007),
+            (Code::NO_SUCH_STREAM, 32_000_010),
+            (Code::OUT_OF_STREAMS, 32_000_001),
+            (Code::RELAYED_ALREADY, 32_000_033),
+            (Code::TOO_MANY_RELAYS, 90_100_027),
+            (Code::JOINER_ELSEWHERE, 90_100_028),
+            (Code::ROOM_PAUSED, 90_100_029),
+        ];
+        for (code, number) in printed {
+            assert_eq!(error(of(code)).code, json!(number), "{code}");
+        }
+    }
+
     // R-244 R-251
     #[test]
     fn an_error_object_has_a_number_and_an_event_a_text() {
