@@ -1,7 +1,7 @@
 //! Dialects: a vendor's client object in the vendor's own words.
 //!
 //! The machines speak one language. A *dialect* is a vendor's: the names of its calls and their parameters, its rules for them, its events with their field names, and its error
-//! numbers. A dialect's client wraps one [`Session`](crate::session::Session) and has the same four verbs; what it is told and what it answers is JSON as values
+//! numbers. A dialect's client wraps one [`Session`] and has the same four verbs; what it is told and what it answers is JSON as values
 //! ([`serde_json::Value`]), because that is what the vendors' own interfaces, which are JavaScript, hand around. Nothing here reads or writes bytes.
 //!
 //! Three things can become of a call, and they never mix:

@@ -51,6 +51,6 @@ impl Config {
 pub enum Duplicates {
     /// The newcomer takes its place.
     NewestStays,
-    /// The newcomer is refused with [`Code::USER_PRESENT`].
+    /// The newcomer is refused with [`Code::USER_PRESENT`](crate::code::Code::USER_PRESENT).
     OldestStays,
 }

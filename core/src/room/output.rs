@@ -16,7 +16,7 @@ use crate::{
 /// What a room wants done.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Output {
-    /// Send a message. [`Room::sessions_of`] tells on which connections.
+    /// Send a message. [`Room::sessions_of`](super::Room::sessions_of) tells on which connections.
     Send {
         /// To whom.
         to: Recipients,
@@ -77,7 +77,7 @@ pub struct Snapshot {
 /// An order to the media plane.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum MediaOutput {
-    /// Set up a transport to a member, in place of one it may have; answer with [`MediaInput::Ready`] and, in time, [`MediaInput::Connected`].
+    /// Set up a transport to a member, in place of one it may have; answer with [`MediaInput::Ready`](super::MediaInput::Ready) and, in time, [`MediaInput::Connected`](super::MediaInput::Connected).
     Open {
         /// To whom.
         member: MemberId,

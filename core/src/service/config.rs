@@ -84,7 +84,7 @@ pub struct App {
     pub room_names: RoomNames,
     /// How far a user id reaches.
     pub users: UserScope,
-    /// How long a member may stay after its key ended, waiting for a new one; none: as [`Config::room`] says.
+    /// How long a member may stay after its key ended, waiting for a new one; none: as [`Config`]'s room says.
     pub key_grace: Option<Duration>,
     /// Whether a user who gives no id, or the id `0`, gets a number that nobody else in the app has. Its credential is one for the user `0`.
     pub assigns_users: bool,

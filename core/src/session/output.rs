@@ -16,7 +16,7 @@ use crate::{
 /// What a session wants done.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Output {
-    /// Open a connection to the server, and say [`Input::Opened`], [`Input::Failed`] or [`Input::Closed`]; [`Input::Found`] first where there is a lookup.
+    /// Open a connection to the server, and say [`Input::Opened`](super::Input::Opened), [`Input::Failed`](super::Input::Failed) or [`Input::Closed`](super::Input::Closed); [`Input::Found`](super::Input::Found) first where there is a lookup.
     Connect {
         /// The number for it.
         connection: ConnectionId,
@@ -65,7 +65,7 @@ pub enum Event {
         /// How long it was away.
         after: Duration,
     },
-    /// A stream of the session's own was published again, in a stay that began anew (see [`AfterWindow::KeepTrying`]).
+    /// A stream of the session's own was published again, in a stay that began anew (see [`AfterWindow::KeepTrying`](super::AfterWindow::KeepTrying)).
     Republished {
         /// The number that it had.
         before: StreamId,
