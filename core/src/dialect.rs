@@ -384,6 +384,18 @@ pub(crate) fn nearest(given: &str, known: &[&'static str]) -> Option<&'static st
     (apart * 3 <= name.len()).then_some(name)
 }
 
+/// A number without a fraction and not below zero, as JavaScript, which has one type of numbers, sees it: `2.0` is 2. A double is met here, at the edge, and kept nowhere.
+pub(crate) fn whole(value: &Value) -> Option<u64> {
+    /// From here on, not every whole number has a double of its own.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if let Some(number) = value.as_u64() {
+        return Some(number);
+    }
+    let number = value.as_f64().filter(|number| (0.0..EXACT).contains(number) && number % 1.0 < f64::MIN_POSITIVE)?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole, and lies between 0 and 2^53")]
+    Some(number as u64)
+}
+
 /// How many letters must be added, dropped, changed or swapped with their neighbour (optimal string alignment). `given` is cut, as a peer chooses how long it is.
 fn letters_apart(given: &str, name: &str) -> usize {
     let given: Vec<char> = given.chars().take(64).collect();

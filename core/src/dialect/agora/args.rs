@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     auth::{Credential, channel_key},
     code::{agora::error, vendor::VendorCode},
-    dialect::StreamRef,
+    dialect::{StreamRef, whole},
     id::{AppId, RoomId, UserId},
     limits,
     profile::{self, VideoProfile},
@@ -73,21 +73,7 @@ fn channel_key_of(key: &Value) -> Read<Credential> {
 
 /// A uid: a whole number of 32 bits.
 fn uid_of(uid: &Value) -> Read<u32> {
-    whole(uid).ok_or(error::INVALID_ARGUMENT)
-}
-
-/// A whole number of 32 bits, as JavaScript sees it: `2.0` is 2.
-fn whole(value: &Value) -> Option<u32> {
-    if let Some(number) = value.as_u64() {
-        return u32::try_from(number).ok();
-    }
-    let number = value.as_f64()?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is cut off or out of range does not come out equal")]
-    let cut = number as u32;
-    // Every u32 has a double of its own, so only a whole number equals what is left of it.
-    #[expect(clippy::float_cmp, reason = "equal is what is meant")]
-    let is_whole = f64::from(cut) == number;
-    is_whole.then_some(cut)
+    whole(uid).and_then(|uid| u32::try_from(uid).ok()).ok_or(error::INVALID_ARGUMENT)
 }
 
 /// The user id that stands for a uid in messages: its decimal digits.

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     auth::Credential,
-    dialect::{StreamRef, VendorCall},
+    dialect::{StreamRef, VendorCall, whole},
     id::{RoomId, UserId},
     limits,
     role::Role,
@@ -230,18 +230,6 @@ fn kind(text: &str) -> Option<StreamKind> {
         "auxiliary" => Some(StreamKind::Aux),
         _ => None,
     }
-}
-
-/// A number without a fraction, as JavaScript sees it: `2.0` is 2.
-pub(super) fn whole(value: &Value) -> Option<u64> {
-    /// From here on, not every whole number has a double of its own.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if let Some(number) = value.as_u64() {
-        return Some(number);
-    }
-    let number = value.as_f64().filter(|number| (0.0..EXACT).contains(number) && number % 1.0 < f64::MIN_POSITIVE)?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole, and lies between 0 and 2^53")]
-    Some(number as u64)
 }
 
 #[cfg(test)]

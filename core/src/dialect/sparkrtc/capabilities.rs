@@ -77,7 +77,7 @@ impl Capabilities {
                 "avcEncode" => &mut self.avc_encode,
                 "avcDecode" => &mut self.avc_decode,
                 "chromeVersion" => {
-                    self.chrome_version = Some(super::arguments::whole(value).ok_or_else(|| (name.clone(), "a number"))?);
+                    self.chrome_version = Some(crate::dialect::whole(value).ok_or_else(|| (name.clone(), "a number"))?);
                     continue;
                 }
                 _ => return Err((name.clone(), "navigator, chromeVersion, websocket, allowListed, upstream, avcEncode or avcDecode")),

@@ -189,7 +189,7 @@ pub(super) fn host_input(name: &str, args: &Value, capable: Capabilities) -> Res
     match name {
         "captureSucceeded" => Ok(Host::Captured { stream: stream()?, medium: medium()?, result: Ok(()) }),
         "captureFailed" => {
-            let code = args.get("code").and_then(super::arguments::whole).and_then(|code| u32::try_from(code).ok());
+            let code = args.get("code").and_then(crate::dialect::whole).and_then(|code| u32::try_from(code).ok());
             // these and no others.
             let code = code.filter(|code| matches!(code, 90_000_001 | 90_100_017..=90_100_020));
             let code = code.ok_or_else(|| bad("code", "90000001 or 90100017 to 90100020"))?;
@@ -201,7 +201,7 @@ pub(super) fn host_input(name: &str, args: &Value, capable: Capabilities) -> Res
         }
         "capabilities" => capable.told(args).map(Host::Capable).map_err(|(at, expected)| bad(&at, expected)),
         "logUploaded" => {
-            let status = args.get("status").and_then(super::arguments::whole).ok_or_else(|| bad("status", "a number"))?;
+            let status = args.get("status").and_then(crate::dialect::whole).ok_or_else(|| bad("status", "a number"))?;
             Ok(Host::LogUploaded { status })
         }
         _ => {

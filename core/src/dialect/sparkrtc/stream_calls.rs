@@ -9,13 +9,13 @@ use serde_json::{Map, Value};
 
 use super::{
     Client, Failure, Reply,
-    arguments::{Fields, Wrong, whole},
+    arguments::{Fields, Wrong},
     capture::{Goal, source_for, sources_of},
     streams::{LocalStream, Phase, RESOLUTIONS, Remote, Track},
 };
 use crate::{
     code::sparkrtc::client,
-    dialect::VendorCall,
+    dialect::{VendorCall, whole},
     id::{UserId, UserName},
     profile::{AudioProfile, Bitrate, VideoProfile, sparkrtc as profiles},
     stream::{StreamKind, TrackKind},
