@@ -9,10 +9,15 @@
 //! turmoil delivers on whole milliseconds, which makes congestion control collapse. So its datagrams carry the exact time at which they are due, travel faster than that, and
 //! every node replays its arrivals and timers in exact order within each tick (*windowed exact*). The order of events at one node is therefore the same in both engines: by
 //! time, timers first, then by sender, then by the sender's own count.
+//!
+//! Faults are known before a run begins. What befalls a host happens in its node's own order of events (`host`), what befalls links where things enter them (`weather`): both lie in what engines
+//! share, so that both do the same at the same nanosecond.
 
 mod direct;
+mod host;
 mod schedule;
 mod turmoil;
+mod weather;
 
 use core::{
     fmt,
@@ -26,12 +31,21 @@ use greenroom_core::{
     time::Instant,
 };
 
-use self::schedule::Schedule;
+use self::{
+    host::{Blueprint, Host},
+    schedule::Schedule,
+    weather::{Door, Weather},
+};
 use crate::{
     media::Fidelity,
-    net::network::{Network, SERVER, address_of},
+    net::{
+        Datagram,
+        clock::Clock,
+        nat::Nat,
+        network::{Network, SERVER, address_of, inside_of, node_at, outside_of},
+    },
     node::{ClientConfig, ClientNode, Connection, Input, Node, Output, SfuConfig, SfuNode, Signal},
-    record::{Counted, Entry, Sample},
+    record::{Account, Counted, Direction, Entry, Ledger, Sample},
     scenario::Scenario,
 };
 
@@ -122,6 +136,10 @@ pub struct Collected {
     pub samples: Vec<Sample>,
     /// The network, with its counters.
     pub network: Network,
+    /// What became of every datagram.
+    pub ledger: Ledger,
+    /// How often each of the scenario's faults struck, in their order.
+    pub struck: Vec<u64>,
 }
 
 /// Runs a scenario to its end. To be called on a thread of its own that [`entropy`](crate::entropy) rules.
@@ -137,21 +155,24 @@ pub fn run(scenario: &Scenario, engine: Engine, fidelity: Fidelity, seed: u64, p
 
 fn nodes(scenario: &Scenario, fidelity: Fidelity, seed: u64) -> Vec<Driver> {
     let room = RoomId::new("stage").expect("five printable characters");
-    let sfu = SfuConfig { address: address_of(SERVER), room: room.clone(), settings: scenario.sfu.clone(), fidelity, seed };
-    let mut nodes = vec![Driver::new(SERVER, Machine::Sfu(Box::new(SfuNode::new(Instant::ZERO, sfu))))];
+    let sfu = SfuConfig { address: address_of(SERVER), room: room.clone(), settings: scenario.sfu.clone(), fidelity, seed, starts: 0 };
+    let mut nodes = vec![Driver::new(SERVER, Blueprint::Sfu(sfu), scenario)];
     for (place, user) in (1_u16..).zip(&scenario.users) {
         let (user, room, camera) = (user.clone(), room.clone(), scenario.camera.clone());
-        let config = ClientConfig { node: place, address: address_of(place), room, user, camera, fidelity, seed };
-        nodes.push(Driver::new(place, Machine::Client(Box::new(ClientNode::new(Instant::ZERO, config)))));
+        let address = if user.nat.is_some() { inside_of(place) } else { address_of(place) };
+        let after_window = scenario.client.after_window;
+        let config = ClientConfig { node: place, address, room, user, camera, fidelity, seed, after_window, starts: 0 };
+        nodes.push(Driver::new(place, Blueprint::Client(config), scenario));
     }
     nodes
 }
 
-/// A node of either kind.
+/// A node of either kind, or what a crash has left of it.
 #[derive(Debug)]
 enum Machine {
     Sfu(Box<SfuNode>),
     Client(Box<ClientNode>),
+    Down,
 }
 
 impl Machine {
@@ -159,6 +180,7 @@ impl Machine {
         match self {
             Self::Sfu(node) => node.handle_input(now, input),
             Self::Client(node) => node.handle_input(now, input),
+            Self::Down => {}
         }
     }
 
@@ -166,6 +188,7 @@ impl Machine {
         match self {
             Self::Sfu(node) => node.handle_timeout(now),
             Self::Client(node) => node.handle_timeout(now),
+            Self::Down => {}
         }
     }
 
@@ -173,6 +196,7 @@ impl Machine {
         match self {
             Self::Sfu(node) => node.poll_output(),
             Self::Client(node) => node.poll_output(),
+            Self::Down => None,
         }
     }
 
@@ -180,6 +204,7 @@ impl Machine {
         match self {
             Self::Sfu(node) => node.poll_timeout(),
             Self::Client(node) => node.poll_timeout(),
+            Self::Down => None,
         }
     }
 }
@@ -197,6 +222,10 @@ struct Driver {
     /// Steps at one instant, to notice a node that spins.
     steps_now: u32,
     sent: u64,
+    /// Datagrams that the node took in, by sender.
+    delivered: Vec<u64>,
+    /// What stands between the node and the world, where there is anything: nothing, in a run without faults and translators.
+    host: Option<Box<Host>>,
 }
 
 /// Steps of one node at one instant that no honest node needs: ten thousand datagrams can arrive at once, a hundred thousand cannot.
@@ -219,17 +248,50 @@ impl Arrival {
 }
 
 impl Driver {
-    fn new(place: u16, machine: Machine) -> Self {
-        let timer = machine.poll_timeout();
-        Self { place, machine, inbox: VecDeque::new(), now: Instant::ZERO, timer, steps_now: 0, sent: 0 }
+    fn new(place: u16, blueprint: Blueprint, scenario: &Scenario) -> Self {
+        let nat = usize::from(place).checked_sub(1).and_then(|at| scenario.users[at].nat).map(|nat| Nat::new(nat, outside_of(place, 0)));
+        let is_plain = scenario.faults.is_empty() && nat.is_none();
+        let senders = if place == SERVER { scenario.users.len() + 1 } else { 1 };
+        let machine = blueprint.build(Instant::ZERO, &Clock::default());
+        let mut driver = Self {
+            place,
+            machine,
+            inbox: VecDeque::new(),
+            now: Instant::ZERO,
+            timer: None,
+            steps_now: 0,
+            sent: 0,
+            delivered: vec![0; senders],
+            host: None,
+        };
+        if !is_plain {
+            let host = Host::new(place, blueprint, nat, &scenario.faults);
+            driver.machine = host.first_process();
+            driver.host = Some(Box::new(host));
+        }
+        driver.timer = driver.fires_at();
+        driver
+    }
+
+    /// When the node's timer fires, in true time.
+    fn fires_at(&self) -> Option<Instant> {
+        let timer = self.machine.poll_timeout();
+        match &self.host {
+            None => timer,
+            Some(host) => host.fires_at(timer),
+        }
     }
 
     /// When the node has something to do.
     fn next(&self) -> Option<Instant> {
         let arrival = self.inbox.front().map(|arrival| arrival.at);
-        match (self.timer, arrival) {
+        let due = match (self.timer, arrival) {
             (Some(timer), Some(arrival)) => Some(timer.min(arrival).max(self.now)),
             (one, other) => one.or(other).map(|at| at.max(self.now)),
+        };
+        match &self.host {
+            None => due,
+            Some(host) => host.next(due),
         }
     }
 
@@ -255,22 +317,66 @@ impl Driver {
             return Err(EngineError::Spinning { node: self.place, now: at });
         }
         self.now = at;
-        if self.timer.is_some_and(|timer| timer <= at) {
+        if self.host.is_some() {
+            self.step_on_host(at);
+        } else if self.timer.is_some_and(|timer| timer <= at) {
             self.machine.handle_timeout(at);
         } else if let Some(arrival) = self.inbox.pop_front() {
-            self.machine.handle_input(at, arrival.input);
+            self.take_in(at, arrival.from, arrival.input);
         }
         Ok(())
     }
 
+    /// The same where the world is not let through as it is; what befalls the host comes before timers.
+    fn step_on_host(&mut self, at: Instant) {
+        let Some(host) = &mut self.host else { return };
+        let timer_is_due = self.timer.is_some_and(|timer| timer <= at);
+        let waiting = self.inbox.iter().take_while(|arrival| arrival.at <= at).count() + usize::from(timer_is_due);
+        if host.befall(at, &mut self.machine, waiting) {
+            return;
+        }
+        let shown = host.shown_at(at);
+        if timer_is_due {
+            return self.machine.handle_timeout(shown);
+        }
+        let Some(arrival) = self.inbox.pop_front() else { return };
+        self.steps_now = 0; // a process that stood still has a long queue to work through, and every arrival was sent by somebody
+        let from = arrival.from;
+        if let Some(input) = host.receive(at, arrival) {
+            self.take_in(shown, from, input);
+        }
+    }
+
+    fn take_in(&mut self, shown: Instant, from: u16, input: Input) {
+        if let Input::Datagram(_) = input {
+            let sender = if self.place == SERVER { usize::from(from) } else { 0 };
+            self.delivered[sender] += 1;
+        }
+        self.machine.handle_input(shown, input);
+    }
+
     /// Takes what the node wants done, and counts it.
     fn poll_output(&mut self) -> Option<(u64, Output)> {
-        let Some(output) = self.machine.poll_output() else {
-            self.timer = self.machine.poll_timeout();
+        let output = if self.host.is_some() { self.poll_output_on_host() } else { self.machine.poll_output() };
+        let Some(output) = output else {
+            self.timer = self.fires_at();
             return None;
         };
         self.sent += 1;
         Some((self.sent, output))
+    }
+
+    fn poll_output_on_host(&mut self) -> Option<Output> {
+        let host = self.host.as_mut()?;
+        if let Some(output) = host.poll_output() {
+            return Some(output);
+        }
+        loop {
+            let output = self.machine.poll_output()?;
+            if let Some(output) = host.send(self.now, output) {
+                return Some(output);
+            }
+        }
     }
 }
 
@@ -281,6 +387,10 @@ struct World {
     places: BTreeMap<UserId, u16>,
     /// What each node told, in order of time.
     told: Vec<Told>,
+    ledger: Ledger,
+    /// What befalls links, where anything does.
+    weather: Option<Box<Weather>>,
+    end: Instant,
 }
 
 /// What one node told.
@@ -303,6 +413,9 @@ impl World {
             network: Network::new(&scenario.users, seed),
             places: (1_u16..).zip(&scenario.users).map(|(place, user)| (user.id.clone(), place)).collect(),
             told: (0..=scenario.users.len()).map(|_| Told::default()).collect(),
+            ledger: Ledger::new(scenario.users.len()),
+            weather: (!scenario.faults.is_empty()).then(|| Box::new(Weather::new(&scenario.faults))),
+            end: Instant::ZERO.saturating_add(scenario.duration),
         }
     }
 
@@ -317,15 +430,22 @@ impl World {
     ) -> Result<(), EngineError> {
         let mut deliver = |to: u16, at: Instant, input: Input| carry(Delivery { to, arrival: Arrival { at, from, count, input } });
         match output {
-            Output::Datagram(datagram) => match self.network.carry(now, from, &datagram) {
+            Output::Datagram(datagram) => match self.send(now, from, &datagram) {
                 Some((to, at)) if at < Instant::MAX => deliver(to, at, Input::Datagram(datagram)),
                 Some(_) | None => Ok(()),
             },
             Output::Connect { connection } => {
                 // TCP's three-way handshake (RFC 9293 section 3.5): the client is connected when the answer to its SYN comes, the server when its own is acknowledged.
-                let syn = self.network.signalling_arrival(now, from, from);
-                let syn_ack = self.network.signalling_arrival(syn, SERVER, from);
-                let ack = self.network.signalling_arrival(syn_ack, from, from);
+                let syn = self.signal(now, from, from);
+                let door = self.weather.as_mut().map_or(Door::Open, |weather| weather.door(syn));
+                if door == Door::Silent {
+                    return Ok(());
+                }
+                let syn_ack = self.signal(syn, SERVER, from);
+                if door == Door::Refused {
+                    return deliver(from, syn_ack, Input::Signal { connection, signal: Signal::Closed });
+                }
+                let ack = self.signal(syn_ack, from, from);
                 deliver(from, syn_ack, Input::Signal { connection, signal: Signal::Opened })?;
                 deliver(SERVER, ack, Input::Signal { connection, signal: Signal::Opened })
             }
@@ -350,10 +470,44 @@ impl World {
         }
     }
 
-    fn other_end(&self, now: Instant, from: u16, connection: Connection) -> (u16, Instant) {
+    /// Sends a datagram: who gets it and when, if anybody does.
+    fn send(&mut self, now: Instant, from: u16, datagram: &Datagram) -> Option<(u16, Instant)> {
+        let (client, direction) = match node_at(datagram.dst) {
+            Some(client) if from == SERVER => (client, Direction::Down),
+            Some(_) => (from, Direction::Up),
+            None => {
+                self.ledger.nowhere += 1;
+                return None;
+            }
+        };
+        let account = self.ledger.account(client, direction)?;
+        account.sent += 1;
+        let Some((to, mut at)) = self.network.carry(now, from, datagram) else {
+            if let Some(weather) = &mut self.weather {
+                weather.swallowed(client, direction, now);
+            }
+            return None;
+        };
+        if let Some(weather) = &mut self.weather {
+            at = weather.held(client, direction, at);
+        }
+        account.due(now, at, self.end);
+        Some((to, at))
+    }
+
+    /// When signalling that `from` sends arrives at the other end of its connection to or from `client`.
+    fn signal(&mut self, now: Instant, from: u16, client: u16) -> Instant {
+        let at = self.network.signalling_arrival(now, from, client);
+        let Some(weather) = &mut self.weather else { return at };
+        let direction = if from == SERVER { Direction::Down } else { Direction::Up };
+        weather.swallowed(client, direction, now); // TCP sends again what a partition swallows
+        weather.held(client, direction, at)
+    }
+
+    fn other_end(&mut self, now: Instant, from: u16, connection: Connection) -> (u16, Instant) {
         let client = connection.client();
         let to = if from == SERVER { client } else { SERVER };
-        (to, self.network.signalling_arrival(now, from, client))
+        (to, self.signal(now, from, client))
     }
 
     /// Keeps a sample; beside each that tells what the server sent goes one that tells the state of the link it went into.
@@ -371,9 +525,42 @@ impl World {
     }
 
     /// The record, in order of time, then of node; what one node told at one time stays in its order.
-    fn collect(self) -> Collected {
+    fn collect(mut self, nodes: Vec<Driver>) -> Collected {
+        self.balance(&nodes);
+        let hosts = nodes.iter().filter_map(|node| node.host.as_deref());
+        let struck = self.weather.map_or_else(Vec::new, |weather| weather.tally(hosts.flat_map(Host::struck)));
         let (entries, samples) = self.told.into_iter().map(|told| (told.entries, told.samples)).unzip();
-        Collected { entries: merged(entries, |entry| entry.at), samples: merged(samples, |sample| sample.at), network: self.network }
+        let (entries, samples) = (merged(entries, |entry| entry.at), merged(samples, |sample| sample.at));
+        Collected { entries, samples, network: self.network, ledger: self.ledger, struck }
+    }
+
+    /// Enters into the books what links dropped, and what came of the rest at the other end.
+    fn balance(&mut self, nodes: &[Driver]) {
+        for node in nodes.iter().skip(1) {
+            for (direction, link) in [(Direction::Up, self.network.uplink(node.place)), (Direction::Down, self.network.downlink(node.place))] {
+                let (Some(account), Some(link)) = (self.ledger.account(node.place, direction), link) else { continue };
+                let drops = link.drops();
+                for (cause, datagrams) in [("queue full", drops.queue), ("lost", drops.loss), ("outage", drops.outage)] {
+                    account.drop(cause, datagrams);
+                }
+            }
+        }
+        for node in nodes {
+            let end = self.end;
+            let mut enter = |from: u16, change: &dyn Fn(&mut Account)| {
+                let (client, direction) = if node.place == SERVER { (from, Direction::Up) } else { (node.place, Direction::Down) };
+                self.ledger.account(client, direction).into_iter().for_each(change);
+            };
+            for (from, delivered) in (0_u16..).zip(&node.delivered) {
+                enter(from, &|account| account.delivered += delivered);
+            }
+            for arrival in node.inbox.iter().filter(|arrival| arrival.at < end && matches!(arrival.input, Input::Datagram(_))) {
+                enter(arrival.from, &|account| account.in_flight += 1);
+            }
+            for ((from, cause), datagrams) in node.host.iter().flat_map(|host| &host.drops().by_cause) {
+                enter(*from, &|account| account.drop(cause, *datagrams));
+            }
+        }
     }
 }
 

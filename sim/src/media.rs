@@ -117,6 +117,12 @@ impl Peer {
         back!(&mut self.0, peer => peer.set_bandwidth(now, minimum, desired));
     }
 
+    /// Whether a datagram from an address that is not known to be the other end's comes of it all the same: one that only the other end could have made. So a server finds members behind a translator, and
+    /// those that have moved.
+    pub fn accepts(&self, datagram: &Datagram) -> bool {
+        back!(&self.0, peer => peer.accepts(datagram))
+    }
+
     /// Takes in a datagram.
     pub fn handle_datagram(&mut self, now: Instant, datagram: &Datagram) {
         back!(&mut self.0, peer => peer.handle_datagram(now, datagram));

@@ -8,6 +8,8 @@ mod client;
 mod pictures;
 mod sfu;
 
+use core::net::SocketAddrV4;
+
 use bytes::Bytes;
 use greenroom_core::time::Instant;
 
@@ -54,6 +56,11 @@ pub enum Input {
         connection: Connection,
         /// What.
         signal: Signal,
+    },
+    /// The host has gone over to another network: its connections are gone, and it is reached elsewhere.
+    Moved {
+        /// Where.
+        address: SocketAddrV4,
     },
 }
 

@@ -204,6 +204,11 @@ impl Peer {
         self.estimator.set_desired(desired);
     }
 
+    /// A check with this end's token, as an ICE agent knows its own user name fragment. Media from where no check has come is not taken, in WebRTC either.
+    pub(super) fn accepts(&self, datagram: &Datagram) -> bool {
+        !matches!(self.state, State::Over) && matches!(wire::read(self.token, &datagram.payload), Some((Message::Check, _)))
+    }
+
     pub(super) fn handle_datagram(&mut self, now: Instant, datagram: &Datagram) {
         self.flush(now);
         if matches!(self.state, State::Over) {
@@ -215,7 +220,13 @@ impl Peer {
         };
         self.heard();
         match message {
-            Message::Check => self.send(&Message::Answer, &[], 0),
+            Message::Check => {
+                // Where the other end's last check came from is where it is.
+                if let Some(remote) = &mut self.remote {
+                    remote.address = datagram.src;
+                }
+                self.send(&Message::Answer, &[], 0);
+            }
             Message::Answer => {}
             Message::Media { stamp, repairs, head } => {
                 if self.accept(stamp, repairs, datagram) && self.expects(head.track) {

@@ -17,8 +17,8 @@ use super::{
 };
 use crate::scenario::User;
 
-/// The server's place among the nodes. Clients follow, in the scenario's order.
-pub const SERVER: u16 = 0;
+pub use super::SERVER;
+
 /// The port of every node.
 const PORT: u16 = 5000;
 
@@ -28,10 +28,27 @@ pub const fn address_of(node: u16) -> SocketAddrV4 {
     SocketAddrV4::new(Ipv4Addr::new(10, 1, high, low), PORT)
 }
 
-/// The place of the node with that address.
+/// The outside address of the node at that place, in the `network`-th network that it is in: `10.1.x.y` at first.
+pub const fn outside_of(node: u16, network: u8) -> Ipv4Addr {
+    let [high, low] = node.to_be_bytes();
+    Ipv4Addr::new(10, network.saturating_add(1), high, low)
+}
+
+/// The address of a node that no NAT hides, in the `network`-th network that it is in.
+pub const fn address_on(node: u16, network: u8) -> SocketAddrV4 {
+    SocketAddrV4::new(outside_of(node, network), PORT)
+}
+
+/// The address behind its NAT of the node at that place: nobody outside reaches it.
+pub const fn inside_of(node: u16) -> SocketAddrV4 {
+    let [high, low] = node.to_be_bytes();
+    SocketAddrV4::new(Ipv4Addr::new(192, 168, high, low), PORT)
+}
+
+/// The place of the node with that address, or behind it, whichever network it is in.
 pub const fn node_at(address: SocketAddrV4) -> Option<u16> {
     match address.ip().octets() {
-        [10, 1, high, low] => Some(u16::from_be_bytes([high, low])),
+        [10, network, high, low] if network > 0 => Some(u16::from_be_bytes([high, low])),
         _ => None,
     }
 }
