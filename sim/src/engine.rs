@@ -21,6 +21,7 @@ mod weather;
 
 use core::{
     fmt,
+    net::SocketAddrV4,
     str::FromStr,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
@@ -41,8 +42,9 @@ use crate::{
     net::{
         Datagram,
         clock::Clock,
+        link::Drops,
         nat::Nat,
-        network::{Network, SERVER, address_of, inside_of, node_at, outside_of},
+        network::{Carried, Network, SERVER, address_of, inside_of, node_at, outside_of},
     },
     node::{ClientConfig, ClientNode, Connection, Input, Node, Output, SfuConfig, SfuNode, Signal},
     record::{Account, Counted, Direction, Entry, Ledger, Sample},
@@ -219,6 +221,8 @@ struct Driver {
     now: Instant,
     /// The node's next timer, asked once after each step.
     timer: Option<Instant>,
+    /// When a queue that the node sends into has to decide next.
+    queue: Option<Instant>,
     /// Steps at one instant, to notice a node that spins.
     steps_now: u32,
     sent: u64,
@@ -259,6 +263,7 @@ impl Driver {
             inbox: VecDeque::new(),
             now: Instant::ZERO,
             timer: None,
+            queue: None,
             steps_now: 0,
             sent: 0,
             delivered: vec![0; senders],
@@ -285,13 +290,18 @@ impl Driver {
     /// When the node has something to do.
     fn next(&self) -> Option<Instant> {
         let arrival = self.inbox.front().map(|arrival| arrival.at);
-        let due = match (self.timer, arrival) {
+        let own = match (self.timer, arrival) {
             (Some(timer), Some(arrival)) => Some(timer.min(arrival).max(self.now)),
             (one, other) => one.or(other).map(|at| at.max(self.now)),
         };
-        match &self.host {
-            None => due,
-            Some(host) => host.next(due),
+        let own = match &self.host {
+            None => own,
+            Some(host) => host.next(own),
+        };
+        match (own, self.queue) {
+            (own, None) => own,
+            (None, Some(queue)) => Some(queue.max(self.now)),
+            (Some(own), Some(queue)) => Some(own.min(queue.max(self.now))),
         }
     }
 
@@ -321,6 +331,8 @@ impl Driver {
             self.step_on_host(at);
         } else if self.timer.is_some_and(|timer| timer <= at) {
             self.machine.handle_timeout(at);
+        } else if self.queue.is_some() && self.inbox.front().is_none_or(|arrival| arrival.at > at) {
+            // A queue of its links is due; the world sees to that after each step.
         } else if let Some(arrival) = self.inbox.pop_front() {
             self.take_in(at, arrival.from, arrival.input);
         }
@@ -335,9 +347,15 @@ impl Driver {
         if host.befall(at, &mut self.machine, waiting) {
             return;
         }
+        if host.stands_still(at) {
+            return; // a queue of its links is due, and nothing else
+        }
         let shown = host.shown_at(at);
         if timer_is_due {
             return self.machine.handle_timeout(shown);
+        }
+        if self.inbox.front().is_none_or(|arrival| arrival.at > at) {
+            return;
         }
         let Some(arrival) = self.inbox.pop_front() else { return };
         self.steps_now = 0; // a process that stood still has a long queue to work through, and every arrival was sent by somebody
@@ -400,6 +418,12 @@ struct Told {
     samples: VecDeque<Sample>,
 }
 
+/// The client's link that a datagram goes over, and which way; none if nobody has that address.
+fn way_of(from: u16, dst: SocketAddrV4) -> Option<(u16, Direction)> {
+    let to = node_at(dst)?;
+    Some(if from == SERVER { (to, Direction::Down) } else { (from, Direction::Up) })
+}
+
 /// Something to be carried to a node.
 #[derive(Debug)]
 struct Delivery {
@@ -430,10 +454,9 @@ impl World {
     ) -> Result<(), EngineError> {
         let mut deliver = |to: u16, at: Instant, input: Input| carry(Delivery { to, arrival: Arrival { at, from, count, input } });
         match output {
-            Output::Datagram(datagram) => match self.send(now, from, &datagram) {
-                Some((to, at)) if at < Instant::MAX => deliver(to, at, Input::Datagram(datagram)),
-                Some(_) | None => Ok(()),
-            },
+            Output::Datagram(datagram) => self.send(now, from, count, datagram, |carried| {
+                deliver(carried.to, carried.at, Input::Datagram(carried.datagram))
+            }),
             Output::Connect { connection } => {
                 // TCP's three-way handshake (RFC 9293 section 3.5): the client is connected when the answer to its SYN comes, the server when its own is acknowledged.
                 let syn = self.signal(now, from, from);
@@ -470,29 +493,57 @@ impl World {
         }
     }
 
-    /// Sends a datagram: who gets it and when, if anybody does.
-    fn send(&mut self, now: Instant, from: u16, datagram: &Datagram) -> Option<(u16, Instant)> {
-        let (client, direction) = match node_at(datagram.dst) {
-            Some(client) if from == SERVER => (client, Direction::Down),
-            Some(_) => (from, Direction::Up),
-            None => {
-                self.ledger.nowhere += 1;
-                return None;
-            }
+    /// Sends a datagram into its link, hands to `deliver` what comes out of it, and enters it into the books.
+    fn send(
+        &mut self,
+        now: Instant,
+        from: u16,
+        count: u64,
+        datagram: Datagram,
+        mut deliver: impl FnMut(Carried) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        let Some((client, direction)) = way_of(from, datagram.dst) else {
+            self.ledger.nowhere += 1;
+            return Ok(());
         };
-        let account = self.ledger.account(client, direction)?;
+        let Some(account) = self.ledger.account(client, direction) else { return Ok(()) };
         account.sent += 1;
-        let Some((to, mut at)) = self.network.carry(now, from, datagram) else {
-            if let Some(weather) = &mut self.weather {
-                weather.swallowed(client, direction, now);
+        let (end, mut weather, mut copies, mut delivered) = (self.end, self.weather.as_deref_mut(), 0, Ok(()));
+        self.network.carry(now, from, count, datagram, |carried| {
+            account.due(now, carried.at, end, copies > 0);
+            copies += 1;
+            if let Some(weather) = &mut weather {
+                weather.carried(client, direction, carried.at);
             }
-            return None;
-        };
-        if let Some(weather) = &mut self.weather {
-            at = weather.held(client, direction, at);
+            if delivered.is_ok() && carried.at < Instant::MAX {
+                delivered = deliver(carried);
+            }
+        });
+        if let (0, Some(weather)) = (copies, weather) {
+            weather.swallowed(client, direction, now);
         }
-        account.due(now, at, self.end);
-        Some((to, at))
+        delivered
+    }
+
+    /// Lets the queues that a node sends into decide what they have to by `now`, hands what arrives to `carry`, and says when they have to decide next.
+    fn decide(
+        &mut self,
+        now: Instant,
+        from: u16,
+        mut carry: impl FnMut(Delivery) -> Result<(), EngineError>,
+    ) -> Result<Option<Instant>, EngineError> {
+        let (end, ledger, mut weather, mut last, mut carried) = (self.end, &mut self.ledger, self.weather.as_deref_mut(), None, Ok(()));
+        self.network.decide(now, from, |Carried { to, at, count, datagram }| {
+            if let Some((client, direction)) = way_of(from, datagram.dst) {
+                let is_copy = last.replace((to, count)) == Some((to, count));
+                ledger.account(client, direction).into_iter().for_each(|account| account.due(now, at, end, is_copy));
+                weather.iter_mut().for_each(|weather| weather.carried(client, direction, at));
+            }
+            if carried.is_ok() && at < Instant::MAX {
+                carried = carry(Delivery { to, arrival: Arrival { at, from, count, input: Input::Datagram(datagram) } });
+            }
+        });
+        carried.map(|()| self.network.next_decision(from))
     }
 
     /// When signalling that `from` sends arrives at the other end of its connection to or from `client`.
@@ -501,7 +552,8 @@ impl World {
         let Some(weather) = &mut self.weather else { return at };
         let direction = if from == SERVER { Direction::Down } else { Direction::Up };
         weather.swallowed(client, direction, now); // TCP sends again what a partition swallows
-        weather.held(client, direction, at)
+        weather.carried(client, direction, at);
+        at
     }
 
     fn other_end(&mut self, now: Instant, from: u16, connection: Connection) -> (u16, Instant) {
@@ -540,9 +592,19 @@ impl World {
             for (direction, link) in [(Direction::Up, self.network.uplink(node.place)), (Direction::Down, self.network.downlink(node.place))] {
                 let (Some(account), Some(link)) = (self.ledger.account(node.place, direction), link) else { continue };
                 let drops = link.drops();
-                for (cause, datagrams) in [("queue full", drops.queue), ("lost", drops.loss), ("outage", drops.outage)] {
+                let Drops { queue, loss, outage, aqm, policer, too_large } = drops;
+                let causes = [
+                    ("queue full", queue),
+                    ("lost", loss),
+                    ("outage", outage),
+                    ("waited too long", aqm),
+                    ("policed", policer),
+                    ("too large", too_large),
+                ];
+                for (cause, datagrams) in causes {
                     account.drop(cause, datagrams);
                 }
+                account.in_flight += self.network.waiting(node.place, direction == Direction::Down);
             }
         }
         for node in nodes {

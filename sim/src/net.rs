@@ -4,11 +4,20 @@ use core::net::SocketAddrV4;
 
 use self::octets::Octets;
 
+pub mod bucket;
+pub mod capacity;
 pub mod clock;
+pub mod codel;
+pub mod fq_codel;
+pub mod jitter;
 pub mod link;
+pub mod loss;
 pub mod nat;
 pub mod network;
 pub mod octets;
+pub mod pipe;
+pub mod queue;
+pub mod trace;
 
 /// The server's place among the nodes. Clients follow, in the scenario's order.
 pub const SERVER: u16 = 0;

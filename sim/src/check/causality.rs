@@ -10,8 +10,8 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
         let (Some(user), Some(shortest)) = (evidence.user(client), account.shortest) else { continue };
         links += 1;
         let delay = match direction {
-            Direction::Up => user.up.delay,
-            Direction::Down => user.down.delay,
+            Direction::Up => user.up.shortest_delay(),
+            Direction::Down => user.down.shortest_delay(),
         };
         if shortest < delay {
             let what = format!("a datagram went {} in {} ns, and the way takes {} ns", way(direction), shortest.as_nanos(), delay.as_nanos());

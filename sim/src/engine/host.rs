@@ -172,6 +172,11 @@ impl Host {
         }
     }
 
+    /// Whether the process does nothing at `now`, whatever is due.
+    pub(super) fn stands_still(&self, now: Instant) -> bool {
+        now < self.resumes_at
+    }
+
     /// What the process's clock shows.
     pub(super) fn shown_at(&self, now: Instant) -> Instant {
         if self.clock_is_right { now } else { self.clock.shown_at(now) }

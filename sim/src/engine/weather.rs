@@ -1,6 +1,6 @@
-//! What befalls the network as a whole, as the scenario says: links that hold back what they carry, and a server that is not there to take a connection.
+//! What befalls the network as a whole, as the scenario says: how often partitions and holds struck, and whether a server is there to take a connection.
 //!
-//! (A partition is an outage of the links that it cuts: they drop what it swallows. Here is counted that it did.)
+//! (A partition is an outage of the links that it cuts, a hold a hold of theirs: they do it, here it is counted.)
 
 use greenroom_core::time::Instant;
 
@@ -33,23 +33,17 @@ impl Weather {
         Self { struck: vec![0; faults.len()], faults: faults.to_vec() }
     }
 
-    /// When something comes out of a client's link that would have at `at`. Holds put it off to their ends; so what comes later still comes later, or at the same time.
-    pub(super) fn held(&mut self, client: u16, direction: Direction, at: Instant) -> Instant {
-        let mut leaves = at;
-        while let Some((n, until)) = self.holding(client, direction, leaves) {
-            self.struck[n] += 1;
-            leaves = until;
+    /// Something comes out of a client's link at `at`. What does at the very end of a hold was held: links let go then, and not before.
+    pub(super) fn carried(&mut self, client: u16, direction: Direction, at: Instant) {
+        for (fault, struck) in self.faults.iter().zip(&mut self.struck) {
+            if let FaultKind::Hold(ways) = fault.kind
+                && goes(ways, direction)
+                && fault.is_of(client)
+                && fault.over() == at
+            {
+                *struck += 1;
+            }
         }
-        leaves
-    }
-
-    fn holding(&self, client: u16, direction: Direction, at: Instant) -> Option<(usize, Instant)> {
-        let mut faults = self.faults.iter().enumerate();
-        let (n, fault) = faults.find(|(_, fault)| match fault.kind {
-            FaultKind::Hold(ways) => goes(ways, direction) && fault.is_of(client) && fault.covers(at),
-            _ => false,
-        })?;
-        Some((n, fault.over()))
     }
 
     /// Something was sent into a link that drops or keeps it: if a partition made it so, it has struck.
@@ -104,16 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_keeps_the_order_and_what_follows_another_waits_for_both() {
+    fn what_comes_out_at_the_end_of_a_hold_was_held() {
         let s = Instant::from_secs;
         let up = Ways { up: true, down: false };
         let mut weather = Weather::new(&[fault(10, 20, 1, FaultKind::Hold(up)), fault(18, 25, SERVER, FaultKind::Hold(Ways::BOTH))]);
-        assert_eq!(weather.held(1, Direction::Up, s(9)), s(9));
-        assert_eq!(weather.held(1, Direction::Up, s(10)), s(25), "from the first into the second");
-        assert_eq!(weather.held(1, Direction::Down, s(10)), s(10));
-        assert_eq!(weather.held(2, Direction::Down, s(19)), s(25));
-        assert_eq!(weather.held(1, Direction::Up, s(25)), s(25));
-        assert_eq!(weather.tally([(0, 5)].into_iter()), [6, 2]);
+        for (client, direction, at) in [(1, Direction::Up, 9), (1, Direction::Up, 20), (2, Direction::Up, 20), (1, Direction::Down, 20), (2, Direction::Down, 25)] {
+            weather.carried(client, direction, s(at));
+        }
+        assert_eq!(weather.tally([(0, 5)].into_iter()), [6, 1]);
     }
 
     #[test]

@@ -61,14 +61,17 @@ impl Default for Account {
 }
 
 impl Account {
-    /// Takes note of a datagram sent at `now` that is due at `at`, in a run that ends at `end`.
+    /// Takes note of a datagram, or a copy of one, sent at `now` (or taken out of a queue then) that is due at `at`, in a run that ends at `end`.
     #[inline]
-    pub fn due(&mut self, now: Instant, at: Instant, end: Instant) {
+    pub fn due(&mut self, now: Instant, at: Instant, end: Instant, is_copy: bool) {
         let took = at.saturating_since(now);
         if self.shortest.is_none_or(|shortest| took < shortest) {
             (self.shortest, self.shortest_at) = (Some(took), now);
         }
-        if at < self.last_arrival {
+        // A copy comes when it comes.
+        if is_copy {
+            self.copied += 1;
+        } else if at < self.last_arrival {
             self.overtakings += 1;
             self.overtaken_at.get_or_insert(now);
         } else {

@@ -50,7 +50,7 @@ pub enum FaultKind {
     /// The host's clock runs at another rate from here on, having leapt ahead.
     Clock {
         /// What it gains, in nanoseconds a second; negative if it loses.
-        drift_ppb: i64,
+        drift_ppb: i32,
         /// How far it leaps.
         leap: Duration,
     },

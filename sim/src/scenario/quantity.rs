@@ -157,7 +157,7 @@ quantity!(
 
 /// How fast a clock is, in parts per billion: below zero it is slow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Drift(pub(super) i64);
+pub(super) struct Drift(pub(super) i32);
 
 impl Drift {
     /// The most there may be, either way. A choice: a tenth; crystals keep within some hundred ppm, and a clock that stands still is a pause.
@@ -167,7 +167,7 @@ impl Drift {
     pub(super) fn read(text: &str) -> Result<Self, String> {
         let size = text.trim().strip_prefix('-');
         let (ppb, _) = read(size.unwrap_or(text), &[&DRIFT])?;
-        match i64::try_from(ppb) {
+        match i32::try_from(ppb) {
             Ok(size_ppb) if ppb <= Self::MOST_PPB => Ok(Self(if size.is_some() { -size_ppb } else { size_ppb })),
             Ok(_) | Err(_) => Err(format!("expected {}, found \"{text}\": a clock is wrong by 100000 ppm at most", expected(&[&DRIFT]))),
         }
