@@ -155,7 +155,7 @@ enum Machine {
 }
 
 impl Machine {
-    fn handle_input(&mut self, now: Instant, input: Input) {
+    fn handle_input(&mut self, now: Instant, input: &Input) {
         match self {
             Self::Sfu(node) => node.handle_input(now, input),
             Self::Client(node) => node.handle_input(now, input),
@@ -239,12 +239,12 @@ impl Driver {
             return Err(EngineError::Late { node: self.place, due: arrival.at, now: self.now });
         }
         let key = arrival.key();
-        let place = self.inbox.iter().rposition(|other| other.key() < key).map_or(0, |before| before + 1);
-        if place == self.inbox.len() {
+        if self.inbox.back().is_none_or(|last| last.key() < key) {
             self.inbox.push_back(arrival);
-        } else {
-            self.inbox.insert(place, arrival);
+            return Ok(self.inbox.len() == 1);
         }
+        let place = self.inbox.iter().rposition(|other| other.key() < key).map_or(0, |before| before + 1);
+        self.inbox.insert(place, arrival);
         Ok(place == 0)
     }
 
@@ -257,20 +257,25 @@ impl Driver {
         self.now = at;
         if self.timer.is_some_and(|timer| timer <= at) {
             self.machine.handle_timeout(at);
-        } else if let Some(arrival) = self.inbox.pop_front() {
-            self.machine.handle_input(at, arrival.input);
+        } else if let Some(arrival) = self.inbox.front() {
+            self.machine.handle_input(at, &arrival.input);
+            self.inbox.pop_front();
+            if self.inbox.is_empty() {
+                self.inbox.clear(); // the next one is written where the first one was: memory that is at hand
+            }
         }
         Ok(())
     }
 
-    /// Takes what the node wants done, and counts it.
+    /// Takes what the node wants done, with the count of it: of the first datagram, where there are several.
     fn poll_output(&mut self) -> Option<(u64, Output)> {
         let Some(output) = self.machine.poll_output() else {
             self.timer = self.machine.poll_timeout();
             return None;
         };
-        self.sent += 1;
-        Some((self.sent, output))
+        let count = self.sent + 1;
+        self.sent += if let Output::Datagrams(datagrams) = &output { datagrams.len() as u64 } else { 1 };
+        Some((count, output))
     }
 }
 
@@ -317,10 +322,16 @@ impl World {
     ) -> Result<(), EngineError> {
         let mut deliver = |to: u16, at: Instant, input: Input| carry(Delivery { to, arrival: Arrival { at, from, count, input } });
         match output {
-            Output::Datagram(datagram) => match self.network.carry(now, from, &datagram) {
-                Some((to, at)) if at < Instant::MAX => deliver(to, at, Input::Datagram(datagram)),
-                Some(_) | None => Ok(()),
-            },
+            Output::Datagrams(datagrams) => {
+                for (count, datagram) in (count..).zip(datagrams) {
+                    if let Some((to, at)) = self.network.carry(now, from, &datagram)
+                        && at < Instant::MAX
+                    {
+                        carry(Delivery { to, arrival: Arrival { at, from, count, input: Input::Datagram(datagram) } })?;
+                    }
+                }
+                Ok(())
+            }
             Output::Connect { connection } => {
                 // TCP's three-way handshake (RFC 9293 section 3.5): the client is connected when the answer to its SYN comes, the server when its own is acknowledged.
                 let syn = self.network.signalling_arrival(now, from, from);

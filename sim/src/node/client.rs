@@ -24,6 +24,7 @@ use self::{
 use super::{
     Connection, Input, Node, Output, Signal,
     camera::{self, Camera},
+    send,
 };
 use crate::{
     media::{End, Fidelity, Peer, PeerConfig, PeerOutput, TrackId},
@@ -334,7 +335,7 @@ impl ClientNode {
 
     fn media(&mut self, output: PeerOutput) {
         match output {
-            PeerOutput::Datagram(datagram) => self.outputs.push_back(Output::Datagram(datagram)),
+            PeerOutput::Datagram(datagram) => send(&mut self.outputs, datagram),
             PeerOutput::Connected => {
                 let after_ms = millis(self.now.saturating_since(self.join_called));
                 self.entry(What::MediaConnected { after_ms });
@@ -365,7 +366,13 @@ impl ClientNode {
         let (Some(camera), Some(peer)) = (&mut self.camera, &mut self.peer) else {
             return;
         };
-        camera.capture(self.now, |packet| peer.write(self.now, &packet, None));
+        let mut sent = Vec::new();
+        camera.capture(self.now, |packet| {
+            peer.write(self.now, &packet, None, &mut sent); // flushed when all is settled
+        });
+        if !sent.is_empty() {
+            self.outputs.push_back(Output::Datagrams(sent));
+        }
     }
 
     fn entry(&mut self, what: What) {
@@ -383,13 +390,13 @@ impl ClientNode {
 }
 
 impl Node for ClientNode {
-    fn handle_input(&mut self, now: Instant, input: Input) {
+    fn handle_input(&mut self, now: Instant, input: &Input) {
         debug_assert!(now >= self.now, "time fell from {} to {now}", self.now);
         self.now = now;
         match input {
             Input::Datagram(datagram) => {
-                if let Some(peer) = &mut self.peer {
-                    peer.handle_datagram(now, &datagram);
+                if let Some(packet) = self.peer.as_mut().and_then(|peer| peer.handle_datagram(now, datagram)) {
+                    self.packet(&packet);
                 }
             }
             Input::Signal { connection, signal } => {
@@ -398,7 +405,7 @@ impl Node for ClientNode {
                     Signal::Opened => self.tell_session(session::Input::Opened { connection }),
                     Signal::Closed => self.tell_session(session::Input::Closed { connection }),
                     Signal::Message(bytes) => {
-                        if let Some(message) = read(&bytes) {
+                        if let Some(message) = read(bytes) {
                             self.tell_session(session::Input::Received { connection, message });
                         }
                     }
@@ -416,10 +423,10 @@ impl Node for ClientNode {
             self.session_told = true;
             self.session.handle_timeout(now);
         }
+        let is_due = |peer: &Peer| peer.poll_timeout().is_some_and(|at| at <= now);
+        let was_due = self.peer.as_ref().is_some_and(is_due); // asked first: who has sent something wants to be woken after that
         self.capture();
-        if let Some(peer) = &mut self.peer
-            && peer.poll_timeout().is_some_and(|at| at <= now)
-        {
+        if let Some(peer) = self.peer.as_mut().filter(|peer| was_due || is_due(peer)) {
             peer.handle_timeout(now);
         }
         self.ask_for_key_frames();
