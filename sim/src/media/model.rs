@@ -34,7 +34,7 @@ pub(super) struct Peer {
     state: State,
     now: Instant,
     queue: VecDeque<PeerOutput>,
-    /// Tracks this end sends, with their numbers of layers; both in order. They change seldom and are looked up for every packet.
+    /// Tracks this end sends, with their numbers of layers. They change seldom, are looked up for every packet, and there are two or three: to look at each is faster than any search.
     sent: Vec<(TrackId, u8)>,
     received: Vec<TrackId>,
     estimator: Estimator,
@@ -133,15 +133,15 @@ impl Peer {
     pub(super) fn send_track(&mut self, now: Instant, track: TrackId, rids: &[Rid]) {
         self.flush(now);
         let layers = u8::try_from(rids.len().clamp(1, LAYERS_PER_STREAM)).expect("a stream has few layers");
-        if let Err(place) = self.place_of_sent(track) {
-            self.sent.insert(place, (track, layers));
+        if !self.sends(track, LayerId(0)) {
+            self.sent.push((track, layers));
         }
     }
 
     pub(super) fn receive_track(&mut self, now: Instant, track: TrackId, _rids: &[Rid]) {
         self.flush(now);
-        if let Err(place) = self.received.binary_search(&track) {
-            self.received.insert(place, track);
+        if !self.expects(track) {
+            self.received.push(track);
         }
     }
 
@@ -151,18 +151,13 @@ impl Peer {
         self.received.retain(|received| *received != track);
     }
 
-    /// Where a track that this end sends stands, or would.
-    fn place_of_sent(&self, track: TrackId) -> Result<usize, usize> {
-        self.sent.binary_search_by_key(&track, |(sent, _)| *sent)
-    }
-
     /// Whether this end sends that layer of a track.
     fn sends(&self, track: TrackId, layer: LayerId) -> bool {
-        self.place_of_sent(track).is_ok_and(|place| layer.0 < self.sent[place].1)
+        self.sent.iter().any(|(sent, layers)| *sent == track && layer.0 < *layers)
     }
 
     fn expects(&self, track: TrackId) -> bool {
-        self.received.binary_search(&track).is_ok()
+        self.received.contains(&track)
     }
 
     pub(super) fn write(&mut self, now: Instant, packet: &MediaPacket, rewrite: Option<Vp8Rewrite>, out: &mut Vec<Datagram>) {
@@ -262,7 +257,7 @@ impl Peer {
             let Some(Unacknowledged { head, beginning, len, absent_bytes, .. }) = self.history.find(seq).copied() else {
                 continue;
             };
-            if self.place_of_sent(head.track).is_ok() {
+            if self.sends(head.track, head.layer) {
                 let media = Media { stamp: self.estimator.stamp(self.now), repairs: Some(seq), head };
                 let mut datagram = self.datagram_to(remote);
                 let few = beginning.to_le_bytes();

@@ -56,10 +56,11 @@ pub struct ClientConfig {
 pub struct ClientNode {
     config: ClientConfig,
     session: Session,
-    /// When the session wants to be told the time next ...
     session_due: Option<Instant>,
-    /// ... which is asked anew only once it was told something: most of what comes is media, and no concern of it.
-    session_told: bool,
+    /// When anything but the media transport wants to be told the time next ...
+    next_due: Instant,
+    /// ... which is asked anew once something happened: most of what comes is packets, which concern nobody else.
+    stirred: bool,
     peer: Option<Peer>,
     /// Peers made so far: each draws from a stream of its own.
     peers_made: u64,
@@ -101,7 +102,8 @@ impl ClientNode {
         Self {
             session: Session::new(now, session_config),
             session_due: None,
-            session_told: true,
+            next_due: now,
+            stirred: true,
             peer: None,
             peers_made: 0,
             camera: None,
@@ -132,9 +134,19 @@ impl ClientNode {
             let Some(output) = self.peer.as_mut().and_then(Peer::poll_output) else { break };
             self.media(output);
         }
-        if core::mem::take(&mut self.session_told) {
-            self.session_due = self.session.poll_timeout();
+        if core::mem::take(&mut self.stirred) {
+            self.look_ahead();
         }
+    }
+
+    /// Finds out when something other than the media transport is due next.
+    fn look_ahead(&mut self) {
+        self.session_due = self.session.poll_timeout();
+        let action = self.script.front().map(|(at, _)| *at);
+        let camera = self.peer.as_ref().and(self.camera.as_ref()).and_then(Camera::poll_timeout);
+        let pictures = self.views.values().filter(|view| !view.info.video_muted).filter_map(|view| view.pictures.poll_timeout());
+        let others = [action, self.session_due, camera].into_iter().flatten();
+        self.next_due = others.chain(pictures).fold(self.next_sample, Instant::min);
     }
 
     fn take_actions(&mut self) {
@@ -216,7 +228,7 @@ impl ClientNode {
     }
 
     fn tell_session(&mut self, input: session::Input) {
-        self.session_told = true;
+        self.stirred = true;
         self.session.handle_input(self.now, input).expect("an engine's time never falls");
     }
 
@@ -337,6 +349,7 @@ impl ClientNode {
         match output {
             PeerOutput::Datagram(datagram) => send(&mut self.outputs, datagram),
             PeerOutput::Connected => {
+                self.stirred = true;
                 let after_ms = millis(self.now.saturating_since(self.join_called));
                 self.entry(What::MediaConnected { after_ms });
                 if let Some(camera) = &mut self.camera {
@@ -420,7 +433,6 @@ impl Node for ClientNode {
         self.now = now;
         self.take_actions();
         if self.session_due.is_some_and(|at| at <= now) {
-            self.session_told = true;
             self.session.handle_timeout(now);
         }
         let is_due = |peer: &Peer| peer.poll_timeout().is_some_and(|at| at <= now);
@@ -432,6 +444,7 @@ impl Node for ClientNode {
         self.ask_for_key_frames();
         self.settle();
         self.take_samples();
+        self.look_ahead();
     }
 
     fn poll_output(&mut self) -> Option<Output> {
@@ -442,19 +455,8 @@ impl Node for ClientNode {
         if !self.outputs.is_empty() {
             return Some(self.now);
         }
-        // Asked after every datagram, so the minimum is taken as it goes: a chain of iterators costs three times as much.
-        let mut due = self.next_sample;
-        let mut or = |at: Option<Instant>| due = due.min(at.unwrap_or(Instant::MAX));
-        or(self.script.front().map(|(at, _)| *at));
-        or(self.session_due);
-        if let Some(peer) = &self.peer {
-            or(peer.poll_timeout());
-            or(self.camera.as_ref().and_then(Camera::poll_timeout));
-        }
-        for view in self.views.values() {
-            or(view.pictures.poll_timeout().filter(|_| !view.info.video_muted));
-        }
-        Some(due)
+        let media = self.peer.as_ref().and_then(Peer::poll_timeout).unwrap_or(Instant::MAX);
+        Some(self.next_due.min(media))
     }
 }
 

@@ -189,7 +189,8 @@ impl SfuNode {
         }
         if !self.fanned_out.is_empty() {
             self.fanned_out.reverse(); // as it is with transports: the one written to last is heard first
-            self.outputs.push_back(Output::Datagrams(core::mem::take(&mut self.fanned_out)));
+            let as_many = Vec::with_capacity(self.fanned_out.len());
+            self.outputs.push_back(Output::Datagrams(core::mem::replace(&mut self.fanned_out, as_many)));
         }
     }
 

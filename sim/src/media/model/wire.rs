@@ -123,40 +123,39 @@ const _: () = assert!(HEAD_BYTES + BEGINNING_BYTES <= CARRIED_IN_PLACE, "a short
 pub(super) fn write_media(out: &mut Datagram, token: u32, media: &Media, body: Body<'_>) {
     let Media { stamp, repairs, head } = media;
     let payload_bytes = body.payload.len();
-    let overhead_bytes = overhead_bytes(head.track.kind, repairs.is_some());
-    let size_bytes = u32::try_from(payload_bytes).unwrap_or(u32::MAX).saturating_add(body.absent_bytes).saturating_add(overhead_bytes);
-    if let (None, 0..=BEGINNING_BYTES) = (repairs, payload_bytes) {
-        let place = out.payload.place(HEAD_BYTES + payload_bytes);
-        let mut writer = Writer { bytes: place, len: 0 };
-        write_head(&mut writer, token, *stamp, head, 0);
-        writer.put(body.beginning.to_le_bytes());
-    } else {
-        let mut bytes = [0; REPAIR_HEAD_BYTES];
-        let mut writer = Writer { bytes: &mut bytes, len: 0 };
-        let flags = if repairs.is_some() { REPAIR } else { 0 };
-        write_head(&mut writer, token, *stamp, head, flags);
-        if let Some(seq) = repairs {
-            writer.put(seq.to_be_bytes());
-        }
-        let len = writer.len;
-        let mut payload = body.payload.to_vec();
-        let beginning = body.beginning.to_le_bytes();
-        let changed = payload_bytes.min(BEGINNING_BYTES);
-        payload[..changed].copy_from_slice(&beginning[..changed]);
-        out.payload = Carried::joined(&bytes[..len], &payload);
+    let marker = if head.marker { MARKER } else { 0 };
+    let repair = if repairs.is_some() { REPAIR } else { 0 };
+    let place = out.payload.place(HEAD_BYTES + payload_bytes);
+    let mut writer = Writer { bytes: place, len: 0 };
+    writer.put([MEDIA]);
+    writer.put(token.to_be_bytes());
+    write_stamp(&mut writer, *stamp);
+    write_track(&mut writer, head.track, head.layer, marker | repair);
+    // The whole sequence number travels: 64 bits where RTP has 16, out of the 40 bytes there are.
+    writer.put(head.seq.to_be_bytes());
+    writer.put(head.timestamp.to_be_bytes());
+    writer.put(body.beginning.to_le_bytes());
+    if repairs.is_some() || payload_bytes > BEGINNING_BYTES {
+        lengthen(&mut out.payload, *repairs, body);
     }
+    let size_bytes = u32::try_from(payload_bytes)
+        .unwrap_or(u32::MAX)
+        .saturating_add(body.absent_bytes)
+        .saturating_add(overhead_bytes(head.track.kind, repairs.is_some()));
     out.absent_bytes = size_bytes.saturating_sub(u32::try_from(out.payload.len()).unwrap_or(u32::MAX));
 }
 
-fn write_head(out: &mut Writer<'_>, token: u32, stamp: Stamp, head: &Head, flags: u8) {
-    let marker = if head.marker { MARKER } else { 0 };
-    out.put([MEDIA]);
-    out.put(token.to_be_bytes());
-    write_stamp(out, stamp);
-    write_track(out, head.track, head.layer, flags | marker);
-    // The whole sequence number travels: 64 bits where RTP has 16, out of the 40 bytes there are.
-    out.put(head.seq.to_be_bytes());
-    out.put(head.timestamp.to_be_bytes());
+/// Puts behind a head what does not always fit: the number of what is repaired, and a longer payload.
+#[cold]
+fn lengthen(carried: &mut Carried, repairs: Option<u32>, body: Body<'_>) {
+    let place = carried.place(HEAD_BYTES);
+    let mut head = place[..HEAD_BYTES].to_vec();
+    if let Some(seq) = repairs {
+        head.extend(seq.to_be_bytes());
+    }
+    let known = body.payload.len().min(BEGINNING_BYTES);
+    head.extend(&body.beginning.to_le_bytes()[..known]);
+    *carried = Carried::joined(&head, &body.payload[known..]);
 }
 
 /// Writes anything but media into a datagram that has its addresses already.
@@ -278,7 +277,6 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    #[inline]
     fn put<const N: usize>(&mut self, number: [u8; N]) {
         self.bytes[self.len..self.len + N].copy_from_slice(&number);
         self.len += N;

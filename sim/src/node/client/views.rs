@@ -87,7 +87,9 @@ impl ClientNode {
             TrackKind::Audio => view.audio.count(now, packet),
             TrackKind::Video => {
                 view.video.count(now, packet);
+                let due = view.pictures.poll_timeout();
                 let shown = view.pictures.handle_packet(now, packet);
+                self.stirred |= view.pictures.poll_timeout() != due;
                 let what = if shown.first {
                     What::FirstFrame { stream: name(&view.info), after_ms: millis(now.saturating_since(view.subscribed_at)) }
                 } else if let Some(freeze) = shown.freeze {
