@@ -178,7 +178,7 @@ enum Machine {
 }
 
 impl Machine {
-    fn handle_input(&mut self, now: Instant, input: Input) {
+    fn handle_input(&mut self, now: Instant, input: &Input) {
         match self {
             Self::Sfu(node) => node.handle_input(now, input),
             Self::Client(node) => node.handle_input(now, input),
@@ -227,9 +227,22 @@ struct Driver {
     steps_now: u32,
     sent: u64,
     /// Datagrams that the node took in, by sender.
-    delivered: Vec<u64>,
+    delivered: Delivered,
     /// What stands between the node and the world, where there is anything: nothing, in a run without faults and translators.
     host: Option<Box<Host>>,
+}
+
+/// Datagrams that a node took in: the server's by sender, a client's all together, since all come from the server.
+#[derive(Debug)]
+struct Delivered(Vec<u64>);
+
+impl Delivered {
+    #[inline]
+    fn count(&mut self, place: u16, from: u16, input: &Input) {
+        if let Input::Datagram(_) = input {
+            self.0[if place == SERVER { usize::from(from) } else { 0 }] += 1;
+        }
+    }
 }
 
 /// Steps of one node at one instant that no honest node needs: ten thousand datagrams can arrive at once, a hundred thousand cannot.
@@ -266,7 +279,7 @@ impl Driver {
             queue: None,
             steps_now: 0,
             sent: 0,
-            delivered: vec![0; senders],
+            delivered: Delivered(vec![0; senders]),
             host: None,
         };
         if !is_plain {
@@ -311,12 +324,12 @@ impl Driver {
             return Err(EngineError::Late { node: self.place, due: arrival.at, now: self.now });
         }
         let key = arrival.key();
-        let place = self.inbox.iter().rposition(|other| other.key() < key).map_or(0, |before| before + 1);
-        if place == self.inbox.len() {
+        if self.inbox.back().is_none_or(|last| last.key() < key) {
             self.inbox.push_back(arrival);
-        } else {
-            self.inbox.insert(place, arrival);
+            return Ok(self.inbox.len() == 1);
         }
+        let place = self.inbox.iter().rposition(|other| other.key() < key).map_or(0, |before| before + 1);
+        self.inbox.insert(place, arrival);
         Ok(place == 0)
     }
 
@@ -333,8 +346,13 @@ impl Driver {
             self.machine.handle_timeout(at);
         } else if self.queue.is_some() && self.inbox.front().is_none_or(|arrival| arrival.at > at) {
             // A queue of its links is due; the world sees to that after each step.
-        } else if let Some(arrival) = self.inbox.pop_front() {
-            self.take_in(at, arrival.from, arrival.input);
+        } else if let Some(arrival) = self.inbox.front() {
+            self.delivered.count(self.place, arrival.from, &arrival.input);
+            self.machine.handle_input(at, &arrival.input);
+            self.inbox.pop_front();
+            if self.inbox.is_empty() {
+                self.inbox.clear(); // the next one is written where the first one was: memory that is at hand
+            }
         }
         Ok(())
     }
@@ -361,27 +379,21 @@ impl Driver {
         self.steps_now = 0; // a process that stood still has a long queue to work through, and every arrival was sent by somebody
         let from = arrival.from;
         if let Some(input) = host.receive(at, arrival) {
-            self.take_in(shown, from, input);
+            self.delivered.count(self.place, from, &input);
+            self.machine.handle_input(shown, &input);
         }
     }
 
-    fn take_in(&mut self, shown: Instant, from: u16, input: Input) {
-        if let Input::Datagram(_) = input {
-            let sender = if self.place == SERVER { usize::from(from) } else { 0 };
-            self.delivered[sender] += 1;
-        }
-        self.machine.handle_input(shown, input);
-    }
-
-    /// Takes what the node wants done, and counts it.
+    /// Takes what the node wants done, with the count of it: of the first datagram, where there are several.
     fn poll_output(&mut self) -> Option<(u64, Output)> {
         let output = if self.host.is_some() { self.poll_output_on_host() } else { self.machine.poll_output() };
         let Some(output) = output else {
             self.timer = self.fires_at();
             return None;
         };
-        self.sent += 1;
-        Some((self.sent, output))
+        let count = self.sent + 1;
+        self.sent += if let Output::Datagrams(datagrams) = &output { datagrams.len() as u64 } else { 1 };
+        Some((count, output))
     }
 
     fn poll_output_on_host(&mut self) -> Option<Output> {
@@ -454,9 +466,14 @@ impl World {
     ) -> Result<(), EngineError> {
         let mut deliver = |to: u16, at: Instant, input: Input| carry(Delivery { to, arrival: Arrival { at, from, count, input } });
         match output {
-            Output::Datagram(datagram) => self.send(now, from, count, datagram, |carried| {
-                deliver(carried.to, carried.at, Input::Datagram(carried.datagram))
-            }),
+            Output::Datagrams(datagrams) => {
+                for (count, datagram) in (count..).zip(datagrams) {
+                    self.send(now, from, count, datagram, |Carried { to, at, datagram, .. }| {
+                        carry(Delivery { to, arrival: Arrival { at, from, count, input: Input::Datagram(datagram) } })
+                    })?;
+                }
+                Ok(())
+            }
             Output::Connect { connection } => {
                 // TCP's three-way handshake (RFC 9293 section 3.5): the client is connected when the answer to its SYN comes, the server when its own is acknowledged.
                 let syn = self.signal(now, from, from);
@@ -613,7 +630,7 @@ impl World {
                 let (client, direction) = if node.place == SERVER { (from, Direction::Up) } else { (node.place, Direction::Down) };
                 self.ledger.account(client, direction).into_iter().for_each(change);
             };
-            for (from, delivered) in (0_u16..).zip(&node.delivered) {
+            for (from, delivered) in (0_u16..).zip(&node.delivered.0) {
                 enter(from, &|account| account.delivered += delivered);
             }
             for arrival in node.inbox.iter().filter(|arrival| arrival.at < end && matches!(arrival.input, Input::Datagram(_))) {

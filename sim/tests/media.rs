@@ -120,7 +120,11 @@ impl Pair {
     }
 
     fn write(&mut self, from: usize, packet: &MediaPacket) {
-        self.peers[from].write(self.now, packet, None);
+        let mut sent = Vec::new();
+        self.peers[from].write(self.now, packet, None, &mut sent);
+        for datagram in sent {
+            self.carry(from, datagram);
+        }
     }
 
     fn flush(&mut self, end: usize) {
@@ -130,10 +134,14 @@ impl Pair {
 
     fn collect(&mut self, end: usize) {
         while let Some(output) = self.peers[end].poll_output() {
-            let PeerOutput::Datagram(datagram) = output else {
-                self.said[end].push((self.now, output));
-                continue;
-            };
+            match output {
+                PeerOutput::Datagram(datagram) => self.carry(end, datagram),
+                output => self.said[end].push((self.now, output)),
+            }
+        }
+    }
+
+    fn carry(&mut self, end: usize, datagram: Datagram) {
             self.hash.write_u64(self.now.as_nanos());
             self.hash.write(&datagram.payload);
             self.hash.write_u32(datagram.absent_bytes);

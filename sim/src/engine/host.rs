@@ -231,7 +231,7 @@ impl Host {
                 let lost = self.lose(now, machine, None);
                 self.take_address();
                 if let Blueprint::Client(config) = &self.blueprint {
-                    machine.handle_input(self.shown_at(now), Input::Moved { address: config.address });
+                    machine.handle_input(self.shown_at(now), &Input::Moved { address: config.address });
                 }
                 1 + lost
             }
@@ -248,7 +248,7 @@ impl Host {
     /// The process hears that a connection has ended.
     fn hang_up(&mut self, now: Instant, machine: &mut Machine, connection: Connection) {
         self.connections.remove(&connection);
-        machine.handle_input(self.shown_at(now), Input::Signal { connection, signal: Signal::Closed });
+        machine.handle_input(self.shown_at(now), &Input::Signal { connection, signal: Signal::Closed });
     }
 
     fn lose(&mut self, now: Instant, machine: &mut Machine, client: Option<u16>) -> usize {
@@ -336,9 +336,13 @@ impl Host {
     /// What of an output of the process leaves the host.
     pub(super) fn send(&mut self, now: Instant, mut output: Output) -> Option<Output> {
         match &mut output {
-            Output::Datagram(datagram) => {
+            Output::Datagrams(datagrams) => {
                 if let Some(nat) = &mut self.nat {
-                    datagram.src = nat.outbound(now, datagram.src, datagram.dst).ok()?;
+                    datagrams.retain_mut(|datagram| {
+                        let outside = nat.outbound(now, datagram.src, datagram.dst);
+                        datagram.src = outside.unwrap_or(datagram.src);
+                        outside.is_ok()
+                    });
                 }
             }
             Output::Connect { connection } => {

@@ -24,6 +24,7 @@ use self::{
 use super::{
     Connection, Input, Node, Output, Signal,
     camera::{self, Camera},
+    send,
 };
 use crate::{
     media::{End, Fidelity, Peer, PeerConfig, PeerOutput, TrackId},
@@ -64,10 +65,11 @@ const PEERS_PER_START: u64 = 1 << 20;
 pub struct ClientNode {
     config: ClientConfig,
     session: Session,
-    /// When the session wants to be told the time next ...
     session_due: Option<Instant>,
-    /// ... which is asked anew only once it was told something: most of what comes is media, and no concern of it.
-    session_told: bool,
+    /// When anything but the media transport wants to be told the time next ...
+    next_due: Instant,
+    /// ... which is asked anew once something happened: most of what comes is packets, which concern nobody else.
+    stirred: bool,
     peer: Option<Peer>,
     /// Peers made so far: each draws from a stream of its own.
     peers_made: u64,
@@ -112,7 +114,8 @@ impl ClientNode {
         Self {
             session: Session::new(now, session_config),
             session_due: None,
-            session_told: true,
+            next_due: now,
+            stirred: true,
             peer: None,
             peers_made: u64::from(config.starts) * PEERS_PER_START,
             stay: None,
@@ -144,9 +147,19 @@ impl ClientNode {
             let Some(output) = self.peer.as_mut().and_then(Peer::poll_output) else { break };
             self.media(output);
         }
-        if core::mem::take(&mut self.session_told) {
-            self.session_due = self.session.poll_timeout();
+        if core::mem::take(&mut self.stirred) {
+            self.look_ahead();
         }
+    }
+
+    /// Finds out when something other than the media transport is due next.
+    fn look_ahead(&mut self) {
+        self.session_due = self.session.poll_timeout();
+        let action = self.script.front().map(|(at, _)| *at);
+        let camera = self.peer.as_ref().and(self.camera.as_ref()).and_then(Camera::poll_timeout);
+        let pictures = self.views.values().filter(|view| !view.info.video_muted).filter_map(|view| view.pictures.poll_timeout());
+        let others = [action, self.session_due, camera].into_iter().flatten();
+        self.next_due = others.chain(pictures).fold(self.next_sample, Instant::min);
     }
 
     fn take_actions(&mut self) {
@@ -228,7 +241,7 @@ impl ClientNode {
     }
 
     fn tell_session(&mut self, input: session::Input) {
-        self.session_told = true;
+        self.stirred = true;
         self.session.handle_input(self.now, input).expect("an engine's time never falls");
     }
 
@@ -359,8 +372,9 @@ impl ClientNode {
 
     fn media(&mut self, output: PeerOutput) {
         match output {
-            PeerOutput::Datagram(datagram) => self.outputs.push_back(Output::Datagram(datagram)),
+            PeerOutput::Datagram(datagram) => send(&mut self.outputs, datagram),
             PeerOutput::Connected => {
+                self.stirred = true;
                 let after_ms = millis(self.now.saturating_since(self.join_called));
                 self.entry(What::MediaConnected { after_ms });
                 if let Some(camera) = &mut self.camera {
@@ -390,7 +404,13 @@ impl ClientNode {
         let (Some(camera), Some(peer)) = (&mut self.camera, &mut self.peer) else {
             return;
         };
-        camera.capture(self.now, |packet| peer.write(self.now, &packet, None));
+        let mut sent = Vec::new();
+        camera.capture(self.now, |packet| {
+            peer.write(self.now, &packet, None, &mut sent); // flushed when all is settled
+        });
+        if !sent.is_empty() {
+            self.outputs.push_back(Output::Datagrams(sent));
+        }
     }
 
     fn entry(&mut self, what: What) {
@@ -412,13 +432,13 @@ impl ClientNode {
 }
 
 impl Node for ClientNode {
-    fn handle_input(&mut self, now: Instant, input: Input) {
+    fn handle_input(&mut self, now: Instant, input: &Input) {
         debug_assert!(now >= self.now, "time fell from {} to {now}", self.now);
         self.now = now;
         match input {
             Input::Datagram(datagram) => {
-                if let Some(peer) = &mut self.peer {
-                    peer.handle_datagram(now, &datagram);
+                if let Some(packet) = self.peer.as_mut().and_then(|peer| peer.handle_datagram(now, datagram)) {
+                    self.packet(&packet);
                 }
             }
             Input::Signal { connection, signal } => {
@@ -428,14 +448,14 @@ impl Node for ClientNode {
                     Signal::Opened => self.tell_session(session::Input::Opened { connection }),
                     Signal::Closed => self.tell_session(session::Input::Closed { connection }),
                     Signal::Message(bytes) => {
-                        if let Some(message) = read(&bytes) {
+                        if let Some(message) = read(bytes) {
                             self.tell_session(session::Input::Received { connection, message });
                         }
                     }
                 }
             }
             Input::Moved { address } => {
-                self.config.address = address;
+                self.config.address = *address;
                 self.replace_transport();
             }
         }
@@ -447,18 +467,18 @@ impl Node for ClientNode {
         self.now = now;
         self.take_actions();
         if self.session_due.is_some_and(|at| at <= now) {
-            self.session_told = true;
             self.session.handle_timeout(now);
         }
+        let is_due = |peer: &Peer| peer.poll_timeout().is_some_and(|at| at <= now);
+        let was_due = self.peer.as_ref().is_some_and(is_due); // asked first: who has sent something wants to be woken after that
         self.capture();
-        if let Some(peer) = &mut self.peer
-            && peer.poll_timeout().is_some_and(|at| at <= now)
-        {
+        if let Some(peer) = self.peer.as_mut().filter(|peer| was_due || is_due(peer)) {
             peer.handle_timeout(now);
         }
         self.ask_for_key_frames();
         self.settle();
         self.take_samples();
+        self.look_ahead();
     }
 
     fn poll_output(&mut self) -> Option<Output> {
@@ -469,19 +489,8 @@ impl Node for ClientNode {
         if !self.outputs.is_empty() {
             return Some(self.now);
         }
-        // Asked after every datagram, so the minimum is taken as it goes: a chain of iterators costs three times as much.
-        let mut due = self.next_sample;
-        let mut or = |at: Option<Instant>| due = due.min(at.unwrap_or(Instant::MAX));
-        or(self.script.front().map(|(at, _)| *at));
-        or(self.session_due);
-        if let Some(peer) = &self.peer {
-            or(peer.poll_timeout());
-            or(self.camera.as_ref().and_then(Camera::poll_timeout));
-        }
-        for view in self.views.values() {
-            or(view.pictures.poll_timeout().filter(|_| !view.info.video_muted));
-        }
-        Some(due)
+        let media = self.peer.as_ref().and_then(Peer::poll_timeout).unwrap_or(Instant::MAX);
+        Some(self.next_due.min(media))
     }
 }
 

@@ -16,10 +16,10 @@ use greenroom_core::{
 };
 
 use self::routes::{Forwarded, Routes};
-use super::{Connection, Input, Node, Output, Signal};
+use super::{Connection, Input, Node, Output, Signal, send};
 use crate::{
+    media::{End, Fidelity, MediaPacket, Peer, PeerConfig, PeerOutput, TrackId, Written},
     net::Datagram,
-    media::{End, Fidelity, MediaPacket, Peer, PeerConfig, PeerOutput, TrackId},
     random::Stream,
     record::{Counted, Entry, SAMPLE_INTERVAL, Sample, StreamName, What, next_sample},
     scenario::SfuSettings,
@@ -59,6 +59,8 @@ pub struct SfuNode {
     next_sample: Instant,
     samples_taken: u64,
     outputs: VecDeque<Output>,
+    /// What the packet at hand makes for its viewers, when it need not wait for their transports.
+    fanned_out: Vec<Datagram>,
     now: Instant,
 }
 
@@ -183,6 +185,7 @@ impl SfuNode {
             next_sample: next_sample(now),
             samples_taken: 0,
             outputs: VecDeque::new(),
+            fanned_out: Vec::new(),
             now,
             config,
         }
@@ -207,18 +210,23 @@ impl SfuNode {
             }
             self.transports.arm(slot);
         }
+        if !self.fanned_out.is_empty() {
+            self.fanned_out.reverse(); // as it is with transports: the one written to last is heard first
+            let as_many = Vec::with_capacity(self.fanned_out.len());
+            self.outputs.push_back(Output::Datagrams(core::mem::replace(&mut self.fanned_out, as_many)));
+        }
     }
 
     fn tell_room(&mut self, input: room::Input) {
         self.room.handle_input(self.now, input).expect("an engine's time never falls");
     }
 
-    fn signal(&mut self, connection: Connection, signal: Signal) {
+    fn signal(&mut self, connection: Connection, signal: &Signal) {
         let session = SessionId(connection.0);
         match signal {
             Signal::Opened => {} // the room knows a connection from its first message on
             Signal::Closed => self.tell_room(room::Input::Disconnected { session }),
-            Signal::Message(bytes) => self.tell_room(room::Input::Message { session, frame: read(&bytes) }),
+            Signal::Message(bytes) => self.tell_room(room::Input::Message { session, frame: read(bytes) }),
         }
     }
 
@@ -334,7 +342,7 @@ impl SfuNode {
 
     fn media(&mut self, member: MemberId, output: PeerOutput) {
         match output {
-            PeerOutput::Datagram(datagram) => self.outputs.push_back(Output::Datagram(datagram)),
+            PeerOutput::Datagram(datagram) => send(&mut self.outputs, datagram),
             PeerOutput::Connected => self.tell_room(room::Input::Media(MediaInput::Connected { member })),
             PeerOutput::Packet(packet) => self.forward(member, &packet),
             PeerOutput::KeyFrameRequested { track, .. } => {
@@ -358,14 +366,16 @@ impl SfuNode {
         if arrival.key_frame {
             self.tell_room(room::Input::Media(MediaInput::KeyFrame { stream, layer: packet.layer }));
         }
-        let (transports, now) = (&mut self.transports, self.now);
+        let Self { transports, fanned_out, now, .. } = self;
         let mut switched = Vec::new();
-        self.routes.forward_packet(now, packet, |forwarded: Forwarded<'_>| {
-            if let Some(transport) = transports.touch(forwarded.slot) {
-                transport.peer.write(now, forwarded.packet, forwarded.rewrite);
-                if let Some(layer) = forwarded.switched {
-                    switched.push(MediaInput::Switched { member: transport.member, stream, layer });
-                }
+        self.routes.forward_packet(*now, packet, |Forwarded { slot, packet, rewrite, switched: to }| {
+            let Some(Some(transport)) = transports.slots.get_mut(slot) else { return };
+            if let Some(layer) = to {
+                switched.push(MediaInput::Switched { member: transport.member, stream, layer });
+            }
+            // Who has sent at once is not touched: sending puts its timers off and never brings one forward.
+            if transport.peer.write(*now, packet, rewrite, fanned_out) == Written::ToFlush {
+                transports.touch(slot);
             }
         });
         for input in switched {
@@ -489,18 +499,21 @@ struct Planned {
 }
 
 impl Node for SfuNode {
-    fn handle_input(&mut self, now: Instant, input: Input) {
+    fn handle_input(&mut self, now: Instant, input: &Input) {
         debug_assert!(now >= self.now, "time fell from {} to {now}", self.now);
         self.now = now;
         match input {
             Input::Datagram(datagram) => {
-                if let Some(slot) = self.transports.slot_for(&datagram)
-                    && let Some(transport) = self.transports.touch(slot)
+                if let Some(slot) = self.transports.slot_for(datagram)
+                    && let Some(Transport { member, peer, .. }) = self.transports.touch(slot)
                 {
-                    transport.peer.handle_datagram(now, &datagram);
+                    let member = *member;
+                    if let Some(packet) = peer.handle_datagram(now, datagram) {
+                        self.forward(member, &packet.to_owned());
+                    }
                 }
             }
-            Input::Signal { connection, signal } => self.signal(connection, signal),
+            Input::Signal { connection, signal } => self.signal(*connection, signal),
             Input::Moved { .. } => {} // servers stay where they are
         }
         self.settle();
