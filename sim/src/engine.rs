@@ -16,6 +16,7 @@
 mod direct;
 mod host;
 mod schedule;
+mod tap;
 mod turmoil;
 mod weather;
 
@@ -35,6 +36,7 @@ use greenroom_core::{
 use self::{
     host::{Blueprint, Host},
     schedule::Schedule,
+    tap::{Tap, drops_of},
     weather::{Door, Weather},
 };
 use crate::{
@@ -47,7 +49,7 @@ use crate::{
         network::{Carried, Network, SERVER, address_of, inside_of, node_at, outside_of},
     },
     node::{ClientConfig, ClientNode, Connection, Input, Node, Output, SfuConfig, SfuNode, Signal},
-    record::{Account, Counted, Direction, Entry, Ledger, Sample},
+    record::{Account, Captured, Counted, Direction, Entry, Ledger, Sample},
     scenario::Scenario,
 };
 
@@ -142,12 +144,22 @@ pub struct Collected {
     pub ledger: Ledger,
     /// How often each of the scenario's faults struck, in their order.
     pub struck: Vec<u64>,
+    /// Every datagram, in order of time, then of sender, where that was asked for.
+    pub captured: Vec<Captured>,
 }
 
-/// Runs a scenario to its end. To be called on a thread of its own that [`entropy`](crate::entropy) rules.
-pub fn run(scenario: &Scenario, engine: Engine, fidelity: Fidelity, seed: u64, progress: &Progress) -> Result<Collected, EngineError> {
+/// Runs a scenario to its end, and keeps every datagram if `captures` says so. To be called on a thread of its own that [`entropy`](crate::entropy) rules.
+pub fn run(
+    scenario: &Scenario,
+    engine: Engine,
+    fidelity: Fidelity,
+    seed: u64,
+    captures: bool,
+    progress: &Progress,
+) -> Result<Collected, EngineError> {
     let nodes = nodes(scenario, fidelity, seed);
-    let world = World::new(scenario, seed);
+    let mut world = World::new(scenario, seed);
+    world.tap = captures.then(|| Box::new(Tap::default()));
     let end = Instant::ZERO.saturating_add(scenario.duration);
     match engine {
         Engine::Turmoil => turmoil::run(nodes, world, end, seed, progress),
@@ -418,6 +430,7 @@ struct World {
     /// What each node told, in order of time.
     told: Vec<Told>,
     ledger: Ledger,
+    tap: Option<Box<Tap>>,
     /// What befalls links, where anything does.
     weather: Option<Box<Weather>>,
     end: Instant,
@@ -450,6 +463,7 @@ impl World {
             places: (1_u16..).zip(&scenario.users).map(|(place, user)| (user.id.clone(), place)).collect(),
             told: (0..=scenario.users.len()).map(|_| Told::default()).collect(),
             ledger: Ledger::new(scenario.users.len()),
+            tap: None,
             weather: (!scenario.faults.is_empty()).then(|| Box::new(Weather::new(&scenario.faults))),
             end: Instant::ZERO.saturating_add(scenario.duration),
         }
@@ -525,6 +539,7 @@ impl World {
         };
         let Some(account) = self.ledger.account(client, direction) else { return Ok(()) };
         account.sent += 1;
+        let note = self.tap.is_some().then(|| (Captured::of(now, client, direction, &datagram), drops_of(&self.network, client, direction)));
         let (end, mut weather, mut copies, mut delivered) = (self.end, self.weather.as_deref_mut(), 0, Ok(()));
         self.network.carry(now, from, count, datagram, |carried| {
             account.due(now, carried.at, end, copies > 0);
@@ -538,6 +553,9 @@ impl World {
         });
         if let (0, Some(weather)) = (copies, weather) {
             weather.swallowed(client, direction, now);
+        }
+        if let (Some(tap), Some((packet, before))) = (&mut self.tap, note) {
+            tap.take(from, count, packet, copies, before, drops_of(&self.network, client, direction));
         }
         delivered
     }
@@ -555,6 +573,9 @@ impl World {
                 let is_copy = last.replace((to, count)) == Some((to, count));
                 ledger.account(client, direction).into_iter().for_each(|account| account.due(now, at, end, is_copy));
                 weather.iter_mut().for_each(|weather| weather.carried(client, direction, at));
+            }
+            if let Some(tap) = &mut self.tap {
+                tap.came_out(from, count);
             }
             if carried.is_ok() && at < Instant::MAX {
                 carried = carry(Delivery { to, arrival: Arrival { at, from, count, input: Input::Datagram(datagram) } });
@@ -600,7 +621,8 @@ impl World {
         let struck = self.weather.map_or_else(Vec::new, |weather| weather.tally(hosts.flat_map(Host::struck)));
         let (entries, samples) = self.told.into_iter().map(|told| (told.entries, told.samples)).unzip();
         let (entries, samples) = (merged(entries, |entry| entry.at), merged(samples, |sample| sample.at));
-        Collected { entries, samples, network: self.network, ledger: self.ledger, struck }
+        let captured = self.tap.map_or_else(Vec::new, |tap| tap.captured());
+        Collected { entries, samples, network: self.network, ledger: self.ledger, struck, captured }
     }
 
     /// Enters into the books what links dropped, and what came of the rest at the other end.
