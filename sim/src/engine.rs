@@ -539,7 +539,8 @@ impl World {
         };
         let Some(account) = self.ledger.account(client, direction) else { return Ok(()) };
         account.sent += 1;
-        let note = self.tap.is_some().then(|| (Captured::of(now, client, direction, &datagram), drops_of(&self.network, client, direction)));
+        let note =
+            self.tap.is_some().then(|| (Captured::of(now, client, direction, &datagram), drops_of(&self.network, client, direction)));
         let (end, mut weather, mut copies, mut delivered) = (self.end, self.weather.as_deref_mut(), 0, Ok(()));
         self.network.carry(now, from, count, datagram, |carried| {
             account.due(now, carried.at, end, copies > 0);
@@ -628,7 +629,9 @@ impl World {
     /// Enters into the books what links dropped, and what came of the rest at the other end.
     fn balance(&mut self, nodes: &[Driver]) {
         for node in nodes.iter().skip(1) {
-            for (direction, link) in [(Direction::Up, self.network.uplink(node.place)), (Direction::Down, self.network.downlink(node.place))] {
+            for (direction, link) in
+                [(Direction::Up, self.network.uplink(node.place)), (Direction::Down, self.network.downlink(node.place))]
+            {
                 let (Some(account), Some(link)) = (self.ledger.account(node.place, direction), link) else { continue };
                 let drops = link.drops();
                 let Drops { queue, loss, outage, aqm, policer, too_large } = drops;

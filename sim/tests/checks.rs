@@ -668,7 +668,10 @@ fn a_datagram_that_overtakes_is_found() {
 
 #[test]
 fn a_viewer_that_goes_short_among_equals_is_found() {
-    let text = CALL.replace("[[user]]\nid = \"cem\"", "[[user]]\nid = \"bea\"\nrole = \"player\"\nlink = \"fibre\"\njoin = \"1 s\"\n[[user]]\nid = \"cem\"");
+    let text = CALL.replace(
+        "[[user]]\nid = \"cem\"",
+        "[[user]]\nid = \"bea\"\nrole = \"player\"\nlink = \"fibre\"\njoin = \"1 s\"\n[[user]]\nid = \"cem\"",
+    );
     let mut case = Case::of(&text);
     let bea = lab::user_id("bea");
     for sample in case.collected.samples.iter_mut().filter(|sample| sample.user == bea) {

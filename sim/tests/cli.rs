@@ -317,7 +317,8 @@ fn a_sweep_tells_what_held_on_how_many_seeds() {
     let scratch = Scratch::new();
     let call = scratch.write("call.toml", CALL);
     let sweep = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_greenroom")).arg("sweep").arg(&call).args(arguments).stdin(Stdio::null()).output().unwrap();
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_greenroom")).arg("sweep").arg(&call).args(arguments).stdin(Stdio::null()).output().unwrap();
         (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
     };
     let (code, table, complaints) = sweep(&["--seeds", "0..3", "--jobs", "2"]);
@@ -344,11 +345,22 @@ fn a_sweep_tells_what_held_on_how_many_seeds() {
 #[test]
 fn a_sweep_with_a_failed_check_says_which_seed_and_ends_with_1() {
     let scratch = Scratch::new();
-    let call = scratch.write("call.toml", &format!("{CALL}\n[[event]]\nat = \"2500 ms\"\nhost = \"ben\"\ndo = \"hold\"\ndirection = \"up\"\nfor = \"1 us\"\n"));
-    let output = Command::new(env!("CARGO_BIN_EXE_greenroom")).arg("sweep").arg(&call).args(["--seeds", "7..8", "--engine", "direct"]).output().unwrap();
+    let call = scratch.write(
+        "call.toml",
+        &format!("{CALL}\n[[event]]\nat = \"2500 ms\"\nhost = \"ben\"\ndo = \"hold\"\ndirection = \"up\"\nfor = \"1 us\"\n"),
+    );
+    let output = Command::new(env!("CARGO_BIN_EXE_greenroom"))
+        .arg("sweep")
+        .arg(&call)
+        .args(["--seeds", "7..8", "--engine", "direct"])
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let complaints = String::from_utf8(output.stderr).unwrap();
-    assert!(complaints.contains("direct, seed 7: check faults-struck failed: at 2.500 s, ben: the hold that the scenario asks for hit nothing"), "{complaints}");
+    assert!(
+        complaints.contains("direct, seed 7: check faults-struck failed: at 2.500 s, ben: the hold that the scenario asks for hit nothing"),
+        "{complaints}"
+    );
 }
 
 /// Reads a pcapng file block by block, as little as is needed: type and body of each.
@@ -370,7 +382,17 @@ fn a_capture_holds_every_datagram_in_virtual_time() {
     let call = scratch.write("call.toml", &CALL.replace("delay = \"20 ms\"", "delay = \"20 ms\"\nloss = \"5 %\""));
     let pcap = scratch.0.join("call.pcapng");
     let run = |media: &str| {
-        let arguments = ["--engine", "direct", "--media", media, "--json", "--out", scratch.0.join("out").to_str().unwrap(), "--pcap", pcap.to_str().unwrap()];
+        let arguments = [
+            "--engine",
+            "direct",
+            "--media",
+            media,
+            "--json",
+            "--out",
+            scratch.0.join("out").to_str().unwrap(),
+            "--pcap",
+            pcap.to_str().unwrap(),
+        ];
         let output = Command::new(env!("CARGO_BIN_EXE_greenroom")).arg("run").arg(&call).args(arguments).output().unwrap();
         let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
         summary["datagrams"].as_u64().unwrap()
@@ -384,7 +406,10 @@ fn a_capture_holds_every_datagram_in_virtual_time() {
     assert_eq!(packets.len() as u64, datagrams);
     let word = |packet: &[u8], at: usize| u32::from_le_bytes(packet[at..at + 4].try_into().unwrap());
     let times: Vec<u64> = packets.iter().map(|packet| u64::from(word(packet, 4)) << 32 | u64::from(word(packet, 8))).collect();
-    assert!(times.is_sorted() && times.last().is_some_and(|last| (2_900_000_000..3_000_000_000).contains(last)), "nanoseconds of three seconds");
+    assert!(
+        times.is_sorted() && times.last().is_some_and(|last| (2_900_000_000..3_000_000_000).contains(last)),
+        "nanoseconds of three seconds"
+    );
     for packet in &packets {
         let (captured, original) = (word(packet, 12) as usize, word(packet, 16));
         let frame = &packet[20..20 + captured];
@@ -403,7 +428,18 @@ fn a_capture_holds_every_datagram_in_virtual_time() {
             let output = Command::new("tshark").args(["-r", pcap.to_str().unwrap()]).args(arguments).output().unwrap();
             String::from_utf8(output.stdout).unwrap()
         };
-        let all = tshark(&["-T", "fields", "-e", "frame.interface_name", "-e", "udp.length", "-e", "ip.checksum.status", "-o", "ip.check_checksum:TRUE"]);
+        let all = tshark(&[
+            "-T",
+            "fields",
+            "-e",
+            "frame.interface_name",
+            "-e",
+            "udp.length",
+            "-e",
+            "ip.checksum.status",
+            "-o",
+            "ip.check_checksum:TRUE",
+        ]);
         assert_eq!(all.lines().count() as u64, datagrams);
         assert!(all.lines().all(|line| line.ends_with("\t1")), "every header's checksum is good");
         let names: std::collections::BTreeSet<&str> = all.lines().filter_map(|line| line.split('\t').next()).collect();

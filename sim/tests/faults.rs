@@ -127,7 +127,9 @@ fn whoever_stands_still_goes_on() {
 fn a_partition_has_a_direction() {
     let record = run(&call(60, "", &["10000 ben do = \"partition\", direction = \"down\", for = \"8 s\""]));
     assert_eq!(words(&heard(&record, "ben", 9000)), ["interrupted", "restored"]);
-    let lost = |direction: &str| record.entries.iter().any(|entry| matches!(entry.what, What::FaultBegan { direction: Some(way), .. } if way == direction));
+    let lost = |direction: &str| {
+        record.entries.iter().any(|entry| matches!(entry.what, What::FaultBegan { direction: Some(way), .. } if way == direction))
+    };
     assert!(lost("down") && !lost("up"));
 }
 
@@ -176,7 +178,9 @@ fn a_client_that_moves_is_reached_where_it_went() {
     for link in ["", "nat = {}"] {
         let record = run(&call(60, link, &["10000 ben do = \"move\""]));
         assert_eq!(words(&heard(&record, "ben", 9000)), ["interrupted", "restored"]);
-        let connected = record.entries.iter().filter(|entry| matches!(entry.what, What::MediaConnected { .. }) && entry.user.as_ref().is_some_and(|user| user.as_str() == "ben"));
+        let connected = record.entries.iter().filter(|entry| {
+            matches!(entry.what, What::MediaConnected { .. }) && entry.user.as_ref().is_some_and(|user| user.as_str() == "ben")
+        });
         let last_ms = connected.last().expect("it was connected").at.as_nanos() / 1_000_000;
         assert!((10_000..12_000).contains(&last_ms), "media is back within two seconds, at {last_ms} ms");
     }
@@ -200,7 +204,8 @@ fn translators_of_every_kind_let_a_call_through() {
 #[test]
 fn clocks_that_are_wrong_tell_the_same_story() {
     let right = run(&call(40, "", &[]));
-    let wrong = run(&call(40, "", &["0 sfu do = \"clock\", drift = \"200 ppm\"", "0 ben do = \"clock\", drift = \"-100 ppm\", leap = \"1 min\""]));
+    let wrong =
+        run(&call(40, "", &["0 sfu do = \"clock\", drift = \"200 ppm\"", "0 ben do = \"clock\", drift = \"-100 ppm\", leap = \"1 min\""]));
     assert_eq!(right.summary.story_hash, wrong.summary.story_hash);
     assert_ne!(right.summary.trace_hash, wrong.summary.trace_hash, "the server's timers fire at other times");
     let rows = |record: &Record| record.metrics.len();

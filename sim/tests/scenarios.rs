@@ -843,7 +843,8 @@ fn faults_are_those_of_the_file() {
         "at = \"20 s\"; host = \"cem\"; do = \"clock\"; drift = \"-50 ppm\"; leap = \"3 s\"",
         "at = \"30 s\"; host = \"ada\"; do = \"crash\"; silent = true; for = \"5 s\"",
     ]));
-    let fault = |at_s, until_s: Option<u64>, host, kind| Fault { at: Instant::from_secs(at_s), until: until_s.map(Instant::from_secs), host, kind };
+    let fault =
+        |at_s, until_s: Option<u64>, host, kind| Fault { at: Instant::from_secs(at_s), until: until_s.map(Instant::from_secs), host, kind };
     assert_eq!(
         scenario.faults,
         [
@@ -855,7 +856,11 @@ fn faults_are_those_of_the_file() {
     );
     assert_eq!(user(&scenario, "ben").up.outages, [Outage { from: Instant::from_secs(10), to: Instant::from_secs(14) }]);
     assert_eq!(user(&scenario, "ben").down.outages, []);
-    assert_eq!(user(&scenario, "ada").actions, [(Instant::from_secs(1), Action::Join), (Instant::from_secs(35), Action::Join)], "it enters anew");
+    assert_eq!(
+        user(&scenario, "ada").actions,
+        [(Instant::from_secs(1), Action::Join), (Instant::from_secs(35), Action::Join)],
+        "it enters anew"
+    );
 }
 
 /// The one message about a file of which one thing is wrong: where it is, and what.
@@ -885,14 +890,20 @@ fn faults_that_cannot_be_are_told_by_line_and_key() {
     assert_eq!(one(5, "do = \"leave\""), "event.0: user is missing; expected a text in quotes");
     assert_eq!(one(5, "host = \"ada\"; do = \"pause\""), "event.0.do: pause for how long? expected for = \"4 s\" or the like beside it");
     assert_eq!(one(5, "host = \"ada\"; do = \"pause\"; for = \"0 s\""), "event.0.for: expected more than nothing");
-    assert_eq!(one(5, "host = \"ada\"; do = \"close\"; for = \"1 s\""), "event.0.for: belongs to crash, pause, partition and hold; close has no for");
+    assert_eq!(
+        one(5, "host = \"ada\"; do = \"close\"; for = \"1 s\""),
+        "event.0.for: belongs to crash, pause, partition and hold; close has no for"
+    );
     assert_eq!(
         one(5, "host = \"ada\"; do = \"crash\"; direction = \"up\""),
         "event.0.direction: belongs to partition and hold; crash has no direction"
     );
     assert_eq!(one(5, "host = \"ada\"; do = \"move\"; silent = true"), "event.0.silent: belongs to crash; move has no silent");
     assert_eq!(one(5, "host = \"ada\"; do = \"move\"; role = \"player\""), "event.0.role: belongs to switch_role; move has no role");
-    assert_eq!(one(5, "host = \"ada\"; do = \"clock\""), "event.0.do: what of it? expected drift = \"200 ppm\", leap = \"2 s\", or both beside it");
+    assert_eq!(
+        one(5, "host = \"ada\"; do = \"clock\""),
+        "event.0.do: what of it? expected drift = \"200 ppm\", leap = \"2 s\", or both beside it"
+    );
     assert_eq!(one(60, "host = \"ada\"; do = \"close\""), "event.0.at: 60 s is after the end; the scenario lasts 60 s");
     assert_eq!(one(0, "host = \"ada\"; do = \"move\""), "event.0.host: ada is not there to suffer it: it enters at 1 s");
     assert_eq!(
@@ -912,11 +923,20 @@ fn faults_that_cannot_be_are_told_by_line_and_key() {
         "event.1.at: an end of the connection is down then: the crash of sfu lasts from 3 s to 6 s"
     );
     assert_eq!(
-        told(&[&at(3, "host = \"ada\"; do = \"hold\"; for = \"3 s\""), &at(5, "host = \"sfu\"; do = \"hold\"; direction = \"up\"; for = \"3 s\"")]),
+        told(&[
+            &at(3, "host = \"ada\"; do = \"hold\"; for = \"3 s\""),
+            &at(5, "host = \"sfu\"; do = \"hold\"; direction = \"up\"; for = \"3 s\"")
+        ]),
         "event.1.at: the link suffers that already: the hold of ada lasts from 3 s to 6 s"
     );
-    assert_eq!(one(5, "host = \"cem\"; do = \"rebind\""), "event.0.host: cem has no NAT to be bound anew; expected nat = {} in [link.fibre], or do = \"move\"");
-    assert_eq!(one(5, "host = \"sfu\"; do = \"move\""), "event.0.host: move is for users' hosts; the server has one address, and many connections");
+    assert_eq!(
+        one(5, "host = \"cem\"; do = \"rebind\""),
+        "event.0.host: cem has no NAT to be bound anew; expected nat = {} in [link.fibre], or do = \"move\""
+    );
+    assert_eq!(
+        one(5, "host = \"sfu\"; do = \"move\""),
+        "event.0.host: move is for users' hosts; the server has one address, and many connections"
+    );
     let gives_up = troubled(&[&at(5, "host = \"sfu\"; do = \"crash\"; for = \"1 s\"")]).replace("keep_trying", "give_up");
     let message = Scenario::parse("call.toml", &gives_up, &[]).expect_err("nobody would come back").to_string();
     assert!(message.contains("expected after_window = \"keep_trying\" in [client]"), "{message}");

@@ -21,7 +21,9 @@ use self::{
     bandwidth::{Estimator, Meter, PROBE_PACKETS, is_after},
     wire::{BEGINNING_BYTES, Body, Head, Media, Message, Note, Stamp},
 };
-use super::{Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Payload, PeerConfig, PeerOutput, TrackId, Vp8Rewrite};
+use super::{
+    Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Payload, PeerConfig, PeerOutput, TrackId, Vp8Rewrite,
+};
 use crate::net::{Carried, Datagram};
 
 /// One end of a modelled connection.
@@ -518,7 +520,8 @@ fn rewrite_vp8(beginning: u64, rewrite: Vp8Rewrite) -> u64 {
         (true, false) => (1, u64::from(low & !LONG)),
         (false, _) => (0, 0),
     };
-    let (bytes, written) = if flags & HAS_TL0_PIC_IDX == 0 { (bytes, written) } else { (bytes + 1, written | u64::from(tl0_pic_idx) << (8 * bytes)) };
+    let (bytes, written) =
+        if flags & HAS_TL0_PIC_IDX == 0 { (bytes, written) } else { (bytes + 1, written | u64::from(tl0_pic_idx) << (8 * bytes)) };
     let replaced = ((1 << (8 * bytes)) - 1) << 16;
     beginning & !replaced | written << 16
 }
