@@ -223,6 +223,7 @@ proptest! {
         fields in proptest::collection::btree_map(proptest::sample::select(vec![
             "vendor", "domain", "code", "profile_kind", "name", "enum_value", "country", "app_key", "app_id", "room_id", "user_id", "ctime", "signature", "now_s",
             "version", "service", "app_certificate", "channel", "unix_ts", "random", "uid", "expired_ts", "key", "event",
+            "link", "seed", "packets",
         ]), values(), 0..24),
     ) {
         let mut case: serde_json::Map<String, Value> = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
