@@ -315,7 +315,7 @@ fn an_unknown_key() {
         "    5 | rte = \"100 Mbps\""
         "      | ^^^");
     assert_says!(refusal("down.rate", "down.colour"),
-        "call.toml:10:6: link.dsl.down.colour: no such key; known: delay, jitter, loss, outages, overhead, queue, rate"
+        "call.toml:10:6: link.dsl.down.colour: no such key; known: delay, duplicate, holds, jitter, loss, mtu, outages, overhead, policer, queue, rate, reorder and 2 more"
         "   10 | down.colour = [{ at = \"0 s\", is = \"2 Mbps\" }, { at = \"5 s\", is = \"1 Mbps\" }]"
         "      |      ^^^^^^");
     assert_says!(refusal("watch = [\"ada\"]", "wacth = [\"ada\"]"),
@@ -399,7 +399,7 @@ fn an_unknown_word() {
         "   21 | role = \"plyer\""
         "      |        ^^^^^^^");
     assert_says!(refusal("do = \"leave\"", "do = \"dance\""),
-        "call.toml:33:6: event.0.do: expected \"publish\", \"unpublish\", \"switch_role\", \"mute\", \"unmute\", \"leave\" or \"join\", found \"dance\""
+        "call.toml:33:6: event.0.do: expected \"publish\", \"unpublish\", \"switch_role\", \"mute\", \"unmute\", \"leave\", \"join\", \"crash\", \"pause\", \"partition\", \"hold\", \"close\", \"half_open\", \"rebind\", \"move\" or \"clock\", found \"dance\""
         "   33 | do = \"dance\""
         "      |      ^^^^^^^");
 }
@@ -941,7 +941,7 @@ fn completed(fragment: &str) -> String {
 fn every_example_on_the_page_is_right() {
     let page = fs::read_to_string(repository().join("docs/SCENARIOS.md")).expect("the page");
     let blocks = blocks(&page);
-    assert_eq!((blocks.len(), blocks.iter().filter(|(fragment, _)| *fragment).count()), (9, 7));
+    assert_eq!((blocks.len(), blocks.iter().filter(|(fragment, _)| *fragment).count()), (12, 10));
     // Files are looked for beside the scenario, and the page's examples stand nowhere.
     let folder = repository().join("scenarios/traces/");
     for (fragment, block) in blocks {
