@@ -142,18 +142,17 @@ impl Pair {
     }
 
     fn carry(&mut self, end: usize, datagram: Datagram) {
-            self.hash.write_u64(self.now.as_nanos());
-            self.hash.write(&datagram.payload);
-            self.hash.write_u32(datagram.absent_bytes);
-            self.sizes_bytes[end].push(datagram.size_bytes());
-            let mut arrival = Some(self.now);
-            if let (SERVER, Some(downlink)) = (end, &mut self.downlink) {
-                arrival = downlink.offer(self.now, datagram.size_bytes());
-            }
-            if let (Some(arrival), false) = (arrival, self.cut) {
-                self.sent += 1;
-                self.flying.insert((arrival.saturating_add(self.delay), self.sent), (1 - end, datagram));
-            }
+        self.hash.write_u64(self.now.as_nanos());
+        self.hash.write(&datagram.payload);
+        self.hash.write_u32(datagram.absent_bytes);
+        self.sizes_bytes[end].push(datagram.size_bytes());
+        let mut arrival = Some(self.now);
+        if let (SERVER, Some(downlink)) = (end, &mut self.downlink) {
+            arrival = downlink.offer(self.now, datagram.size_bytes());
+        }
+        if let (Some(arrival), false) = (arrival, self.cut) {
+            self.sent += 1;
+            self.flying.insert((arrival.saturating_add(self.delay), self.sent), (1 - end, datagram));
         }
     }
 
