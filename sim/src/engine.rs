@@ -9,13 +9,19 @@
 //! turmoil delivers on whole milliseconds, which makes congestion control collapse. So its datagrams carry the exact time at which they are due, travel faster than that, and
 //! every node replays its arrivals and timers in exact order within each tick (*windowed exact*). The order of events at one node is therefore the same in both engines: by
 //! time, timers first, then by sender, then by the sender's own count.
+//!
+//! Faults are known before a run begins. What befalls a host happens in its node's own order of events (`host`), what befalls links where things enter them (`weather`): both lie in what engines
+//! share, so that both do the same at the same nanosecond.
 
 mod direct;
+mod host;
 mod schedule;
 mod turmoil;
+mod weather;
 
 use core::{
     fmt,
+    net::SocketAddrV4,
     str::FromStr,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
@@ -26,12 +32,22 @@ use greenroom_core::{
     time::Instant,
 };
 
-use self::schedule::Schedule;
+use self::{
+    host::{Blueprint, Host},
+    schedule::Schedule,
+    weather::{Door, Weather},
+};
 use crate::{
     media::Fidelity,
-    net::network::{Network, SERVER, address_of},
+    net::{
+        Datagram,
+        clock::Clock,
+        link::Drops,
+        nat::Nat,
+        network::{Carried, Network, SERVER, address_of, inside_of, node_at, outside_of},
+    },
     node::{ClientConfig, ClientNode, Connection, Input, Node, Output, SfuConfig, SfuNode, Signal},
-    record::{Counted, Entry, Sample},
+    record::{Account, Counted, Direction, Entry, Ledger, Sample},
     scenario::Scenario,
 };
 
@@ -122,6 +138,10 @@ pub struct Collected {
     pub samples: Vec<Sample>,
     /// The network, with its counters.
     pub network: Network,
+    /// What became of every datagram.
+    pub ledger: Ledger,
+    /// How often each of the scenario's faults struck, in their order.
+    pub struck: Vec<u64>,
 }
 
 /// Runs a scenario to its end. To be called on a thread of its own that [`entropy`](crate::entropy) rules.
@@ -137,21 +157,24 @@ pub fn run(scenario: &Scenario, engine: Engine, fidelity: Fidelity, seed: u64, p
 
 fn nodes(scenario: &Scenario, fidelity: Fidelity, seed: u64) -> Vec<Driver> {
     let room = RoomId::new("stage").expect("five printable characters");
-    let sfu = SfuConfig { address: address_of(SERVER), room: room.clone(), settings: scenario.sfu.clone(), fidelity, seed };
-    let mut nodes = vec![Driver::new(SERVER, Machine::Sfu(Box::new(SfuNode::new(Instant::ZERO, sfu))))];
+    let sfu = SfuConfig { address: address_of(SERVER), room: room.clone(), settings: scenario.sfu.clone(), fidelity, seed, starts: 0 };
+    let mut nodes = vec![Driver::new(SERVER, Blueprint::Sfu(sfu), scenario)];
     for (place, user) in (1_u16..).zip(&scenario.users) {
         let (user, room, camera) = (user.clone(), room.clone(), scenario.camera.clone());
-        let config = ClientConfig { node: place, address: address_of(place), room, user, camera, fidelity, seed };
-        nodes.push(Driver::new(place, Machine::Client(Box::new(ClientNode::new(Instant::ZERO, config)))));
+        let address = if user.nat.is_some() { inside_of(place) } else { address_of(place) };
+        let after_window = scenario.client.after_window;
+        let config = ClientConfig { node: place, address, room, user, camera, fidelity, seed, after_window, starts: 0 };
+        nodes.push(Driver::new(place, Blueprint::Client(config), scenario));
     }
     nodes
 }
 
-/// A node of either kind.
+/// A node of either kind, or what a crash has left of it.
 #[derive(Debug)]
 enum Machine {
     Sfu(Box<SfuNode>),
     Client(Box<ClientNode>),
+    Down,
 }
 
 impl Machine {
@@ -159,6 +182,7 @@ impl Machine {
         match self {
             Self::Sfu(node) => node.handle_input(now, input),
             Self::Client(node) => node.handle_input(now, input),
+            Self::Down => {}
         }
     }
 
@@ -166,6 +190,7 @@ impl Machine {
         match self {
             Self::Sfu(node) => node.handle_timeout(now),
             Self::Client(node) => node.handle_timeout(now),
+            Self::Down => {}
         }
     }
 
@@ -173,6 +198,7 @@ impl Machine {
         match self {
             Self::Sfu(node) => node.poll_output(),
             Self::Client(node) => node.poll_output(),
+            Self::Down => None,
         }
     }
 
@@ -180,6 +206,7 @@ impl Machine {
         match self {
             Self::Sfu(node) => node.poll_timeout(),
             Self::Client(node) => node.poll_timeout(),
+            Self::Down => None,
         }
     }
 }
@@ -194,9 +221,28 @@ struct Driver {
     now: Instant,
     /// The node's next timer, asked once after each step.
     timer: Option<Instant>,
+    /// When a queue that the node sends into has to decide next.
+    queue: Option<Instant>,
     /// Steps at one instant, to notice a node that spins.
     steps_now: u32,
     sent: u64,
+    /// Datagrams that the node took in, by sender.
+    delivered: Delivered,
+    /// What stands between the node and the world, where there is anything: nothing, in a run without faults and translators.
+    host: Option<Box<Host>>,
+}
+
+/// Datagrams that a node took in: the server's by sender, a client's all together, since all come from the server.
+#[derive(Debug)]
+struct Delivered(Vec<u64>);
+
+impl Delivered {
+    #[inline]
+    fn count(&mut self, place: u16, from: u16, input: &Input) {
+        if let Input::Datagram(_) = input {
+            self.0[if place == SERVER { usize::from(from) } else { 0 }] += 1;
+        }
+    }
 }
 
 /// Steps of one node at one instant that no honest node needs: ten thousand datagrams can arrive at once, a hundred thousand cannot.
@@ -219,17 +265,56 @@ impl Arrival {
 }
 
 impl Driver {
-    fn new(place: u16, machine: Machine) -> Self {
-        let timer = machine.poll_timeout();
-        Self { place, machine, inbox: VecDeque::new(), now: Instant::ZERO, timer, steps_now: 0, sent: 0 }
+    fn new(place: u16, blueprint: Blueprint, scenario: &Scenario) -> Self {
+        let nat = usize::from(place).checked_sub(1).and_then(|at| scenario.users[at].nat).map(|nat| Nat::new(nat, outside_of(place, 0)));
+        let is_plain = scenario.faults.is_empty() && nat.is_none();
+        let senders = if place == SERVER { scenario.users.len() + 1 } else { 1 };
+        let machine = blueprint.build(Instant::ZERO, &Clock::default());
+        let mut driver = Self {
+            place,
+            machine,
+            inbox: VecDeque::new(),
+            now: Instant::ZERO,
+            timer: None,
+            queue: None,
+            steps_now: 0,
+            sent: 0,
+            delivered: Delivered(vec![0; senders]),
+            host: None,
+        };
+        if !is_plain {
+            let host = Host::new(place, blueprint, nat, &scenario.faults);
+            driver.machine = host.first_process();
+            driver.host = Some(Box::new(host));
+        }
+        driver.timer = driver.fires_at();
+        driver
+    }
+
+    /// When the node's timer fires, in true time.
+    fn fires_at(&self) -> Option<Instant> {
+        let timer = self.machine.poll_timeout();
+        match &self.host {
+            None => timer,
+            Some(host) => host.fires_at(timer),
+        }
     }
 
     /// When the node has something to do.
     fn next(&self) -> Option<Instant> {
         let arrival = self.inbox.front().map(|arrival| arrival.at);
-        match (self.timer, arrival) {
+        let own = match (self.timer, arrival) {
             (Some(timer), Some(arrival)) => Some(timer.min(arrival).max(self.now)),
             (one, other) => one.or(other).map(|at| at.max(self.now)),
+        };
+        let own = match &self.host {
+            None => own,
+            Some(host) => host.next(own),
+        };
+        match (own, self.queue) {
+            (own, None) => own,
+            (None, Some(queue)) => Some(queue.max(self.now)),
+            (Some(own), Some(queue)) => Some(own.min(queue.max(self.now))),
         }
     }
 
@@ -255,9 +340,14 @@ impl Driver {
             return Err(EngineError::Spinning { node: self.place, now: at });
         }
         self.now = at;
-        if self.timer.is_some_and(|timer| timer <= at) {
+        if self.host.is_some() {
+            self.step_on_host(at);
+        } else if self.timer.is_some_and(|timer| timer <= at) {
             self.machine.handle_timeout(at);
+        } else if self.queue.is_some() && self.inbox.front().is_none_or(|arrival| arrival.at > at) {
+            // A queue of its links is due; the world sees to that after each step.
         } else if let Some(arrival) = self.inbox.front() {
+            self.delivered.count(self.place, arrival.from, &arrival.input);
             self.machine.handle_input(at, &arrival.input);
             self.inbox.pop_front();
             if self.inbox.is_empty() {
@@ -267,15 +357,56 @@ impl Driver {
         Ok(())
     }
 
+    /// The same where the world is not let through as it is; what befalls the host comes before timers.
+    fn step_on_host(&mut self, at: Instant) {
+        let Some(host) = &mut self.host else { return };
+        let timer_is_due = self.timer.is_some_and(|timer| timer <= at);
+        let waiting = self.inbox.iter().take_while(|arrival| arrival.at <= at).count() + usize::from(timer_is_due);
+        if host.befall(at, &mut self.machine, waiting) {
+            return;
+        }
+        if host.stands_still(at) {
+            return; // a queue of its links is due, and nothing else
+        }
+        let shown = host.shown_at(at);
+        if timer_is_due {
+            return self.machine.handle_timeout(shown);
+        }
+        if self.inbox.front().is_none_or(|arrival| arrival.at > at) {
+            return;
+        }
+        let Some(arrival) = self.inbox.pop_front() else { return };
+        self.steps_now = 0; // a process that stood still has a long queue to work through, and every arrival was sent by somebody
+        let from = arrival.from;
+        if let Some(input) = host.receive(at, arrival) {
+            self.delivered.count(self.place, from, &input);
+            self.machine.handle_input(shown, &input);
+        }
+    }
+
     /// Takes what the node wants done, with the count of it: of the first datagram, where there are several.
     fn poll_output(&mut self) -> Option<(u64, Output)> {
-        let Some(output) = self.machine.poll_output() else {
-            self.timer = self.machine.poll_timeout();
+        let output = if self.host.is_some() { self.poll_output_on_host() } else { self.machine.poll_output() };
+        let Some(output) = output else {
+            self.timer = self.fires_at();
             return None;
         };
         let count = self.sent + 1;
         self.sent += if let Output::Datagrams(datagrams) = &output { datagrams.len() as u64 } else { 1 };
         Some((count, output))
+    }
+
+    fn poll_output_on_host(&mut self) -> Option<Output> {
+        let host = self.host.as_mut()?;
+        if let Some(output) = host.poll_output() {
+            return Some(output);
+        }
+        loop {
+            let output = self.machine.poll_output()?;
+            if let Some(output) = host.send(self.now, output) {
+                return Some(output);
+            }
+        }
     }
 }
 
@@ -286,6 +417,10 @@ struct World {
     places: BTreeMap<UserId, u16>,
     /// What each node told, in order of time.
     told: Vec<Told>,
+    ledger: Ledger,
+    /// What befalls links, where anything does.
+    weather: Option<Box<Weather>>,
+    end: Instant,
 }
 
 /// What one node told.
@@ -293,6 +428,12 @@ struct World {
 struct Told {
     entries: VecDeque<Entry>,
     samples: VecDeque<Sample>,
+}
+
+/// The client's link that a datagram goes over, and which way; none if nobody has that address.
+fn way_of(from: u16, dst: SocketAddrV4) -> Option<(u16, Direction)> {
+    let to = node_at(dst)?;
+    Some(if from == SERVER { (to, Direction::Down) } else { (from, Direction::Up) })
 }
 
 /// Something to be carried to a node.
@@ -308,6 +449,9 @@ impl World {
             network: Network::new(&scenario.users, seed),
             places: (1_u16..).zip(&scenario.users).map(|(place, user)| (user.id.clone(), place)).collect(),
             told: (0..=scenario.users.len()).map(|_| Told::default()).collect(),
+            ledger: Ledger::new(scenario.users.len()),
+            weather: (!scenario.faults.is_empty()).then(|| Box::new(Weather::new(&scenario.faults))),
+            end: Instant::ZERO.saturating_add(scenario.duration),
         }
     }
 
@@ -324,19 +468,24 @@ impl World {
         match output {
             Output::Datagrams(datagrams) => {
                 for (count, datagram) in (count..).zip(datagrams) {
-                    if let Some((to, at)) = self.network.carry(now, from, &datagram)
-                        && at < Instant::MAX
-                    {
-                        carry(Delivery { to, arrival: Arrival { at, from, count, input: Input::Datagram(datagram) } })?;
-                    }
+                    self.send(now, from, count, datagram, |Carried { to, at, datagram, .. }| {
+                        carry(Delivery { to, arrival: Arrival { at, from, count, input: Input::Datagram(datagram) } })
+                    })?;
                 }
                 Ok(())
             }
             Output::Connect { connection } => {
                 // TCP's three-way handshake (RFC 9293 section 3.5): the client is connected when the answer to its SYN comes, the server when its own is acknowledged.
-                let syn = self.network.signalling_arrival(now, from, from);
-                let syn_ack = self.network.signalling_arrival(syn, SERVER, from);
-                let ack = self.network.signalling_arrival(syn_ack, from, from);
+                let syn = self.signal(now, from, from);
+                let door = self.weather.as_mut().map_or(Door::Open, |weather| weather.door(syn));
+                if door == Door::Silent {
+                    return Ok(());
+                }
+                let syn_ack = self.signal(syn, SERVER, from);
+                if door == Door::Refused {
+                    return deliver(from, syn_ack, Input::Signal { connection, signal: Signal::Closed });
+                }
+                let ack = self.signal(syn_ack, from, from);
                 deliver(from, syn_ack, Input::Signal { connection, signal: Signal::Opened })?;
                 deliver(SERVER, ack, Input::Signal { connection, signal: Signal::Opened })
             }
@@ -361,10 +510,73 @@ impl World {
         }
     }
 
-    fn other_end(&self, now: Instant, from: u16, connection: Connection) -> (u16, Instant) {
+    /// Sends a datagram into its link, hands to `deliver` what comes out of it, and enters it into the books.
+    fn send(
+        &mut self,
+        now: Instant,
+        from: u16,
+        count: u64,
+        datagram: Datagram,
+        mut deliver: impl FnMut(Carried) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        let Some((client, direction)) = way_of(from, datagram.dst) else {
+            self.ledger.nowhere += 1;
+            return Ok(());
+        };
+        let Some(account) = self.ledger.account(client, direction) else { return Ok(()) };
+        account.sent += 1;
+        let (end, mut weather, mut copies, mut delivered) = (self.end, self.weather.as_deref_mut(), 0, Ok(()));
+        self.network.carry(now, from, count, datagram, |carried| {
+            account.due(now, carried.at, end, copies > 0);
+            copies += 1;
+            if let Some(weather) = &mut weather {
+                weather.carried(client, direction, carried.at);
+            }
+            if delivered.is_ok() && carried.at < Instant::MAX {
+                delivered = deliver(carried);
+            }
+        });
+        if let (0, Some(weather)) = (copies, weather) {
+            weather.swallowed(client, direction, now);
+        }
+        delivered
+    }
+
+    /// Lets the queues that a node sends into decide what they have to by `now`, hands what arrives to `carry`, and says when they have to decide next.
+    fn decide(
+        &mut self,
+        now: Instant,
+        from: u16,
+        mut carry: impl FnMut(Delivery) -> Result<(), EngineError>,
+    ) -> Result<Option<Instant>, EngineError> {
+        let (end, ledger, mut weather, mut last, mut carried) = (self.end, &mut self.ledger, self.weather.as_deref_mut(), None, Ok(()));
+        self.network.decide(now, from, |Carried { to, at, count, datagram }| {
+            if let Some((client, direction)) = way_of(from, datagram.dst) {
+                let is_copy = last.replace((to, count)) == Some((to, count));
+                ledger.account(client, direction).into_iter().for_each(|account| account.due(now, at, end, is_copy));
+                weather.iter_mut().for_each(|weather| weather.carried(client, direction, at));
+            }
+            if carried.is_ok() && at < Instant::MAX {
+                carried = carry(Delivery { to, arrival: Arrival { at, from, count, input: Input::Datagram(datagram) } });
+            }
+        });
+        carried.map(|()| self.network.next_decision(from))
+    }
+
+    /// When signalling that `from` sends arrives at the other end of its connection to or from `client`.
+    fn signal(&mut self, now: Instant, from: u16, client: u16) -> Instant {
+        let at = self.network.signalling_arrival(now, from, client);
+        let Some(weather) = &mut self.weather else { return at };
+        let direction = if from == SERVER { Direction::Down } else { Direction::Up };
+        weather.swallowed(client, direction, now); // TCP sends again what a partition swallows
+        weather.carried(client, direction, at);
+        at
+    }
+
+    fn other_end(&mut self, now: Instant, from: u16, connection: Connection) -> (u16, Instant) {
         let client = connection.client();
         let to = if from == SERVER { client } else { SERVER };
-        (to, self.network.signalling_arrival(now, from, client))
+        (to, self.signal(now, from, client))
     }
 
     /// Keeps a sample; beside each that tells what the server sent goes one that tells the state of the link it went into.
@@ -382,9 +594,52 @@ impl World {
     }
 
     /// The record, in order of time, then of node; what one node told at one time stays in its order.
-    fn collect(self) -> Collected {
+    fn collect(mut self, nodes: Vec<Driver>) -> Collected {
+        self.balance(&nodes);
+        let hosts = nodes.iter().filter_map(|node| node.host.as_deref());
+        let struck = self.weather.map_or_else(Vec::new, |weather| weather.tally(hosts.flat_map(Host::struck)));
         let (entries, samples) = self.told.into_iter().map(|told| (told.entries, told.samples)).unzip();
-        Collected { entries: merged(entries, |entry| entry.at), samples: merged(samples, |sample| sample.at), network: self.network }
+        let (entries, samples) = (merged(entries, |entry| entry.at), merged(samples, |sample| sample.at));
+        Collected { entries, samples, network: self.network, ledger: self.ledger, struck }
+    }
+
+    /// Enters into the books what links dropped, and what came of the rest at the other end.
+    fn balance(&mut self, nodes: &[Driver]) {
+        for node in nodes.iter().skip(1) {
+            for (direction, link) in [(Direction::Up, self.network.uplink(node.place)), (Direction::Down, self.network.downlink(node.place))] {
+                let (Some(account), Some(link)) = (self.ledger.account(node.place, direction), link) else { continue };
+                let drops = link.drops();
+                let Drops { queue, loss, outage, aqm, policer, too_large } = drops;
+                let causes = [
+                    ("queue full", queue),
+                    ("lost", loss),
+                    ("outage", outage),
+                    ("waited too long", aqm),
+                    ("policed", policer),
+                    ("too large", too_large),
+                ];
+                for (cause, datagrams) in causes {
+                    account.drop(cause, datagrams);
+                }
+                account.in_flight += self.network.waiting(node.place, direction == Direction::Down);
+            }
+        }
+        for node in nodes {
+            let end = self.end;
+            let mut enter = |from: u16, change: &dyn Fn(&mut Account)| {
+                let (client, direction) = if node.place == SERVER { (from, Direction::Up) } else { (node.place, Direction::Down) };
+                self.ledger.account(client, direction).into_iter().for_each(change);
+            };
+            for (from, delivered) in (0_u16..).zip(&node.delivered.0) {
+                enter(from, &|account| account.delivered += delivered);
+            }
+            for arrival in node.inbox.iter().filter(|arrival| arrival.at < end && matches!(arrival.input, Input::Datagram(_))) {
+                enter(arrival.from, &|account| account.in_flight += 1);
+            }
+            for ((from, cause), datagrams) in node.host.iter().flat_map(|host| &host.drops().by_cause) {
+                enter(*from, &|account| account.drop(cause, *datagrams));
+            }
+        }
     }
 }
 

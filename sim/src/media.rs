@@ -130,6 +130,12 @@ impl Peer {
         back!(&mut self.0, peer => peer.set_bandwidth(now, minimum, desired));
     }
 
+    /// Whether a datagram from an address that is not known to be the other end's comes of it all the same: one that only the other end could have made. So a server finds members behind a translator, and
+    /// those that have moved.
+    pub fn accepts(&self, datagram: &Datagram) -> bool {
+        back!(&self.0, peer => peer.accepts(datagram))
+    }
+
     /// Takes in a datagram. The packet of modelled media that it carries is at hand at once; all else is polled.
     #[inline]
     pub fn handle_datagram<'d>(&mut self, now: Instant, datagram: &'d Datagram) -> Option<MediaPacket<&'d [u8]>> {

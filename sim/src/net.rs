@@ -4,9 +4,23 @@ use core::net::SocketAddrV4;
 
 use self::octets::Octets;
 
+pub mod bucket;
+pub mod capacity;
+pub mod clock;
+pub mod codel;
+pub mod fq_codel;
+pub mod jitter;
 pub mod link;
+pub mod loss;
+pub mod nat;
 pub mod network;
 pub mod octets;
+pub mod pipe;
+pub mod queue;
+pub mod trace;
+
+/// The server's place among the nodes. Clients follow, in the scenario's order.
+pub const SERVER: u16 = 0;
 
 /// The bytes of a datagram. Modelled media carries 44 of a packet of video; with up to 46 in place, a datagram is 64 bytes, one cache line.
 pub type Carried = Octets<CARRIED_IN_PLACE>;

@@ -8,6 +8,7 @@ mod client;
 mod pictures;
 mod sfu;
 
+use core::net::SocketAddrV4;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -56,6 +57,11 @@ pub enum Input {
         connection: Connection,
         /// What.
         signal: Signal,
+    },
+    /// The host has gone over to another network: its connections are gone, and it is reached elsewhere.
+    Moved {
+        /// Where.
+        address: SocketAddrV4,
     },
 }
 

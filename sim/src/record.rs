@@ -4,14 +4,16 @@
 
 mod entry;
 pub mod files;
+mod ledger;
 mod metric;
 mod sample;
 mod summary;
 
 pub use self::{
     entry::{Direction, Entry, StreamName, What},
+    ledger::{Account, Ledger},
     metric::MetricRow,
-    sample::{Counted, Flow, SAMPLE_INTERVAL, Sample},
+    sample::{Counted, Flow, SAMPLE_INTERVAL, Sample, next_sample},
     summary::{CheckResult, Summary, Viewer},
 };
 

@@ -198,6 +198,11 @@ impl Peer {
         self.sending.estimator.set_desired(desired);
     }
 
+    /// A check with this end's token, as an ICE agent knows its own user name fragment. Media from where no check has come is not taken, in WebRTC either.
+    pub(super) fn accepts(&self, datagram: &Datagram) -> bool {
+        !matches!(self.state, State::Over) && matches!(wire::read(self.token, &datagram.payload), Some((Message::Note(Note::Check), _)))
+    }
+
     pub(super) fn handle_datagram<'d>(&mut self, now: Instant, datagram: &'d Datagram) -> Option<MediaPacket<&'d [u8]>> {
         self.flush(now);
         if matches!(self.state, State::Over) {
@@ -225,7 +230,13 @@ impl Peer {
 
     fn handle_note(&mut self, note: Note, datagram: &Datagram) {
         match note {
-            Note::Check => self.send(&Note::Answer),
+            Note::Check => {
+                // Where the other end's last check came from is where it is.
+                if let Some(remote) = &mut self.remote {
+                    remote.address = datagram.src;
+                }
+                self.send(&Note::Answer);
+            }
             Note::Answer => {}
             Note::Probe { stamp } => {
                 self.accept(stamp, None, datagram);

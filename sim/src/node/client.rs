@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use bytes::Bytes;
 use greenroom_core::{
     code::Code,
-    id::{RoomId, StreamId},
+    id::{MemberId, RoomId, StreamId},
     role::Role,
-    session::{self, Call, CallId, ConnectionId, JoinCall, Session},
+    session::{self, AfterWindow, Call, CallId, ConnectionId, JoinCall, Session},
     stream::{StreamInfo, TrackKind},
     time::Instant,
     wire::{MediaDescription, ServerMessage},
@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     media::{End, Fidelity, Peer, PeerConfig, PeerOutput, TrackId},
-    record::{Entry, SAMPLE_INTERVAL, StreamName, What},
+    record::{Entry, StreamName, What, next_sample},
     scenario::{Action, Camera as CameraSettings, User},
 };
 
@@ -49,7 +49,16 @@ pub struct ClientConfig {
     pub fidelity: Fidelity,
     /// The run's seed.
     pub seed: u64,
+    /// What it does when the place that was kept for it is gone.
+    pub after_window: AfterWindow,
+    /// How often it was started before.
+    pub starts: u32,
 }
+
+/// Connections that a client may open before its first restart, and then before each: numbers of connections tell those of a process from those of the one before.
+const CONNECTIONS_PER_START: u32 = 1 << 20;
+/// The same for media transports, of which each draws from a stream of its own.
+const PEERS_PER_START: u64 = 1 << 20;
 
 /// A client node.
 #[derive(Debug)]
@@ -64,6 +73,8 @@ pub struct ClientNode {
     peer: Option<Peer>,
     /// Peers made so far: each draws from a stream of its own.
     peers_made: u64,
+    /// The number of the stay that the transport was made for.
+    stay: Option<MemberId>,
     camera: Option<Camera>,
     views: BTreeMap<StreamId, View>,
     /// Actions not yet taken, the next one first.
@@ -97,7 +108,8 @@ impl ClientNode {
     /// A client that does nothing until its script says so.
     pub fn new(now: Instant, config: ClientConfig) -> Self {
         let mut session_config = session::Config::default();
-        session_config.seed = config.seed ^ u64::from(config.node);
+        session_config.seed = config.seed ^ u64::from(config.node) ^ (u64::from(config.starts) << 32);
+        session_config.after_window = config.after_window;
         let script = config.user.actions.iter().copied().collect();
         Self {
             session: Session::new(now, session_config),
@@ -105,7 +117,8 @@ impl ClientNode {
             next_due: now,
             stirred: true,
             peer: None,
-            peers_made: 0,
+            peers_made: u64::from(config.starts) * PEERS_PER_START,
+            stay: None,
             camera: None,
             views: BTreeMap::new(),
             script,
@@ -115,7 +128,7 @@ impl ClientNode {
             join_called: now,
             standing: Standing::Outside,
             owed: BTreeSet::new(),
-            next_sample: now.saturating_add(SAMPLE_INTERVAL),
+            next_sample: next_sample(now),
             outputs: VecDeque::new(),
             now,
             config,
@@ -295,7 +308,11 @@ impl ClientNode {
             session::Event::Interrupted { code } => self.entry(What::Interrupted { code }),
             session::Event::Restored { after } => {
                 self.entry(What::Restored { after_ms: millis(after) });
-                self.catch_up();
+                if self.session.member() == self.stay {
+                    self.catch_up();
+                } else {
+                    self.begin_anew();
+                }
                 for owed in core::mem::take(&mut self.owed) {
                     self.ask_again(owed);
                 }
@@ -304,6 +321,14 @@ impl ClientNode {
                 self.entry(What::Removed { code });
                 if self.standing != Standing::Leaving {
                     self.out_of_room();
+                }
+            }
+            session::Event::Republished { before, now } => self.republished(before, now),
+            session::Event::Unsubscribed { stream, .. } => {
+                if let Some(view) = self.views.get(&stream) {
+                    let stream_name = name(&view.info);
+                    self.entry(What::Unsubscribed { stream: stream_name });
+                    self.drop_view(stream);
                 }
             }
             // The states are told by the entries above, and a newer core's events are not ours to tell.
@@ -398,7 +423,11 @@ impl ClientNode {
     }
 
     fn connection(&self, id: ConnectionId) -> Connection {
-        Connection::new(self.config.node, id.0)
+        Connection::new(self.config.node, self.first_connection().wrapping_add(id.0))
+    }
+
+    const fn first_connection(&self) -> u32 {
+        self.config.starts.wrapping_mul(CONNECTIONS_PER_START)
     }
 }
 
@@ -413,7 +442,8 @@ impl Node for ClientNode {
                 }
             }
             Input::Signal { connection, signal } => {
-                let connection = ConnectionId(connection.attempt());
+                // One of the process before this one comes out as a number that is far from being given.
+                let connection = ConnectionId(connection.attempt().wrapping_sub(self.first_connection()));
                 match signal {
                     Signal::Opened => self.tell_session(session::Input::Opened { connection }),
                     Signal::Closed => self.tell_session(session::Input::Closed { connection }),
@@ -423,6 +453,10 @@ impl Node for ClientNode {
                         }
                     }
                 }
+            }
+            Input::Moved { address } => {
+                self.config.address = *address;
+                self.replace_transport();
             }
         }
         self.settle();

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use greenroom_core::{
     id::{MemberId, RequestId, Rid, RoomId, SessionId, StreamId, UserId},
     member::Member,
-    room::{self, Event, MediaInput, MediaOutput, Room},
+    room::{self, Event, MediaInput, MediaOutput, Numbers, Room},
     stream::{BitsPerSecond, StreamInfo, TrackKind},
     time::Instant,
     wire::{ClientFrame, ClientMessage, MediaDescription},
@@ -21,7 +21,7 @@ use crate::{
     media::{End, Fidelity, MediaPacket, Peer, PeerConfig, PeerOutput, TrackId, Written},
     net::Datagram,
     random::Stream,
-    record::{Counted, Entry, SAMPLE_INTERVAL, Sample, StreamName, What},
+    record::{Counted, Entry, SAMPLE_INTERVAL, Sample, StreamName, What, next_sample},
     scenario::SfuSettings,
 };
 
@@ -38,7 +38,12 @@ pub struct SfuConfig {
     pub fidelity: Fidelity,
     /// The run's seed.
     pub seed: u64,
+    /// How often it was started before.
+    pub starts: u32,
 }
+
+/// Numbers of stays and streams that a server gives before its first restart, and then before each. A choice: no scenario needs as many, and a server may start four thousand times.
+const NUMBERS_PER_START: u32 = 1 << 20;
 
 /// The server node.
 #[derive(Debug)]
@@ -70,6 +75,8 @@ struct Transports {
     slots: Vec<Option<Transport>>,
     of_member: BTreeMap<MemberId, usize>,
     of_address: BTreeMap<SocketAddrV4, usize>,
+    /// Slots that are known by addresses which nobody described.
+    moved: BTreeSet<usize>,
     /// When each transport wants to be told the time.
     timers: BTreeSet<(Instant, usize)>,
     /// Slots that were written to or told something, and are to be flushed and heard.
@@ -113,6 +120,21 @@ impl Transports {
         if let Some(address) = peer.remote_address() {
             self.of_address.remove(&address);
         }
+        if self.moved.remove(&slot) {
+            self.of_address.retain(|_, other| *other != slot);
+        }
+    }
+
+    /// The transport that a datagram is for. One from an address that nobody is known by may come of a member that is behind a translator, or has moved: media transport can tell.
+    fn slot_for(&mut self, datagram: &Datagram) -> Option<usize> {
+        if let Some(&slot) = self.of_address.get(&datagram.src) {
+            return Some(slot);
+        }
+        let accepts = |slot: &Option<Transport>| slot.as_ref().is_some_and(|transport| transport.peer.accepts(datagram));
+        let slot = self.slots.iter().position(accepts)?;
+        self.of_address.insert(datagram.src, slot);
+        self.moved.insert(slot);
+        Some(slot)
     }
 
     /// The transport in a slot, to be changed: whoever takes it owes it a flush, which is noted.
@@ -152,14 +174,15 @@ impl SfuNode {
         let mut room_config = room::Config::new(config.room.clone());
         room_config.reconnect_window = config.settings.reconnect_window;
         room_config.start_estimate_bps = config.settings.start_estimate_bps;
+        let first = config.starts.saturating_mul(NUMBERS_PER_START).saturating_add(1);
         Self {
-            room: Room::new(now, room_config),
+            room: Room::new(now, room_config).numbered_from(Numbers { member: first, stream: first }),
             transports: Transports::default(),
             routes: Routes::default(),
             names: BTreeMap::new(),
             users: BTreeMap::new(),
             transports_made: 0,
-            next_sample: now.saturating_add(SAMPLE_INTERVAL),
+            next_sample: next_sample(now),
             samples_taken: 0,
             outputs: VecDeque::new(),
             fanned_out: Vec::new(),
@@ -289,7 +312,11 @@ impl SfuNode {
     }
 
     fn open(&mut self, member: MemberId, description: &MediaDescription) {
-        let seed = Stream::new(self.config.seed, "sfu", &format!("peer/{}", self.transports_made)).below(u64::MAX);
+        let owner = match self.config.starts {
+            0 => "sfu".to_owned(),
+            again => format!("sfu#{again}"), // what is drawn anew is not what was drawn before
+        };
+        let seed = Stream::new(self.config.seed, &owner, &format!("peer/{}", self.transports_made)).below(u64::MAX);
         self.transports_made += 1;
         let mut peer = Peer::new(
             self.now,
@@ -477,7 +504,7 @@ impl Node for SfuNode {
         self.now = now;
         match input {
             Input::Datagram(datagram) => {
-                if let Some(&slot) = self.transports.of_address.get(&datagram.src)
+                if let Some(slot) = self.transports.slot_for(datagram)
                     && let Some(Transport { member, peer, .. }) = self.transports.touch(slot)
                 {
                     let member = *member;
@@ -487,6 +514,7 @@ impl Node for SfuNode {
                 }
             }
             Input::Signal { connection, signal } => self.signal(*connection, signal),
+            Input::Moved { .. } => {} // servers stay where they are
         }
         self.settle();
     }
