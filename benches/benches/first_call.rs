@@ -80,7 +80,10 @@ fn print(row: &Row, results: &[Summary], instructions: Option<u64>) {
     let wall = Duration::from_secs_f64(fastest.wall_seconds);
     let datagrams_per_second = u128::from(fastest.datagrams) * 1_000_000 / wall.as_micros().max(1);
     let Row { scenario, engine, media, .. } = row;
-    println!("{scenario:<14} {engine:<8} {media:<12} {:>8.0} {slowest:>8.0} {floor:>7} {of_floor:>8}  {datagrams_per_second:>12} {instructions:>13}", fastest.speed);
+    println!(
+        "{scenario:<14} {engine:<8} {media:<12} {:>8.0} {slowest:>8.0} {floor:>7} {of_floor:>8}  {datagrams_per_second:>12} {instructions:>13}",
+        fastest.speed
+    );
 }
 
 /// The instructions that the process takes to play a row once.
@@ -101,8 +104,8 @@ fn instructions(at: usize, row: &Row) -> Option<u64> {
 /// Plays a row and leaves it at that: what is told of the run takes instructions too.
 fn play(row: &Row) -> ExitCode {
     let settings = Settings { engine: row.engine, media: row.media, seed: 1 };
-    let played = load(row.scenario)
-        .and_then(|scenario| run::collect(&scenario, settings, &Progress::default()).map_err(|error| error.to_string()));
+    let played =
+        load(row.scenario).and_then(|scenario| run::collect(&scenario, settings, &Progress::default()).map_err(|error| error.to_string()));
     match played {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {

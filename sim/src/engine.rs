@@ -21,7 +21,6 @@ mod weather;
 
 use core::{
     fmt,
-    net::SocketAddrV4,
     str::FromStr,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
@@ -42,7 +41,7 @@ use crate::{
     net::{
         Datagram,
         clock::Clock,
-        link::Drops,
+        link::{Drops, Verdict},
         nat::Nat,
         network::{Carried, Network, SERVER, address_of, inside_of, node_at, outside_of},
     },
@@ -232,16 +231,27 @@ struct Driver {
     host: Option<Box<Host>>,
 }
 
-/// Datagrams that a node took in: the server's by sender, a client's all together, since all come from the server.
+/// Datagrams that a node took in, by sender.
 #[derive(Debug)]
-struct Delivered(Vec<u64>);
+struct Delivered {
+    /// All that a client takes in comes from the server, and is counted in place.
+    by_server: u64,
+    by_client: Vec<u64>,
+}
 
 impl Delivered {
     #[inline]
-    fn count(&mut self, place: u16, from: u16, input: &Input) {
+    fn count(&mut self, from: u16, input: &Input) {
         if let Input::Datagram(_) = input {
-            self.0[if place == SERVER { usize::from(from) } else { 0 }] += 1;
+            match usize::from(from).checked_sub(1) {
+                None => self.by_server += 1,
+                Some(client) => self.by_client[client] += 1,
+            }
         }
+    }
+
+    fn all(&self) -> impl Iterator<Item = (u16, u64)> {
+        (SERVER..).zip(core::iter::once(self.by_server).chain(self.by_client.iter().copied()))
     }
 }
 
@@ -268,7 +278,7 @@ impl Driver {
     fn new(place: u16, blueprint: Blueprint, scenario: &Scenario) -> Self {
         let nat = usize::from(place).checked_sub(1).and_then(|at| scenario.users[at].nat).map(|nat| Nat::new(nat, outside_of(place, 0)));
         let is_plain = scenario.faults.is_empty() && nat.is_none();
-        let senders = if place == SERVER { scenario.users.len() + 1 } else { 1 };
+        let clients = if place == SERVER { scenario.users.len() } else { 0 };
         let machine = blueprint.build(Instant::ZERO, &Clock::default());
         let mut driver = Self {
             place,
@@ -279,7 +289,7 @@ impl Driver {
             queue: None,
             steps_now: 0,
             sent: 0,
-            delivered: Delivered(vec![0; senders]),
+            delivered: Delivered { by_server: 0, by_client: vec![0; clients] },
             host: None,
         };
         if !is_plain {
@@ -302,23 +312,18 @@ impl Driver {
 
     /// When the node has something to do.
     fn next(&self) -> Option<Instant> {
-        let arrival = self.inbox.front().map(|arrival| arrival.at);
-        let own = match (self.timer, arrival) {
-            (Some(timer), Some(arrival)) => Some(timer.min(arrival).max(self.now)),
-            (one, other) => one.or(other).map(|at| at.max(self.now)),
-        };
-        let own = match &self.host {
-            None => own,
-            Some(host) => host.next(own),
-        };
-        match (own, self.queue) {
-            (own, None) => own,
-            (None, Some(queue)) => Some(queue.max(self.now)),
-            (Some(own), Some(queue)) => Some(own.min(queue.max(self.now))),
+        const NEVER: Instant = Instant::MAX; // where all of them are numbers, the least of them takes no branches
+        let arrival = self.inbox.front().map_or(NEVER, |arrival| arrival.at);
+        let mut due = self.timer.unwrap_or(NEVER).min(arrival).max(self.now);
+        if let Some(host) = &self.host {
+            due = host.next(Some(due).filter(|at| *at < NEVER)).unwrap_or(NEVER);
         }
+        let due = due.min(self.queue.unwrap_or(NEVER).max(self.now));
+        (due < NEVER).then_some(due)
     }
 
     /// Hands the node something that is on its way, and says whether that is what arrives first.
+    #[inline]
     fn expect(&mut self, arrival: Arrival) -> Result<bool, EngineError> {
         if arrival.at < self.now {
             return Err(EngineError::Late { node: self.place, due: arrival.at, now: self.now });
@@ -328,9 +333,15 @@ impl Driver {
             self.inbox.push_back(arrival);
             return Ok(self.inbox.len() == 1);
         }
+        Ok(self.expect_earlier(arrival))
+    }
+
+    /// The same where something arrives later that was sent earlier.
+    fn expect_earlier(&mut self, arrival: Arrival) -> bool {
+        let key = arrival.key();
         let place = self.inbox.iter().rposition(|other| other.key() < key).map_or(0, |before| before + 1);
         self.inbox.insert(place, arrival);
-        Ok(place == 0)
+        place == 0
     }
 
     /// Lets the node do the one thing that is due next, at the time that [`Driver::next`] said: timers before arrivals.
@@ -347,7 +358,7 @@ impl Driver {
         } else if self.queue.is_some() && self.inbox.front().is_none_or(|arrival| arrival.at > at) {
             // A queue of its links is due; the world sees to that after each step.
         } else if let Some(arrival) = self.inbox.front() {
-            self.delivered.count(self.place, arrival.from, &arrival.input);
+            self.delivered.count(arrival.from, &arrival.input);
             self.machine.handle_input(at, &arrival.input);
             self.inbox.pop_front();
             if self.inbox.is_empty() {
@@ -379,7 +390,7 @@ impl Driver {
         self.steps_now = 0; // a process that stood still has a long queue to work through, and every arrival was sent by somebody
         let from = arrival.from;
         if let Some(input) = host.receive(at, arrival) {
-            self.delivered.count(self.place, from, &input);
+            self.delivered.count(from, &input);
             self.machine.handle_input(shown, &input);
         }
     }
@@ -430,10 +441,9 @@ struct Told {
     samples: VecDeque<Sample>,
 }
 
-/// The client's link that a datagram goes over, and which way; none if nobody has that address.
-fn way_of(from: u16, dst: SocketAddrV4) -> Option<(u16, Direction)> {
-    let to = node_at(dst)?;
-    Some(if from == SERVER { (to, Direction::Down) } else { (from, Direction::Up) })
+/// The client whose link is between two nodes, and which way.
+const fn way_of(from: u16, to: u16) -> (u16, Direction) {
+    if from == SERVER { (to, Direction::Down) } else { (from, Direction::Up) }
 }
 
 /// Something to be carried to a node.
@@ -466,11 +476,9 @@ impl World {
     ) -> Result<(), EngineError> {
         let mut deliver = |to: u16, at: Instant, input: Input| carry(Delivery { to, arrival: Arrival { at, from, count, input } });
         match output {
-            Output::Datagrams(datagrams) => {
-                for (count, datagram) in (count..).zip(datagrams) {
-                    self.send(now, from, count, datagram, |Carried { to, at, datagram, .. }| {
-                        carry(Delivery { to, arrival: Arrival { at, from, count, input: Input::Datagram(datagram) } })
-                    })?;
+            Output::Datagrams(mut datagrams) => {
+                for (count, datagram) in (count..).zip(&mut datagrams) {
+                    self.send(now, from, count, datagram, &mut carry)?;
                 }
                 Ok(())
             }
@@ -510,36 +518,46 @@ impl World {
         }
     }
 
-    /// Sends a datagram into its link, hands to `deliver` what comes out of it, and enters it into the books.
+    /// Sends a datagram into its link, hands to `carry` what comes out of it, and enters it into the books.
     fn send(
         &mut self,
         now: Instant,
         from: u16,
         count: u64,
-        datagram: Datagram,
-        mut deliver: impl FnMut(Carried) -> Result<(), EngineError>,
+        datagram: &mut Datagram,
+        carry: &mut impl FnMut(Delivery) -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
-        let Some((client, direction)) = way_of(from, datagram.dst) else {
+        let Some(to) = node_at(datagram.dst) else {
             self.ledger.nowhere += 1;
             return Ok(());
         };
+        let (client, direction) = way_of(from, to);
         let Some(account) = self.ledger.account(client, direction) else { return Ok(()) };
         account.sent += 1;
-        let (end, mut weather, mut copies, mut delivered) = (self.end, self.weather.as_deref_mut(), 0, Ok(()));
-        self.network.carry(now, from, count, datagram, |carried| {
-            account.due(now, carried.at, end, copies > 0);
-            copies += 1;
-            if let Some(weather) = &mut weather {
-                weather.carried(client, direction, carried.at);
+        let (end, weather) = (self.end, &mut self.weather);
+        let mut deliver = |at: Instant, is_copy: bool, datagram: Datagram| {
+            account.due(now, at, end, is_copy);
+            if let Some(weather) = weather {
+                weather.carried(client, direction, at);
             }
-            if delivered.is_ok() && carried.at < Instant::MAX {
-                delivered = deliver(carried);
+            if at == Instant::MAX {
+                return Ok(());
             }
-        });
-        if let (0, Some(weather)) = (copies, weather) {
-            weather.swallowed(client, direction, now);
+            carry(Delivery { to, arrival: Arrival { at, from, count, input: Input::Datagram(datagram) } })
+        };
+        match self.network.carry(now, from, to, count, datagram) {
+            Verdict::Deliver { at } => deliver(at, false, datagram.take()),
+            Verdict::DeliverTwice { at, again } => {
+                deliver(at, false, datagram.clone())?;
+                deliver(again, true, datagram.take())
+            }
+            Verdict::Drop(_) | Verdict::Waits => {
+                if let Some(weather) = weather {
+                    weather.swallowed(client, direction, now);
+                }
+                Ok(())
+            }
         }
-        delivered
     }
 
     /// Lets the queues that a node sends into decide what they have to by `now`, hands what arrives to `carry`, and says when they have to decide next.
@@ -551,11 +569,10 @@ impl World {
     ) -> Result<Option<Instant>, EngineError> {
         let (end, ledger, mut weather, mut last, mut carried) = (self.end, &mut self.ledger, self.weather.as_deref_mut(), None, Ok(()));
         self.network.decide(now, from, |Carried { to, at, count, datagram }| {
-            if let Some((client, direction)) = way_of(from, datagram.dst) {
-                let is_copy = last.replace((to, count)) == Some((to, count));
-                ledger.account(client, direction).into_iter().for_each(|account| account.due(now, at, end, is_copy));
-                weather.iter_mut().for_each(|weather| weather.carried(client, direction, at));
-            }
+            let (client, direction) = way_of(from, to);
+            let is_copy = last.replace((to, count)) == Some((to, count));
+            ledger.account(client, direction).into_iter().for_each(|account| account.due(now, at, end, is_copy));
+            weather.iter_mut().for_each(|weather| weather.carried(client, direction, at));
             if carried.is_ok() && at < Instant::MAX {
                 carried = carry(Delivery { to, arrival: Arrival { at, from, count, input: Input::Datagram(datagram) } });
             }
@@ -606,7 +623,9 @@ impl World {
     /// Enters into the books what links dropped, and what came of the rest at the other end.
     fn balance(&mut self, nodes: &[Driver]) {
         for node in nodes.iter().skip(1) {
-            for (direction, link) in [(Direction::Up, self.network.uplink(node.place)), (Direction::Down, self.network.downlink(node.place))] {
+            for (direction, link) in
+                [(Direction::Up, self.network.uplink(node.place)), (Direction::Down, self.network.downlink(node.place))]
+            {
                 let (Some(account), Some(link)) = (self.ledger.account(node.place, direction), link) else { continue };
                 let drops = link.drops();
                 let Drops { queue, loss, outage, aqm, policer, too_large } = drops;
@@ -630,7 +649,7 @@ impl World {
                 let (client, direction) = if node.place == SERVER { (from, Direction::Up) } else { (node.place, Direction::Down) };
                 self.ledger.account(client, direction).into_iter().for_each(change);
             };
-            for (from, delivered) in (0_u16..).zip(&node.delivered.0) {
+            for (from, delivered) in node.delivered.all() {
                 enter(from, &|account| account.delivered += delivered);
             }
             for arrival in node.inbox.iter().filter(|arrival| arrival.at < end && matches!(arrival.input, Input::Datagram(_))) {

@@ -100,14 +100,22 @@ struct Due {
 
 #[derive(Clone, Copy, Debug)]
 enum Deed {
-    Crash { silent: bool },
+    Crash {
+        silent: bool,
+    },
     Start,
-    Pause { until: Instant },
+    Pause {
+        until: Instant,
+    },
     Resume,
     /// Connections of this client, or of all, are closed.
-    Close { client: Option<u16> },
+    Close {
+        client: Option<u16>,
+    },
     /// Connections of this client, or of all, are lost at this end.
-    Lose { client: Option<u16> },
+    Lose {
+        client: Option<u16>,
+    },
     Rebind,
     Move,
     Adjust,

@@ -102,7 +102,9 @@ mod tests {
         let s = Instant::from_secs;
         let up = Ways { up: true, down: false };
         let mut weather = Weather::new(&[fault(10, 20, 1, FaultKind::Hold(up)), fault(18, 25, SERVER, FaultKind::Hold(Ways::BOTH))]);
-        for (client, direction, at) in [(1, Direction::Up, 9), (1, Direction::Up, 20), (2, Direction::Up, 20), (1, Direction::Down, 20), (2, Direction::Down, 25)] {
+        for (client, direction, at) in
+            [(1, Direction::Up, 9), (1, Direction::Up, 20), (2, Direction::Up, 20), (1, Direction::Down, 20), (2, Direction::Down, 25)]
+        {
             weather.carried(client, direction, s(at));
         }
         assert_eq!(weather.tally([(0, 5)].into_iter()), [6, 1]);
@@ -111,7 +113,8 @@ mod tests {
     #[test]
     fn a_server_that_is_dead_takes_no_connection() {
         let crash = |silent| FaultKind::Crash { silent };
-        let mut weather = Weather::new(&[fault(10, 12, SERVER, crash(false)), fault(20, 22, SERVER, crash(true)), fault(1, 9, 1, crash(false))]);
+        let mut weather =
+            Weather::new(&[fault(10, 12, SERVER, crash(false)), fault(20, 22, SERVER, crash(true)), fault(1, 9, 1, crash(false))]);
         let doors = [5, 10, 11, 12, 21].map(|at| weather.door(Instant::from_secs(at)));
         assert_eq!(doors, [Door::Open, Door::Refused, Door::Refused, Door::Open, Door::Silent]);
     }

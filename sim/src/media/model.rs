@@ -21,8 +21,10 @@ use self::{
     bandwidth::{Estimator, Meter, PROBE_PACKETS, is_after},
     wire::{BEGINNING_BYTES, Body, Head, Media, Message, Note, Stamp},
 };
-use super::{Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Payload, PeerConfig, PeerOutput, TrackId, Vp8Rewrite};
-use crate::net::{Carried, Datagram};
+use super::{
+    Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Payload, PeerConfig, PeerOutput, TrackId, Vp8Rewrite,
+};
+use crate::net::Datagram;
 
 /// One end of a modelled connection.
 ///
@@ -170,7 +172,8 @@ impl Peer {
         if !self.is_connected() || !self.sends(track, layer) || packet.size_bytes() > PAYLOAD_BYTES {
             return self.counters.unsent_packets += 1;
         }
-        let media = Media { stamp: self.sending.estimator.stamp(self.now), repairs: None, head: Head { track, layer, seq, timestamp, marker } };
+        let media =
+            Media { stamp: self.sending.estimator.stamp(self.now), repairs: None, head: Head { track, layer, seq, timestamp, marker } };
         let mut body = Body { beginning: beginning(payload), payload, absent_bytes };
         if track.kind == TrackKind::Video {
             body.beginning = rewrite.map_or(body.beginning, |rewrite| rewrite_vp8(body.beginning, rewrite));
@@ -183,7 +186,7 @@ impl Peer {
 
     /// A datagram with nothing in it yet.
     fn datagram_to(&self, remote: Remote) -> Datagram {
-        Datagram { src: self.config.local, dst: remote.address, payload: Carried::default(), absent_bytes: 0 }
+        Datagram::empty(self.config.local, remote.address)
     }
 
     pub(super) fn request_key_frame(&mut self, now: Instant, track: TrackId, layer: LayerId) {
@@ -200,7 +203,8 @@ impl Peer {
 
     /// A check with this end's token, as an ICE agent knows its own user name fragment. Media from where no check has come is not taken, in WebRTC either.
     pub(super) fn accepts(&self, datagram: &Datagram) -> bool {
-        !matches!(self.state, State::Over) && matches!(wire::read(self.token, &datagram.payload), Some((Message::Note(Note::Check), _)))
+        !matches!(self.state, State::Over)
+            && matches!(wire::read(self.receiving.token, &datagram.payload), Some((Message::Note(Note::Check), _)))
     }
 
     pub(super) fn handle_datagram<'d>(&mut self, now: Instant, datagram: &'d Datagram) -> Option<MediaPacket<&'d [u8]>> {
@@ -232,7 +236,7 @@ impl Peer {
         match note {
             Note::Check => {
                 // Where the other end's last check came from is where it is.
-                if let Some(remote) = &mut self.remote {
+                if let Some(remote) = &mut self.sending.remote {
                     remote.address = datagram.src;
                 }
                 self.send(&Note::Answer);
@@ -560,7 +564,8 @@ fn rewrite_vp8(beginning: u64, rewrite: Vp8Rewrite) -> u64 {
         (true, false) => (1, u64::from(low & !LONG)),
         (false, _) => (0, 0),
     };
-    let (bytes, written) = if flags & HAS_TL0_PIC_IDX == 0 { (bytes, written) } else { (bytes + 1, written | u64::from(tl0_pic_idx) << (8 * bytes)) };
+    let (bytes, written) =
+        if flags & HAS_TL0_PIC_IDX == 0 { (bytes, written) } else { (bytes + 1, written | u64::from(tl0_pic_idx) << (8 * bytes)) };
     let replaced = ((1 << (8 * bytes)) - 1) << 16;
     beginning & !replaced | written << 16
 }
