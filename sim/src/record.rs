@@ -2,17 +2,21 @@
 //!
 //! Everything that reads a run (checks, report, files) reads these types and nothing else.
 
+mod capture;
 mod entry;
 pub mod files;
 mod ledger;
 mod metric;
+mod roster;
 mod sample;
 mod summary;
 
 pub use self::{
+    capture::{Captured, Fate, pcapng},
     entry::{Direction, Entry, StreamName, What},
     ledger::{Account, Ledger},
     metric::MetricRow,
+    roster::{Roster, roster_hash, rosters},
     sample::{Counted, Flow, SAMPLE_INTERVAL, Sample, next_sample},
     summary::{CheckResult, Summary, Viewer},
 };
