@@ -22,7 +22,6 @@ mod weather;
 
 use core::{
     fmt,
-    net::SocketAddrV4,
     str::FromStr,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
@@ -44,7 +43,7 @@ use crate::{
     net::{
         Datagram,
         clock::Clock,
-        link::Drops,
+        link::{Drops, Verdict},
         nat::Nat,
         network::{Carried, Network, SERVER, address_of, inside_of, node_at, outside_of},
     },
@@ -176,7 +175,7 @@ fn nodes(scenario: &Scenario, fidelity: Fidelity, seed: u64) -> Vec<Driver> {
         let address = if user.nat.is_some() { inside_of(place) } else { address_of(place) };
         let after_window = scenario.client.after_window;
         let config = ClientConfig { node: place, address, room, user, camera, fidelity, seed, after_window, starts: 0 };
-        nodes.push(Driver::new(place, Blueprint::Client(config), scenario));
+        nodes.push(Driver::new(place, Blueprint::Client(Box::new(config)), scenario));
     }
     nodes
 }
@@ -244,16 +243,27 @@ struct Driver {
     host: Option<Box<Host>>,
 }
 
-/// Datagrams that a node took in: the server's by sender, a client's all together, since all come from the server.
+/// Datagrams that a node took in, by sender.
 #[derive(Debug)]
-struct Delivered(Vec<u64>);
+struct Delivered {
+    /// All that a client takes in comes from the server, and is counted in place.
+    by_server: u64,
+    by_client: Vec<u64>,
+}
 
 impl Delivered {
     #[inline]
-    fn count(&mut self, place: u16, from: u16, input: &Input) {
+    fn count(&mut self, from: u16, input: &Input) {
         if let Input::Datagram(_) = input {
-            self.0[if place == SERVER { usize::from(from) } else { 0 }] += 1;
+            match usize::from(from).checked_sub(1) {
+                None => self.by_server += 1,
+                Some(client) => self.by_client[client] += 1,
+            }
         }
+    }
+
+    fn all(&self) -> impl Iterator<Item = (u16, u64)> {
+        (SERVER..).zip(core::iter::once(self.by_server).chain(self.by_client.iter().copied()))
     }
 }
 
@@ -280,7 +290,7 @@ impl Driver {
     fn new(place: u16, blueprint: Blueprint, scenario: &Scenario) -> Self {
         let nat = usize::from(place).checked_sub(1).and_then(|at| scenario.users[at].nat).map(|nat| Nat::new(nat, outside_of(place, 0)));
         let is_plain = scenario.faults.is_empty() && nat.is_none();
-        let senders = if place == SERVER { scenario.users.len() + 1 } else { 1 };
+        let clients = if place == SERVER { scenario.users.len() } else { 0 };
         let machine = blueprint.build(Instant::ZERO, &Clock::default());
         let mut driver = Self {
             place,
@@ -291,7 +301,7 @@ impl Driver {
             queue: None,
             steps_now: 0,
             sent: 0,
-            delivered: Delivered(vec![0; senders]),
+            delivered: Delivered { by_server: 0, by_client: vec![0; clients] },
             host: None,
         };
         if !is_plain {
@@ -314,23 +324,18 @@ impl Driver {
 
     /// When the node has something to do.
     fn next(&self) -> Option<Instant> {
-        let arrival = self.inbox.front().map(|arrival| arrival.at);
-        let own = match (self.timer, arrival) {
-            (Some(timer), Some(arrival)) => Some(timer.min(arrival).max(self.now)),
-            (one, other) => one.or(other).map(|at| at.max(self.now)),
-        };
-        let own = match &self.host {
-            None => own,
-            Some(host) => host.next(own),
-        };
-        match (own, self.queue) {
-            (own, None) => own,
-            (None, Some(queue)) => Some(queue.max(self.now)),
-            (Some(own), Some(queue)) => Some(own.min(queue.max(self.now))),
+        const NEVER: Instant = Instant::MAX; // where all of them are numbers, the least of them takes no branches
+        let arrival = self.inbox.front().map_or(NEVER, |arrival| arrival.at);
+        let mut due = self.timer.unwrap_or(NEVER).min(arrival).max(self.now);
+        if let Some(host) = &self.host {
+            due = host.next(Some(due).filter(|at| *at < NEVER)).unwrap_or(NEVER);
         }
+        let due = due.min(self.queue.unwrap_or(NEVER).max(self.now));
+        (due < NEVER).then_some(due)
     }
 
     /// Hands the node something that is on its way, and says whether that is what arrives first.
+    #[inline]
     fn expect(&mut self, arrival: Arrival) -> Result<bool, EngineError> {
         if arrival.at < self.now {
             return Err(EngineError::Late { node: self.place, due: arrival.at, now: self.now });
@@ -340,9 +345,15 @@ impl Driver {
             self.inbox.push_back(arrival);
             return Ok(self.inbox.len() == 1);
         }
+        Ok(self.expect_earlier(arrival))
+    }
+
+    /// The same where something arrives later that was sent earlier.
+    fn expect_earlier(&mut self, arrival: Arrival) -> bool {
+        let key = arrival.key();
         let place = self.inbox.iter().rposition(|other| other.key() < key).map_or(0, |before| before + 1);
         self.inbox.insert(place, arrival);
-        Ok(place == 0)
+        place == 0
     }
 
     /// Lets the node do the one thing that is due next, at the time that [`Driver::next`] said: timers before arrivals.
@@ -359,7 +370,7 @@ impl Driver {
         } else if self.queue.is_some() && self.inbox.front().is_none_or(|arrival| arrival.at > at) {
             // A queue of its links is due; the world sees to that after each step.
         } else if let Some(arrival) = self.inbox.front() {
-            self.delivered.count(self.place, arrival.from, &arrival.input);
+            self.delivered.count(arrival.from, &arrival.input);
             self.machine.handle_input(at, &arrival.input);
             self.inbox.pop_front();
             if self.inbox.is_empty() {
@@ -391,7 +402,7 @@ impl Driver {
         self.steps_now = 0; // a process that stood still has a long queue to work through, and every arrival was sent by somebody
         let from = arrival.from;
         if let Some(input) = host.receive(at, arrival) {
-            self.delivered.count(self.place, from, &input);
+            self.delivered.count(from, &input);
             self.machine.handle_input(shown, &input);
         }
     }
@@ -440,13 +451,13 @@ struct World {
 #[derive(Debug, Default)]
 struct Told {
     entries: VecDeque<Entry>,
-    samples: VecDeque<Sample>,
+    /// As they were told, each portion at one time: most of what a run remembers is this, and it is moved but once.
+    samples: VecDeque<Vec<Sample>>,
 }
 
-/// The client's link that a datagram goes over, and which way; none if nobody has that address.
-fn way_of(from: u16, dst: SocketAddrV4) -> Option<(u16, Direction)> {
-    let to = node_at(dst)?;
-    Some(if from == SERVER { (to, Direction::Down) } else { (from, Direction::Up) })
+/// The client whose link is between two nodes, and which way.
+const fn way_of(from: u16, to: u16) -> (u16, Direction) {
+    if from == SERVER { (to, Direction::Down) } else { (from, Direction::Up) }
 }
 
 /// Something to be carried to a node.
@@ -480,11 +491,9 @@ impl World {
     ) -> Result<(), EngineError> {
         let mut deliver = |to: u16, at: Instant, input: Input| carry(Delivery { to, arrival: Arrival { at, from, count, input } });
         match output {
-            Output::Datagrams(datagrams) => {
-                for (count, datagram) in (count..).zip(datagrams) {
-                    self.send(now, from, count, datagram, |Carried { to, at, datagram, .. }| {
-                        carry(Delivery { to, arrival: Arrival { at, from, count, input: Input::Datagram(datagram) } })
-                    })?;
+            Output::Datagrams(mut datagrams) => {
+                for (count, datagram) in (count..).zip(&mut datagrams) {
+                    self.send(now, from, count, datagram, &mut carry)?;
                 }
                 Ok(())
             }
@@ -516,46 +525,54 @@ impl World {
                 Ok(())
             }
             Output::Samples(samples) => {
-                for sample in samples {
-                    self.keep(from, sample);
-                }
+                self.keep(from, samples);
                 Ok(())
             }
         }
     }
 
-    /// Sends a datagram into its link, hands to `deliver` what comes out of it, and enters it into the books.
+    /// Sends a datagram into its link, hands to `carry` what comes out of it, and enters it into the books.
     fn send(
         &mut self,
         now: Instant,
         from: u16,
         count: u64,
-        datagram: Datagram,
-        mut deliver: impl FnMut(Carried) -> Result<(), EngineError>,
+        datagram: &mut Datagram,
+        carry: &mut impl FnMut(Delivery) -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
-        let Some((client, direction)) = way_of(from, datagram.dst) else {
+        let Some(to) = node_at(datagram.dst) else {
             self.ledger.nowhere += 1;
             return Ok(());
         };
+        let (client, direction) = way_of(from, to);
         let Some(account) = self.ledger.account(client, direction) else { return Ok(()) };
         account.sent += 1;
-        let note =
-            self.tap.is_some().then(|| (Captured::of(now, client, direction, &datagram), drops_of(&self.network, client, direction)));
-        let (end, mut weather, mut copies, mut delivered) = (self.end, self.weather.as_deref_mut(), 0, Ok(()));
-        self.network.carry(now, from, count, datagram, |carried| {
-            account.due(now, carried.at, end, copies > 0);
-            copies += 1;
-            if let Some(weather) = &mut weather {
-                weather.carried(client, direction, carried.at);
+        let tapped =
+            self.tap.is_some().then(|| (Captured::of(now, client, direction, datagram), drops_of(&self.network, client, direction)));
+        let (end, weather) = (self.end, &mut self.weather);
+        let mut deliver = |at: Instant, is_copy: bool, datagram: Datagram| {
+            account.due(now, at, end, is_copy);
+            if let Some(weather) = weather {
+                weather.carried(client, direction, at);
             }
-            if delivered.is_ok() && carried.at < Instant::MAX {
-                delivered = deliver(carried);
+            if at == Instant::MAX {
+                return Ok(());
             }
-        });
-        if let (0, Some(weather)) = (copies, weather) {
-            weather.swallowed(client, direction, now);
-        }
-        if let (Some(tap), Some((packet, before))) = (&mut self.tap, note) {
+            carry(Delivery { to, arrival: Arrival { at, from, count, input: Input::Datagram(datagram) } })
+        };
+        let (copies, delivered) = match self.network.carry(now, from, to, count, datagram) {
+            Verdict::Deliver { at } => (1, deliver(at, false, datagram.take())),
+            Verdict::DeliverTwice { at, again } => {
+                (2, deliver(at, false, datagram.clone()).and_then(|()| deliver(again, true, datagram.take())))
+            }
+            Verdict::Drop(_) | Verdict::Waits => {
+                if let Some(weather) = weather {
+                    weather.swallowed(client, direction, now);
+                }
+                (0, Ok(()))
+            }
+        };
+        if let (Some(tap), Some((packet, before))) = (&mut self.tap, tapped) {
             tap.take(from, count, packet, copies, before, drops_of(&self.network, client, direction));
         }
         delivered
@@ -570,10 +587,11 @@ impl World {
     ) -> Result<Option<Instant>, EngineError> {
         let (end, ledger, mut weather, mut last, mut carried) = (self.end, &mut self.ledger, self.weather.as_deref_mut(), None, Ok(()));
         self.network.decide(now, from, |Carried { to, at, count, datagram }| {
-            if let Some((client, direction)) = way_of(from, datagram.dst) {
-                let is_copy = last.replace((to, count)) == Some((to, count));
-                ledger.account(client, direction).into_iter().for_each(|account| account.due(now, at, end, is_copy));
-                weather.iter_mut().for_each(|weather| weather.carried(client, direction, at));
+            let (client, direction) = way_of(from, to);
+            let is_copy = last.replace((to, count)) == Some((to, count));
+            ledger.account(client, direction).into_iter().for_each(|account| account.due(now, at, end, is_copy));
+            if let Some(weather) = &mut weather {
+                weather.carried(client, direction, at);
             }
             if let Some(tap) = &mut self.tap {
                 tap.came_out(from, count);
@@ -601,18 +619,17 @@ impl World {
         (to, self.signal(now, from, client))
     }
 
-    /// Keeps a sample; beside each that tells what the server sent goes one that tells the state of the link it went into.
-    fn keep(&mut self, from: u16, sample: Sample) {
-        let link = matches!(sample.what, Counted::Sent { .. })
-            .then(|| self.places.get(&sample.user).and_then(|place| self.network.downlink(*place)))
-            .flatten();
-        let samples = &mut self.told[usize::from(from)].samples;
-        if let Some(link) = link {
+    /// Keeps samples; before those that tell what the server sent go some that tell the state of the links it went into.
+    fn keep(&mut self, from: u16, samples: Vec<Sample>) {
+        let downlink = |sample: &Sample| {
+            let Counted::Sent { .. } = sample.what else { return None };
+            let link = self.network.downlink(*self.places.get(&sample.user)?)?;
             let what = Counted::Downlink { capacity_bps: link.capacity_bps(sample.at), queue_delay: link.queue_delay(sample.at) };
-            let downlink = Sample { at: sample.at, user: sample.user.clone(), stream: sample.stream.clone(), what };
-            samples.push_back(downlink);
-        }
-        samples.push_back(sample);
+            Some(Sample { at: sample.at, user: sample.user.clone(), stream: sample.stream.clone(), what })
+        };
+        let downlinks: Vec<Sample> = if from == SERVER { samples.iter().filter_map(downlink).collect() } else { Vec::new() };
+        let told = &mut self.told[usize::from(from)].samples;
+        told.extend([downlinks, samples].into_iter().filter(|portion| !portion.is_empty()));
     }
 
     /// The record, in order of time, then of node; what one node told at one time stays in its order.
@@ -621,7 +638,10 @@ impl World {
         let hosts = nodes.iter().filter_map(|node| node.host.as_deref());
         let struck = self.weather.map_or_else(Vec::new, |weather| weather.tally(hosts.flat_map(Host::struck)));
         let (entries, samples) = self.told.into_iter().map(|told| (told.entries, told.samples)).unzip();
-        let (entries, samples) = (merged(entries, |entry| entry.at), merged(samples, |sample| sample.at));
+        let (entries, portions) =
+            (merged(entries, |entry| entry.at), merged(samples, |portion| portion.first().map_or(Instant::ZERO, |sample| sample.at)));
+        let mut samples = Vec::with_capacity(portions.iter().map(Vec::len).sum());
+        portions.into_iter().for_each(|mut portion| samples.append(&mut portion));
         let captured = self.tap.map_or_else(Vec::new, |tap| tap.captured());
         Collected { entries, samples, network: self.network, ledger: self.ledger, struck, captured }
     }
@@ -655,7 +675,7 @@ impl World {
                 let (client, direction) = if node.place == SERVER { (from, Direction::Up) } else { (node.place, Direction::Down) };
                 self.ledger.account(client, direction).into_iter().for_each(change);
             };
-            for (from, delivered) in (0_u16..).zip(&node.delivered.0) {
+            for (from, delivered) in node.delivered.all() {
                 enter(from, &|account| account.delivered += delivered);
             }
             for arrival in node.inbox.iter().filter(|arrival| arrival.at < end && matches!(arrival.input, Input::Datagram(_))) {

@@ -120,8 +120,12 @@ impl Pair {
     }
 
     fn write(&mut self, from: usize, packet: &MediaPacket) {
+        self.write_rewritten(from, packet, None);
+    }
+
+    fn write_rewritten(&mut self, from: usize, packet: &MediaPacket, rewrite: Option<Vp8Rewrite>) {
         let mut sent = Vec::new();
-        self.peers[from].write(self.now, packet, None, &mut sent);
+        self.peers[from].write(self.now, packet, rewrite, &mut sent);
         for datagram in sent {
             self.carry(from, datagram);
         }
@@ -142,18 +146,17 @@ impl Pair {
     }
 
     fn carry(&mut self, end: usize, datagram: Datagram) {
-            self.hash.write_u64(self.now.as_nanos());
-            self.hash.write(&datagram.payload);
-            self.hash.write_u32(datagram.absent_bytes);
-            self.sizes_bytes[end].push(datagram.size_bytes());
-            let mut arrival = Some(self.now);
-            if let (SERVER, Some(downlink)) = (end, &mut self.downlink) {
-                arrival = downlink.offer(self.now, datagram.size_bytes());
-            }
-            if let (Some(arrival), false) = (arrival, self.cut) {
-                self.sent += 1;
-                self.flying.insert((arrival.saturating_add(self.delay), self.sent), (1 - end, datagram));
-            }
+        self.hash.write_u64(self.now.as_nanos());
+        self.hash.write(&datagram.payload);
+        self.hash.write_u32(datagram.absent_bytes);
+        self.sizes_bytes[end].push(datagram.size_bytes());
+        let mut arrival = Some(self.now);
+        if let (SERVER, Some(downlink)) = (end, &mut self.downlink) {
+            arrival = downlink.offer(self.now, datagram.size_bytes());
+        }
+        if let (Some(arrival), false) = (arrival, self.cut) {
+            self.sent += 1;
+            self.flying.insert((arrival.saturating_add(self.delay), self.sent), (1 - end, datagram));
         }
     }
 
@@ -345,7 +348,7 @@ fn a_rewritten_packet_shows_its_new_ids_and_nothing_else_new() {
         let mut pair = Pair::connected(fidelity, 1);
         pair.begin(SERVER, VIDEO, &[]);
         for packet in [&long, &short] {
-            pair.peers[SERVER].write(pair.now, packet, Some(Vp8Rewrite { picture_id: 0x1234, tl0_pic_idx: 77 }));
+            pair.write_rewritten(SERVER, packet, Some(Vp8Rewrite { picture_id: 0x1234, tl0_pic_idx: 77 }));
             pair.flush(SERVER);
         }
         pair.run_for(Duration::from_millis(50));

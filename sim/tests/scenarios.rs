@@ -977,10 +977,13 @@ fn the_example_of_an_error_on_the_page_is_right() {
 fn troubled(events: &[&str]) -> String {
     let mut text = "title = \"t\"\nduration = \"60 s\"\n[link.home]\ndelay = \"10 ms\"\nnat = {}\n[link.fibre]\ndelay = \"10 ms\"\n[client]\nafter_window = \"keep_trying\"\n".to_owned();
     for (id, link) in [("ada", "home"), ("ben", "home"), ("cem", "fibre")] {
-        text += &format!("[[user]]\nid = \"{id}\"\nrole = \"joiner\"\nlink = \"{link}\"\njoin = \"1 s\"\n");
+        text.push_str("[[user]]\nrole = \"joiner\"\njoin = \"1 s\"\n");
+        for (key, value) in [("id", id), ("link", link)] {
+            text.extend([key, " = \"", value, "\"\n"]);
+        }
     }
     for event in events {
-        text += &format!("[[event]]\n{}\n", event.replace("; ", "\n"));
+        text.extend(["[[event]]\n", &event.replace("; ", "\n"), "\n"]);
     }
     text
 }

@@ -24,27 +24,39 @@ use self::{
 use super::{
     Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Payload, PeerConfig, PeerOutput, TrackId, Vp8Rewrite,
 };
-use crate::net::{Carried, Datagram};
+use crate::net::Datagram;
 
 /// One end of a modelled connection.
+///
+/// What a packet that is sent needs stands together, and so does what one that arrives needs: a server touches the one part of hundreds of peers for each packet, and no memory is slower than that which
+/// is not in the cache.
 #[derive(Debug)]
 pub(super) struct Peer {
     config: PeerConfig,
-    /// What datagrams for this end begin with.
-    token: u32,
-    remote: Option<Remote>,
     state: State,
     now: Instant,
     queue: VecDeque<PeerOutput>,
-    /// Tracks this end sends, with their numbers of layers. They change seldom, are looked up for every packet, and there are two or three: to look at each is faster than any search.
-    sent: Vec<(TrackId, u8)>,
-    received: Vec<TrackId>,
-    estimator: Estimator,
+    sending: Sending,
+    receiving: Receiving,
     estimate_said: Option<BitsPerSecond>,
-    meter: Meter,
-    history: History,
-    gaps: Gaps,
     counters: Counters,
+}
+
+#[derive(Debug)]
+struct Sending {
+    remote: Option<Remote>,
+    tracks: Tracks,
+    estimator: Estimator,
+    history: History,
+}
+
+#[derive(Debug)]
+struct Receiving {
+    /// What datagrams for this end begin with.
+    token: u32,
+    tracks: Tracks,
+    gaps: Gaps,
+    meter: Meter,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -81,19 +93,14 @@ const SILENCE: Duration = Duration::from_secs(15);
 impl Peer {
     pub(super) fn new(now: Instant, config: PeerConfig) -> Self {
         let token = fastrand::Rng::with_seed(config.seed).u32(..);
+        let estimator = Estimator::new(now, config.estimate_from);
         Self {
-            token,
-            remote: None,
             state: State::Idle,
             now,
             queue: VecDeque::new(),
-            sent: Vec::new(),
-            received: Vec::new(),
-            estimator: Estimator::new(now, config.estimate_from),
+            sending: Sending { remote: None, tracks: Tracks::default(), estimator, history: History::default() },
+            receiving: Receiving { token, tracks: Tracks::default(), gaps: Gaps::default(), meter: Meter::new(now) },
             estimate_said: None,
-            meter: Meter::new(now),
-            history: History::default(),
-            gaps: Gaps::default(),
             counters: Counters::default(),
             config,
         }
@@ -104,14 +111,14 @@ impl Peer {
             fidelity: Fidelity::Model,
             address: self.config.local,
             ufrag: "model".to_owned(),
-            pwd: format!("{:08x}", self.token),
+            pwd: format!("{:08x}", self.receiving.token),
             fingerprint: String::new(),
         }
     }
 
     pub(super) fn set_remote(&mut self, now: Instant, description: Description) -> Result<(), MediaError> {
         let Description { fidelity, address, pwd, .. } = description;
-        if self.remote.is_some() {
+        if self.sending.remote.is_some() {
             return Err(MediaError::AlreadySet);
         }
         if fidelity != Fidelity::Model {
@@ -122,58 +129,55 @@ impl Peer {
             given: pwd,
             expected: "a token of eight hex digits",
         })?;
-        self.remote = Some(Remote { address, token });
+        self.sending.remote = Some(Remote { address, token });
         self.state = State::Connecting { since: now, check_at: now, wait: CHECK_FIRST };
         self.handle_timeout(now);
         Ok(())
     }
 
     pub(super) fn remote_address(&self) -> Option<SocketAddrV4> {
-        self.remote.map(|remote| remote.address)
+        self.sending.remote.map(|remote| remote.address)
     }
 
     pub(super) fn send_track(&mut self, now: Instant, track: TrackId, rids: &[Rid]) {
         self.flush(now);
         let layers = u8::try_from(rids.len().clamp(1, LAYERS_PER_STREAM)).expect("a stream has few layers");
-        if !self.sends(track, LayerId(0)) {
-            self.sent.push((track, layers));
-        }
+        self.sending.tracks.add(track, layers);
     }
 
     pub(super) fn receive_track(&mut self, now: Instant, track: TrackId, _rids: &[Rid]) {
         self.flush(now);
-        if !self.expects(track) {
-            self.received.push(track);
-        }
+        self.receiving.tracks.add(track, 1);
     }
 
     pub(super) fn stop_track(&mut self, now: Instant, track: TrackId) {
         self.flush(now);
-        self.sent.retain(|(sent, _)| *sent != track);
-        self.received.retain(|received| *received != track);
+        self.sending.tracks.remove(track);
+        self.receiving.tracks.remove(track);
     }
 
     /// Whether this end sends that layer of a track.
     fn sends(&self, track: TrackId, layer: LayerId) -> bool {
-        self.sent.iter().any(|(sent, layers)| *sent == track && layer.0 < *layers)
+        self.sending.tracks.layers_of(track).is_some_and(|layers| layer.0 < layers)
     }
 
     fn expects(&self, track: TrackId) -> bool {
-        self.received.contains(&track)
+        self.receiving.tracks.layers_of(track).is_some()
     }
 
     pub(super) fn write(&mut self, now: Instant, packet: &MediaPacket, rewrite: Option<Vp8Rewrite>, out: &mut Vec<Datagram>) {
         self.flush(now);
         let MediaPacket { track, layer, seq, timestamp, marker, ref payload, absent_bytes } = *packet;
-        let Some(remote) = self.remote else { return self.counters.unsent_packets += 1 };
+        let Some(remote) = self.sending.remote else { return self.counters.unsent_packets += 1 };
         if !self.is_connected() || !self.sends(track, layer) || packet.size_bytes() > PAYLOAD_BYTES {
             return self.counters.unsent_packets += 1;
         }
-        let media = Media { stamp: self.estimator.stamp(self.now), repairs: None, head: Head { track, layer, seq, timestamp, marker } };
+        let media =
+            Media { stamp: self.sending.estimator.stamp(self.now), repairs: None, head: Head { track, layer, seq, timestamp, marker } };
         let mut body = Body { beginning: beginning(payload), payload, absent_bytes };
         if track.kind == TrackKind::Video {
             body.beginning = rewrite.map_or(body.beginning, |rewrite| rewrite_vp8(body.beginning, rewrite));
-            self.history.push(&media, &body, payload);
+            self.sending.history.push(&media, &body, payload);
         }
         out.push(self.datagram_to(remote));
         let datagram = out.last_mut().expect("it was just put there");
@@ -182,7 +186,7 @@ impl Peer {
 
     /// A datagram with nothing in it yet.
     fn datagram_to(&self, remote: Remote) -> Datagram {
-        Datagram { src: self.config.local, dst: remote.address, payload: Carried::default(), absent_bytes: 0 }
+        Datagram::empty(self.config.local, remote.address)
     }
 
     pub(super) fn request_key_frame(&mut self, now: Instant, track: TrackId, layer: LayerId) {
@@ -194,12 +198,13 @@ impl Peer {
 
     pub(super) fn set_bandwidth(&mut self, now: Instant, _minimum: BitsPerSecond, desired: BitsPerSecond) {
         self.flush(now);
-        self.estimator.set_desired(desired);
+        self.sending.estimator.set_desired(desired);
     }
 
     /// A check with this end's token, as an ICE agent knows its own user name fragment. Media from where no check has come is not taken, in WebRTC either.
     pub(super) fn accepts(&self, datagram: &Datagram) -> bool {
-        !matches!(self.state, State::Over) && matches!(wire::read(self.token, &datagram.payload), Some((Message::Note(Note::Check), _)))
+        !matches!(self.state, State::Over)
+            && matches!(wire::read(self.receiving.token, &datagram.payload), Some((Message::Note(Note::Check), _)))
     }
 
     pub(super) fn handle_datagram<'d>(&mut self, now: Instant, datagram: &'d Datagram) -> Option<MediaPacket<&'d [u8]>> {
@@ -207,7 +212,7 @@ impl Peer {
         if matches!(self.state, State::Over) {
             return None;
         }
-        match wire::read(self.token, &datagram.payload) {
+        match wire::read(self.receiving.token, &datagram.payload) {
             Some((Message::Media(Media { stamp, repairs, head }), payload)) => {
                 self.heard();
                 let Head { track, layer, seq, timestamp, marker } = head;
@@ -231,7 +236,7 @@ impl Peer {
         match note {
             Note::Check => {
                 // Where the other end's last check came from is where it is.
-                if let Some(remote) = &mut self.remote {
+                if let Some(remote) = &mut self.sending.remote {
                     remote.address = datagram.src;
                 }
                 self.send(&Note::Answer);
@@ -241,7 +246,7 @@ impl Peer {
                 self.accept(stamp, None, datagram);
             }
             Note::Report(report) => {
-                self.estimator.reported(report);
+                self.sending.estimator.reported(report);
                 self.say_estimate();
             }
             Note::KeyFrame { track, layer } => {
@@ -255,26 +260,26 @@ impl Peer {
 
     /// Measures a packet, and says whether it is a new one.
     fn accept(&mut self, stamp: Stamp, repairs: Option<u32>, datagram: &Datagram) -> bool {
-        let Some(gap) = self.gaps.receive(stamp.seq) else { return false };
-        self.meter.arrived(self.now, stamp, datagram.size_bytes());
+        let Some(gap) = self.receiving.gaps.receive(stamp.seq) else { return false };
+        self.receiving.meter.arrived(self.now, stamp, datagram.size_bytes());
         if let Some((first, last)) = gap {
             self.send(&Note::Missing { first, last });
         }
-        repairs.is_none_or(|seq| self.gaps.receive(seq).is_some())
+        repairs.is_none_or(|seq| self.receiving.gaps.receive(seq).is_some())
     }
 
     fn repair(&mut self, first: u32, last: u32) {
-        let Some(remote) = self.remote else { return };
+        let Some(remote) = self.sending.remote else { return };
         for at in 0..last.wrapping_sub(first).saturating_add(1).min(HISTORY_PACKETS) {
             let seq = first.wrapping_add(at);
-            let Some(Unacknowledged { head, beginning, len, absent_bytes, .. }) = self.history.find(seq).copied() else {
+            let Some(Unacknowledged { head, beginning, len, absent_bytes, .. }) = self.sending.history.find(seq).copied() else {
                 continue;
             };
             if self.sends(head.track, head.layer) {
-                let media = Media { stamp: self.estimator.stamp(self.now), repairs: Some(seq), head };
+                let media = Media { stamp: self.sending.estimator.stamp(self.now), repairs: Some(seq), head };
                 let mut datagram = self.datagram_to(remote);
                 let few = beginning.to_le_bytes();
-                let payload = self.history.longer(seq).unwrap_or(&few[..usize::from(len)]);
+                let payload = self.sending.history.longer(seq).unwrap_or(&few[..usize::from(len)]);
                 wire::write_media(&mut datagram, remote.token, &media, Body { beginning, payload, absent_bytes });
                 self.queue.push_back(PeerOutput::Datagram(datagram));
             }
@@ -296,7 +301,7 @@ impl Peer {
 
     /// Says the estimate when it has moved by a hundredth: it moves with every report, and nobody acts on less.
     fn say_estimate(&mut self) {
-        let Some(bps) = self.estimator.estimate_bps() else { return };
+        let Some(bps) = self.sending.estimator.estimate_bps() else { return };
         if self.estimate_said.is_none_or(|said| said.abs_diff(bps) * 100 > said) {
             self.estimate_said = Some(bps);
             self.queue.push_back(PeerOutput::Estimate { bps });
@@ -323,14 +328,14 @@ impl Peer {
         if !self.is_connected() {
             return;
         }
-        if self.meter.report_due().is_some_and(|due| due <= now) {
-            let report = self.meter.report(now);
+        if self.receiving.meter.report_due().is_some_and(|due| due <= now) {
+            let report = self.receiving.meter.report(now);
             self.send(&Note::Report(report));
         }
-        if self.estimator.probe_due().is_some_and(|due| due <= now) {
-            self.estimator.begin_probe(now);
+        if self.sending.estimator.probe_due().is_some_and(|due| due <= now) {
+            self.sending.estimator.begin_probe(now);
             for _ in 0..PROBE_PACKETS {
-                let stamp = self.estimator.stamp(now);
+                let stamp = self.sending.estimator.stamp(now);
                 self.send(&Note::Probe { stamp });
             }
         }
@@ -348,7 +353,7 @@ impl Peer {
     }
 
     fn send(&mut self, note: &Note) {
-        let Some(remote) = self.remote else { return };
+        let Some(remote) = self.sending.remote else { return };
         let mut datagram = self.datagram_to(remote);
         wire::write(&mut datagram, remote.token, note);
         self.queue.push_back(PeerOutput::Datagram(datagram));
@@ -371,8 +376,8 @@ impl Peer {
             State::Idle | State::Over => None,
             State::Connecting { since, check_at, .. } => Some(check_at.min(since.saturating_add(SILENCE))),
             State::Connected { heard_at, check_at } => {
-                let report_at = self.meter.report_due().unwrap_or(Instant::MAX);
-                let probe_at = self.estimator.probe_due().unwrap_or(Instant::MAX);
+                let report_at = self.receiving.meter.report_due().unwrap_or(Instant::MAX);
+                let probe_at = self.sending.estimator.probe_due().unwrap_or(Instant::MAX);
                 let due = heard_at.saturating_add(SILENCE).min(check_at).min(report_at).min(probe_at);
                 // A report or a probe may have come due while there was no reason to make it.
                 Some(due.max(self.now.saturating_add(Duration::from_nanos(1))))
@@ -386,6 +391,45 @@ impl Peer {
 
     pub(super) fn counters(&self) -> Counters {
         self.counters
+    }
+}
+
+/// The tracks that flow one way, with their numbers of layers. They change seldom and are looked up for every packet.
+///
+/// The first of them are in place, where a viewer has all it needs: sound and picture of a stream.
+#[derive(Debug, Default)]
+struct Tracks {
+    first: [Option<(TrackId, u8)>; 2],
+    others: Vec<(TrackId, u8)>,
+}
+
+impl Tracks {
+    #[inline]
+    fn layers_of(&self, track: TrackId) -> Option<u8> {
+        for (known, layers) in self.first.iter().flatten() {
+            if *known == track {
+                return Some(*layers);
+            }
+        }
+        self.others.iter().find(|(known, _)| *known == track).map(|(_, layers)| *layers)
+    }
+
+    /// Adds a track; one that is there stays as it is.
+    fn add(&mut self, track: TrackId, layers: u8) {
+        if self.layers_of(track).is_some() {
+            return;
+        }
+        match self.first.iter_mut().find(|place| place.is_none()) {
+            Some(place) => *place = Some((track, layers)),
+            None => self.others.push((track, layers)),
+        }
+    }
+
+    fn remove(&mut self, track: TrackId) {
+        for place in &mut self.first {
+            place.take_if(|(known, _)| *known == track);
+        }
+        self.others.retain(|(known, _)| *known != track);
     }
 }
 
@@ -545,6 +589,23 @@ mod tests {
         for len in 0..3 {
             rewritten(&[0x90, 0xE0, 0x80][..len]);
         }
+    }
+
+    #[test]
+    fn tracks_come_and_go() {
+        let track = |stream| TrackId { stream: greenroom_core::id::StreamId(stream), kind: TrackKind::Video };
+        let mut tracks = Tracks::default();
+        for stream in 0..5 {
+            tracks.add(track(stream), 3);
+            tracks.add(track(stream), 1);
+        }
+        assert!((0..5).all(|stream| tracks.layers_of(track(stream)) == Some(3)), "the first word counts");
+        for stream in [1, 4] {
+            tracks.remove(track(stream));
+        }
+        assert_eq!((0..5).filter(|stream| tracks.layers_of(track(*stream)).is_some()).collect::<Vec<_>>(), [0, 2, 3]);
+        tracks.add(track(1), 2);
+        assert_eq!(tracks.layers_of(track(1)), Some(2));
     }
 
     #[test]

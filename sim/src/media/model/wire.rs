@@ -119,7 +119,8 @@ const _: () = assert!(HEAD_BYTES + BEGINNING_BYTES <= CARRIED_IN_PLACE, "a short
 ///
 /// Nearly all that is written is media, so every number of it goes to its place at once, and the place is known when this is compiled. Put together one by one in an array that is moved
 /// afterwards, which was tried first, they made two hundred viewers' packets take a tenth longer: what was just written in small pieces cannot be read in large ones until it is in the cache.
-#[inline]
+#[expect(clippy::inline_always, reason = "through memory, what is passed would be read in larger pieces than it was just written in")]
+#[inline(always)]
 pub(super) fn write_media(out: &mut Datagram, token: u32, media: &Media, body: Body<'_>) {
     let Media { stamp, repairs, head } = media;
     let payload_bytes = body.payload.len();
@@ -266,8 +267,8 @@ fn overhead_bytes(kind: TrackKind, is_repair: bool) -> u32 {
 
 /// Bytes of a media datagram's overhead that are not carried.
 pub(super) fn absent_overhead_bytes(kind: TrackKind, is_repair: bool) -> u32 {
-    const CARRIED_BYTES: [u32; 2] = [HEAD_BYTES as u32, REPAIR_HEAD_BYTES as u32];
-    overhead_bytes(kind, is_repair) - CARRIED_BYTES[usize::from(is_repair)]
+    let carried_bytes = if is_repair { REPAIR_HEAD_BYTES } else { HEAD_BYTES };
+    overhead_bytes(kind, is_repair) - u32::try_from(carried_bytes).expect("some forty")
 }
 
 /// Puts numbers behind each other.
