@@ -72,3 +72,4 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod script;
+pub mod selftest;

@@ -17,7 +17,9 @@ pub mod network;
 pub mod octets;
 pub mod pipe;
 pub mod queue;
+pub mod tcp;
 pub mod trace;
+pub mod traffic;
 
 /// The server's place among the nodes. Clients follow, in the scenario's order.
 pub const SERVER: u16 = 0;

@@ -160,6 +160,13 @@ impl Pair {
         }
     }
 
+    /// Hands a datagram to the peer at its other end, and keeps the packet that came with it.
+    fn hand(&mut self, to: usize, datagram: &Datagram) {
+        if let Some(packet) = self.peers[to].handle_datagram(self.now, datagram) {
+            self.said[to].push((self.now, PeerOutput::Packet(packet.to_owned())));
+        }
+    }
+
     fn run_for(&mut self, span: Duration) {
         self.run_until(self.now.saturating_add(span));
     }
@@ -180,7 +187,7 @@ impl Pair {
             }
             while let Some(entry) = self.flying.first_entry().filter(|entry| entry.key().0 <= self.now) {
                 let (to, datagram) = entry.remove();
-                self.peers[to].handle_datagram(self.now, &datagram);
+                self.hand(to, &datagram);
                 self.collect(to);
             }
         }
@@ -633,7 +640,7 @@ fn garbage_is_counted_and_harms_nothing() {
                 }
                 bytes.truncate(rng.usize(..=bytes.len()));
                 datagram.payload = bytes.into();
-                pair.peers[to].handle_datagram(pair.now, &datagram);
+                pair.hand(to, &datagram);
                 pair.collect(to);
             }
             for end in [CLIENT, SERVER] {
@@ -649,7 +656,7 @@ fn garbage_is_counted_and_harms_nothing() {
                     payload: bytes.into(),
                     absent_bytes: rng.u32(..2000),
                 };
-                pair.peers[end].handle_datagram(pair.now, &datagram);
+                pair.hand(end, &datagram);
                 pair.collect(end);
             }
         }
@@ -707,12 +714,12 @@ fn a_modelled_packet_is_as_large_as_a_real_one() {
             let mut camera = Camera::default();
             let mut counted: BTreeMap<u32, u32> = BTreeMap::new();
             for n in 0..240 {
+                let before = pair.sizes_bytes[CLIENT].len();
                 let payload = vec![0; 80].into();
                 pair.write(
                     CLIENT,
                     &MediaPacket { track: AUDIO, layer: LayerId(0), seq: n, timestamp: 0, marker: false, payload, absent_bytes: 0 },
                 );
-                let before = pair.sizes_bytes[CLIENT].len();
                 camera.film(&mut pair, CLIENT, 3, PICTURE);
                 if n >= 210 {
                     pair.sizes_bytes[CLIENT][before..].iter().for_each(|bytes| *counted.entry(*bytes).or_default() += 1);
