@@ -17,6 +17,7 @@
 //! - [`allocate`](select::allocate()): which layer of each stream fits an estimate, and why;
 //! - [`Forwarder`](forward::Forwarder): which packets a viewer gets, and their numbers;
 //! - [`KeyFrameRequests`](select::KeyFrameRequests): when to ask a publisher for a key frame;
+//! - [`Scorer`](quality::Scorer): how good a connection is, and why;
 //! - [`Backoff`](session::Backoff): how long to wait before trying again;
 //! - [`Authority`](auth::Authority): whether a user may enter under the name it gives.
 //!
@@ -104,6 +105,7 @@
 //! | [`room`], [`service`], [`session`] | the machines |
 //! | [`wire`] | what they say to each other |
 //! | [`select`], [`forward`], [`vp8`] | layers: choosing, switching, renumbering |
+//! | [`quality`] | how good a connection is, and the E-model |
 //! | [`member`], [`stream`], [`role`] | who is in a room, and what they publish |
 //! | [`auth`] | credentials: who may enter, and until when |
 //! | [`outbox`] | what waits to be sent, with a bound |
@@ -126,6 +128,7 @@ pub mod limits;
 pub mod member;
 pub mod outbox;
 pub mod profile;
+pub mod quality;
 mod recent;
 pub mod region;
 pub mod rng;

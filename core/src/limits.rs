@@ -84,6 +84,11 @@ pub const KEY_FRAME_RETRY: Duration = Duration::from_secs(1);
 /// After a plan was lowered for want of capacity, how long until it may rise again. GCC has just found a full queue: until that has drained, its estimate wavers around what the link
 /// carries, and a plan that followed it would flap. A choice: the queue of a bad link holds a few hundred milliseconds, and three seconds cost little of a recovery.
 pub const UP_HOLD: Duration = Duration::from_secs(3);
+/// How long a window of network quality lasts, unless whoever measures says otherwise. Agora and Tencent tell of quality every two seconds, and five RTCP intervals of video (RFC 3550 section 6.2, reduced
+/// to 360 kbit a second) lie in it.
+pub const QUALITY_WINDOW: Duration = Duration::from_secs(2);
+/// Longest delay, jitter, freeze and window that a score is reckoned with; longer ones count as that. A choice: a thousand times what still passes for a conversation.
+pub const QUALITY_SPAN_MAX: Duration = Duration::from_secs(60);
 
 /// Most stream objects of one client of a dialect. A choice: an application publishes two.
 pub const LOCAL_STREAMS: usize = 64;
