@@ -11,6 +11,7 @@
 //! - It is *not offered*: the vendor prints it, and this version does not have it ([`Refused::NotOffered`]). No behaviour is guessed.
 
 pub mod agora;
+pub mod quality;
 pub mod sparkrtc;
 
 use alloc::{boxed::Box, string::String, vec::Vec};

@@ -34,6 +34,7 @@ mod backoff;
 mod calls;
 mod config;
 mod connect;
+mod health;
 mod input;
 mod messages;
 mod others;
@@ -57,6 +58,7 @@ use crate::{
     code::Code,
     id::{MemberId, RequestId, StreamId, UserId, UserName},
     limits,
+    quality::NetworkQuality,
     role::Role,
     stream::{StreamInfo, StreamOffer},
     time::Instant,
@@ -106,6 +108,7 @@ impl Session {
             Input::Failed { connection, code } => self.closed(connection, Some(code)),
             Input::Closed { connection } => self.closed(connection, None),
             Input::Received { connection, message } => self.received(connection, message),
+            Input::Window { up, down } => self.measured(&up, &down),
         }
         Ok(())
     }
@@ -164,12 +167,17 @@ impl Session {
             (Some(Input::Received { .. }), Phase::Reconnecting { attempt: Attempt::Rebuilding(rebuild), .. }) => rebuild.len() + known,
             (Some(_) | None, _) => 0,
         };
-        limits::OPEN_REQUESTS + 4 + news
+        limits::OPEN_REQUESTS + 5 + news
     }
 
     /// How the connection stands.
     pub fn state(&self) -> ConnectionState {
         self.phase.state()
+    }
+
+    /// How good the connection is, up and down, while in a room.
+    pub fn quality(&self) -> Option<NetworkQuality> {
+        self.phase.view().map(|view| view.quality.now())
     }
 
     /// The number of the stay, while in a room.
@@ -332,6 +340,7 @@ impl Session {
         let to = self.state();
         if from != to {
             self.event(Event::StateChanged { from, to });
+            self.follow_state(to);
         }
     }
 }

@@ -259,9 +259,7 @@ impl Client {
                 self.drain();
                 return Ok(());
             }
-            Input::Media { name, .. } => {
-                return Err(names::media_input(name));
-            }
+            Input::Media { name, args } => names::media_input(name, &args)?,
             Input::Found { connection } => session::Input::Found { connection },
             Input::Failed { connection, code } => session::Input::Failed { connection, code },
             Input::Opened { connection } => session::Input::Opened { connection },

@@ -6,6 +6,7 @@ use crate::{
     auth::Credential,
     code::Code,
     id::{AppId, RoomId, StreamId, UserId, UserName},
+    quality::Reading,
     role::Role,
     stream::{LayerSet, StreamOffer},
     wire::{MediaDescription, ServerMessage, VideoWish},
@@ -58,6 +59,13 @@ pub enum Input {
         connection: ConnectionId,
         /// The message.
         message: ServerMessage,
+    },
+    /// Whoever carries the session's media has measured it for a while, two seconds as a rule ([`quality`](crate::quality)). Outside of a room it says nothing.
+    Window {
+        /// What the session sends.
+        up: Reading,
+        /// What it receives.
+        down: Reading,
     },
 }
 

@@ -7,6 +7,7 @@ use super::{CallId, ConnectionId};
 use crate::{
     code::Code,
     id::{StreamId, UserId, UserName},
+    quality::Verdict,
     role::Role,
     stream::StreamInfo,
     time::Instant,
@@ -145,6 +146,13 @@ pub enum Event {
     StreamMuted {
         /// The stream, as it is now.
         stream: StreamInfo,
+    },
+    /// How good the connection is has changed, in one direction or both. Told with the reasons of both.
+    NetworkQuality {
+        /// From the session to the server.
+        up: Verdict,
+        /// From the server to the session.
+        down: Verdict,
     },
     /// How the server's media transport is reached.
     Media {

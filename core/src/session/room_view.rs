@@ -7,6 +7,7 @@ use crate::{
     code::Code,
     id::{MemberId, StreamId, UserId},
     limits,
+    quality::Quality,
     role::Role,
     stream::{LayerSet, StreamInfo, StreamKind, StreamOffer},
     wire::{Accepted, ClientMessage, MediaDescription, MemberInfo, RefusedWish, ServerMessage, VideoWish},
@@ -29,6 +30,8 @@ pub(super) struct RoomView {
     pub(super) media: Option<MediaDescription>,
     /// Why the present credential is good no longer, once that was told.
     pub(super) key_refused: Option<Code>,
+    /// How good the connection is.
+    pub(super) quality: Quality,
 }
 
 /// A stream of one's own, as the server confirmed it.
@@ -84,6 +87,7 @@ impl RoomView {
             subscriptions: BTreeMap::new(),
             media: None,
             key_refused: None,
+            quality: Quality::default(),
         };
         for stream in own {
             view.add_own(stream.id, OwnStream::of(stream));

@@ -8,6 +8,7 @@ use crate::{
     auth::Credential,
     code::Code,
     id::{LayerId, MemberId, RequestId, Rid, RoomId, SessionId, StreamId, UserId, UserName},
+    quality::{Reading, Share, Window},
     role::Role,
     room::{self, MediaInput, MediaOutput, Room},
     session::{self, Call, CallId, ConnectionId, ConnectionState, JoinCall, Session},
@@ -320,6 +321,7 @@ impl Server {
             10 => session::Input::Closed { connection: self.some_connection(choices) },
             11 => session::Input::Found { connection: self.some_connection(choices) },
             12 => session::Input::Failed { connection: self.some_connection(choices), code: failure(choices) },
+            13 => session::Input::Window { up: reading(choices), down: reading(choices) },
             _ => session::Input::Received { connection: self.some_connection(choices), message: self.server_message(choices) },
         }
     }
@@ -584,6 +586,25 @@ pub(super) fn offer(choices: &mut Choices<'_>) -> StreamOffer {
         },
     };
     StreamOffer { kind, audio_bps, layers: ladder(rates), on_demand }
+}
+
+/// A window as links make them, or one that no link makes.
+fn reading(choices: &mut Choices<'_>) -> Reading {
+    let span = |choices: &mut Choices<'_>| Duration::from_millis([0, 40, 200, 350, 500, 900, 2000, u64::MAX][usize::from(choices.below(8))]);
+    match choices.below(8) {
+        0 => Reading::Disconnected,
+        1 => Reading::Unmeasured,
+        2 | 3 => Reading::Measured(Window::CLEAN),
+        _ => Reading::Measured(Window {
+            rtt: span(choices),
+            jitter: span(choices),
+            loss: Share::percent([0, 3, 8, 20, 100][usize::from(choices.below(5))]),
+            target_bps: bps(choices),
+            actual_bps: bps(choices),
+            freeze: span(choices),
+            ..Window::CLEAN
+        }),
+    }
 }
 
 fn bps(choices: &mut Choices<'_>) -> u64 {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     code::{Code, sparkrtc::client},
-    dialect::{HostOrder, Output},
+    dialect::{HostOrder, Output, quality},
     id::{UserId, UserName},
     session::{Answer, CallId, ConnectionState, Event},
     stream::{StreamInfo, StreamKind, TrackKind},
@@ -77,6 +77,11 @@ impl Client {
                 }
             }
             Event::KeyRefused { code } => self.event("signature-expired", codes::error_info(codes::of(code))), // R-043 R-044
+            Event::NetworkQuality { up, down } => {
+                let data = json!({ "uplinkNetworkQuality": up.level.number(), "downlinkNetworkQuality": down.level.number() });
+                self.event("network-quality", data);
+                self.notice(LogLevel::Info, "network-quality-reason", quality::reasons(up, down));
+            }
             // Agora's ways: a SparkRTC session is not set to take them. And where the media transport is reached is no concern of the vendor's interface.
             Event::StillAway | Event::Trouble { .. } | Event::Media { .. } => {}
             Event::Republished { before, now } => {

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::capabilities::Capabilities;
 use crate::{
-    dialect::{Refused, StreamRef, VendorCall, nearest},
+    dialect::{Refused, StreamRef, VendorCall, nearest, quality},
+    session,
     stream::TrackKind,
 };
 
@@ -211,10 +212,11 @@ pub(super) fn host_input(name: &str, args: &Value, capable: Capabilities) -> Res
     }
 }
 
-/// Every media input belongs to something that is not offered: statistics, quality, detection.
-pub(super) fn media_input(name: String) -> Refused {
+/// Reads a media input. Some belong to something that is not offered: statistics, detection.
+pub(super) fn media_input(name: String, args: &Value) -> Result<session::Input, Refused> {
     match name.as_str() {
-        "frame" | "level" | "window" | "estimate" => Refused::NotOffered { call: name },
-        _ => Refused::UnknownInput { kind: "media", name, known: "frame, level, window, estimate" },
+        "window" => quality::window(args),
+        "frame" | "level" | "estimate" => Err(Refused::NotOffered { call: name }),
+        _ => Err(Refused::UnknownInput { kind: "media", name, known: "frame, level, window, estimate" }),
     }
 }
