@@ -17,6 +17,8 @@
 //! - [`allocate`](select::allocate()): which layer of each stream fits an estimate, and why;
 //! - [`Forwarder`](forward::Forwarder): which packets a viewer gets, and their numbers;
 //! - [`KeyFrameRequests`](select::KeyFrameRequests): when to ask a publisher for a key frame;
+//! - [`Loudest`](audio::Loudest): who of many speakers is to be heard;
+//! - [`Watch`](watch::Watch): which video streams have died, and which came back;
 //! - [`Backoff`](session::Backoff): how long to wait before trying again;
 //! - [`Authority`](auth::Authority): whether a user may enter under the name it gives.
 //!
@@ -104,6 +106,7 @@
 //! | [`room`], [`service`], [`session`] | the machines |
 //! | [`wire`] | what they say to each other |
 //! | [`select`], [`forward`], [`vp8`] | layers: choosing, switching, renumbering |
+//! | [`audio`], [`watch`] | who is heard, and which pictures have stopped |
 //! | [`member`], [`stream`], [`role`] | who is in a room, and what they publish |
 //! | [`auth`] | credentials: who may enter, and until when |
 //! | [`outbox`] | what waits to be sent, with a bound |
@@ -117,6 +120,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod audio;
 pub mod auth;
 pub mod code;
 pub mod dialect;
@@ -138,6 +142,7 @@ pub mod stream;
 pub mod time;
 pub mod trace;
 pub mod vp8;
+pub mod watch;
 pub mod wire;
 
 /// The pages whose examples are compiled and run with the tests of this crate.

@@ -42,6 +42,7 @@ mod phase;
 mod rebuild;
 mod reconnect;
 mod room_view;
+mod watching;
 
 use alloc::{collections::VecDeque, vec::Vec};
 use core::time::Duration;
@@ -60,6 +61,7 @@ use crate::{
     role::Role,
     stream::{StreamInfo, StreamOffer},
     time::Instant,
+    watch::Watch,
     wire::{Accepted, ClientFrame, ClientMessage, ServerMessage},
 };
 
@@ -70,6 +72,8 @@ pub struct Session {
     now: Instant,
     phase: Phase,
     backoff: Backoff,
+    /// Over the videos that are received, while the application wants to know which of them died.
+    watch: Option<Watch<StreamId>>,
     next_connection: u32,
     next_request: u32,
     outputs: VecDeque<Output>,
@@ -90,7 +94,7 @@ impl Session {
             ..config
         };
         let backoff = Backoff::new(limits::BACKOFF_FIRST, limits::BACKOFF_MAX, config.seed);
-        Self { config, now, phase: Phase::Idle, backoff, next_connection: 1, next_request: 1, outputs: VecDeque::new() }
+        Self { config, now, phase: Phase::Idle, backoff, watch: None, next_connection: 1, next_request: 1, outputs: VecDeque::new() }
     }
 
     /// Takes in one input. Timers that are due fire first.
@@ -106,7 +110,9 @@ impl Session {
             Input::Failed { connection, code } => self.closed(connection, Some(code)),
             Input::Closed { connection } => self.closed(connection, None),
             Input::Received { connection, message } => self.received(connection, message),
+            Input::Picture { stream } => self.picture(stream),
         }
+        self.watch_what_is_received();
         Ok(())
     }
 
@@ -134,6 +140,8 @@ impl Session {
                 }
             }
         }
+        self.watch_what_is_received();
+        self.look_for_the_dead();
     }
 
     /// Takes the next output, oldest first.
@@ -146,7 +154,8 @@ impl Session {
         if !self.outputs.is_empty() {
             return Some(self.now);
         }
-        self.phase.deadline(&self.config).filter(|at| *at < Instant::MAX)
+        let check = self.watch.as_ref().and_then(Watch::poll_timeout);
+        [self.phase.deadline(&self.config), check].into_iter().flatten().min().filter(|at| *at < Instant::MAX)
     }
 
     /// The most outputs that one call makes: of [`Session::handle_input`] with an input when no timer is due, of [`Session::handle_timeout`] without. A snapshot of the
@@ -164,7 +173,7 @@ impl Session {
             (Some(Input::Received { .. }), Phase::Reconnecting { attempt: Attempt::Rebuilding(rebuild), .. }) => rebuild.len() + known,
             (Some(_) | None, _) => 0,
         };
-        limits::OPEN_REQUESTS + 4 + news
+        limits::OPEN_REQUESTS + 5 + news
     }
 
     /// How the connection stands.

@@ -86,6 +86,8 @@ impl Client {
                 }
                 self.fault(codes::error_of(code));
             }
+            // Its clients ask for no watch, and hear whom they subscribe to.
+            Event::StreamsInterrupted { .. } | Event::StreamsRecovered { .. } | Event::Volumes { .. } => {}
             // Agora has no words for states, for names, or for video that waits until it is wanted; media transports are the embedder's.
             Event::StateChanged { .. } | Event::PeerRenamed { .. } | Event::VideoNeeded { .. } | Event::Media { .. } => {}
         }

@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::capabilities::Capabilities;
 use crate::{
     dialect::{Refused, StreamRef, VendorCall, nearest},
-    stream::TrackKind,
+    id::UserId,
+    stream::{StreamKind, TrackKind},
 };
 
 /// Of the client object, and of `HRTC` itself.
@@ -18,14 +19,18 @@ const CLIENT: &[&str] = &[
     "checkSystemRequirements",
     "createClient",
     "createStream",
+    "enableStreamStateDetection",
+    "enableTopThreeAudioMode",
     "getConnectionState",
     "join",
     "leave",
+    "muteAudio4TopThree",
     "off",
     "on",
     "publish",
     "renewSignature",
     "setLogLevel",
+    "setVolume4TopThree",
     "subscribe",
     "switchRole",
     "unpublish",
@@ -34,8 +39,6 @@ const CLIENT: &[&str] = &[
 /// Printed and not offered.
 const CLIENT_LATER: &[&str] = &[
     "enableRtcStats",
-    "enableStreamStateDetection",
-    "enableTopThreeAudioMode",
     "getCameras",
     "getDevices",
     "getLocalAudioStats",
@@ -46,11 +49,9 @@ const CLIENT_LATER: &[&str] = &[
     "getSpeakers",
     "getTransportStats",
     "isScreenShareSupported",
-    "muteAudio4TopThree",
     "setNetworkBandwidth",
     "setProxyServer",
     "setTurnServer",
-    "setVolume4TopThree",
     "startLiveStreaming",
     "stopLiveStreaming",
     "updateLiveStreaming",
@@ -211,10 +212,24 @@ pub(super) fn host_input(name: &str, args: &Value, capable: Capabilities) -> Res
     }
 }
 
-/// Every media input belongs to something that is not offered: statistics, quality, detection.
-pub(super) fn media_input(name: String) -> Refused {
+/// Reads a media input: a good picture of that user's stream came. How loud somebody is, the server measures.
+pub(super) fn media_input(name: String, args: &Value) -> Result<(UserId, StreamKind), Refused> {
+    let text = |field: &str| args.get(field).and_then(Value::as_str);
     match name.as_str() {
-        "frame" | "level" | "window" | "estimate" => Refused::NotOffered { call: name },
-        _ => Refused::UnknownInput { kind: "media", name, known: "frame, level, window, estimate" },
+        "frame" => {
+            let user = text("user").and_then(|user| UserId::new(user).ok());
+            let kind = match (args.get("type"), text("type")) {
+                (None, _) | (_, Some("main")) => Some(StreamKind::Main),
+                (_, Some("auxiliary")) => Some(StreamKind::Aux),
+                (Some(_), _) => None,
+            };
+            match (user, kind) {
+                (Some(user), Some(kind)) => Ok((user, kind)),
+                (None, _) => Err(Refused::BadInput { name, at: "user".into(), expected: "a user id" }),
+                (_, None) => Err(Refused::BadInput { name, at: "type".into(), expected: "\"main\" or \"auxiliary\"" }),
+            }
+        }
+        "window" | "estimate" => Err(Refused::NotOffered { call: name }),
+        _ => Err(Refused::UnknownInput { kind: "media", name, known: "frame, window, estimate" }),
     }
 }
