@@ -16,8 +16,8 @@
 //! # What follows
 //!
 //! - Speakers at comparable levels keep their seats for as long as they speak. A cough, a click, a word in between takes none.
-//! - Who speaks [`CLEARLY_DB`] louder than somebody with a seat is heard within a second, whatever went before: in the worst case the holder was at full scale a moment ago, and
-//!   its loudness takes `FALL × ln(127 / (CLEARLY_DB − MARGIN_DB))` = 519 ms to fall below; then come the challenge and a decision before and after it.
+//! - Who speaks [`CLEARLY_DB`] louder than somebody with a seat is heard within a second, whatever went before: in the worst case the holder was at full scale a moment ago and is
+//!   at −80 now, against a newcomer at −70: its loudness takes `FALL × ln(80 / (CLEARLY_DB − MARGIN_DB))` = 599 ms to fall below; then come the challenge and a decision before and after it.
 //! - A seat changes hands twice a second at most.
 //! - Decisions come from what was heard until then, not from the order in which it was heard: they are made [`limits::VOICE_DECISION`] after the first word that may change something, when
 //!   everyone who speaks has been heard once.
@@ -41,9 +41,9 @@ use crate::{limits, time::Instant};
 
 /// How quickly loudness follows a level that rises. A choice: two and a half packets of 20 ms, so that one loud packet counts for less than half.
 pub const RISE: Duration = Duration::from_millis(50);
-/// How quickly it follows one that falls. A choice: the gaps of stop consonants within a word last some 100 ms and must not count, and with more than 180 ms a louder newcomer would wait for
+/// How quickly it follows one that falls. A choice: the gaps of stop consonants within a word last some 100 ms and must not count, and with more than 220 ms a louder newcomer could wait for
 /// longer than a second.
-pub const FALL: Duration = Duration::from_millis(150);
+pub const FALL: Duration = Duration::from_millis(200);
 /// How loud who is heard must be, in dB above digital silence: −70 dBov. Active speech is sent at about −26 dBov (ITU-T P.56 measures it, P.800 recommends the value), and soft voices 30 dB
 /// below it are still speech; a quiet room's noise in an ordinary microphone lies about −75. LiveKit's −35 and mediasoup's −80 are settings for other questions.
 pub const AUDIBLE: u8 = 57;
