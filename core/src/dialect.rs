@@ -273,6 +273,13 @@ pub enum HostOrder {
         /// Whether to send.
         on: bool,
     },
+    /// Play the voices of the loudest so, all of them alike, until told otherwise. As they come, before the first word.
+    PlayVoices {
+        /// How loud, in percent of how they come.
+        volume_percent: u8,
+        /// Whether they are silent here.
+        muted: bool,
+    },
     /// Capture no longer, and let go of the device.
     Release {
         /// For which local stream, by name.

@@ -18,6 +18,8 @@
 //! - [`Forwarder`](forward::Forwarder): which packets a viewer gets, and their numbers;
 //! - [`KeyFrameRequests`](select::KeyFrameRequests): when to ask a publisher for a key frame;
 //! - [`Scorer`](quality::Scorer): how good a connection is, and why;
+//! - [`Loudest`](audio::Loudest): who of many speakers is to be heard;
+//! - [`Watch`](watch::Watch): which video streams have died, and which came back;
 //! - [`Backoff`](session::Backoff): how long to wait before trying again;
 //! - [`Authority`](auth::Authority): whether a user may enter under the name it gives.
 //!
@@ -106,6 +108,7 @@
 //! | [`wire`] | what they say to each other |
 //! | [`select`], [`forward`], [`vp8`] | layers: choosing, switching, renumbering |
 //! | [`quality`] | how good a connection is, and the E-model |
+//! | [`audio`], [`watch`] | who is heard, and which pictures have stopped |
 //! | [`member`], [`stream`], [`role`] | who is in a room, and what they publish |
 //! | [`auth`] | credentials: who may enter, and until when |
 //! | [`outbox`] | what waits to be sent, with a bound |
@@ -119,6 +122,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod audio;
 pub mod auth;
 pub mod code;
 pub mod dialect;
@@ -141,6 +145,7 @@ pub mod stream;
 pub mod time;
 pub mod trace;
 pub mod vp8;
+pub mod watch;
 pub mod wire;
 
 /// The pages whose examples are compiled and run with the tests of this crate.

@@ -90,6 +90,26 @@ pub const QUALITY_WINDOW: Duration = Duration::from_secs(2);
 /// Longest delay, jitter, freeze and window that a score is reckoned with; longer ones count as that. A choice: a thousand times what still passes for a conversation.
 pub const QUALITY_SPAN_MAX: Duration = Duration::from_secs(60);
 
+/// How many voices each listener hears who hears the loudest (SparkRTC 3.6).
+pub const LOUDEST: usize = 3;
+/// How long a speaker keeps its place among the loudest after it was audible last. A choice: the pause between two sentences.
+pub const VOICE_HOLD: Duration = Duration::from_secs(1);
+/// How long a newcomer must be louder than one of the loudest to take its place. A choice: longer than a pause for breath within a sentence, a cough or a click; the interval in which JVB and mediasoup
+/// decide on the dominant speaker is the same.
+pub const VOICE_CHALLENGE: Duration = Duration::from_millis(300);
+/// How long whoever took a place among the loudest keeps it at least, unless it is muted, leaves or falls silent. A choice: a word; no place changes hands more than twice a second.
+pub const VOICE_TENURE: Duration = Duration::from_millis(500);
+/// How soon it is decided whether somebody who speaks is among the loudest. A packet of Opus carries 20 ms (RFC 7587 section 4.2): by then everyone who speaks has been heard once.
+pub const VOICE_DECISION: Duration = Duration::from_millis(20);
+/// How often listeners are told how loud the loudest are. A choice: a meter that moves three times a second looks alive, and LiveKit's tells every 400 ms.
+pub const VOLUME_INTERVAL: Duration = Duration::from_millis(300);
+/// What is set aside for each voice in the line of who hears the loudest, in bits per second: SparkRTC's audio profile `standard`.
+pub const VOICE_BPS: u64 = 40_000;
+/// Longest time without a good picture that a watch may be set to, in seconds.
+pub const WATCH_INTERVAL_SECS: u8 = 60;
+/// How long a check waits for other streams that die with the first. A choice: two pictures at 20 a second.
+pub const WATCH_GATHER: Duration = Duration::from_millis(100);
+
 /// Most stream objects of one client of a dialect. A choice: an application publishes two.
 pub const LOCAL_STREAMS: usize = 64;
 /// Most kinds of events, counted for each object, that one client's handlers wait for. SparkRTC prints 26 for a client and 4 for a stream: every handler on every object fits.

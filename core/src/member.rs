@@ -9,7 +9,7 @@ use crate::{
     role::Role,
     stream::{BitsPerSecond, LayerSet, StreamKind},
     time::Instant,
-    wire::MediaDescription,
+    wire::{AudioMode, MediaDescription},
 };
 
 /// A user's stay in a room.
@@ -23,6 +23,8 @@ pub struct Member {
     pub name: Option<UserName>,
     /// What the member may do.
     pub role: Role,
+    /// Whose audio it receives.
+    pub audio_mode: AudioMode,
     /// Whether there is a connection.
     pub presence: Presence,
     /// When the room looks at the member again: the end of its silence or of its absence, or earlier.

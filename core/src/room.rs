@@ -19,13 +19,14 @@
 //! admission without a key, the credential of a switch is not looked at, and a renewal is granted and changes nothing.
 //!
 //! Concerns have their files: what goes in and out in `room/config.rs`, `room/input.rs` and `room/output.rs`; entering and leaving in `room/join.rs`, keys in
-//! `room/key.rs`, `room/publish.rs`, `room/subscribe.rs`, roles, removal and the room's end in `room/moderate.rs`, layers in `room/plan.rs`.
+//! `room/key.rs`, `room/publish.rs`, `room/subscribe.rs`, roles, removal and the room's end in `room/moderate.rs`, layers in `room/plan.rs`, voices in `room/listen.rs`.
 
 mod config;
 mod input;
 mod invariants;
 mod join;
 mod key;
+mod listen;
 mod moderate;
 mod output;
 mod plan;
@@ -37,6 +38,7 @@ use alloc::{
     vec::Vec,
 };
 
+use self::listen::Listening;
 pub use self::{
     config::{Config, Duplicates},
     input::{Admission, Input, MediaInput},
@@ -76,6 +78,8 @@ pub struct Room {
     replan_at: Option<Instant>,
     /// Plans that may not rise, by when they may again.
     holds: BTreeSet<(Instant, MemberId)>,
+    /// Who hears the loudest, and who they are.
+    listening: Listening,
     /// After a full batch of timers and plans, the next batch begins here.
     rest_until: Instant,
     /// One deadline for each member: the end of its patience or of its absence. It may lie too early, never too late.
@@ -140,6 +144,7 @@ impl Room {
             replan: BTreeSet::new(),
             replan_at: None,
             holds: BTreeSet::new(),
+            listening: Listening::new(),
             rest_until: now,
             deadlines: BTreeSet::new(),
             keys: BTreeSet::new(),
@@ -215,7 +220,8 @@ impl Room {
         }
         let first_of = |timers: &BTreeSet<(Instant, MemberId)>| timers.first().map(|(at, _)| *at);
         let (member, key, hold) = (first_of(&self.deadlines), first_of(&self.keys), first_of(&self.holds));
-        let first = [self.dissolve_at, member, key, self.key_frames.poll_timeout(), hold, self.replan_at].into_iter().flatten().min();
+        let (key_frame, voices) = (self.key_frames.poll_timeout(), self.listening.poll_timeout());
+        let first = [self.dissolve_at, member, key, key_frame, voices, hold, self.replan_at].into_iter().flatten().min();
         first.map(|at| at.max(self.rest_until)).filter(|at| *at < Instant::MAX)
     }
 
@@ -230,14 +236,14 @@ impl Room {
 
     /// The connections that a message to `to` goes out on, in a fixed order.
     pub fn sessions_of<'a>(&'a self, to: &'a Recipients) -> impl Iterator<Item = SessionId> + 'a {
-        let (one, except) = match to {
-            Recipients::Session(session) => (Some(*session), None),
-            Recipients::Members { except } => (None, Some(*except)),
+        let (one, except, listeners) = match to {
+            Recipients::Session(session) => (Some(*session), None, None),
+            Recipients::Members { except } => (None, Some(*except), None),
+            Recipients::Listeners => (None, None, Some(&self.listening)),
         };
-        let many = except
-            .into_iter()
-            .flat_map(move |except| self.members.values().filter(move |m| Some(m.id) != except).filter_map(|m| m.presence.session()));
-        one.into_iter().chain(many)
+        let many = except.into_iter().flat_map(move |except| self.members.values().filter(move |m| Some(m.id) != except));
+        let listeners = listeners.into_iter().flat_map(Listening::listeners).map(|id| &self.members[&id]);
+        one.into_iter().chain(many.chain(listeners).filter_map(|member| member.presence.session()))
     }
 
     /// Everyone in the room, in the order of entering.
@@ -307,6 +313,9 @@ impl Room {
         }
         if let Some((stream, layer)) = self.key_frames.take_due(self.now) {
             self.ask_again(stream, layer);
+            return true;
+        }
+        if self.listening_timers() {
             return true;
         }
         if let Some(&(at, member)) = self.holds.first()

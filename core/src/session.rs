@@ -43,6 +43,7 @@ mod phase;
 mod rebuild;
 mod reconnect;
 mod room_view;
+mod watching;
 
 use alloc::{collections::VecDeque, vec::Vec};
 use core::time::Duration;
@@ -62,6 +63,7 @@ use crate::{
     role::Role,
     stream::{StreamInfo, StreamOffer},
     time::Instant,
+    watch::Watch,
     wire::{Accepted, ClientFrame, ClientMessage, ServerMessage},
 };
 
@@ -72,6 +74,8 @@ pub struct Session {
     now: Instant,
     phase: Phase,
     backoff: Backoff,
+    /// Over the videos that are received, while the application wants to know which of them died.
+    watch: Option<Watch<StreamId>>,
     next_connection: u32,
     next_request: u32,
     outputs: VecDeque<Output>,
@@ -92,7 +96,7 @@ impl Session {
             ..config
         };
         let backoff = Backoff::new(limits::BACKOFF_FIRST, limits::BACKOFF_MAX, config.seed);
-        Self { config, now, phase: Phase::Idle, backoff, next_connection: 1, next_request: 1, outputs: VecDeque::new() }
+        Self { config, now, phase: Phase::Idle, backoff, watch: None, next_connection: 1, next_request: 1, outputs: VecDeque::new() }
     }
 
     /// Takes in one input. Timers that are due fire first.
@@ -109,7 +113,9 @@ impl Session {
             Input::Closed { connection } => self.closed(connection, None),
             Input::Received { connection, message } => self.received(connection, message),
             Input::Window { up, down } => self.measured(&up, &down),
+            Input::Picture { stream } => self.picture(stream),
         }
+        self.watch_what_is_received();
         Ok(())
     }
 
@@ -137,6 +143,8 @@ impl Session {
                 }
             }
         }
+        self.watch_what_is_received();
+        self.look_for_the_dead();
     }
 
     /// Takes the next output, oldest first.
@@ -149,7 +157,8 @@ impl Session {
         if !self.outputs.is_empty() {
             return Some(self.now);
         }
-        self.phase.deadline(&self.config).filter(|at| *at < Instant::MAX)
+        let check = self.watch.as_ref().and_then(Watch::poll_timeout);
+        [self.phase.deadline(&self.config), check].into_iter().flatten().min().filter(|at| *at < Instant::MAX)
     }
 
     /// The most outputs that one call makes: of [`Session::handle_input`] with an input when no timer is due, of [`Session::handle_timeout`] without. A snapshot of the

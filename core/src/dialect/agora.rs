@@ -462,11 +462,11 @@ impl Connections {
     }
 }
 
-/// Reads a media input. The others belong to something that Agora's document does not describe, or that is not offered yet.
+/// Reads a media input. How loud somebody is, and what can be sent to whom, the server measures; and nobody watches over pictures here.
 fn media_input(name: String, args: &Value) -> Result<session::Input, Refused> {
     match name.as_str() {
         "window" => quality::window(args),
-        "frame" | "level" | "estimate" => Err(Refused::NotOffered { call: name }),
-        _ => Err(Refused::UnknownInput { kind: "media", name, known: "frame, level, window, estimate" }),
+        "frame" => Err(Refused::NotOffered { call: name }),
+        _ => Err(Refused::UnknownInput { kind: "media", name, known: "frame, window" }),
     }
 }

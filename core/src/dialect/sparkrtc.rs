@@ -24,7 +24,7 @@
 //!
 //! - A call that waits for the server returns when it is answered, also where the vendor prints a plain value (`renewSignature`, `removeResolution`): a promise cannot be told from a value in a log.
 //! - A change to a published stream holds at once on this side. Should the room not take it, the call fails, and the change is told again with the next one, or when the link is back.
-//! - Events whose payload is printed as one plain value have it under its printed name: `{"roomId": …}`, `{"status": …}`.
+//! - Events whose payload is printed as one plain value have it under its printed name: `{"roomId": …}`, `{"status": …}`. One that is printed as a list is the list.
 //! - `leave` lets go of every device, as the documents say, and leaves streams initialised, as they say too: the next `publish` takes the devices again.
 
 mod arguments;
@@ -39,6 +39,7 @@ mod publishing;
 mod stream_calls;
 mod streams;
 mod subscribing;
+mod voices;
 
 use alloc::{
     collections::{BTreeMap, VecDeque},
@@ -53,6 +54,7 @@ use self::{
     capabilities::Capabilities,
     capture::{Job, Verdict},
     streams::{LocalStream, Remote},
+    voices::TopThree,
 };
 pub use self::{
     names::check_call,
@@ -94,6 +96,8 @@ pub struct Client {
     jobs: BTreeMap<String, Job>,
     /// What the platform said ahead of a capture.
     verdicts: BTreeMap<(Option<String>, TrackKind), Verdict>,
+    /// How the loudest three are played, while their mode is on.
+    top_three: Option<TopThree>,
     /// What the session was asked and has not answered.
     open: BTreeMap<CallId, Open>,
     next_call: u32,
@@ -186,6 +190,7 @@ enum Then {
     },
     Renew,
     Rename,
+    Watch,
 }
 
 /// What becomes of a call at once.
@@ -234,6 +239,7 @@ impl Client {
             handlers: BTreeMap::new(),
             jobs: BTreeMap::new(),
             verdicts: BTreeMap::new(),
+            top_three: None,
             open: BTreeMap::new(),
             next_call: 1,
             outputs: VecDeque::new(),
@@ -259,7 +265,15 @@ impl Client {
                 self.drain();
                 return Ok(());
             }
-            Input::Media { name, args } => names::media_input(name, &args)?,
+            Input::Media { name, args } => match names::media_input(name, &args)? {
+                names::Media::Frame { user, kind } => {
+                    self.handle_timeout(now);
+                    self.frame(user, kind);
+                    self.drain();
+                    return Ok(());
+                }
+                names::Media::Window(input) => input,
+            },
             Input::Found { connection } => session::Input::Found { connection },
             Input::Failed { connection, code } => session::Input::Failed { connection, code },
             Input::Opened { connection } => session::Input::Opened { connection },

@@ -38,6 +38,7 @@ impl Room {
                     self.plan(member);
                 }
             }
+            MediaInput::Level { member, level } => self.level(member, level),
             MediaInput::LayerRate { stream, layer, bps } => self.layer_rate(stream, layer, bps),
             MediaInput::KeyFrame { stream, layer } => self.key_frames.arrived(stream, layer),
             MediaInput::KeyFrameNeeded { member, stream } => {
@@ -105,7 +106,7 @@ impl Room {
             .iter()
             .filter(|(_, subscription)| subscription.audio)
             .filter_map(|(stream, _)| self.streams[stream].info.offer.audio_bps)
-            .fold(0, |sum: BitsPerSecond, bps| sum.saturating_add(bps));
+            .fold(self.voices_bps(id), |sum: BitsPerSecond, bps| sum.saturating_add(bps));
 
         let layers_bps: Vec<(StreamId, &VideoPlan, Vec<BitsPerSecond>)> = member
             .subscriptions

@@ -16,6 +16,7 @@ impl Session {
         let message = match call {
             Call::Join(join) => return self.call_join(id, join),
             Call::Leave => return self.call_leave(id),
+            Call::Watch { interval } => return self.call_watch(id, interval),
             Call::Publish { offer } => ClientMessage::Publish { offer },
             Call::Update { stream, offer } => ClientMessage::Update { stream, offer },
             Call::Unpublish { stream } => ClientMessage::Unpublish { stream },
@@ -84,5 +85,6 @@ pub(super) fn join_message(join: &JoinCall, resumes: Option<MemberId>) -> Client
         media: join.media.clone(),
         credential: join.credential.clone(),
         relay: join.relay,
+        audio_mode: join.audio_mode,
     }
 }

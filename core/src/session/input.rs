@@ -9,7 +9,8 @@ use crate::{
     quality::Reading,
     role::Role,
     stream::{LayerSet, StreamOffer},
-    wire::{MediaDescription, ServerMessage, VideoWish},
+    watch::WatchInterval,
+    wire::{AudioMode, MediaDescription, ServerMessage, VideoWish},
 };
 
 /// A connection, as a session numbers its attempts: news of an earlier one are ignored.
@@ -66,6 +67,11 @@ pub enum Input {
         up: Reading,
         /// What it receives.
         down: Reading,
+    },
+    /// A good picture of somebody's video came: whole, and fit to be shown. It matters to [`Call::Watch`] alone, and may be left unsaid while there is no watch.
+    Picture {
+        /// The stream.
+        stream: StreamId,
     },
 }
 
@@ -153,6 +159,11 @@ pub enum Call {
         /// How it is reached.
         description: MediaDescription,
     },
+    /// Tell which videos have died and which came back, as long as the stay goes on. It needs no server.
+    Watch {
+        /// After how long without a good picture; absent, nothing is told any more.
+        interval: Option<WatchInterval>,
+    },
 }
 
 impl Call {
@@ -172,6 +183,7 @@ impl Call {
             Self::Renew { .. } => "renew",
             Self::Rename { .. } => "rename",
             Self::Media { .. } => "media",
+            Self::Watch { .. } => "watch",
         }
     }
 }
@@ -195,11 +207,23 @@ pub struct JoinCall {
     pub credential: Option<Credential>,
     /// Whether the user is in another room and relays into this one.
     pub relay: bool,
+    /// Whose audio the user is to receive.
+    pub audio_mode: AudioMode,
 }
 
 impl JoinCall {
     /// A join of that user, and nothing more than it takes.
     pub fn new(room: RoomId, user: UserId, role: Role) -> Self {
-        Self { app: None, room, user: Some(user), name: None, role, media: None, credential: None, relay: false }
+        Self {
+            app: None,
+            room,
+            user: Some(user),
+            name: None,
+            role,
+            media: None,
+            credential: None,
+            relay: false,
+            audio_mode: AudioMode::Subscribed,
+        }
     }
 }

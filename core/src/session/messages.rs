@@ -68,6 +68,7 @@ impl Session {
             | ServerMessage::StreamMuted { .. }
             | ServerMessage::VideoNeeded { .. }
             | ServerMessage::KeyRefused { .. }
+            | ServerMessage::Volumes { .. }
             | ServerMessage::Media { .. }
             | ServerMessage::Closing { .. }
             | ServerMessage::Pong
@@ -118,6 +119,7 @@ impl Session {
             | ServerMessage::StreamMuted { .. }
             | ServerMessage::VideoNeeded { .. }
             | ServerMessage::KeyRefused { .. }
+            | ServerMessage::Volumes { .. }
             | ServerMessage::Media { .. }) => {
                 if let Phase::Joined { view, .. } = &mut self.phase {
                     let events = view.apply(news);
@@ -182,6 +184,7 @@ impl Session {
             | ServerMessage::StreamMuted { .. }
             | ServerMessage::VideoNeeded { .. }
             | ServerMessage::KeyRefused { .. }
+            | ServerMessage::Volumes { .. }
             | ServerMessage::Media { .. }
             | ServerMessage::Closing { .. }
             | ServerMessage::Pong
@@ -206,6 +209,7 @@ impl Session {
             | ServerMessage::StreamMuted { .. }
             | ServerMessage::VideoNeeded { .. }
             | ServerMessage::KeyRefused { .. }
+            | ServerMessage::Volumes { .. }
             | ServerMessage::Media { .. }
             | ServerMessage::Closing { .. }
             | ServerMessage::Pong

@@ -11,7 +11,7 @@ use crate::{
     role::Role,
     stream::StreamInfo,
     time::Instant,
-    wire::{ClientFrame, LeaveReason, MediaDescription, RefusedWish},
+    wire::{ClientFrame, LeaveReason, MediaDescription, RefusedWish, Voice},
 };
 
 /// What a session wants done.
@@ -153,6 +153,21 @@ pub enum Event {
         up: Verdict,
         /// From the server to the session.
         down: Verdict,
+    },
+    /// Videos that are received have shown no good picture for the interval of the watch. Each is told once.
+    StreamsInterrupted {
+        /// Those that died at one stroke, by user and kind.
+        streams: Vec<StreamInfo>,
+    },
+    /// A good picture of a video came that had been told as interrupted.
+    StreamsRecovered {
+        /// Which.
+        streams: Vec<StreamInfo>,
+    },
+    /// These are heard now, and so loud, where the session hears the loudest. Nobody, when all are silent.
+    Volumes {
+        /// The others among the loudest, the loudest first: at most [`limits::LOUDEST`](crate::limits::LOUDEST).
+        voices: Vec<Voice>,
     },
     /// How the server's media transport is reached.
     Media {

@@ -132,7 +132,8 @@ impl Session {
             | ServerMessage::StreamRemoved { .. }
             | ServerMessage::StreamMuted { .. }
             | ServerMessage::VideoNeeded { .. }
-            | ServerMessage::KeyRefused { .. }) => drop(rebuild.fresh.apply(news)), // told at the end, as part of the difference
+            | ServerMessage::KeyRefused { .. }
+            | ServerMessage::Volumes { .. }) => drop(rebuild.fresh.apply(news)), // told at the end, as part of the difference
         }
         self.rebuilt();
     }
@@ -164,11 +165,15 @@ impl Session {
         news.extend(needed.map(|(stream, needed)| Event::VideoNeeded { stream, needed }));
         news.extend(rebuild.fresh.key_refused.map(|code| Event::KeyRefused { code }));
 
+        if rebuild.fresh.voices != view.voices {
+            news.push(Event::Volumes { voices: rebuild.fresh.voices.clone() });
+        }
         let after = self.now.saturating_since(away.since);
         let link = Link::new(self.now, rebuild.connection, &self.config);
         let view = RoomView { media: view.media.clone(), ..rebuild.fresh.clone() };
         self.event(Event::Restored { after });
         self.enter(Phase::Joined { link, view });
+        self.watch_anew();
         self.events(news);
     }
 }

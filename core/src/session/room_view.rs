@@ -1,6 +1,7 @@
 //! What a session knows of its room and of its own place there, and how it catches up after an absence.
 
 use alloc::{collections::BTreeMap, vec::Vec};
+use core::cmp::Reverse;
 
 use super::{Answer, Event, JoinCall, others::Others};
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
     quality::Quality,
     role::Role,
     stream::{LayerSet, StreamInfo, StreamKind, StreamOffer},
-    wire::{Accepted, ClientMessage, MediaDescription, MemberInfo, RefusedWish, ServerMessage, VideoWish},
+    wire::{Accepted, AudioMode, ClientMessage, MediaDescription, MemberInfo, RefusedWish, ServerMessage, VideoWish, Voice},
 };
 
 /// The room as one session sees it.
@@ -32,6 +33,8 @@ pub(super) struct RoomView {
     pub(super) key_refused: Option<Code>,
     /// How good the connection is.
     pub(super) quality: Quality,
+    /// Who of the loudest others is heard, and how loud, as it was told last.
+    pub(super) voices: Vec<Voice>,
 }
 
 /// A stream of one's own, as the server confirmed it.
@@ -88,6 +91,7 @@ impl RoomView {
             media: None,
             key_refused: None,
             quality: Quality::default(),
+            voices: Vec::new(),
         };
         for stream in own {
             view.add_own(stream.id, OwnStream::of(stream));
@@ -163,6 +167,7 @@ impl RoomView {
                 let before = self.key_refused.replace(code);
                 (before != Some(code)).then_some(Event::KeyRefused { code }).into_iter().collect()
             }
+            ServerMessage::Volumes { voices } => self.hear(voices),
             // Said again after a lost connection, it is no news.
             ServerMessage::Media { description } => {
                 let before = self.media.replace(description.clone());
@@ -177,6 +182,17 @@ impl RoomView {
             | ServerMessage::Pong
             | ServerMessage::Unknown => Vec::new(),
         }
+    }
+
+    /// Who is heard now, oneself left out. Whoever did not ask to hear the loudest is told of no volume.
+    fn hear(&mut self, voices: Vec<Voice>) -> Vec<Event> {
+        if self.join.audio_mode != AudioMode::Loudest {
+            return Vec::new();
+        }
+        let mut voices: Vec<Voice> = voices.into_iter().filter(|voice| voice.user != self.user).take(limits::LOUDEST).collect();
+        voices.sort_by(|one, other| (Reverse(one.volume), &one.user).cmp(&(Reverse(other.volume), &other.user)));
+        let before = core::mem::replace(&mut self.voices, voices.clone());
+        (before != voices).then_some(Event::Volumes { voices }).into_iter().collect()
     }
 
     /// A request was granted: takes on what it changes, and answers for it.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MediaDescription, Version};
 use crate::{
+    audio::Volume,
     code::Code,
     id::{MemberId, RequestId, StreamId, UserId, UserName},
     role::Role,
@@ -97,6 +98,12 @@ pub enum ServerMessage {
         /// Whether its video is muted.
         video: bool,
     },
+    /// How loud the loudest are, for whoever hears them: those, and no others, are heard now. Nobody hears itself: a client leaves itself out, and takes the first
+    /// [`limits::LOUDEST`](crate::limits::LOUDEST) of the rest.
+    Volumes {
+        /// At most one more than anybody hears. Those who are heard by everyone stand first.
+        voices: Vec<Voice>,
+    },
     /// How the server's media transport for this client is reached.
     Media {
         /// How it is reached.
@@ -166,6 +173,15 @@ pub struct RefusedWish {
     pub stream: StreamId,
     /// Why.
     pub code: Code,
+}
+
+/// One of the loudest.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Voice {
+    /// Who.
+    pub user: UserId,
+    /// How loud.
+    pub volume: Volume,
 }
 
 /// A member of the room, as the others know it.

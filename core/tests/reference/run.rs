@@ -13,7 +13,7 @@ use greenroom_core::{
     service::{App, CallId, Config, Input, Output, RoomKey, ServerCall, Service},
     stream::{LayerSet, StreamInfo, StreamKind, StreamOffer},
     time::{Instant, UnixSeconds},
-    wire::{Accepted, ClientFrame, ClientMessage, ServerMessage, Versions},
+    wire::{Accepted, AudioMode, ClientFrame, ClientMessage, ServerMessage, Versions},
 };
 
 use super::{
@@ -242,6 +242,7 @@ impl<H: Host> Run<H> {
             media: None,
             credential: None,
             relay: false,
+            audio_mode: AudioMode::Subscribed,
         };
         let layers = LayerSet::HIGHEST;
         Some(match what {

@@ -295,8 +295,8 @@ impl Theatre {
             key_until = Some(until);
         }
         let input = match message {
-            ClientMessage::Join { versions, user: Some(user), name, role, resumes, media, .. } => {
-                let admission = Admission { versions, user, assigned: false, name, role, resumes, media, key_until };
+            ClientMessage::Join { versions, user: Some(user), name, role, resumes, media, audio_mode, .. } => {
+                let admission = Admission { versions, user, assigned: false, name, role, resumes, media, audio_mode, key_until };
                 room::Input::Admit { session, request, admission }
             }
             ClientMessage::Renew { .. } => room::Input::Renewed { session, request, key_until },

@@ -89,6 +89,8 @@ impl Client {
             }
             // Agora prints no interface for it.
             Event::NetworkQuality { up, down } => self.notice("network-quality", quality::reasons(up, down)),
+            // Its clients ask for no watch, and hear whom they subscribe to.
+            Event::StreamsInterrupted { .. } | Event::StreamsRecovered { .. } | Event::Volumes { .. } => {}
             // Agora has no words for states, for names, or for video that waits until it is wanted; media transports are the embedder's.
             Event::StateChanged { .. } | Event::PeerRenamed { .. } | Event::VideoNeeded { .. } | Event::Media { .. } => {}
         }

@@ -44,6 +44,10 @@ impl Client {
             "switchRole" => self.switch_role(call),
             "renewSignature" => self.renew_signature(call),
             "changeUserName" => self.change_user_name(call),
+            "enableTopThreeAudioMode" => self.enable_top_three(call),
+            "setVolume4TopThree" => self.set_top_three_volume(call),
+            "muteAudio4TopThree" => self.mute_top_three(call),
+            "enableStreamStateDetection" => self.enable_detection(call),
             "startLiveStreaming" | "updateLiveStreaming" => {
                 self.in_room()?;
                 Err(client::ROLE_NO_PERMISSION.into()) // where the role allows it, it was not taken
@@ -162,7 +166,8 @@ impl Client {
             return Err(client::INVALID_OPERATION.into());
         }
         let app = self.object.as_ref().map(|object| object.app.clone());
-        let join = JoinCall { app, name, credential: Some(credential), ..JoinCall::new(room.clone(), user, role) };
+        let audio_mode = self.audio_mode();
+        let join = JoinCall { app, name, credential: Some(credential), audio_mode, ..JoinCall::new(room.clone(), user, role) };
         Ok(self.ask(Some(Caller::of(call)), session::Call::Join(join), Then::Join { room }))
     }
 

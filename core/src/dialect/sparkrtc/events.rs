@@ -76,6 +76,9 @@ impl Client {
                     self.order(HostOrder::SendVideo { stream: name, on: needed });
                 }
             }
+            Event::StreamsInterrupted { streams } => self.streams_event("stream-interrupted", &streams),
+            Event::StreamsRecovered { streams } => self.streams_event("stream-recovered", &streams),
+            Event::Volumes { voices } => self.volumes(&voices),
             Event::KeyRefused { code } => self.event("signature-expired", codes::error_info(codes::of(code))), // R-043 R-044
             Event::NetworkQuality { up, down } => {
                 let data = json!({ "uplinkNetworkQuality": up.level.number(), "downlinkNetworkQuality": down.level.number() });
@@ -208,7 +211,7 @@ impl Client {
                 self.returns(caller, Ok(Value::Null));
             }
             (Then::Republish { value, .. }, _) => self.returns(caller, Ok(value)),
-            (Then::Mute { .. }, _) => self.returns(caller, Ok(Value::Null)),
+            (Then::Mute { .. } | Then::Watch, _) => self.returns(caller, Ok(Value::Null)),
             (Then::Subscribe { of, audio, video }, _) => {
                 self.returns(caller, Ok(Value::Null));
                 self.subscribed(&of, audio, video);
@@ -278,7 +281,8 @@ impl Client {
             | Then::Batch { .. }
             | Then::SwitchRole { .. }
             | Then::Renew
-            | Then::Rename => {}
+            | Then::Rename
+            | Then::Watch => {}
         }
         Err(codes::of(code))
     }

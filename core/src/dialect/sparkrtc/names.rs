@@ -7,8 +7,9 @@ use serde_json::Value;
 use super::capabilities::Capabilities;
 use crate::{
     dialect::{Refused, StreamRef, VendorCall, nearest, quality},
+    id::UserId,
     session,
-    stream::TrackKind,
+    stream::{StreamKind, TrackKind},
 };
 
 /// Of the client object, and of `HRTC` itself.
@@ -19,14 +20,18 @@ const CLIENT: &[&str] = &[
     "checkSystemRequirements",
     "createClient",
     "createStream",
+    "enableStreamStateDetection",
+    "enableTopThreeAudioMode",
     "getConnectionState",
     "join",
     "leave",
+    "muteAudio4TopThree",
     "off",
     "on",
     "publish",
     "renewSignature",
     "setLogLevel",
+    "setVolume4TopThree",
     "subscribe",
     "switchRole",
     "unpublish",
@@ -35,8 +40,6 @@ const CLIENT: &[&str] = &[
 /// Printed and not offered.
 const CLIENT_LATER: &[&str] = &[
     "enableRtcStats",
-    "enableStreamStateDetection",
-    "enableTopThreeAudioMode",
     "getCameras",
     "getDevices",
     "getLocalAudioStats",
@@ -47,11 +50,9 @@ const CLIENT_LATER: &[&str] = &[
     "getSpeakers",
     "getTransportStats",
     "isScreenShareSupported",
-    "muteAudio4TopThree",
     "setNetworkBandwidth",
     "setProxyServer",
     "setTurnServer",
-    "setVolume4TopThree",
     "startLiveStreaming",
     "stopLiveStreaming",
     "updateLiveStreaming",
@@ -212,11 +213,32 @@ pub(super) fn host_input(name: &str, args: &Value, capable: Capabilities) -> Res
     }
 }
 
-/// Reads a media input. Some belong to something that is not offered: statistics, detection.
-pub(super) fn media_input(name: String, args: &Value) -> Result<session::Input, Refused> {
+/// What the media plane says.
+pub(super) enum Media {
+    /// A good picture of that user's stream came.
+    Frame { user: UserId, kind: StreamKind },
+    /// How good the connection was for a while.
+    Window(session::Input),
+}
+
+/// Reads a media input. How loud somebody is, and what can be sent to whom, the server measures.
+pub(super) fn media_input(name: String, args: &Value) -> Result<Media, Refused> {
+    let text = |field: &str| args.get(field).and_then(Value::as_str);
     match name.as_str() {
-        "window" => quality::window(args),
-        "frame" | "level" | "estimate" => Err(Refused::NotOffered { call: name }),
-        _ => Err(Refused::UnknownInput { kind: "media", name, known: "frame, level, window, estimate" }),
+        "window" => quality::window(args).map(Media::Window),
+        "frame" => {
+            let user = text("user").and_then(|user| UserId::new(user).ok());
+            let kind = match (args.get("type"), text("type")) {
+                (None, _) | (_, Some("main")) => Some(StreamKind::Main),
+                (_, Some("auxiliary")) => Some(StreamKind::Aux),
+                (Some(_), _) => None,
+            };
+            match (user, kind) {
+                (Some(user), Some(kind)) => Ok(Media::Frame { user, kind }),
+                (None, _) => Err(Refused::BadInput { name, at: "user".into(), expected: "a user id" }),
+                (_, None) => Err(Refused::BadInput { name, at: "type".into(), expected: "\"main\" or \"auxiliary\"" }),
+            }
+        }
+        _ => Err(Refused::UnknownInput { kind: "media", name, known: "frame, window" }),
     }
 }
