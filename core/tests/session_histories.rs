@@ -174,6 +174,7 @@ fn histories_reach_what_a_session_does() {
         "Leave",
         "Media",
         "Mute",
+        "NetworkQuality",
         "PeerJoined",
         "PeerLeft",
         "PeerRenamed",

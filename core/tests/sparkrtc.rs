@@ -13,6 +13,8 @@ mod links;
 mod muting;
 #[path = "sparkrtc/publishing.rs"]
 mod publishing;
+#[path = "sparkrtc/quality.rs"]
+mod quality;
 #[path = "sparkrtc/rooms.rs"]
 mod rooms;
 #[path = "sparkrtc/subscribing.rs"]

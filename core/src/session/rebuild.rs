@@ -170,7 +170,7 @@ impl Session {
         }
         let after = self.now.saturating_since(away.since);
         let link = Link::new(self.now, rebuild.connection, &self.config);
-        let view = RoomView { media: view.media.clone(), ..rebuild.fresh.clone() };
+        let view = RoomView { media: view.media.clone(), quality: view.quality.clone(), ..rebuild.fresh.clone() };
         self.event(Event::Restored { after });
         self.enter(Phase::Joined { link, view });
         self.watch_anew();

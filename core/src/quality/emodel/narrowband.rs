@@ -243,7 +243,7 @@ impl Narrowband {
         let masked = if self.sidetone_db < 9.0 { masked + sidetone / 2.0 } else { masked };
         let (without, with) = (-1.5 * (noise - self.receive_loudness_db), 80.0 + 2.5 * (masked - 14.0));
         let half = (without - with) / 2.0;
-        let impairment = (half + libm::sqrt(half * half + 1.0) - 1.0) * (1.0 - libm::exp(-t));
+        let impairment = (half + libm::sqrt(half * half + 100.0) - 1.0) * (1.0 - libm::exp(-t));
         // Faint sidetone adds to it.
         if self.sidetone_db > 20.0 { libm::sqrt(square(impairment) + square(sidetone)) } else { impairment }
     }
