@@ -17,3 +17,5 @@ mod publishing;
 mod rooms;
 #[path = "sparkrtc/subscribing.rs"]
 mod subscribing;
+#[path = "sparkrtc/voices.rs"]
+mod voices;
