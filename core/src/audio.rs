@@ -9,8 +9,8 @@
 //!    ([`RISE`], [`FALL`]). It is 0 for digital silence and 127 dB for full scale. Where packets stop, it falls as if silence had come.
 //! 2. **Audible** is who is at least [`AUDIBLE`] loud. A speaker who has not been audible for [`limits::VOICE_HOLD`] is forgotten, and its seat is free.
 //! 3. A **free seat** goes to the loudest audible speaker without one. Ties, in whole decibels, go to the lesser name.
-//! 4. A **taken seat** changes hands when somebody has been louder than its holder by [`MARGIN_DB`] without a break for [`limits::VOICE_CHALLENGE`]. Who has just sat down
-//!    keeps the seat for [`limits::VOICE_TENURE`] at least.
+//! 4. A **taken seat** changes hands when somebody has been louder than its holder by [`MARGIN_DB`] without a break for [`limits::VOICE_CHALLENGE`]; at once, where the holder has not been
+//!    audible for that long. Who has just sat down keeps the seat for [`limits::VOICE_TENURE`] at least.
 //! 5. Who is muted or gone loses its seat at once ([`Loudest::remove`]), and the next takes it.
 //!
 //! # What follows
@@ -217,6 +217,12 @@ impl<T: Ord> Speaker<T> {
         self.audible.saturating_add(limits::VOICE_HOLD)
     }
 
+    /// Whether its seat can be had at once: it has been silent for as long as a challenge takes, which anybody would have won by now.
+    fn yields(&self, now: Instant) -> bool {
+        let long = |since, span| now.saturating_since(since) >= span;
+        long(self.audible, limits::VOICE_CHALLENGE) && long(self.seated, limits::VOICE_TENURE)
+    }
+
     /// The loudest first, and the lesser name of two that are equally loud.
     fn rank(&self, now: Instant) -> (Reverse<u8>, &T) {
         (Reverse(self.loudness(now).db()), &self.name)
@@ -324,13 +330,22 @@ impl<K: Ord + Copy, T: Ord + Clone> Loudest<K, T> {
         row < ROWS
     }
 
-    /// Gives free seats to the loudest who sit behind or nowhere. Whether any was free and somebody to take it.
+    /// Gives free seats, and those of holders who have fallen silent, to the loudest who sit behind or nowhere. Whether anybody took one.
     fn fill(&mut self, now: Instant) -> bool {
         let mut changed = false;
         for row in 0..ROWS {
-            while self.rows[row].len() < self.sizes[row] {
+            loop {
+                let is_full = self.rows[row].len() >= self.sizes[row];
+                let silent = self.rows[row].iter().filter(|who| self.speakers[who].yields(now));
+                let silent = silent.max_by_key(|who| self.speakers[who].rank(now)).copied().filter(|_| is_full);
+                if is_full && silent.is_none() {
+                    break;
+                }
                 let waiting = self.speakers.iter().filter(|(_, s)| s.row > row && s.loudness(now) >= Loudness::AUDIBLE);
                 let Some(who) = waiting.min_by_key(|(_, speaker)| speaker.rank(now)).map(|(who, _)| *who) else { break };
+                if let Some(silent) = silent {
+                    self.unseat(now, silent);
+                }
                 self.seat(now, who, row);
                 changed = true;
             }
@@ -361,12 +376,17 @@ impl<K: Ord + Copy, T: Ord + Clone> Loudest<K, T> {
             let weakest = held.max_by_key(|who| self.speakers[who].rank(now)).copied();
             let beaten = weakest.filter(|who| loudness.0 >= self.speakers[who].loudness(now).0 + Loudness::of_db(MARGIN_DB).0);
             let Some(beaten) = beaten else { break };
-            self.rows[row].retain(|who| *who != beaten);
-            self.speakers.get_mut(&beaten).expect("who has a seat is known").sit(now, ROWS);
+            self.unseat(now, beaten);
             self.seat(now, challenger, row);
             changed = true;
         }
         changed
+    }
+
+    fn unseat(&mut self, now: Instant, who: K) {
+        let speaker = self.speakers.get_mut(&who).expect("who has a seat is known");
+        self.rows[speaker.row].retain(|other| *other != who);
+        speaker.sit(now, ROWS);
     }
 
     fn seat(&mut self, now: Instant, who: K, row: usize) {

@@ -92,8 +92,8 @@ pub const QUALITY_SPAN_MAX: Duration = Duration::from_secs(60);
 
 /// How many voices each listener hears who hears the loudest (SparkRTC 3.6).
 pub const LOUDEST: usize = 3;
-/// How long a speaker keeps its place among the loudest after it was audible last. A choice: the pause between two sentences.
-pub const VOICE_HOLD: Duration = Duration::from_secs(1);
+/// How long a speaker keeps its place among the loudest after it was audible last, if nobody else speaks. A choice: longer than the pause between two sentences.
+pub const VOICE_HOLD: Duration = Duration::from_millis(1500);
 /// How long a newcomer must be louder than one of the loudest to take its place. A choice: longer than a pause for breath within a sentence, a cough or a click; the interval in which JVB and mediasoup
 /// decide on the dominant speaker is the same.
 pub const VOICE_CHALLENGE: Duration = Duration::from_millis(300);

@@ -153,6 +153,20 @@ fn pauses_between_words_cost_no_seat() {
 }
 
 #[test]
+fn whose_turn_is_over_yields_at_once() {
+    // Given three who spoke, of whom one has paused for a moment,
+    let mut table = Table::new(3);
+    table.speaks("ada", 30).speaks("ben", 30).speaks("cem", 30).pass(SECOND).speaks("ada", 127).pass(SECOND / 2);
+    assert_eq!(table.heard(), ["ada", "ben", "cem"]);
+    // when a fourth begins, more quietly,
+    let begun = table.now.saturating_since(Instant::ZERO);
+    table.speaks("dia", 45).pass(SECOND);
+    // then it is heard from its first word on.
+    let heard = table.history.iter().find(|(at, heard)| *at >= begun && heard.contains(&"dia")).expect("it is heard").0;
+    assert_eq!(heard - begun, limits::VOICE_DECISION);
+}
+
+#[test]
 fn a_click_takes_no_seat_that_is_taken() {
     let mut table = Table::new(1);
     table.speaks("ada", 40).pass(SECOND);

@@ -99,6 +99,18 @@ impl Written for u32 {
     }
 }
 
+impl Written for u64 {
+    fn written(self) -> String {
+        self.to_string()
+    }
+}
+
+impl Written for u8 {
+    fn written(self) -> String {
+        self.to_string()
+    }
+}
+
 impl Written for Duration {
     fn written(self) -> String {
         match self.subsec_nanos() {

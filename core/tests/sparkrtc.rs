@@ -19,3 +19,5 @@ mod quality;
 mod rooms;
 #[path = "sparkrtc/subscribing.rs"]
 mod subscribing;
+#[path = "sparkrtc/voices.rs"]
+mod voices;

@@ -15,6 +15,7 @@
 mod answer;
 mod code;
 mod field;
+mod loudest;
 mod profile;
 mod region;
 mod token;
@@ -40,6 +41,7 @@ const KINDS: &[(&str, Decide)] = &[
     ("agora_key", token::agora_key),
     ("agora_parse_verify", token::agora_parse_verify),
     ("agora_time", token::agora_time),
+    ("loudest", loudest::loudest),
 ];
 
 /// Longest line that is read, in bytes. A choice: a thousand times what the kinds of today need, and still nothing that fills a memory.

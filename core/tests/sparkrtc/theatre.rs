@@ -256,6 +256,9 @@ impl Theatre {
             }
             Output::Host(HostOrder::Release { stream, source }) => guest.lines.push(json!({ "release": format!("{stream} {source:?}") })),
             Output::Host(HostOrder::SendVideo { stream, on }) => guest.lines.push(json!({ "send_video": on, "stream": stream })),
+            Output::Host(HostOrder::PlayVoices { volume_percent, muted }) => {
+                guest.lines.push(json!({ "play_voices": volume_percent, "muted": muted }));
+            }
             Output::Host(_) => {}
             Output::Connect { connection } => {
                 if !guest.cut {
