@@ -17,6 +17,7 @@
 //! - [`allocate`](select::allocate()): which layer of each stream fits an estimate, and why;
 //! - [`Forwarder`](forward::Forwarder): which packets a viewer gets, and their numbers;
 //! - [`KeyFrameRequests`](select::KeyFrameRequests): when to ask a publisher for a key frame;
+//! - [`PartStats`](stats::PartStats): counts of media that never fall, and rates;
 //! - [`Backoff`](session::Backoff): how long to wait before trying again;
 //! - [`Authority`](auth::Authority): whether a user may enter under the name it gives.
 //!
@@ -105,6 +106,7 @@
 //! | [`wire`] | what they say to each other |
 //! | [`select`], [`forward`], [`vp8`] | layers: choosing, switching, renumbering |
 //! | [`member`], [`stream`], [`role`] | who is in a room, and what they publish |
+//! | [`stats`] | counts of media that never fall, and rates |
 //! | [`auth`] | credentials: who may enter, and until when |
 //! | [`outbox`] | what waits to be sent, with a bound |
 //! | [`code`], [`id`], [`limits`], [`time`], [`rng`] | the vocabulary |
@@ -134,6 +136,7 @@ pub mod room;
 pub mod select;
 pub mod service;
 pub mod session;
+pub mod stats;
 pub mod stream;
 pub mod time;
 pub mod trace;

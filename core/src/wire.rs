@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::{
     client::{ClientFrame, ClientMessage, VideoWish},
-    server::{Accepted, LeaveReason, MemberInfo, RefusedWish, ServerMessage},
+    server::{Accepted, Audience, LeaveReason, MemberInfo, RefusedWish, ServerMessage},
 };
 use crate::limits;
 

@@ -34,8 +34,10 @@ mod capture;
 pub mod codes;
 mod events;
 mod names;
+mod network;
 mod preset;
 mod publishing;
+mod statistics;
 mod stream_calls;
 mod streams;
 mod subscribing;
@@ -57,6 +59,7 @@ use self::{
 pub use self::{
     names::check_call,
     preset::{room_config, service_config, session_config},
+    statistics::{NativeCallback, NativeStats},
 };
 use super::{HostOrder, Input, Output, Refused, Settings, StreamRef, VendorCall};
 use crate::{
@@ -94,6 +97,8 @@ pub struct Client {
     jobs: BTreeMap<String, Job>,
     /// What the platform said ahead of a capture.
     verdicts: BTreeMap<(Option<String>, TrackKind), Verdict>,
+    bandwidth: network::Bandwidth,
+    statistics: statistics::Statistics,
     /// What the session was asked and has not answered.
     open: BTreeMap<CallId, Open>,
     next_call: u32,
@@ -112,6 +117,8 @@ struct Object {
 struct Stay {
     room: RoomId,
     user: UserId,
+    /// The name to show.
+    name: Option<UserName>,
     role: Role,
 }
 
@@ -151,6 +158,7 @@ impl Caller {
 enum Then {
     Join {
         room: RoomId,
+        name: Option<UserName>,
     },
     Leave,
     Publish {
@@ -185,7 +193,15 @@ enum Then {
         role: Role,
     },
     Renew,
-    Rename,
+    Rename {
+        name: UserName,
+    },
+    /// Statistics of what is sent, once it is known who receives it.
+    LocalStats {
+        medium: TrackKind,
+    },
+    /// The room is to know the cap on bandwidth.
+    Bandwidth,
 }
 
 /// What becomes of a call at once.
@@ -234,6 +250,8 @@ impl Client {
             handlers: BTreeMap::new(),
             jobs: BTreeMap::new(),
             verdicts: BTreeMap::new(),
+            bandwidth: network::Bandwidth::default(),
+            statistics: statistics::Statistics::default(),
             open: BTreeMap::new(),
             next_call: 1,
             outputs: VecDeque::new(),
@@ -254,6 +272,9 @@ impl Client {
             }
             Input::Host { name, args } => {
                 let word = names::host_input(&name, &args, self.capabilities)?;
+                if let names::Host::Statistics(report) = &word {
+                    self.check_report(report).map_err(|wrong| Refused::BadInput { name, at: wrong.at, expected: wrong.expected })?;
+                }
                 self.handle_timeout(now);
                 self.host(word);
                 self.drain();
@@ -279,6 +300,7 @@ impl Client {
         self.now = self.now.max(now);
         self.session.handle_timeout(self.now);
         self.drain();
+        self.beat();
     }
 
     /// Takes the next output, oldest first.
@@ -288,7 +310,10 @@ impl Client {
 
     /// When to call again at the latest.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.outputs.is_empty() { self.session.poll_timeout() } else { Some(self.now) }
+        if !self.outputs.is_empty() {
+            return Some(self.now);
+        }
+        self.session.poll_timeout().into_iter().chain(self.next_beat()).min()
     }
 
     /// The most outputs that one call makes: of [`Client::handle_input`] with that input, or of [`Client::handle_timeout`] without.
@@ -303,7 +328,7 @@ impl Client {
             Some(_) | None => self.session.outputs_max(None),
         };
         let ignored = if let Some(Input::Call(call)) = input { arguments::ignored(call).len() } else { 0 };
-        8 + ignored + 6 * inner + 8 * (self.streams.len() + 1) + 3 * self.remotes.len()
+        9 + ignored + 6 * inner + 8 * (self.streams.len() + 1) + 3 * self.remotes.len()
     }
 
     /// The session underneath.
@@ -395,6 +420,7 @@ impl Client {
                 session::Output::Event(event) => self.heard(event),
             }
         }
+        self.hold_back();
     }
 
     /// The room, for a call that needs it and the link to it.

@@ -7,7 +7,7 @@ use crate::{
     code::Code,
     id::{AppId, RoomId, StreamId, UserId, UserName},
     role::Role,
-    stream::{LayerSet, StreamOffer},
+    stream::{BitsPerSecond, LayerSet, StreamOffer},
     wire::{MediaDescription, ServerMessage, VideoWish},
 };
 
@@ -140,6 +140,13 @@ pub enum Call {
         /// The name.
         name: Option<UserName>,
     },
+    /// Bound all media that is sent and received, together. It holds until it is lifted, in a stay that begins anew after an interruption, too.
+    LimitBandwidth {
+        /// The most, in bits per second; no bound when absent.
+        max_bps: Option<BitsPerSecond>,
+    },
+    /// Ask which of one's own streams anybody receives.
+    Audience,
     /// Describe a media transport that takes the place of the one before.
     Media {
         /// How it is reached.
@@ -163,6 +170,8 @@ impl Call {
             Self::SwitchRole { .. } => "switch_role",
             Self::Renew { .. } => "renew",
             Self::Rename { .. } => "rename",
+            Self::LimitBandwidth { .. } => "limit_bandwidth",
+            Self::Audience => "audience",
             Self::Media { .. } => "media",
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     role::Role,
     stream::StreamInfo,
     time::Instant,
-    wire::{ClientFrame, LeaveReason, MediaDescription, RefusedWish},
+    wire::{Audience, ClientFrame, LeaveReason, MediaDescription, RefusedWish},
 };
 
 /// What a session wants done.
@@ -172,6 +172,11 @@ pub enum Answer {
     Subscribed {
         /// What is not received, and why.
         refused: Vec<RefusedWish>,
+    },
+    /// Which of one's own streams anybody receives, by number.
+    Audience {
+        /// Each of them, received or not.
+        streams: Vec<Audience>,
     },
     /// Done; there is nothing to add.
     Done,

@@ -11,11 +11,11 @@ use crate::{
     role::Role,
     room::{self, MediaInput, MediaOutput, Room},
     session::{self, Call, CallId, ConnectionId, ConnectionState, JoinCall, Session},
-    stream::{Layer, LayerSet, StreamInfo, StreamKind, StreamOffer},
+    stream::{BitsPerSecond, Layer, LayerSet, StreamInfo, StreamKind, StreamOffer},
     time::Instant,
     wire::{
-        Accepted, ClientFrame, ClientMessage, LeaveReason, MediaDescription, MemberInfo, RefusedWish, ServerMessage, Version, Versions,
-        VideoWish,
+        Accepted, Audience, ClientFrame, ClientMessage, LeaveReason, MediaDescription, MemberInfo, RefusedWish, ServerMessage, Version,
+        Versions, VideoWish,
     },
 };
 
@@ -205,7 +205,7 @@ impl RoomWorld {
     }
 
     fn client_message(&self, choices: &mut Choices<'_>) -> ClientMessage {
-        match choices.below(28) {
+        match choices.below(30) {
             0..=4 => ClientMessage::Join {
                 versions: if choices.one_in(16) { Versions { min: Version(8), max: Version(9) } } else { Versions::SUPPORTED },
                 app: None,
@@ -245,6 +245,8 @@ impl RoomWorld {
                     .collect(),
             },
             26 => ClientMessage::Rename { name: name(choices) },
+            27 => ClientMessage::LimitBandwidth { max_bps: max_bps(choices) },
+            28 => ClientMessage::Audience,
             _ if choices.flag() => ClientMessage::Ping,
             _ => ClientMessage::Unknown,
         }
@@ -368,6 +370,8 @@ impl Server {
             19 => Call::SwitchRole { role: role(choices), credential: choices.flag().then(|| credential(choices)) },
             20 => Call::Renew { credential: credential(choices) },
             21 => Call::Rename { name: name(choices) },
+            22 if choices.flag() => Call::LimitBandwidth { max_bps: max_bps(choices) },
+            22 => Call::Audience,
             _ => Call::Media { description: description(choices) },
         }
     }
@@ -491,7 +495,12 @@ impl Server {
             },
             ClientMessage::Publish { .. } => Accepted::Published { stream: stream(choices) },
             ClientMessage::SubscribeVideo { wanted } => Accepted::Subscribed { refused: refused(&wanted, choices) },
+            ClientMessage::Audience => {
+                let mut received = |stream| Audience { stream, audio: choices.flag(), video: choices.flag() };
+                Accepted::Audience { streams: self.session.own_streams().map(|(stream, _)| received(stream)).collect() }
+            }
             ClientMessage::Leave
+            | ClientMessage::LimitBandwidth { .. }
             | ClientMessage::Unpublish { .. }
             | ClientMessage::Subscribe { .. }
             | ClientMessage::Unsubscribe { .. }
@@ -525,6 +534,11 @@ fn failure(choices: &mut Choices<'_>) -> Code {
         3 => Code::NO_CONFIGURATION,
         _ => Code::NO_ADDRESS,
     }
+}
+
+/// A bound on bandwidth, or none: rather low, so that it bounds something.
+fn max_bps(choices: &mut Choices<'_>) -> Option<BitsPerSecond> {
+    choices.flag().then(|| u64::from(choices.byte()) * 20_000)
 }
 
 /// One in four of them.
