@@ -20,6 +20,7 @@
 //! - [`Scorer`](quality::Scorer): how good a connection is, and why;
 //! - [`Loudest`](audio::Loudest): who of many speakers is to be heard;
 //! - [`Watch`](watch::Watch): which video streams have died, and which came back;
+//! - [`PartStats`](stats::PartStats): counts of media that never fall, and rates;
 //! - [`Backoff`](session::Backoff): how long to wait before trying again;
 //! - [`Authority`](auth::Authority): whether a user may enter under the name it gives.
 //!
@@ -110,6 +111,7 @@
 //! | [`quality`] | how good a connection is, and the E-model |
 //! | [`audio`], [`watch`] | who is heard, and which pictures have stopped |
 //! | [`member`], [`stream`], [`role`] | who is in a room, and what they publish |
+//! | [`stats`] | counts of media that never fall, and rates |
 //! | [`auth`] | credentials: who may enter, and until when |
 //! | [`outbox`] | what waits to be sent, with a bound |
 //! | [`code`], [`id`], [`limits`], [`time`], [`rng`] | the vocabulary |
@@ -141,6 +143,7 @@ pub mod room;
 pub mod select;
 pub mod service;
 pub mod session;
+pub mod stats;
 pub mod stream;
 pub mod time;
 pub mod trace;

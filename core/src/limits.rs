@@ -114,6 +114,12 @@ pub const WATCH_GATHER: Duration = Duration::from_millis(100);
 pub const LOCAL_STREAMS: usize = 64;
 /// Most kinds of events, counted for each object, that one client's handlers wait for. SparkRTC prints 26 for a client and 4 for a stream: every handler on every object fits.
 pub const EVENT_HANDLERS: usize = 512;
+/// Most proxies or relays that one client is told of. A choice: a company has a few.
+pub const RELAY_SERVERS: usize = 16;
+/// Longest address of a proxy or relay, in bytes. A name of the domain name system has 253 at most (RFC 1035); scheme and port fit beside it.
+pub const SERVER_ADDRESS_BYTES: usize = 280;
+/// Longest user name and longest credential for relays, in bytes. A choice: TURN's long-term credentials are shorter than 513 (RFC 8489 sections 14.3 and 14.4).
+pub const TURN_CREDENTIAL_BYTES: usize = 512;
 /// Most rooms of one service. A choice: as many as one machine has cores' worth of calls for, a few at a time in each.
 pub const ROOMS: usize = 10_000;
 /// Most connections of one service, those that have not joined included. A choice: what one process is commonly given descriptors for.

@@ -21,6 +21,7 @@
 //! Concerns have their files: what goes in and out in `room/config.rs`, `room/input.rs` and `room/output.rs`; entering and leaving in `room/join.rs`, keys in
 //! `room/key.rs`, `room/publish.rs`, `room/subscribe.rs`, roles, removal and the room's end in `room/moderate.rs`, layers in `room/plan.rs`, voices in `room/listen.rs`.
 
+mod bandwidth;
 mod config;
 mod input;
 mod invariants;
@@ -351,6 +352,13 @@ impl Room {
         let Some(member) = member else {
             return self.refuse(session, request, Code::NOT_IN_ROOM);
         };
+        let shifts_share = matches!(
+            message,
+            ClientMessage::Publish { .. }
+                | ClientMessage::Update { .. }
+                | ClientMessage::Unpublish { .. }
+                | ClientMessage::SwitchRole { .. }
+        );
         let result = match message {
             ClientMessage::Leave => Ok(self.leave(member)),
             ClientMessage::Publish { offer } => self.publish(member, offer),
@@ -366,9 +374,14 @@ impl Room {
             ClientMessage::SwitchRole { role, credential: _ } => Ok(self.switch_role(member, role)),
             ClientMessage::Media { description } => Ok(self.open_media(member, description)),
             ClientMessage::Rename { name } => Ok(self.rename(member, name)),
+            ClientMessage::LimitBandwidth { max_bps } => Ok(self.limit_bandwidth(member, max_bps)),
+            ClientMessage::Audience => Ok(self.audience(member)),
             ClientMessage::Renew { credential: _ } => Ok(Accepted::Done), // who checks credentials says Renewed instead
             ClientMessage::Join { .. } | ClientMessage::Ping | ClientMessage::Unknown => unreachable!("answered above"),
         };
+        if shifts_share {
+            self.share_anew(member);
+        }
         match result {
             Ok(accepted) => self.send(session, ServerMessage::Accepted { request, accepted }),
             Err(code) => self.refuse(session, request, code),

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::{
     client::{AudioMode, ClientFrame, ClientMessage, VideoWish},
-    server::{Accepted, LeaveReason, MemberInfo, RefusedWish, ServerMessage, Voice},
+    server::{Accepted, Audience, LeaveReason, MemberInfo, RefusedWish, ServerMessage, Voice},
 };
 use crate::limits;
 

@@ -364,3 +364,12 @@ fn what_is_subscribed_to_is_what_calls_have_come_to() {
     assert_eq!(asked_again_after(&videos), [asks(1, true, false, high), asks(2, false, true, layers(&[0]))]);
     assert_eq!(asked_again_after(&[wants(9, true, true, high)]), [], "there is no such stream");
 }
+
+//
+#[test]
+fn a_cap_on_bandwidth_is_told_again_unless_it_was_lifted() {
+    let limit = |max_bps| Call::LimitBandwidth { max_bps };
+    let asked = asked_again_after(&[limit(Some(4_000_000)), limit(Some(3_072_000))]);
+    assert_eq!(asked, [ClientMessage::LimitBandwidth { max_bps: Some(3_072_000) }]);
+    assert_eq!(asked_again_after(&[limit(Some(4_000_000)), limit(None)]), []);
+}

@@ -166,12 +166,14 @@ fn histories_reach_what_a_session_does() {
     let reached: Vec<_> = kinds.iter().map(String::as_str).collect();
     let all = [
         "Answered",
+        "Audience",
         "Connect",
         "Disconnect",
         "Interrupted",
         "Join",
         "KeyRefused",
         "Leave",
+        "LimitBandwidth",
         "Media",
         "Mute",
         "NetworkQuality",

@@ -54,10 +54,12 @@ fn every_line_of_a_client_comes_out_as_it_went_in() {
             ClientMessage::SubscribeVideo { .. } => 12,
             ClientMessage::Renew { .. } => 13,
             ClientMessage::Rename { .. } => 14,
+            ClientMessage::LimitBandwidth { .. } => 15,
+            ClientMessage::Audience => 16,
             _ => panic!("a message without a line in wire/v1/client.jsonl: {frame:?}"),
         })
         .collect();
-    assert_eq!(kinds, (0..=14).collect());
+    assert_eq!(kinds, (0..=16).collect());
 }
 
 #[test]
@@ -87,6 +89,7 @@ fn every_line_of_a_server_comes_out_as_it_went_in() {
             ServerMessage::KeyRefused { .. } => 18,
             ServerMessage::Closing { .. } => 19,
             ServerMessage::Volumes { .. } => 20,
+            ServerMessage::Accepted { accepted: Accepted::Audience { .. }, .. } => 21,
             _ => panic!("a message without a line in wire/v1/server.jsonl: {message:?}"),
         })
         .collect();

@@ -59,6 +59,16 @@ const STORIES: &[&str] = &[
     "sparkrtc/22-nobody-answers",
     // R-259 R-260 R-261
     "sparkrtc/23-regions",
+    // R-115 R-155 R-156 R-157 R-158 R-162
+    "sparkrtc/28-statistics",
+    // R-120 R-160 R-161 R-190
+    "sparkrtc/29-rtc-stats",
+    //
+    "sparkrtc/30-a-cap-on-bandwidth",
+    // R-111 R-112 R-113 R-114 R-115 R-116 R-117 R-118 R-119 R-123 R-126
+    "sparkrtc/31-two-sizes-and-a-floor",
+    // R-238 R-239 R-240
+    "sparkrtc/32-through-a-proxy",
     //
     "sparkrtc/bad-input/01-no-app-id",
     "sparkrtc/bad-input/02-app-id-too-long-by-one",
@@ -107,6 +117,24 @@ const STORIES: &[&str] = &[
     "sparkrtc/bad-input/29-subscribe-to-oneself",
     // R-056 R-076 R-105
     "sparkrtc/bad-input/30-no-arguments",
+    //
+    "sparkrtc/bad-input/31-bandwidth-too-low-by-one",
+    "sparkrtc/bad-input/32-bandwidth-too-high-by-one",
+    "sparkrtc/bad-input/33-bandwidth-not-given",
+    //
+    "sparkrtc/bad-input/34-statistics-every-0-ms",
+    "sparkrtc/bad-input/35-statistics-without-interval",
+    //
+    "sparkrtc/bad-input/36-proxy-without-port",
+    "sparkrtc/bad-input/37-proxy-of-another-scheme",
+    //
+    "sparkrtc/bad-input/38-no-turn-server",
+    "sparkrtc/bad-input/39-turn-port-too-high-by-one",
+    "sparkrtc/bad-input/40-turn-port-zero",
+    //
+    "sparkrtc/bad-input/41-transport-statistics-too-early",
+    //
+    "sparkrtc/bad-input/42-no-such-capture-result",
     // R-007 R-063 R-074 R-093 R-110 R-149 R-150
     "agora/01-a-call",
     //

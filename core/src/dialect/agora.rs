@@ -37,10 +37,15 @@
 //! | `agentUnreachable` | | it cannot be reached |
 //! | `agentTooOld` | `url`, optional | it is too old, and where to get a newer one |
 //! | `otherInstance` | `running` | whether another page of this machine uses the agent |
-//! | `captureSucceeded` | `stream`, `medium`, both optional | the device delivers; all that are asked for where they are left out |
+//! | `captureSucceeded` | `stream`, `medium`, `width` and `height`, all optional | the device delivers; all that are asked for where they are left out, and in the size that was asked for |
 //! | `captureFailed` | the same, and `code`, optional | it does not, now or when it is asked next: 16, 1003, 1011, 1012 or 1501 |
 //!
 //! `medium` is `audio` or `video`. Media inputs are for what Agora's document does not describe.
+//!
+//! # Statistics
+//!
+//! The document advertises statistics of the network, tests, ratings and complaints, and prints no operation, event or field of any. So this dialect has none: a name that was made up here
+//! would be mistaken for Agora's. Whoever embeds it counts with [`stats`](crate::stats), which is no vendor's.
 
 mod args;
 mod calls;

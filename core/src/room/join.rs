@@ -136,6 +136,7 @@ impl Room {
                 published: BTreeMap::new(),
                 subscriptions: BTreeMap::new(),
                 estimate_bps: None,
+                cap: None,
                 held_until: None,
                 bandwidth: Bandwidth::default(),
             },

@@ -100,7 +100,8 @@ impl Room {
         let Some(member) = self.members.get(&id).filter(|m| m.media == MediaState::Connected) else {
             return;
         };
-        let estimate_bps = member.estimate_bps.unwrap_or(self.config.start_estimate_bps);
+        let cap_bps = self.receive_cap_bps(member);
+        let estimate_bps = member.estimate_bps.unwrap_or(self.config.start_estimate_bps).min(cap_bps);
         let audio_bps: BitsPerSecond = member
             .subscriptions
             .iter()
@@ -149,6 +150,7 @@ impl Room {
         let floor_bps = if held || lowered { used_bps } else { minimum_bps };
         // What is wanted stays wanted: a hold caps the plan, not the aim of the estimator.
         let desired_bps = if held { before.desired_bps } else { desired_bps.saturating_add(audio_bps) };
+        let desired_bps = desired_bps.min(cap_bps);
         let bandwidth = Bandwidth { minimum_bps: floor_bps.saturating_add(audio_bps).min(desired_bps), desired_bps };
         let member = self.members.get_mut(&id).expect("looked up above");
         if member.bandwidth != bandwidth {

@@ -29,6 +29,8 @@ impl Session {
             Call::SwitchRole { role, credential } => ClientMessage::SwitchRole { role, credential },
             Call::Renew { credential } => ClientMessage::Renew { credential },
             Call::Rename { name } => ClientMessage::Rename { name },
+            Call::LimitBandwidth { max_bps } => ClientMessage::LimitBandwidth { max_bps },
+            Call::Audience => ClientMessage::Audience,
             Call::Media { description } => ClientMessage::Media { description },
         };
         self.request(id, message);

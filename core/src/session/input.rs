@@ -8,7 +8,7 @@ use crate::{
     id::{AppId, RoomId, StreamId, UserId, UserName},
     quality::Reading,
     role::Role,
-    stream::{LayerSet, StreamOffer},
+    stream::{BitsPerSecond, LayerSet, StreamOffer},
     watch::WatchInterval,
     wire::{AudioMode, MediaDescription, ServerMessage, VideoWish},
 };
@@ -154,6 +154,13 @@ pub enum Call {
         /// The name.
         name: Option<UserName>,
     },
+    /// Bound all media that is sent and received, together. It holds until it is lifted, in a stay that begins anew after an interruption, too.
+    LimitBandwidth {
+        /// The most, in bits per second; no bound when absent.
+        max_bps: Option<BitsPerSecond>,
+    },
+    /// Ask which of one's own streams anybody receives.
+    Audience,
     /// Describe a media transport that takes the place of the one before.
     Media {
         /// How it is reached.
@@ -182,6 +189,8 @@ impl Call {
             Self::SwitchRole { .. } => "switch_role",
             Self::Renew { .. } => "renew",
             Self::Rename { .. } => "rename",
+            Self::LimitBandwidth { .. } => "limit_bandwidth",
+            Self::Audience => "audience",
             Self::Media { .. } => "media",
             Self::Watch { .. } => "watch",
         }

@@ -167,7 +167,12 @@ impl Session {
                     self.let_back_in(member, role, members, streams);
                 }
                 // Let in as somebody else, or something else.
-                Accepted::Joined { .. } | Accepted::Published { .. } | Accepted::Subscribed { .. } | Accepted::Done | Accepted::Unknown => {
+                Accepted::Joined { .. }
+                | Accepted::Published { .. }
+                | Accepted::Subscribed { .. }
+                | Accepted::Audience { .. }
+                | Accepted::Done
+                | Accepted::Unknown => {
                     self.answered_with_nonsense();
                 }
             },

@@ -11,7 +11,7 @@ use crate::{
     role::Role,
     stream::StreamInfo,
     time::Instant,
-    wire::{ClientFrame, LeaveReason, MediaDescription, RefusedWish, Voice},
+    wire::{Audience, ClientFrame, LeaveReason, MediaDescription, RefusedWish, Voice},
 };
 
 /// What a session wants done.
@@ -195,6 +195,11 @@ pub enum Answer {
     Subscribed {
         /// What is not received, and why.
         refused: Vec<RefusedWish>,
+    },
+    /// Which of one's own streams anybody receives, by number.
+    Audience {
+        /// Each of them, received or not.
+        streams: Vec<Audience>,
     },
     /// Done; there is nothing to add.
     Done,

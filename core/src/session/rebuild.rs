@@ -51,7 +51,7 @@ impl Rebuild {
         match asked {
             ClientMessage::Publish { offer } => drop(self.unpublished.insert(offer.kind, code)),
             ClientMessage::Subscribe { stream, .. } => drop(self.unsubscribed.insert(stream, code)),
-            _ => {} // to mute a stream that is there no longer: its end is told
+            _ => {} // to mute a stream that is there no longer: its end is told; or a bound, which no server refuses
         }
     }
 }
@@ -81,6 +81,8 @@ impl Session {
             subscription.follow(view.others.stream(*stream), fresh.others.stream(*stream));
             subscription.request(*stream)
         }));
+
+        missing.extend(view.max_bps.map(|bps| ClientMessage::LimitBandwidth { max_bps: Some(bps) }));
 
         for stream in unknown {
             fresh.own.remove(&stream);

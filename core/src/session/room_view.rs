@@ -10,7 +10,7 @@ use crate::{
     limits,
     quality::Quality,
     role::Role,
-    stream::{LayerSet, StreamInfo, StreamKind, StreamOffer},
+    stream::{BitsPerSecond, LayerSet, StreamInfo, StreamKind, StreamOffer},
     wire::{Accepted, AudioMode, ClientMessage, MediaDescription, MemberInfo, RefusedWish, ServerMessage, VideoWish, Voice},
 };
 
@@ -27,6 +27,8 @@ pub(super) struct RoomView {
     pub(super) own: BTreeMap<StreamId, OwnStream>,
     /// What was granted of the streams of others, and stands: at most [`limits::SUBSCRIPTIONS_PER_MEMBER`].
     pub(super) subscriptions: BTreeMap<StreamId, Subscription>,
+    /// The bound of all media, where there is one.
+    pub(super) max_bps: Option<BitsPerSecond>,
     /// How the server's media transport is reached, as it was told last.
     pub(super) media: Option<MediaDescription>,
     /// Why the present credential is good no longer, once that was told.
@@ -88,6 +90,7 @@ impl RoomView {
             others: Others::of(members, others.into_iter()),
             own: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
+            max_bps: None,
             media: None,
             key_refused: None,
             quality: Quality::default(),
@@ -206,15 +209,23 @@ impl RoomView {
                 self.receive_videos(wanted, &refused);
                 Ok(Answer::Subscribed { refused })
             }
-            // An answer of the wrong kind: the server broke the protocol, and the caller still needs an answer.
-            (ClientMessage::Publish { .. } | ClientMessage::SubscribeVideo { .. }, Accepted::Done) => Err(Code::INTERNAL),
-            (asked, Accepted::Done) => {
+            (ClientMessage::Audience, Accepted::Audience { streams }) => Ok(Answer::Audience { streams }),
+            (asked, Accepted::Done)
+                if !matches!(asked, ClientMessage::Publish { .. } | ClientMessage::SubscribeVideo { .. } | ClientMessage::Audience) =>
+            {
                 self.done(asked);
                 Ok(Answer::Done)
             }
-            (_, Accepted::Joined { .. } | Accepted::Published { .. } | Accepted::Subscribed { .. } | Accepted::Unknown) => {
-                Err(Code::INTERNAL)
-            }
+            // An answer of the wrong kind: the server broke the protocol, and the caller still needs an answer.
+            (
+                _,
+                Accepted::Done
+                | Accepted::Joined { .. }
+                | Accepted::Published { .. }
+                | Accepted::Subscribed { .. }
+                | Accepted::Audience { .. }
+                | Accepted::Unknown,
+            ) => Err(Code::INTERNAL),
         }
     }
 
@@ -250,10 +261,12 @@ impl RoomView {
             }
             ClientMessage::Rename { name } => self.join.name = name,
             ClientMessage::Media { description } => self.join.media = Some(description),
+            ClientMessage::LimitBandwidth { max_bps } => self.max_bps = max_bps,
             ClientMessage::Join { .. }
             | ClientMessage::Leave
             | ClientMessage::Publish { .. }
             | ClientMessage::SubscribeVideo { .. }
+            | ClientMessage::Audience
             | ClientMessage::Ping
             | ClientMessage::Unknown => {}
         }

@@ -7,7 +7,7 @@ use super::Choices;
 use crate::{
     id::{LayerId, MemberId, Rid, StreamId, UserId, UserName},
     role::Role,
-    stream::{Layer, LayerSet, StreamInfo, StreamKind, StreamOffer},
+    stream::{BitsPerSecond, Layer, LayerSet, StreamInfo, StreamKind, StreamOffer},
     wire::MediaDescription,
 };
 
@@ -133,4 +133,9 @@ pub(super) fn description(choices: &mut Choices<'_>) -> MediaDescription {
 /// An identifier from a text written here.
 pub(super) fn text<T, E: core::fmt::Debug>(made: Result<T, E>) -> T {
     made.expect("texts of histories are valid")
+}
+
+/// A bound on bandwidth, or none: rather low, so that it bounds something.
+pub(super) fn max_bps(choices: &mut Choices<'_>) -> Option<BitsPerSecond> {
+    choices.flag().then(|| u64::from(choices.byte()) * 20_000)
 }

@@ -6,7 +6,8 @@ use core::time::Duration;
 use super::{
     Choices, Step,
     history::{
-        ROOM, STEPS_MAX, bps, description, layer, layers, maybe_flag, member, min_height, name, offer, role, span, stream, text, user,
+        ROOM, STEPS_MAX, bps, description, layer, layers, max_bps, maybe_flag, member, min_height, name, offer, role, span, stream, text,
+        user,
     },
 };
 use crate::{
@@ -150,7 +151,7 @@ impl RoomWorld {
     }
 
     fn client_message(&self, choices: &mut Choices<'_>) -> ClientMessage {
-        match choices.below(28) {
+        match choices.below(30) {
             0..=4 => ClientMessage::Join {
                 versions: if choices.one_in(16) { Versions { min: Version(8), max: Version(9) } } else { Versions::SUPPORTED },
                 app: None,
@@ -191,6 +192,8 @@ impl RoomWorld {
                     .collect(),
             },
             26 => ClientMessage::Rename { name: name(choices) },
+            27 => ClientMessage::LimitBandwidth { max_bps: max_bps(choices) },
+            28 => ClientMessage::Audience,
             _ if choices.flag() => ClientMessage::Ping,
             _ => ClientMessage::Unknown,
         }

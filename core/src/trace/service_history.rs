@@ -188,6 +188,7 @@ impl World {
             }
             19 | 20 => ClientMessage::Renew { credential: self.own_credential(session, choices) },
             21 => ClientMessage::Media { description: description(choices) },
+            22 if choices.one_in(4) => ClientMessage::Audience,
             22 => ClientMessage::Ping,
             _ if choices.flag() => ClientMessage::Rename { name: name(choices) },
             _ => ClientMessage::Unknown,

@@ -5,7 +5,9 @@ use core::time::Duration;
 
 use super::{
     Choices, Step,
-    history::{ROOM, STEPS_MAX, bps, description, layers, maybe_flag, member, name, offer, role, span, stream, stream_info, text, user},
+    history::{
+        ROOM, STEPS_MAX, bps, description, layers, max_bps, maybe_flag, member, name, offer, role, span, stream, stream_info, text, user,
+    },
 };
 use crate::{
     audio::Volume,
@@ -18,7 +20,8 @@ use crate::{
     time::Instant,
     watch::WatchInterval,
     wire::{
-        Accepted, AudioMode, ClientFrame, ClientMessage, LeaveReason, MemberInfo, RefusedWish, ServerMessage, Version, VideoWish, Voice,
+        Accepted, Audience, AudioMode, ClientFrame, ClientMessage, LeaveReason, MemberInfo, RefusedWish, ServerMessage, Version, VideoWish,
+        Voice,
     },
 };
 
@@ -118,7 +121,7 @@ impl Server {
 
     /// What an application asks for: mostly to enter while it is outside, and of streams that are there.
     fn call(&self, choices: &mut Choices<'_>) -> Call {
-        match choices.below(25) {
+        match choices.below(26) {
             0..=5 if self.session.member().is_none() || choices.one_in(8) => join_call(choices),
             6 if choices.one_in(2) => Call::Leave,
             0..=8 => Call::Publish { offer: offer(choices) },
@@ -142,7 +145,9 @@ impl Server {
             19 => Call::SwitchRole { role: role(choices), credential: choices.flag().then(|| credential(choices)) },
             20 => Call::Renew { credential: credential(choices) },
             21 => Call::Rename { name: name(choices) },
-            22 => Call::Watch { interval: WatchInterval::new(u64::from(choices.below(4))) },
+            22 if choices.flag() => Call::LimitBandwidth { max_bps: max_bps(choices) },
+            22 => Call::Audience,
+            23 => Call::Watch { interval: WatchInterval::new(u64::from(choices.below(4))) },
             _ => Call::Media { description: description(choices) },
         }
     }
@@ -267,7 +272,12 @@ impl Server {
             },
             ClientMessage::Publish { .. } => Accepted::Published { stream: stream(choices) },
             ClientMessage::SubscribeVideo { wanted } => Accepted::Subscribed { refused: refused(&wanted, choices) },
+            ClientMessage::Audience => {
+                let mut received = |stream| Audience { stream, audio: choices.flag(), video: choices.flag() };
+                Accepted::Audience { streams: self.session.own_streams().map(|(stream, _)| received(stream)).collect() }
+            }
             ClientMessage::Leave
+            | ClientMessage::LimitBandwidth { .. }
             | ClientMessage::Unpublish { .. }
             | ClientMessage::Subscribe { .. }
             | ClientMessage::Unsubscribe { .. }
@@ -342,7 +352,8 @@ fn voices(choices: &mut Choices<'_>) -> Vec<Voice> {
 
 /// A window as links make them, or one that no link makes.
 fn reading(choices: &mut Choices<'_>) -> Reading {
-    let span = |choices: &mut Choices<'_>| Duration::from_millis([0, 40, 200, 350, 500, 900, 2000, u64::MAX][usize::from(choices.below(8))]);
+    let span =
+        |choices: &mut Choices<'_>| Duration::from_millis([0, 40, 200, 350, 500, 900, 2000, u64::MAX][usize::from(choices.below(8))]);
     match choices.below(8) {
         0 => Reading::Disconnected,
         1 => Reading::Unmeasured,

@@ -10,7 +10,7 @@ use crate::{
     auth::Credential,
     id::{AppId, MemberId, RequestId, RoomId, StreamId, UserId, UserName},
     role::Role,
-    stream::{LayerSet, StreamOffer},
+    stream::{BitsPerSecond, LayerSet, StreamOffer},
 };
 
 /// One message on its way to the server, with the number that its answer will carry.
@@ -154,6 +154,14 @@ pub enum ClientMessage {
         /// How it is reached.
         description: MediaDescription,
     },
+    /// Bound all media that one sends and receives, together. It stays with the stay, and a later word takes the place of an earlier one.
+    LimitBandwidth {
+        /// The most, in bits per second; no bound when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_bps: Option<BitsPerSecond>,
+    },
+    /// Which of one's own streams does anybody receive?
+    Audience,
     /// I am here.
     Ping,
     /// A message of a kind that this version does not know.

@@ -159,6 +159,11 @@ pub enum Accepted {
         /// What is not received, and why.
         refused: Vec<RefusedWish>,
     },
+    /// Which of one's own streams anybody receives.
+    Audience {
+        /// Each of them, received or not, the main one first.
+        streams: Vec<Audience>,
+    },
     /// Done; there is nothing to add.
     Done,
     /// Granted in a way that this version does not know.
@@ -182,6 +187,19 @@ pub struct Voice {
     pub user: UserId,
     /// How loud.
     pub volume: Volume,
+}
+
+/// Whether anybody receives a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Audience {
+    /// The stream.
+    pub stream: StreamId,
+    /// Whether anybody receives its audio.
+    #[serde(default)]
+    pub audio: bool,
+    /// Whether anybody receives its video.
+    #[serde(default)]
+    pub video: bool,
 }
 
 /// A member of the room, as the others know it.

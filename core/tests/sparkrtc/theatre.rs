@@ -148,6 +148,10 @@ impl Theatre {
         told
     }
 
+    pub(crate) fn client(&self, who: usize) -> &Client {
+        &self.guests[who].client
+    }
+
     pub(crate) fn room_says(&mut self, input: room::Input) {
         self.room.handle_input(self.now, input).expect("time stands still");
         self.pump();
@@ -258,6 +262,9 @@ impl Theatre {
             Output::Host(HostOrder::SendVideo { stream, on }) => guest.lines.push(json!({ "send_video": on, "stream": stream })),
             Output::Host(HostOrder::PlayVoices { volume_percent, muted }) => {
                 guest.lines.push(json!({ "play_voices": volume_percent, "muted": muted }));
+            }
+            Output::Host(HostOrder::LimitSending { stream, max_bps }) => {
+                guest.lines.push(json!({ "limit_sending": max_bps, "stream": stream }));
             }
             Output::Host(_) => {}
             Output::Connect { connection } => {

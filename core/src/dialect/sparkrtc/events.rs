@@ -170,6 +170,8 @@ impl Client {
     /// Nothing of the room is left: not the others, not what was published. Devices are let go of where the application left by itself.
     fn end_of_stay(&mut self, release: bool) {
         self.stay = None;
+        self.end_statistics();
+        self.forget_told_bandwidth();
         self.others.clear();
         self.remotes.clear();
         self.withdraw_all();
@@ -194,9 +196,11 @@ impl Client {
             }
         };
         match (then, answer) {
-            (Then::Join { room }, Answer::Joined { user, role }) => {
-                self.stay = Some(super::Stay { room, user, role });
+            (Then::Join { room, name }, Answer::Joined { user, role }) => {
+                self.stay = Some(super::Stay { room, user, name, role });
+                self.begin_statistics();
                 self.returns(caller, Ok(Value::Null));
+                self.sync_bandwidth();
             }
             (Then::Leave, _) => {
                 self.returns(caller, Ok(Value::Null));
@@ -211,7 +215,7 @@ impl Client {
                 self.returns(caller, Ok(Value::Null));
             }
             (Then::Republish { value, .. }, _) => self.returns(caller, Ok(value)),
-            (Then::Mute { .. } | Then::Watch, _) => self.returns(caller, Ok(Value::Null)),
+            (Then::Mute { .. } | Then::Bandwidth | Then::Watch, _) => self.returns(caller, Ok(Value::Null)),
             (Then::Subscribe { of, audio, video }, _) => {
                 self.returns(caller, Ok(Value::Null));
                 self.subscribed(&of, audio, video);
@@ -234,9 +238,19 @@ impl Client {
                 }
                 self.returns(caller, Ok(Value::Null));
             }
-            (Then::Renew | Then::Rename, _) => self.returns(caller, Ok(true.into())),
+            (Then::Renew, _) => self.returns(caller, Ok(true.into())),
+            (Then::Rename { name }, _) => {
+                if let Some(stay) = &mut self.stay {
+                    stay.name = Some(name);
+                }
+                self.returns(caller, Ok(true.into()));
+            }
+            (Then::LocalStats { medium }, Answer::Audience { streams }) => {
+                let stats = self.local_stats(medium, &streams);
+                self.returns(caller, Ok(stats));
+            }
             // An answer of the wrong kind. The session does not give any; the caller would still be owed one.
-            (Then::Join { .. } | Then::Publish { .. }, _) => self.returns(caller, Err(client::RTC_SDK_ERROR)),
+            (Then::Join { .. } | Then::Publish { .. } | Then::LocalStats { .. }, _) => self.returns(caller, Err(client::RTC_SDK_ERROR)),
         }
     }
 
@@ -261,6 +275,7 @@ impl Client {
                     *sent = None;
                 }
             }
+            Then::Bandwidth => self.forget_told_bandwidth(),
             Then::Mute { stream } => {
                 if let Some(Published::Yes { told, .. }) = self.streams.get_mut(&stream).map(|local| &mut local.published) {
                     *told = None;
@@ -273,15 +288,16 @@ impl Client {
             // a credential that is not accepted is no error, but a plain no.
             Then::Renew if code.kind() == crate::code::Kind::Authorization => return Ok(false.into()),
             // nor is a name.
-            Then::Rename if code == Code::BAD_REQUEST => return Ok(false.into()),
+            Then::Rename { .. } if code == Code::BAD_REQUEST => return Ok(false.into()),
             Then::Join { .. }
             | Then::Leave
             | Then::Subscribe { .. }
             | Then::Unsubscribe { .. }
             | Then::Batch { .. }
             | Then::SwitchRole { .. }
+            | Then::LocalStats { .. }
             | Then::Renew
-            | Then::Rename
+            | Then::Rename { .. }
             | Then::Watch => {}
         }
         Err(codes::of(code))
@@ -305,6 +321,7 @@ impl Client {
         match word {
             Host::Captured { stream, medium, result } => self.captured(stream, medium, result),
             Host::Capable(capabilities) => self.capabilities = capabilities,
+            Host::Statistics(report) => self.reported(report),
             Host::LogUploaded { status } => self.event("log-upload-result", json!({ "status": status })),
             Host::SharingStopped { stream } => {
                 let Some(local) = self.streams.get(&stream) else { return };

@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use serde_json::Value;
 
-use super::capabilities::Capabilities;
+use super::{capabilities::Capabilities, capture::Verdict, statistics::Report};
 use crate::{
     dialect::{Refused, StreamRef, VendorCall, nearest, quality},
     id::UserId,
@@ -20,9 +20,15 @@ const CLIENT: &[&str] = &[
     "checkSystemRequirements",
     "createClient",
     "createStream",
+    "enableRtcStats",
     "enableStreamStateDetection",
     "enableTopThreeAudioMode",
     "getConnectionState",
+    "getLocalAudioStats",
+    "getLocalVideoStats",
+    "getRemoteAudioStats",
+    "getRemoteVideoStats",
+    "getTransportStats",
     "join",
     "leave",
     "muteAudio4TopThree",
@@ -31,6 +37,9 @@ const CLIENT: &[&str] = &[
     "publish",
     "renewSignature",
     "setLogLevel",
+    "setNetworkBandwidth",
+    "setProxyServer",
+    "setTurnServer",
     "setVolume4TopThree",
     "subscribe",
     "switchRole",
@@ -39,20 +48,11 @@ const CLIENT: &[&str] = &[
 ];
 /// Printed and not offered.
 const CLIENT_LATER: &[&str] = &[
-    "enableRtcStats",
     "getCameras",
     "getDevices",
-    "getLocalAudioStats",
-    "getLocalVideoStats",
     "getMicrophones",
-    "getRemoteAudioStats",
-    "getRemoteVideoStats",
     "getSpeakers",
-    "getTransportStats",
     "isScreenShareSupported",
-    "setNetworkBandwidth",
-    "setProxyServer",
-    "setTurnServer",
     "startLiveStreaming",
     "stopLiveStreaming",
     "updateLiveStreaming",
@@ -79,6 +79,8 @@ const STREAM_LATER: &[&str] =
     &["getAudioLevel", "getAudioTrack", "getVideoSnapshot", "getVideoTrack", "play", "resume", "setAudioOutput", "setAudioVolume", "stop"];
 /// Of local streams alone.
 const LOCAL: &[&str] = &[
+    "StreamInitializeResult.getMediaCaptureResult",
+    "StreamInitializeResult.getMediaCaptureResultByType",
     "addAudioTrackCapture",
     "addResolution",
     "addTrack",
@@ -92,8 +94,6 @@ const LOCAL: &[&str] = &[
     "setVideoProfile",
 ];
 const LOCAL_LATER: &[&str] = &[
-    "StreamInitializeResult.getMediaCaptureResult",
-    "StreamInitializeResult.getMediaCaptureResultByType",
     "bindScreenAudio2RelatedStream",
     "getAudioMixingCurrentPosition",
     "getAudioMixingDuration",
@@ -166,13 +166,15 @@ pub(super) fn event(of_a_stream: bool, name: &str) -> Option<&'static str> {
 /// What the platform says.
 pub(super) enum Host {
     /// A capture came about, or failed with that client code.
-    Captured { stream: Option<String>, medium: TrackKind, result: Result<(), u32> },
+    Captured { stream: Option<String>, medium: TrackKind, result: Verdict },
     /// The user ended a share by hand.
     SharingStopped { stream: String },
     /// What the machine can do from now on.
     Capable(Capabilities),
     /// A log was uploaded.
     LogUploaded { status: u64 },
+    /// The media plane was read.
+    Statistics(Report),
 }
 
 /// Reads a platform input. What the machine could do before stays so where a new word does not say otherwise.
@@ -189,7 +191,22 @@ pub(super) fn host_input(name: &str, args: &Value, capable: Capabilities) -> Res
         _ => Err(bad("medium", "\"audio\" or \"video\"")),
     };
     match name {
-        "captureSucceeded" => Ok(Host::Captured { stream: stream()?, medium: medium()?, result: Ok(()) }),
+        "captureSucceeded" => {
+            let pixels = |field| match args.get(field) {
+                None => Ok(None),
+                Some(value) => {
+                    let pixels = crate::dialect::whole(value).and_then(|pixels| u16::try_from(pixels).ok()).filter(|pixels| *pixels > 0);
+                    pixels.map(Some).ok_or_else(|| bad(field, "1 to 65535"))
+                }
+            };
+            let size = match (pixels("width")?, pixels("height")?) {
+                (Some(width), Some(height)) => Some((width, height)),
+                (None, None) => None,
+                (Some(_), None) => return Err(bad("height", "both sides or none")),
+                (None, Some(_)) => return Err(bad("width", "both sides or none")),
+            };
+            Ok(Host::Captured { stream: stream()?, medium: medium()?, result: Ok(size) })
+        }
         "captureFailed" => {
             let code = args.get("code").and_then(crate::dialect::whole).and_then(|code| u32::try_from(code).ok());
             // these and no others.
@@ -201,13 +218,14 @@ pub(super) fn host_input(name: &str, args: &Value, capable: Capabilities) -> Res
             let stream = stream()?.ok_or_else(|| bad("stream", "the name of a local stream"))?;
             Ok(Host::SharingStopped { stream })
         }
+        "statistics" => Report::read(args).map(Host::Statistics).map_err(|wrong| bad(&wrong.at, wrong.expected)),
         "capabilities" => capable.told(args).map(Host::Capable).map_err(|(at, expected)| bad(&at, expected)),
         "logUploaded" => {
             let status = args.get("status").and_then(crate::dialect::whole).ok_or_else(|| bad("status", "a number"))?;
             Ok(Host::LogUploaded { status })
         }
         _ => {
-            let known = "captureSucceeded, captureFailed, screenSharingStopped, logUploaded, capabilities";
+            let known = "captureSucceeded, captureFailed, screenSharingStopped, logUploaded, capabilities, statistics";
             Err(Refused::UnknownInput { kind: "host", name: name.into(), known })
         }
     }
