@@ -29,7 +29,7 @@ use greenroom_core::{
 use self::schedule::Schedule;
 use crate::{
     media::Fidelity,
-    net::network::{Network, SERVER, address_of},
+    net::network::{Carried, Network, SERVER, address_of},
     node::{ClientConfig, ClientNode, Connection, Input, Node, Output, SfuConfig, SfuNode, Signal},
     record::{Counted, Entry, Sample},
     scenario::Scenario,
@@ -194,6 +194,8 @@ struct Driver {
     now: Instant,
     /// The node's next timer, asked once after each step.
     timer: Option<Instant>,
+    /// When a queue that the node sends into has to decide next.
+    queue: Option<Instant>,
     /// Steps at one instant, to notice a node that spins.
     steps_now: u32,
     sent: u64,
@@ -221,15 +223,20 @@ impl Arrival {
 impl Driver {
     fn new(place: u16, machine: Machine) -> Self {
         let timer = machine.poll_timeout();
-        Self { place, machine, inbox: VecDeque::new(), now: Instant::ZERO, timer, steps_now: 0, sent: 0 }
+        Self { place, machine, inbox: VecDeque::new(), now: Instant::ZERO, timer, queue: None, steps_now: 0, sent: 0 }
     }
 
     /// When the node has something to do.
     fn next(&self) -> Option<Instant> {
         let arrival = self.inbox.front().map(|arrival| arrival.at);
-        match (self.timer, arrival) {
+        let own = match (self.timer, arrival) {
             (Some(timer), Some(arrival)) => Some(timer.min(arrival).max(self.now)),
             (one, other) => one.or(other).map(|at| at.max(self.now)),
+        };
+        match (own, self.queue) {
+            (own, None) => own,
+            (None, Some(queue)) => Some(queue.max(self.now)),
+            (Some(own), Some(queue)) => Some(own.min(queue.max(self.now))),
         }
     }
 
@@ -257,6 +264,8 @@ impl Driver {
         self.now = at;
         if self.timer.is_some_and(|timer| timer <= at) {
             self.machine.handle_timeout(at);
+        } else if self.queue.is_some() && self.inbox.front().is_none_or(|arrival| arrival.at > at) {
+            // A queue of its links is due; the world sees to that after each step.
         } else if let Some(arrival) = self.inbox.pop_front() {
             self.machine.handle_input(at, arrival.input);
         }
@@ -317,10 +326,15 @@ impl World {
     ) -> Result<(), EngineError> {
         let mut deliver = |to: u16, at: Instant, input: Input| carry(Delivery { to, arrival: Arrival { at, from, count, input } });
         match output {
-            Output::Datagram(datagram) => match self.network.carry(now, from, &datagram) {
-                Some((to, at)) if at < Instant::MAX => deliver(to, at, Input::Datagram(datagram)),
-                Some(_) | None => Ok(()),
-            },
+            Output::Datagram(datagram) => {
+                let mut delivered = Ok(());
+                self.network.carry(now, from, count, datagram, |carried| {
+                    if delivered.is_ok() && carried.at < Instant::MAX {
+                        delivered = deliver(carried.to, carried.at, Input::Datagram(carried.datagram));
+                    }
+                });
+                delivered
+            }
             Output::Connect { connection } => {
                 // TCP's three-way handshake (RFC 9293 section 3.5): the client is connected when the answer to its SYN comes, the server when its own is acknowledged.
                 let syn = self.network.signalling_arrival(now, from, from);
@@ -348,6 +362,22 @@ impl World {
                 Ok(())
             }
         }
+    }
+
+    /// Lets the queues that a node sends into decide what they have to by `now`, hands what arrives to `carry`, and says when they have to decide next.
+    fn decide(
+        &mut self,
+        now: Instant,
+        from: u16,
+        mut carry: impl FnMut(Delivery) -> Result<(), EngineError>,
+    ) -> Result<Option<Instant>, EngineError> {
+        let mut carried = Ok(());
+        self.network.decide(now, from, |Carried { to, at, count, datagram }| {
+            if carried.is_ok() && at < Instant::MAX {
+                carried = carry(Delivery { to, arrival: Arrival { at, from, count, input: Input::Datagram(datagram) } });
+            }
+        });
+        carried.map(|()| self.network.next_decision(from))
     }
 
     fn other_end(&self, now: Instant, from: u16, connection: Connection) -> (u16, Instant) {

@@ -4,9 +4,19 @@ use core::net::SocketAddrV4;
 
 use self::octets::Octets;
 
+pub mod bucket;
+pub mod capacity;
+pub mod clock;
+pub mod codel;
+pub mod fq_codel;
+pub mod jitter;
 pub mod link;
+pub mod loss;
 pub mod network;
 pub mod octets;
+pub mod pipe;
+pub mod queue;
+pub mod trace;
 
 /// The bytes of a datagram. Modelled media carries 44 of a packet of video; with up to 46 in place, a datagram is 64 bytes, one cache line.
 pub type Carried = Octets<CARRIED_IN_PLACE>;

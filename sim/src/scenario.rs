@@ -8,6 +8,7 @@ mod check;
 mod document;
 mod error;
 mod file;
+mod links;
 mod overrides;
 mod quantity;
 mod shape;
@@ -62,16 +63,16 @@ impl Scenario {
         let text =
             fs::read_to_string(path).map_err(|error| ScenarioError::Unreadable { file: label.clone(), reason: error.to_string() })?;
         let name = path.file_stem().map_or_else(|| label.clone(), |stem| stem.to_string_lossy().into_owned());
-        read(&label, &name, &text, overrides)
+        read(&label, &name, path.parent().unwrap_or(Path::new("")), &text, overrides)
     }
 
-    /// Reads the scenario called `name` from `text`, with `overrides` set in it.
+    /// Reads the scenario called `name` from `text`, with `overrides` set in it. Files that it names are looked for in the current directory.
     pub fn parse(name: &str, text: &str, overrides: &[Override]) -> Result<Self, ScenarioError> {
-        read(name, name, text, overrides)
+        read(name, name, Path::new(""), text, overrides)
     }
 }
 
-fn read(label: &str, name: &str, file: &str, overrides: &[Override]) -> Result<Scenario, ScenarioError> {
+fn read(label: &str, name: &str, folder: &Path, file: &str, overrides: &[Override]) -> Result<Scenario, ScenarioError> {
     let text = Text::new(label, file, overrides);
     let mut root = DeTable::parse(text.file()).map_err(|error| {
         let place = error.span().unwrap_or(file.len()..file.len());
@@ -80,7 +81,7 @@ fn read(label: &str, name: &str, file: &str, overrides: &[Override]) -> Result<S
     overrides::apply(&text, &mut root)?;
     shape::check(&root).map_err(|fault| text.error(&root, fault))?;
     let file = typed(&root).map_err(|fault| text.error(&root, fault))?;
-    check::scenario(name, &file).map_err(|fault| text.error(&root, fault))
+    check::scenario(name, &file, folder).map_err(|fault| text.error(&root, fault))
 }
 
 /// The file in its types. What can still be wrong after the shape is right are texts that have to mean something: quantities.

@@ -10,7 +10,7 @@ use greenroom_core::{
     time::Instant,
 };
 use greenroom_sim::{
-    net::link::{LinkConfig, Outage, QueueLimit, RateSchedule},
+    net::link::{Capacity, Jitter, LinkConfig, Loss, Outage, Queue, QueueLimit, RateSchedule},
     random::Stream,
     scenario::{Action, Camera, Override, Scenario, SfuSettings, User, Watch, schema},
 };
@@ -44,13 +44,10 @@ link = "fibre"
 #[test]
 fn what_is_left_out_has_its_documented_default() {
     let link = LinkConfig {
-        rate: RateSchedule::unlimited(),
-        queue: QueueLimit::Time(Duration::from_millis(300)),
+        queue: Queue::DropTail(QueueLimit::Time(Duration::from_millis(300))),
         delay: Duration::from_millis(10),
-        jitter: Duration::ZERO,
-        loss_ppb: 0,
         overhead_bytes: 28,
-        outages: vec![],
+        ..LinkConfig::default()
     };
     let layer = |rid, height, max_bps| Layer { rid: Rid::new(rid).expect("a rid"), width: None, height, max_bps };
     let expected = Scenario {
@@ -104,20 +101,21 @@ fn a_direction_has_its_own_keys_and_the_common_ones() {
     let ada = user(&scenario, "ada");
     let steps = vec![(Instant::ZERO, None), (Instant::from_secs(3), Some(0)), (Instant::from_secs(4), Some(1_000_000))];
     let down = LinkConfig {
-        rate: RateSchedule::new(steps).expect("a schedule"),
-        queue: QueueLimit::Time(Duration::from_millis(200)),
+        capacity: RateSchedule::new(steps).expect("a schedule").into(),
+        queue: Queue::DropTail(QueueLimit::Time(Duration::from_millis(200))),
         delay: Duration::from_millis(3),
-        jitter: Duration::from_millis(8),
-        loss_ppb: 3_000_000,
+        jitter: Jitter::up_to(Duration::from_millis(8)),
+        loss: Loss::independent(3_000_000),
         overhead_bytes: 48,
         outages: vec![Outage { from: Instant::from_secs(4), to: Instant::from_secs(6) }],
+        ..LinkConfig::default()
     };
     assert_eq!(ada.down, down);
     let up = LinkConfig {
-        rate: RateSchedule::constant(2_000_000),
-        queue: QueueLimit::Packets(20),
+        capacity: Capacity::constant(2_000_000),
+        queue: Queue::DropTail(QueueLimit::Packets(20)),
         delay: Duration::from_millis(35),
-        loss_ppb: 10_000_000,
+        loss: Loss::independent(10_000_000),
         outages: vec![],
         ..down
     };
@@ -643,7 +641,7 @@ fn an_override_sets_a_value_by_name_or_by_place() {
     ])
     .expect("a scenario");
     let (ada, dia) = (user(&scenario, "ada"), user(&scenario, "dia"));
-    assert_eq!(dia.down.rate, RateSchedule::constant(1_000_000));
+    assert_eq!(dia.down.capacity, Capacity::constant(1_000_000));
     assert_eq!(dia.down.outages, [Outage { from: Instant::from_secs(1), to: Instant::from_secs(2) }]);
     assert_eq!(dia.watch, Watch::All);
     assert_eq!(dia.actions.last(), Some(&(Instant::from_secs(7), Action::Leave)));
@@ -651,7 +649,7 @@ fn an_override_sets_a_value_by_name_or_by_place() {
     assert_eq!((scenario.camera.layers[0].height, scenario.camera.layers[1].max_bps), (90, 2_000_000));
     assert_eq!((scenario.sfu.start_estimate_bps, scenario.title.as_str()), (1_000_000, "2026"));
     let fibre = with(&["link.fibre.up.loss=2 %"]).expect("a scenario");
-    assert_eq!((user(&fibre, "ada").up.loss_ppb, user(&fibre, "ada").down.loss_ppb), (20_000_000, 0));
+    assert_eq!((user(&fibre, "ada").up.loss, user(&fibre, "ada").down.loss), (Loss::independent(20_000_000), Loss::None));
 }
 
 #[test]

@@ -44,12 +44,12 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
 
 /// When a link changes, or carries nothing.
 fn disturbances(link: &LinkConfig) -> impl Iterator<Item = Span> + '_ {
-    let steps = link.rate.steps();
+    let steps = link.capacity.steps();
     let changes = steps.iter().enumerate().map(|(n, (at, rate))| match rate {
         Some(0) => (*at, steps.get(n + 1).map_or(Instant::MAX, |(next, _)| *next)),
         Some(_) | None => (*at, *at),
     });
-    changes.chain(link.outages.iter().map(|outage| (outage.from, outage.to)))
+    changes.chain(link.outages.iter().chain(&link.holds).map(|outage| (outage.from, outage.to)))
 }
 
 /// The stretches between `from` and `to` in which nothing has changed for a while. `disturbed` is in order.
@@ -215,7 +215,7 @@ mod tests {
         let s = Instant::from_secs;
         let rate = RateSchedule::new(vec![(s(0), None), (s(10), Some(0)), (s(14), Some(1000)), (s(20), None)]).unwrap();
         let outages = vec![Outage { from: s(30), to: s(33) }];
-        let link = LinkConfig { rate, outages, ..LinkConfig::default() };
+        let link = LinkConfig { capacity: rate.into(), outages, ..LinkConfig::default() };
         let expected = [(s(0), s(0)), (s(10), s(14)), (s(14), s(14)), (s(20), s(20)), (s(30), s(33))];
         assert_eq!(disturbances(&link).collect::<Vec<_>>(), expected);
     }

@@ -164,6 +164,11 @@ async fn drive(shared: Rc<Shared>, place: u16, socket: UdpSocket) {
                 });
                 dispatched.expect("to note a delivery cannot fail");
             }
+            let decided = shared.world.borrow_mut().decide(at, place, |delivery| {
+                deliveries.push(delivery);
+                Ok(())
+            });
+            driver.queue = decided.expect("to note a delivery cannot fail");
             drop(driver);
             for delivery in deliveries.drain(..) {
                 shared.send(place, &socket, &mut out, delivery);

@@ -7,13 +7,15 @@ use core::{
     net::{Ipv4Addr, SocketAddrV4},
     time::Duration,
 };
+use std::collections::BTreeMap;
 
 use greenroom_core::time::Instant;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{
     Datagram,
-    link::{Link, Verdict},
+    fq_codel,
+    link::{Link, LinkConfig, Verdict},
 };
 use crate::scenario::User;
 
@@ -43,12 +45,47 @@ pub struct Network {
     access: Vec<Access>,
     /// By sender, so that the hash does not depend on how an engine interleaves nodes.
     sent: Vec<Sent>,
+    /// What waits in queues that decide later, by link and by its place among all that were offered to it.
+    waiting: BTreeMap<(Way, u64), Waiting>,
+    /// Clients whose downlink has such a queue.
+    deciding_downlinks: Vec<u16>,
+    any_decides_later: bool,
+    seed: u64,
 }
 
 #[derive(Debug)]
 struct Access {
     up: Link,
     down: Link,
+}
+
+/// Which of a client's two links.
+type Way = (u16, Direction);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Direction {
+    Up,
+    Down,
+}
+
+/// A datagram that waits, and its sender's count of it.
+#[derive(Debug)]
+struct Waiting {
+    count: u64,
+    datagram: Datagram,
+}
+
+/// A datagram that will arrive.
+#[derive(Debug)]
+pub struct Carried {
+    /// At whose place.
+    pub to: u16,
+    /// When.
+    pub at: Instant,
+    /// Its sender's count of it.
+    pub count: u64,
+    /// The datagram.
+    pub datagram: Datagram,
 }
 
 #[derive(Default)]
@@ -70,22 +107,93 @@ impl Network {
             up: Link::new(user.up.clone(), seed, &format!("{}/up", user.id)),
             down: Link::new(user.down.clone(), seed, &format!("{}/down", user.id)),
         };
-        Self { access: users.iter().map(access).collect(), sent: (0..=users.len()).map(|_| Sent::default()).collect() }
+        Self {
+            access: users.iter().map(access).collect(),
+            sent: (0..=users.len()).map(|_| Sent::default()).collect(),
+            waiting: BTreeMap::new(),
+            deciding_downlinks: (1..).zip(users).filter(|(_, user)| user.down.decides_later()).map(|(place, _)| place).collect(),
+            any_decides_later: users.iter().any(|user| user.up.decides_later() || user.down.decides_later()),
+            seed,
+        }
     }
 
-    /// Sends a datagram: who gets it, and when; none when nobody does.
-    pub fn carry(&mut self, now: Instant, from: u16, datagram: &Datagram) -> Option<(u16, Instant)> {
-        let to = node_at(datagram.dst)?;
+    /// Sends a datagram, the `count`-th thing that its sender does, and hands `arrive` what will arrive, once or, duplicated, twice; not at all what is dropped. What waits in a queue that
+    /// decides later is handed over by [`Network::decide`].
+    pub fn carry(&mut self, now: Instant, from: u16, count: u64, datagram: Datagram, mut arrive: impl FnMut(Carried)) {
+        let Some(to) = node_at(datagram.dst) else { return };
         if let Some(sent) = self.sent.get_mut(usize::from(from)) {
-            sent.record(now, from, to, datagram);
+            sent.record(now, from, to, &datagram);
         }
-        let client = if from == SERVER { to } else { from };
+        let (client, direction) = if from == SERVER { (to, Direction::Down) } else { (from, Direction::Up) };
+        let seed = self.seed;
+        let Some(link) = self.link_mut((client, direction)) else { return };
+        let verdict = if link.config().tells_flows_apart() {
+            link.offer_in_flow(now, datagram.size_bytes(), fq_codel::flow_of(datagram.src, datagram.dst, seed))
+        } else {
+            link.offer(now, datagram.size_bytes())
+        };
+        match verdict {
+            Verdict::Deliver { at } => arrive(Carried { to, at, count, datagram }),
+            Verdict::DeliverTwice { at, again } => {
+                arrive(Carried { to, at, count, datagram: datagram.clone() });
+                arrive(Carried { to, at: again, count, datagram });
+            }
+            Verdict::Drop(_) => {}
+            Verdict::Waits => {
+                let number = link.offered() - 1;
+                self.waiting.insert(((client, direction), number), Waiting { count, datagram });
+            }
+        }
+    }
+
+    /// Whether any link has a queue that decides later.
+    pub const fn decides_later(&self) -> bool {
+        self.any_decides_later
+    }
+
+    /// When a queue that `from` sends into has to decide next.
+    pub fn next_decision(&self, from: u16) -> Option<Instant> {
+        if from == SERVER {
+            self.deciding_downlinks.iter().filter_map(|client| self.downlink(*client)?.poll_timeout()).min()
+        } else {
+            self.uplink(from)?.poll_timeout()
+        }
+    }
+
+    /// Lets the queues that `from` sends into decide what they have to by `now`, and hands `arrive` what will arrive.
+    pub fn decide(&mut self, now: Instant, from: u16, mut arrive: impl FnMut(Carried)) {
+        if from == SERVER {
+            for n in 0..self.deciding_downlinks.len() {
+                self.decide_on((self.deciding_downlinks[n], Direction::Down), now, &mut arrive);
+            }
+        } else {
+            self.decide_on((from, Direction::Up), now, &mut arrive);
+        }
+    }
+
+    fn decide_on(&mut self, way: Way, now: Instant, arrive: &mut impl FnMut(Carried)) {
+        let Some(link) = self.link_mut(way).filter(|link| link.poll_timeout().is_some_and(|at| at <= now)) else { return };
+        link.handle_timeout(now);
+        while let Some(decision) = self.link_mut(way).and_then(Link::poll_output) {
+            let Some(Waiting { count, datagram }) = self.waiting.remove(&(way, decision.packet)) else { continue };
+            let Some(to) = node_at(datagram.dst) else { continue };
+            match decision.verdict {
+                Verdict::Deliver { at } => arrive(Carried { to, at, count, datagram }),
+                Verdict::DeliverTwice { at, again } => {
+                    arrive(Carried { to, at, count, datagram: datagram.clone() });
+                    arrive(Carried { to, at: again, count, datagram });
+                }
+                Verdict::Drop(_) | Verdict::Waits => {}
+            }
+        }
+    }
+
+    fn link_mut(&mut self, (client, direction): Way) -> Option<&mut Link> {
         let access = self.access.get_mut(usize::from(client).checked_sub(1)?)?;
-        let link = if from == SERVER { &mut access.down } else { &mut access.up };
-        match link.offer(now, datagram.size_bytes()) {
-            Verdict::Deliver { at } => Some((to, at)),
-            Verdict::Drop(_) => None,
-        }
+        Some(match direction {
+            Direction::Up => &mut access.up,
+            Direction::Down => &mut access.down,
+        })
     }
 
     /// When a byte of signalling sent by `from` arrives at the other end of its connection to or from `client`.
@@ -102,7 +210,8 @@ impl Network {
                 leaves = outage.to;
             }
         }
-        leaves.saturating_add(config.delay)
+        let arrives = leaves.saturating_add(config.delay);
+        config.holds.iter().find(|hold| hold.from <= arrives && arrives < hold.to).map_or(arrives, |hold| hold.to)
     }
 
     /// The link from the server to the client at that place.
@@ -117,7 +226,7 @@ impl Network {
 
     /// The shortest one-way delay of all links: nothing arrives sooner after it was sent. The longest time there is, where there are no links.
     pub fn shortest_delay(&self) -> Duration {
-        let delays = self.access.iter().flat_map(|access| [access.up.config().delay, access.down.config().delay]);
+        let delays = self.access.iter().flat_map(|access| [access.up.config(), access.down.config()]).map(LinkConfig::shortest_delay);
         delays.min().unwrap_or(Duration::MAX)
     }
 

@@ -16,7 +16,7 @@ pub(super) fn network_entries(scenario: &Scenario) -> Vec<Entry> {
     for user in &scenario.users {
         let mut push = |at: Instant, what: What| entries.push(Entry { at, user: Some(user.id.clone()), what });
         for (direction, link) in [(Direction::Up, &user.up), (Direction::Down, &user.down)] {
-            for (at, rate_bps) in link.rate.steps().iter().skip(1) {
+            for (at, rate_bps) in link.capacity.steps().iter().skip(1) {
                 push(*at, What::Capacity { direction, rate_bps: *rate_bps });
             }
         }
@@ -61,7 +61,7 @@ pub(super) fn metrics(scenario: &Scenario, samples: &[Sample]) -> Vec<MetricRow>
             t_ns: end.as_nanos(),
             user: sample.user.to_string(),
             stream: sample.stream.to_string(),
-            capacity_bps: users.get(&sample.user).and_then(|user| user.down.rate.at(end)),
+            capacity_bps: users.get(&sample.user).and_then(|user| user.down.capacity.at(end)),
             estimate_bps: None,
             sent_bps: 0,
             received_bps: 0,

@@ -1,7 +1,10 @@
 //! From the file to a scenario: names are resolved, directions made whole, groups spelled out, and every deed checked to be possible at its time.
 
 use core::{ops::Range, time::Duration};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use greenroom_core::{
     id::{Rid, UserId, UserName},
@@ -13,27 +16,20 @@ use greenroom_core::{
 
 use super::{
     Action, Camera, Scenario, SfuSettings, User, Watch,
-    document::{Fault, KeyPath, Step, key_path},
+    document::{Fault, KeyPath, key_path},
     error::suggestion,
-    file::{CameraTable, Deed, DirectionTable, EventTable, File, LinkTable, RateEntry, StepTable, UserTable, WatchEntry},
-    quantity::{InWords, QueueSize},
+    file::{CameraTable, Deed, EventTable, File, UserTable, WatchEntry},
+    links::{AccessLink, links},
+    quantity::InWords,
 };
-use crate::net::link::{LinkConfig, Outage, QueueLimit, RateSchedule, ScheduleError, UDP_IPV4_OVERHEAD_BYTES};
-
-/// The shortest one-way delay. The turmoil engine hands datagrams over in ticks of 1 ms and needs to know them three ticks ahead to replay them at their exact times; both
-/// engines must tell the same story, so the bound holds for both. It is no hardship: 3 ms is 600 km of fibre.
-pub(super) const MIN_DELAY: Duration = Duration::from_millis(3);
-
-/// How much may wait for a link whose file does not say: 300 ms of drop-tail, as on the reference path of RFC 8867.
-const DEFAULT_QUEUE: QueueLimit = QueueLimit::Time(Duration::from_millis(300));
 
 /// Makes the scenario, or says what stands in the way.
-pub(super) fn scenario(name: &str, file: &File) -> Result<Scenario, Fault> {
+pub(super) fn scenario(name: &str, file: &File, folder: &Path) -> Result<Scenario, Fault> {
     let duration = file.duration.0;
     if duration.is_zero() {
         return Err(Fault::new(key_path!["duration"], "expected more than nothing"));
     }
-    let links = links(&file.link)?;
+    let links = links(&file.link, folder)?;
     let cast = Cast::of(&file.user)?;
     let mut deeds = deeds(&file.event, &cast, duration)?;
     let mut everybody = Vec::with_capacity(cast.ids.len());
@@ -57,7 +53,7 @@ pub(super) fn scenario(name: &str, file: &File) -> Result<Scenario, Fault> {
     })
 }
 
-fn instant(span: Duration) -> Instant {
+pub(super) fn instant(span: Duration) -> Instant {
     Instant::ZERO.saturating_add(span)
 }
 
@@ -65,100 +61,8 @@ fn since_start(at: Instant) -> InWords {
     InWords(at.saturating_since(Instant::ZERO))
 }
 
-fn above_zero(rate_bps: u64, path: impl FnOnce() -> KeyPath) -> Result<u64, Fault> {
+pub(super) fn above_zero(rate_bps: u64, path: impl FnOnce() -> KeyPath) -> Result<u64, Fault> {
     if rate_bps == 0 { Err(Fault::new(path(), "expected a rate above zero")) } else { Ok(rate_bps) }
-}
-
-// ---- links -----------------------------------------------------------------------------------------------------------------------------------------------------------
-
-/// An access link, both directions whole.
-struct AccessLink {
-    up: LinkConfig,
-    down: LinkConfig,
-}
-
-fn links(tables: &BTreeMap<String, LinkTable>) -> Result<BTreeMap<&str, AccessLink>, Fault> {
-    tables
-        .iter()
-        .map(|(name, table)| {
-            let (up, down) = (direction(name, table, "up", &table.up)?, direction(name, table, "down", &table.down)?);
-            Ok((name.as_str(), AccessLink { up, down }))
-        })
-        .collect()
-}
-
-/// One direction of a link: its own keys, where they stand, before the common ones.
-fn direction(link: &str, common: &LinkTable, name: &str, own: &DirectionTable) -> Result<LinkConfig, Fault> {
-    // Where `key` was found, for errors.
-    let place = |is_own: bool, key: &str| {
-        if is_own { key_path!["link", link, name, key] } else { key_path!["link", link, key] }
-    };
-
-    let Some(delay) = own.delay.or(common.delay) else {
-        return Err(Fault::new(key_path!["link", link], "delay is missing; expected a time of at least 3 ms, such as \"20 ms\""));
-    };
-    if delay.0 < MIN_DELAY {
-        let problem = format!("expected at least {}: engines need that much to look ahead; found {}", InWords(MIN_DELAY), InWords(delay.0));
-        return Err(Fault::new(place(own.delay.is_some(), "delay"), problem));
-    }
-    let rate = match own.rate.as_ref().or(common.rate.as_ref()) {
-        Some(rate) => schedule(rate, &place(own.rate.is_some(), "rate"))?,
-        None => RateSchedule::unlimited(),
-    };
-    let outages = own.outages.as_ref().or(common.outages.as_ref());
-    for (at, outage) in outages.into_iter().flatten().enumerate() {
-        if outage.to <= outage.from {
-            let mut path = place(own.outages.is_some(), "outages");
-            path.extend([Step::Index(at), Step::from("to")]);
-            return Err(Fault::new(
-                path,
-                format!("the outage ends at {}, not after its beginning at {}", InWords(outage.to.0), InWords(outage.from.0)),
-            ));
-        }
-    }
-    Ok(LinkConfig {
-        rate,
-        queue: match own.queue.or(common.queue) {
-            None => DEFAULT_QUEUE,
-            Some(QueueSize::Unlimited) => QueueLimit::Unlimited,
-            Some(QueueSize::Time(limit)) => QueueLimit::Time(limit),
-            Some(QueueSize::Bytes(limit)) => QueueLimit::Bytes(limit),
-            Some(QueueSize::Packets(limit)) => QueueLimit::Packets(limit),
-        },
-        delay: delay.0,
-        jitter: own.jitter.or(common.jitter).map_or(Duration::ZERO, |jitter| jitter.0),
-        loss_ppb: own.loss.or(common.loss).map_or(0, |loss| loss.0),
-        overhead_bytes: own.overhead.or(common.overhead).map_or(UDP_IPV4_OVERHEAD_BYTES, |overhead| overhead.0),
-        outages: outages.into_iter().flatten().map(|outage| Outage { from: instant(outage.from.0), to: instant(outage.to.0) }).collect(),
-    })
-}
-
-/// A rate over time. Zero is a pause: it may stand between other rates, but not be all there is, nor the end.
-fn schedule(entry: &RateEntry, path: &KeyPath) -> Result<RateSchedule, Fault> {
-    let fault = |below: KeyPath, problem: &str| Fault::new(path.iter().cloned().chain(below).collect(), problem);
-    let steps = match entry {
-        RateEntry::Constant(rate) => {
-            return match rate.0 {
-                Some(0) => Err(fault(key_path![], "a link without capacity carries nothing; expected a rate above zero, or outages")),
-                Some(rate_bps) => Ok(RateSchedule::constant(rate_bps)),
-                None => Ok(RateSchedule::unlimited()),
-            };
-        }
-        RateEntry::Steps(steps) => steps,
-    };
-    if let Some((last, StepTable { is, .. })) = steps.iter().enumerate().next_back()
-        && is.0 == Some(0)
-    {
-        return Err(fault(key_path![last, "is"], "the link would stand still for good; expected a rate above zero in the last step"));
-    }
-    RateSchedule::new(steps.iter().map(|step| (instant(step.at.0), step.is.0)).collect()).map_err(|error| match error {
-        ScheduleError::BeginningOpen if steps.is_empty() => fault(key_path![], "expected a rate or a list of steps, found an empty list"),
-        ScheduleError::BeginningOpen => fault(key_path![0, "at"], "the first step must be at \"0 s\""),
-        ScheduleError::NotRising { at } => {
-            let (before, this) = (InWords(steps[at - 1].at.0), InWords(steps[at].at.0));
-            fault(key_path![at, "at"], &format!("expected a time after that of the step before, {before}; found {this}"))
-        }
-    })
 }
 
 // ---- users -----------------------------------------------------------------------------------------------------------------------------------------------------------
