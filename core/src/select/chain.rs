@@ -97,11 +97,11 @@ impl Planner {
         let mut used_bps = 0;
         let mut refused = None;
         // What fits as a whole needs no order.
-        if let Some(all_bps) = self.total(|rungs| rungs.last()).filter(|bps| *bps <= budget.climb_bps) {
+        if let Some(all_bps) = self.total(<[Rung]>::last).filter(|bps| *bps <= budget.climb_bps) {
             self.climbers.iter_mut().for_each(|climber| climber.taken = climber.rungs);
             used_bps = all_bps;
         } else {
-            if let Some(floors_bps) = self.total(|rungs| rungs.first()).filter(|bps| *bps <= budget.climb_bps) {
+            if let Some(floors_bps) = self.total(<[Rung]>::first).filter(|bps| *bps <= budget.climb_bps) {
                 self.climbers.iter_mut().for_each(|climber| climber.taken = climber.rungs.min(1));
                 used_bps = floors_bps;
             } else {
