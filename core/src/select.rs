@@ -15,9 +15,11 @@
 mod allocate;
 mod keyframe;
 mod ladder;
+mod policy;
 
 pub use self::{
     allocate::{Allocation, Budget, Choice, Demand, Planner, Priority, Reason, allocate},
     keyframe::KeyFrameRequests,
     ladder::{Layer, Rung, Source, arrange},
+    policy::Policy,
 };

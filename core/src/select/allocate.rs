@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::{cmp::Reverse, fmt};
 
-use super::{Layer, Rung};
+use super::{Layer, Rung, Source};
 use crate::{id::StreamId, stream::BitsPerSecond};
 
 /// What goes ahead of a climb of higher priority costs together at most this part of it.
@@ -36,6 +36,8 @@ pub struct Priority(pub u8);
 pub struct Demand<'a> {
     /// The stream. Each occurs once in a call.
     pub stream: StreamId,
+    /// What its pictures show.
+    pub source: Source,
     /// Whose steps go first.
     pub priority: Priority,
     /// Whether the subscriber named the least that is worth having. Of two streams whose lowest rungs cost the same, the one that has no use for less goes first.

@@ -7,6 +7,7 @@ use greenroom_core::{
     id::{Rid, UserId, UserName},
     limits,
     role::Role,
+    select::Policy,
     stream::{Layer, OfferError, StreamKind, StreamOffer},
     time::Instant,
 };
@@ -15,10 +16,13 @@ use super::{
     Action, Camera, Scenario, SfuSettings, User, Watch,
     document::{Fault, KeyPath, Step, key_path},
     error::suggestion,
-    file::{CameraTable, Deed, DirectionTable, EventTable, File, LinkTable, RateEntry, StepTable, UserTable, WatchEntry},
+    file::{CameraTable, Deed, DirectionTable, EventTable, File, LinkTable, PolicyWord, RateEntry, StepTable, UserTable, WatchEntry},
     quantity::{InWords, QueueSize},
 };
-use crate::net::link::{LinkConfig, Outage, QueueLimit, RateSchedule, ScheduleError, UDP_IPV4_OVERHEAD_BYTES};
+use crate::{
+    net::link::{LinkConfig, Outage, QueueLimit, RateSchedule, ScheduleError, UDP_IPV4_OVERHEAD_BYTES},
+    policy,
+};
 
 /// The shortest one-way delay. The turmoil engine hands datagrams over in ticks of 1 ms and needs to know them three ticks ahead to replay them at their exact times; both
 /// engines must tell the same story, so the bound holds for both. It is no hardship: 3 ms is 600 km of fibre.
@@ -53,6 +57,12 @@ pub(super) fn scenario(name: &str, file: &File) -> Result<Scenario, Fault> {
         sfu: SfuSettings {
             reconnect_window: file.sfu.reconnect_window.0,
             start_estimate_bps: above_zero(file.sfu.start_estimate.0, || key_path!["sfu", "start_estimate"])?,
+            policy: match file.sfu.policy {
+                PolicyWord::Chain => Policy::CHAIN,
+                PolicyWord::Jvb => policy::JVB,
+                PolicyWord::Livekit => policy::LIVEKIT,
+                PolicyWord::Mediasoup => policy::MEDIASOUP,
+            },
         },
     })
 }
