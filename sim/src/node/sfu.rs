@@ -148,6 +148,7 @@ impl SfuNode {
     pub fn new(now: Instant, config: SfuConfig) -> Self {
         let mut room_config = room::Config::new(config.room.clone());
         room_config.reconnect_window = config.settings.reconnect_window;
+        room_config.policy = config.settings.policy;
         room_config.start_estimate_bps = config.settings.start_estimate_bps;
         Self {
             room: Room::new(now, room_config),

@@ -10,6 +10,7 @@ use greenroom_core::{
     id::{Rid, UserId, UserName},
     limits,
     role::Role,
+    select::Policy,
     stream::{Layer, OfferError, StreamKind, StreamOffer},
     time::Instant,
 };
@@ -18,10 +19,11 @@ use super::{
     Action, Camera, Scenario, SfuSettings, User, Watch,
     document::{Fault, KeyPath, key_path},
     error::suggestion,
-    file::{CameraTable, Deed, EventTable, File, UserTable, WatchEntry},
+    file::{CameraTable, Deed, EventTable, File, PolicyWord, UserTable, WatchEntry},
     links::{AccessLink, links},
     quantity::InWords,
 };
+use crate::policy;
 
 /// Makes the scenario, or says what stands in the way.
 pub(super) fn scenario(name: &str, file: &File, folder: &Path) -> Result<Scenario, Fault> {
@@ -49,6 +51,12 @@ pub(super) fn scenario(name: &str, file: &File, folder: &Path) -> Result<Scenari
         sfu: SfuSettings {
             reconnect_window: file.sfu.reconnect_window.0,
             start_estimate_bps: above_zero(file.sfu.start_estimate.0, || key_path!["sfu", "start_estimate"])?,
+            policy: match file.sfu.policy {
+                PolicyWord::Chain => Policy::CHAIN,
+                PolicyWord::Jvb => policy::JVB,
+                PolicyWord::Livekit => policy::LIVEKIT,
+                PolicyWord::Mediasoup => policy::MEDIASOUP,
+            },
         },
     })
 }
