@@ -59,6 +59,12 @@ const STORIES: &[&str] = &[
     "sparkrtc/22-nobody-answers",
     // R-259 R-260 R-261
     "sparkrtc/23-regions",
+    // R-134 R-135 R-136 R-137 R-138 R-141
+    "sparkrtc/24-the-three-loudest",
+    // R-137 R-138 R-139 R-140
+    "sparkrtc/25-how-loud-they-are",
+    // R-128 R-129 R-130 R-131 R-132 R-133
+    "sparkrtc/26-streams-that-die",
     // R-001
     "sparkrtc/bad-input/01-no-app-id",
     "sparkrtc/bad-input/02-app-id-too-long-by-one",
@@ -107,6 +113,14 @@ const STORIES: &[&str] = &[
     "sparkrtc/bad-input/29-subscribe-to-oneself",
     // R-056 R-076 R-105
     "sparkrtc/bad-input/30-no-arguments",
+    // R-134 R-139
+    "sparkrtc/bad-input/31-top-three-too-late",
+    // R-139
+    "sparkrtc/bad-input/32-top-three-volume",
+    // R-140
+    "sparkrtc/bad-input/33-top-three-mute",
+    // R-128
+    "sparkrtc/bad-input/34-detection-interval",
     // R-007 R-063 R-074 R-093 R-110 R-149 R-150
     "agora/01-a-call",
     // R-072
@@ -218,6 +232,16 @@ fn a_story_that_is_not_understood_is_not_played_at_all() {
         (r#"{"at_ms":1,"who":"a","call":"jion","args":{}}"#, "did you mean \"join\"?"),
         (r#"{"at_ms":1,"who":"b","net":"cut"}"#, "nobody is called \"b\""),
         (r#"{"at_ms":1,"who":"a","host":"thunder"}"#, "thunder"),
+        (r#"{"at_ms":1,"who":"a","media":"levle","args":{"level":30}}"#, "there is no media input \"levle\""),
+        (r#"{"at_ms":1,"who":"a","media":"level"}"#, "the level is missing; {\"level\":30} says how loud"),
+        (r#"{"at_ms":1,"who":"a","media":"level","args":{"level":128}}"#, "the level is 128; "),
+        (r#"{"at_ms":1,"who":"a","media":"level","args":{"level":"30"}}"#, "the level is \"30\"; "),
+        (r#"{"at_ms":1,"who":"a","media":"level","args":{"level":30,"user":"bob"}}"#, "\"user\" has no place in a level"),
+        (r#"{"at_ms":1,"who":"a","media":"frame","args":{}}"#, "not valid at \"user\": expected a user id"),
+        (
+            r#"{"at_ms":1,"who":"a","media":"frame","args":{"user":"bob","type":"aux"}}"#,
+            "not valid at \"type\": expected \"main\" or \"auxiliary\"",
+        ),
     ];
     for (line, says) in wrong {
         let error = script::play(&format!("{setting}\n{created}\n{line}\n")).expect_err(line);
