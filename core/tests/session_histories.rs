@@ -193,6 +193,8 @@ fn histories_reach_what_a_session_does() {
         "StreamMuted",
         "StreamRemoved",
         "StreamUpdated",
+        "StreamsInterrupted",
+        "StreamsRecovered",
         "Subscribe",
         "SubscribeVideo",
         "SwitchRole",
@@ -202,6 +204,7 @@ fn histories_reach_what_a_session_does() {
         "Unsubscribed",
         "Update",
         "VideoNeeded",
+        "Volumes",
     ];
     assert_eq!(reached, all);
 }

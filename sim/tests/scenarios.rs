@@ -70,7 +70,7 @@ fn what_is_left_out_has_its_documented_default() {
             audio_bps: 32_000,
             layers: vec![layer("q", 180, 150_000), layer("h", 360, 500_000), layer("f", 720, 1_500_000)],
         },
-        sfu: SfuSettings { reconnect_window: Duration::from_secs(30), start_estimate_bps: 300_000 },
+        sfu: SfuSettings { reconnect_window: Duration::from_secs(30), start_estimate_bps: 300_000, policy: Policy::CHAIN },
     };
     assert_eq!(parse(MINIMAL), expected);
 }

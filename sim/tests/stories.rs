@@ -59,6 +59,12 @@ const STORIES: &[&str] = &[
     "sparkrtc/22-nobody-answers",
     // R-259 R-260 R-261
     "sparkrtc/23-regions",
+    // R-134 R-135 R-136 R-137 R-138 R-141
+    "sparkrtc/24-the-three-loudest",
+    // R-137 R-138 R-139 R-140
+    "sparkrtc/25-how-loud-they-are",
+    // R-128 R-129 R-130 R-131 R-132 R-133
+    "sparkrtc/26-streams-that-die",
     // R-115 R-155 R-156 R-157 R-158 R-162
     "sparkrtc/28-statistics",
     // R-120 R-160 R-161 R-190
@@ -135,6 +141,14 @@ const STORIES: &[&str] = &[
     "sparkrtc/bad-input/41-transport-statistics-too-early",
     // R-113
     "sparkrtc/bad-input/42-no-such-capture-result",
+    // R-134 R-139
+    "sparkrtc/bad-input/43-top-three-too-late",
+    // R-139
+    "sparkrtc/bad-input/44-top-three-volume",
+    // R-140
+    "sparkrtc/bad-input/45-top-three-mute",
+    // R-128
+    "sparkrtc/bad-input/46-detection-interval",
     // R-007 R-063 R-074 R-093 R-110 R-149 R-150
     "agora/01-a-call",
     // R-072
@@ -246,6 +260,16 @@ fn a_story_that_is_not_understood_is_not_played_at_all() {
         (r#"{"at_ms":1,"who":"a","call":"jion","args":{}}"#, "did you mean \"join\"?"),
         (r#"{"at_ms":1,"who":"b","net":"cut"}"#, "nobody is called \"b\""),
         (r#"{"at_ms":1,"who":"a","host":"thunder"}"#, "thunder"),
+        (r#"{"at_ms":1,"who":"a","media":"levle","args":{"level":30}}"#, "there is no media input \"levle\""),
+        (r#"{"at_ms":1,"who":"a","media":"level"}"#, "the level is missing; {\"level\":30} says how loud"),
+        (r#"{"at_ms":1,"who":"a","media":"level","args":{"level":128}}"#, "the level is 128; "),
+        (r#"{"at_ms":1,"who":"a","media":"level","args":{"level":"30"}}"#, "the level is \"30\"; "),
+        (r#"{"at_ms":1,"who":"a","media":"level","args":{"level":30,"user":"bob"}}"#, "\"user\" has no place in a level"),
+        (r#"{"at_ms":1,"who":"a","media":"frame","args":{}}"#, "not valid at \"user\": expected a user id"),
+        (
+            r#"{"at_ms":1,"who":"a","media":"frame","args":{"user":"bob","type":"aux"}}"#,
+            "not valid at \"type\": expected \"main\" or \"auxiliary\"",
+        ),
     ];
     for (line, says) in wrong {
         let error = script::play(&format!("{setting}\n{created}\n{line}\n")).expect_err(line);

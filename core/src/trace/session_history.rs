@@ -86,7 +86,7 @@ impl Server {
         if !is_inside && choices.flag() {
             return self.next_step_in(choices);
         }
-        match choices.below(26) {
+        match choices.below(24) {
             0..=5 => {
                 let call = self.call(choices);
                 self.some_call(call)
@@ -96,7 +96,7 @@ impl Server {
             11 => session::Input::Found { connection: self.some_connection(choices) },
             12 => session::Input::Failed { connection: self.some_connection(choices), code: failure(choices) },
             13 => session::Input::Window { up: reading(choices), down: reading(choices) },
-            14 | 15 => session::Input::Picture { stream: self.stream(choices) },
+            14 if choices.one_in(2) => session::Input::Picture { stream: self.stream(choices) },
             _ => session::Input::Received { connection: self.some_connection(choices), message: self.server_message(choices) },
         }
     }
@@ -210,7 +210,7 @@ impl Server {
     }
 
     fn server_message(&mut self, choices: &mut Choices<'_>) -> ServerMessage {
-        match choices.below(29) {
+        match choices.below(28) {
             0..=14 => self.fitting_answer(choices),
             15 => ServerMessage::Accepted { request: RequestId(u32::from(choices.below(16))), accepted: accepted(choices) },
             16 => ServerMessage::Refused { request: RequestId(u32::from(choices.below(16))), code: Code(2001) },
@@ -226,11 +226,11 @@ impl Server {
                 audio: choices.flag(),
                 video: choices.flag(),
             },
+            24 if choices.flag() => ServerMessage::Volumes { voices: voices(choices) },
             24 => ServerMessage::VideoNeeded { stream: self.own_stream(choices), needed: choices.flag() },
             25 => ServerMessage::KeyRefused { code: if choices.flag() { Code::KEY_EXPIRED } else { Code::KEY_INVALID } },
             26 if choices.one_in(2) => ServerMessage::Removed { code: Code::REPLACED },
             26 => ServerMessage::Media { description: description(choices) },
-            27 => ServerMessage::Volumes { voices: voices(choices) },
             _ if choices.flag() => ServerMessage::Pong,
             _ => ServerMessage::Unknown,
         }

@@ -267,6 +267,8 @@ impl SfuNode {
                 }
             }
             MediaOutput::Layer { member, stream, target } => self.routes.set_target(stream, member, target),
+            // Users of scenarios subscribe to whom they hear.
+            MediaOutput::Listen { .. } | MediaOutput::Loudest { .. } => {}
             MediaOutput::RequestKeyFrame { member, stream, layer } => {
                 if let Some(peer) = self.transports.of(member) {
                     peer.request_key_frame(now, TrackId { stream, kind: TrackKind::Video }, layer);
