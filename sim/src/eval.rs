@@ -16,6 +16,7 @@ mod answer;
 mod code;
 mod field;
 mod profile;
+mod quality;
 mod region;
 mod token;
 
@@ -40,6 +41,13 @@ const KINDS: &[(&str, Decide)] = &[
     ("agora_key", token::agora_key),
     ("agora_parse_verify", token::agora_parse_verify),
     ("agora_time", token::agora_time),
+    ("g107_mos", quality::g107_mos),
+    ("g107_full", quality::g107_full),
+    ("emodel_simplified", quality::emodel_simplified),
+    ("g107_1_wb", quality::g107_1_wb),
+    ("g107_2_fb", quality::g107_2_fb),
+    ("design_instant", quality::design_instant),
+    ("design_sequence", quality::design_sequence),
 ];
 
 /// Longest line that is read, in bytes. A choice: a thousand times what the kinds of today need, and still nothing that fills a memory.

@@ -59,6 +59,10 @@ const STORIES: &[&str] = &[
     "sparkrtc/22-nobody-answers",
     // R-259 R-260 R-261
     "sparkrtc/23-regions",
+    // R-163 R-164 R-166
+    "sparkrtc/24-how-good-the-line-is",
+    // R-163 R-164
+    "sparkrtc/25-nobody-is-measured-outside",
     // R-001
     "sparkrtc/bad-input/01-no-app-id",
     "sparkrtc/bad-input/02-app-id-too-long-by-one",
@@ -127,6 +131,8 @@ const STORIES: &[&str] = &[
     "agora/09-names-of-channels",
     // R-072
     "agora/10-bad-arguments",
+    // R-167
+    "agora/11-how-good-the-line-is",
 ];
 
 #[test]
@@ -218,6 +224,11 @@ fn a_story_that_is_not_understood_is_not_played_at_all() {
         (r#"{"at_ms":1,"who":"a","call":"jion","args":{}}"#, "did you mean \"join\"?"),
         (r#"{"at_ms":1,"who":"b","net":"cut"}"#, "nobody is called \"b\""),
         (r#"{"at_ms":1,"who":"a","host":"thunder"}"#, "thunder"),
+        (
+            r#"{"at_ms":1,"who":"a","media":"window","args":{"up":{"rtt_ms":-1}}}"#,
+            "\"up.rtt_ms\": expected a number of milliseconds, not negative",
+        ),
+        (r#"{"at_ms":1,"who":"a","media":"window","args":{"left":{}}}"#, "\"left\": expected up or down"),
     ];
     for (line, says) in wrong {
         let error = script::play(&format!("{setting}\n{created}\n{line}\n")).expect_err(line);
