@@ -143,7 +143,10 @@ fn thresholds() -> String {
 fn shortcut() -> String {
     let mut table = "| one-way delay | shortcut | full model | difference |\n|---|---|---|---|\n".to_owned();
     for ms in [0.0, 50.0, 100.0, 150.0, 177.3, 200.0, 300.0, 400.0, 500.0] {
-        let (short, full) = (emodel::simplified(ms, Equipment::CLEAR).r, Narrowband { one_way_ms: ms, ..Narrowband::default() }.rate().r);
+        let (short, full) = (
+            emodel::simplified(ms, Equipment::CLEAR).r,
+            Narrowband { one_way_ms: ms, talker_echo_ms: ms, round_trip_ms: 2.0 * ms, ..Narrowband::default() }.rate().r,
+        );
         writeln!(table, "| {ms} ms | {short:.1} | {full:.1} | {:+.1} |", short - full).unwrap();
     }
     table
