@@ -17,7 +17,7 @@ const MEMBERS: usize = 10_000;
 fn windows(count: usize) -> Vec<Reading> {
     let mut rng = Rng::new(1);
     let mut window = |at: usize| {
-        if at % 2 == 0 {
+        if at.is_multiple_of(2) {
             return Reading::Measured(Window {
                 rtt: Duration::from_millis(40),
                 target_bps: 1_500_000,

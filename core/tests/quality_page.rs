@@ -38,8 +38,9 @@ fn the_tables_of_the_page_are_those_of_the_code() {
 /// For each thing that can be wrong, the most of it that a level bears, found step by step.
 fn levels() -> String {
     type Wrong = fn(u64) -> Window;
+    type Say = fn(u64) -> String;
     let rules = Rules::default();
-    let rows: [(&str, u64, Wrong, fn(u64) -> String); 5] = [
+    let rows: [(&str, u64, Wrong, Say); 5] = [
         (
             "loss, up to",
             1000,
