@@ -6,8 +6,8 @@ use std::{fs, path::Path};
 use greenroom_core::{
     dialect::quality::reading,
     quality::{
-        Activity, Counters, Gauge, Level, Meter, NetworkQuality, Points, Quality, Reading, Reason, ReceiverReport, ReportMeter, Rules, Scorer, Share,
-        Thresholds, Window, appraise,
+        Activity, Counters, Gauge, Level, Meter, NetworkQuality, Points, Quality, Reading, Reason, ReceiverReport, ReportMeter, Rules,
+        Scorer, Share, Thresholds, Window, appraise,
     },
     rng::Rng,
 };
@@ -99,7 +99,14 @@ fn a_connection_that_is_worse_throughout_never_has_a_better_level() {
     let mut rng = Rng::new(1);
     let others = [
         Thresholds { hold_windows: 1, fall_pct: 100, rise_pct: 100, ..Thresholds::default() },
-        Thresholds { hold_windows: 4, fall_pct: 30, rise_pct: 90, floor: Points::ZERO, loss_robustness: Share::percent(20), ..Thresholds::default() },
+        Thresholds {
+            hold_windows: 4,
+            fall_pct: 30,
+            rise_pct: 90,
+            floor: Points::ZERO,
+            loss_robustness: Share::percent(20),
+            ..Thresholds::default()
+        },
     ];
     let rules = [Rules::default(), Rules::default(), Rules::new(others[0].clone()).unwrap(), Rules::new(others[1].clone()).unwrap()];
     let (mut lower, mut equal) = (0_usize, 0_usize);
@@ -110,7 +117,8 @@ fn a_connection_that_is_worse_throughout_never_has_a_better_level() {
         let next = |rng: &mut Rng| if rng.below(5) == 0 { any_window(rng) } else { window_of(habit, rng) };
         let windows: Vec<Window> = (0..WINDOWS).map(|_| next(&mut rng)).collect();
         // Some windows stay as they are, so that one bad one is followed by equal ones.
-        let worsened: Vec<Window> = windows.iter().map(|window| if rng.below(2) == 0 { worse(*window, &mut rng) } else { *window }).collect();
+        let worsened: Vec<Window> =
+            windows.iter().map(|window| if rng.below(2) == 0 { worse(*window, &mut rng) } else { *window }).collect();
         for (at, (good, bad)) in levels(rules, windows.clone()).into_iter().zip(levels(rules, worsened.clone())).enumerate() {
             assert!(bad >= good, "window {at}: {good} became {bad}\n{:#?}\n{:#?}", &windows[..=at], &worsened[..=at]);
             if bad > good { lower += 1 } else { equal += 1 }
@@ -310,7 +318,15 @@ fn whatever_one_member_reports_the_others_stay_as_they_are() {
     let mut rng = Rng::new(7);
     let good = |at: u32| {
         let report = ReceiverReport { sequence: at * 200, octets_sent: at * 200_000, ..ReceiverReport::default() };
-        (report, Counters { sequence: u16::try_from(at * 200 % 65_536).unwrap(), received: at * 200, octets: at * 200_000, ..Counters::default() })
+        (
+            report,
+            Counters {
+                sequence: u16::try_from(at * 200 % 65_536).unwrap(),
+                received: at * 200,
+                octets: at * 200_000,
+                ..Counters::default()
+            },
+        )
     };
     let mut alone = Member::default();
     let mut room: Vec<Member> = vec![Member::default(); 3];
@@ -342,7 +358,8 @@ fn the_scorer_agrees_with_a_model_in_floats() {
     let rules = Rules::default();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/quality.json");
     let file: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    let cases = |kind: &str| -> Vec<Value> { file["cases"].as_array().unwrap().iter().filter(|case| case["kind"] == kind).cloned().collect() };
+    let cases =
+        |kind: &str| -> Vec<Value> { file["cases"].as_array().unwrap().iter().filter(|case| case["kind"] == kind).cloned().collect() };
     let (instants, sequences) = (cases("design_instant"), cases("design_sequence"));
     assert_eq!((instants.len(), sequences.len()), (15, 5));
     for case in instants {

@@ -18,6 +18,7 @@ mod code;
 mod field;
 mod loudest;
 mod profile;
+mod quality;
 mod region;
 mod token;
 
@@ -45,6 +46,13 @@ const KINDS: &[(&str, Decide)] = &[
     ("loudest", loudest::loudest),
     ("allocation", allocation::allocation),
     ("allocation_ramp", allocation::allocation_ramp),
+    ("g107_mos", quality::g107_mos),
+    ("g107_full", quality::g107_full),
+    ("emodel_simplified", quality::emodel_simplified),
+    ("g107_1_wb", quality::g107_1_wb),
+    ("g107_2_fb", quality::g107_2_fb),
+    ("design_instant", quality::design_instant),
+    ("design_sequence", quality::design_sequence),
 ];
 
 /// Longest line that is read, in bytes. A choice: a thousand times what the kinds of today need, and still nothing that fills a memory.

@@ -75,6 +75,10 @@ const STORIES: &[&str] = &[
     "sparkrtc/31-two-sizes-and-a-floor",
     // R-238 R-239 R-240
     "sparkrtc/32-through-a-proxy",
+    // R-163 R-164 R-166
+    "sparkrtc/33-how-good-the-line-is",
+    // R-163 R-164
+    "sparkrtc/34-nobody-is-measured-outside",
     // R-001
     "sparkrtc/bad-input/01-no-app-id",
     "sparkrtc/bad-input/02-app-id-too-long-by-one",
@@ -169,6 +173,8 @@ const STORIES: &[&str] = &[
     "agora/09-names-of-channels",
     // R-072
     "agora/10-bad-arguments",
+    // R-167
+    "agora/11-how-good-the-line-is",
 ];
 
 #[test]
@@ -270,6 +276,11 @@ fn a_story_that_is_not_understood_is_not_played_at_all() {
             r#"{"at_ms":1,"who":"a","media":"frame","args":{"user":"bob","type":"aux"}}"#,
             "not valid at \"type\": expected \"main\" or \"auxiliary\"",
         ),
+        (
+            r#"{"at_ms":1,"who":"a","media":"window","args":{"up":{"rtt_ms":-1}}}"#,
+            "\"up.rtt_ms\": expected a number of milliseconds, not negative",
+        ),
+        (r#"{"at_ms":1,"who":"a","media":"window","args":{"left":{}}}"#, "\"left\": expected up or down"),
     ];
     for (line, says) in wrong {
         let error = script::play(&format!("{setting}\n{created}\n{line}\n")).expect_err(line);

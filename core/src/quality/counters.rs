@@ -324,12 +324,16 @@ mod tests {
     fn media_that_was_meant_to_be_still_is_not_counted() {
         let rules = Rules::default();
         let lost = Counted { expected: 100, missing: 100, octets: 0, freeze: SPAN };
-        for (active, counts) in [(Duration::ZERO, false), (SPAN / 2, false), (SPAN / 2 + Duration::from_millis(1), true), (SPAN * 9, true)] {
+        for (active, counts) in [(Duration::ZERO, false), (SPAN / 2, false), (SPAN / 2 + Duration::from_millis(1), true), (SPAN * 9, true)]
+        {
             let mut gauge = Gauge::default();
             gauge.rtt(Duration::from_millis(20));
             gauge.stream(&rules, SPAN, &lost, Activity { target_bps: 1_000_000, active });
             let window = measured(&mut gauge);
-            assert_eq!((window.loss, window.target_bps > 0, window.freeze), if counts { (Share::ALL, true, SPAN) } else { (Share::NONE, false, Duration::ZERO) });
+            assert_eq!(
+                (window.loss, window.target_bps > 0, window.freeze),
+                if counts { (Share::ALL, true, SPAN) } else { (Share::NONE, false, Duration::ZERO) }
+            );
         }
     }
 

@@ -294,8 +294,14 @@ mod tests {
             told.extend(scorer.update(&rules, &late));
         }
         // The round trip alone is good or excellent; what was lost explains the levels until then.
-        assert!(told.len() >= 2 && told[..told.len() - 1].iter().all(|verdict| verdict.reason == Reason::Loss(Share::percent(20))), "{told:?}");
-        assert_eq!(told.last().map(|verdict| verdict.level), Some(appraise(&rules, &Window { rtt: Duration::from_millis(250), ..Window::CLEAN }).level));
+        assert!(
+            told.len() >= 2 && told[..told.len() - 1].iter().all(|verdict| verdict.reason == Reason::Loss(Share::percent(20))),
+            "{told:?}"
+        );
+        assert_eq!(
+            told.last().map(|verdict| verdict.level),
+            Some(appraise(&rules, &Window { rtt: Duration::from_millis(250), ..Window::CLEAN }).level)
+        );
     }
 
     #[test]

@@ -204,7 +204,8 @@ impl Narrowband {
     fn noise(&self) -> f64 {
         let (slr, rlr) = (self.send_loudness_db, self.receive_loudness_db);
         let overall = slr + rlr;
-        let send_room = self.send_room_dba - slr - self.send_d_db - 100.0 + 0.004 * square(self.send_room_dba - overall - self.send_d_db - 14.0);
+        let send_room =
+            self.send_room_dba - slr - self.send_d_db - 100.0 + 0.004 * square(self.send_room_dba - overall - self.send_d_db - 14.0);
         let listener_sidetone = self.sidetone_db + self.receive_d_db;
         let heard_room = self.receive_room_dba + 10.0 * libm::log10(1.0 + power_of_ten((10.0 - listener_sidetone) / 10.0));
         let receive_room = rlr - 121.0 + heard_room + 0.008 * square(heard_room - 35.0);
@@ -295,7 +296,8 @@ mod tests {
         // Of the talker echo only from 10 ms on: an echo that comes sooner is sidetone, of which the formulas want some.
         for (name, from) in [("Ta", 0.0), ("T", 10.0), ("Tr", 0.0), ("Ppl", 0.0), ("Ie", 0.0), ("qdu", 1.0)] {
             let parameter = Parameter::named(name).expect("it is one");
-            let mut set = Narrowband { equipment: Equipment { loss_pct: 1.0, ..Equipment::CLEAR }, talker_echo_db: 40.0, ..Narrowband::default() };
+            let mut set =
+                Narrowband { equipment: Equipment { loss_pct: 1.0, ..Equipment::CLEAR }, talker_echo_db: 40.0, ..Narrowband::default() };
             let mut last = f64::INFINITY;
             for step in 0..=1000 {
                 parameter.put(&mut set, from + (parameter.most - from) * f64::from(step) / 1000.0);
