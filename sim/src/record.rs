@@ -6,12 +6,14 @@ mod entry;
 pub mod files;
 mod metric;
 mod sample;
+mod statistics;
 mod summary;
 
 pub use self::{
     entry::{Direction, Entry, StreamName, What},
     metric::MetricRow,
-    sample::{Counted, Flow, SAMPLE_INTERVAL, Sample},
+    sample::{Counted, Flow, Part, SAMPLE_INTERVAL, Sample},
+    statistics::StatisticsRow,
     summary::{CheckResult, Summary, Viewer},
 };
 
@@ -28,4 +30,6 @@ pub struct Record {
     pub entries: Vec<Entry>,
     /// What was measured, in order of time, then viewer, then stream.
     pub metrics: Vec<MetricRow>,
+    /// What clients' statistics said, in order of time, then user, then stream and part.
+    pub statistics: Vec<StatisticsRow>,
 }

@@ -167,7 +167,7 @@ fn a_run_leaves_four_files_and_a_table() {
     }
     let mut files: Vec<_> = fs::read_dir(scratch.0.join("out/call")).unwrap().map(|file| file.unwrap().file_name()).collect();
     files.sort();
-    assert_eq!(files, ["events.jsonl", "metrics.csv", "report.html", "summary.json"]);
+    assert_eq!(files, ["events.jsonl", "metrics.csv", "report.html", "statistics.csv", "summary.json"]);
     for file in files {
         assert!(fs::metadata(scratch.0.join("out/call").join(&file)).unwrap().len() > 0, "{file:?} is empty");
     }

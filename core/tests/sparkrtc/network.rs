@@ -99,7 +99,7 @@ fn neither_the_name_nor_the_password_of_a_relay_is_ever_shown() {
     let mut shown = format!("{call:?}");
     for call in [create, call] {
         client.handle_input(START, Input::Call(call)).expect("it is printed");
-        shown += &format!("{client:?}");
+        shown.push_str(&format!("{client:?}"));
         shown.extend(core::iter::from_fn(|| client.poll_output()).map(|output| format!("{output:?}")));
     }
     assert!(shown.contains("UseTurn") && shown.contains("relay"), "{shown}");

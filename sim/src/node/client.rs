@@ -1,6 +1,7 @@
 //! A client: a [`Session`], a media transport, a camera, and a script of what its user does when.
 
 mod asks;
+mod statistics;
 mod views;
 
 use core::net::SocketAddrV4;
@@ -19,6 +20,7 @@ use greenroom_core::{
 
 use self::{
     asks::{Asked, Owed},
+    statistics::Statistics,
     views::{View, expect_tracks},
 };
 use super::{
@@ -73,6 +75,7 @@ pub struct ClientNode {
     join_called: Instant,
     standing: Standing,
     owed: BTreeSet<Owed>,
+    statistics: Statistics,
     next_sample: Instant,
     outputs: VecDeque<Output>,
     now: Instant,
@@ -112,6 +115,7 @@ impl ClientNode {
             join_called: now,
             standing: Standing::Outside,
             owed: BTreeSet::new(),
+            statistics: Statistics::new(now),
             next_sample: now.saturating_add(SAMPLE_INTERVAL),
             outputs: VecDeque::new(),
             now,
@@ -365,7 +369,13 @@ impl ClientNode {
         let (Some(camera), Some(peer)) = (&mut self.camera, &mut self.peer) else {
             return;
         };
-        camera.capture(self.now, |packet| peer.write(self.now, &packet, None));
+        let (now, statistics, is_connected) = (self.now, &mut self.statistics, peer.is_connected());
+        camera.capture(now, |packet| {
+            if is_connected {
+                statistics.sent(&packet);
+            }
+            peer.write(now, &packet, None);
+        });
     }
 
     fn entry(&mut self, what: What) {
