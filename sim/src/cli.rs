@@ -7,6 +7,7 @@ mod codes;
 mod eval;
 mod run;
 mod script;
+mod selftest;
 mod table;
 
 use std::process::ExitCode;
@@ -27,6 +28,8 @@ enum Command {
     Run(run::RunArguments),
     /// Play a story in a vendor's own words and print what every party sees
     Script(script::ScriptArguments),
+    /// Hold the laboratory against theory and print the scorecard
+    Selftest(selftest::SelftestArguments),
     /// Print the JSON Schema of scenario files
     Schema,
     /// Print the tables of error codes: greenroom's own, SparkRTC's and Agora's
@@ -65,6 +68,7 @@ pub fn main() -> ExitCode {
     let exit = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Script(arguments) => script::run(&arguments),
+        Command::Selftest(arguments) => selftest::selftest(&arguments),
         Command::Schema => {
             say(&format!("{:#}\n", crate::scenario::schema()));
             Exit::Passed

@@ -73,3 +73,4 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod script;
+pub mod selftest;

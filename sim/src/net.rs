@@ -16,7 +16,9 @@ pub mod network;
 pub mod octets;
 pub mod pipe;
 pub mod queue;
+pub mod tcp;
 pub mod trace;
+pub mod traffic;
 
 /// The bytes of a datagram. Modelled media carries 44 of a packet of video; with up to 46 in place, a datagram is 64 bytes, one cache line.
 pub type Carried = Octets<CARRIED_IN_PLACE>;

@@ -246,7 +246,7 @@ proptest! {
         fields in proptest::collection::btree_map(proptest::sample::select(vec![
             "vendor", "domain", "code", "profile_kind", "name", "enum_value", "country", "app_key", "app_id", "room_id", "user_id", "ctime", "signature", "now_s",
             "version", "service", "app_certificate", "channel", "unix_ts", "random", "uid", "expired_ts", "key", "event", "budget_bps", "budgets_bps", "streams", "R",
-            "inputs", "one_way_ms", "loss_pct", "Ie", "Bpl", "Ie_wb", "Bpl_wb", "Ie_fb", "Bpl_fb", "A", "window", "windows", "window_s",
+            "inputs", "one_way_ms", "loss_pct", "Ie", "Bpl", "Ie_wb", "Bpl_wb", "Ie_fb", "Bpl_fb", "A", "window", "windows", "window_s", "link", "seed", "packets",
         ]), values(), 0..24),
     ) {
         let mut case: serde_json::Map<String, Value> = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();

@@ -195,7 +195,7 @@ fn the_first_call_is_as_its_file_says() {
         ("first-call", "The first call", Duration::from_secs(60))
     );
     let steps = [(0, 2_500_000), (20, 600_000), (40, 2_500_000)].map(|(at, rate)| (Instant::from_secs(at), Some(rate)));
-    assert_eq!(user(&scenario, "dia").down.rate.steps(), steps);
+    assert_eq!(user(&scenario, "dia").down.capacity.steps(), steps);
     assert_eq!(user(&scenario, "dia").watch, Watch::Users([user_id("ada")].into()));
     assert_eq!(
         user(&scenario, "ben").actions,

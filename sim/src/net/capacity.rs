@@ -212,11 +212,6 @@ impl Server {
     pub(super) fn takes(&self, wire_bytes: u64) -> bool {
         self.shaper.as_ref().is_none_or(|shaper| shaper.holds(wire_bytes))
     }
-
-    /// Whether the transmitter alone decides when service begins, by when it is free.
-    pub(super) const fn is_plain(&self) -> bool {
-        matches!((&self.transmitter, &self.shaper), (Transmitter::Rate(_), None))
-    }
 }
 
 /// A transmitter with a rate: one packet after the other, at the rate of the moment.

@@ -178,8 +178,8 @@ mod tests {
         queue.push(packet(2, 0, 200));
         assert_eq!(served(&mut queue, 2), [2, 1]);
         queue.push(packet(2, 1, 200));
-        assert_eq!(served(&mut queue, 2), [1, 2], "still listed as old, it waits for its turn");
-        assert_eq!(queue.backlog(), Backlog { packets: 14, bytes: 14_000 });
+        assert_eq!(served(&mut queue, 3), [2, 1, 1], "an old one now, it has its turn while the other pays for what it sent too much");
+        assert_eq!(queue.backlog(), Backlog { packets: 13, bytes: 13_000 });
     }
 
     #[test]

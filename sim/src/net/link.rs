@@ -26,13 +26,6 @@ use std::collections::VecDeque;
 
 use greenroom_core::{stream::BitsPerSecond, time::Instant};
 
-pub use super::{
-    bucket::BucketConfig,
-    capacity::{Capacity, RateSchedule, ScheduleError},
-    jitter::{Jitter, Spread},
-    loss::Loss,
-    queue::{Queue, QueueLimit},
-};
 use super::{
     bucket::Bucket,
     capacity::{Server, Service, span_of},
@@ -40,6 +33,13 @@ use super::{
     fq_codel::FqCoDel,
     loss::Process,
     queue::{Held, Managed},
+};
+pub use super::{
+    bucket::BucketConfig,
+    capacity::{Capacity, RateSchedule, ScheduleError},
+    jitter::{Jitter, Spread},
+    loss::Loss,
+    queue::{Queue, QueueLimit},
 };
 use crate::random::Stream;
 
@@ -259,9 +259,10 @@ impl Link {
         config.holds = merged(config.holds);
         let line = match config.queue {
             Queue::DropTail(limit) => Line::Tail { limit, waiting: VecDeque::new(), bytes: 0 },
-            Queue::CoDel(codel, limit) => {
-                Line::Managed(Box::new(ManagedLine::new(Managed::CoDel { codel: CoDel::new(codel), waiting: VecDeque::new(), backlog: <_>::default() }, limit)))
-            }
+            Queue::CoDel(codel, limit) => Line::Managed(Box::new(ManagedLine::new(
+                Managed::CoDel { codel: CoDel::new(codel), waiting: VecDeque::new(), backlog: <_>::default() },
+                limit,
+            ))),
             Queue::FqCoDel(fq_codel, limit) => Line::Managed(Box::new(ManagedLine::new(Managed::FqCoDel(FqCoDel::new(fq_codel)), limit))),
         };
         Self {
@@ -434,7 +435,11 @@ impl Link {
 #[derive(Clone, Debug)]
 enum Line {
     /// Packets with the start of their service and their bytes, kept only when the limit counts them.
-    Tail { limit: QueueLimit, waiting: VecDeque<(Instant, u64)>, bytes: u64 },
+    Tail {
+        limit: QueueLimit,
+        waiting: VecDeque<(Instant, u64)>,
+        bytes: u64,
+    },
     Managed(Box<ManagedLine>),
 }
 

@@ -229,7 +229,8 @@ impl Process {
             Loss::FourState { p13_ppb, p31_ppb, p32_ppb, p23_ppb, p14_ppb } => {
                 let lost = self.state >= 2;
                 let draw = self.stream.below(CERTAIN_PPB.into());
-                let (p13, p31, p32, p23, p14) = (u64::from(p13_ppb), u64::from(p31_ppb), u64::from(p32_ppb), u64::from(p23_ppb), u64::from(p14_ppb));
+                let (p13, p31, p32, p23, p14) =
+                    (u64::from(p13_ppb), u64::from(p31_ppb), u64::from(p32_ppb), u64::from(p23_ppb), u64::from(p14_ppb));
                 self.state = match self.state {
                     0 if draw < p13 => 2,
                     0 if draw < p13 + p14 => 3,
@@ -259,9 +260,11 @@ mod tests {
     fn closed_forms_are_those_of_the_literature() {
         let near = |loss: Loss, rate: f64| assert!((loss.rate() - rate).abs() < 1e-6, "{loss:?} has {}", loss.rate());
         near(Loss::Gilbert { enter_ppb: 10_000_000, leave_ppb: 250_000_000 }, 0.038_462);
-        let elliott = Loss::GilbertElliott { enter_ppb: 20_000_000, leave_ppb: 200_000_000, good_loss_ppb: 1_000_000, bad_loss_ppb: 700_000_000 };
+        let elliott =
+            Loss::GilbertElliott { enter_ppb: 20_000_000, leave_ppb: 200_000_000, good_loss_ppb: 1_000_000, bad_loss_ppb: 700_000_000 };
         near(elliott, 0.064_545);
-        let four = Loss::FourState { p13_ppb: 10_000_000, p31_ppb: 200_000_000, p32_ppb: 300_000_000, p23_ppb: 500_000_000, p14_ppb: 5_000_000 };
+        let four =
+            Loss::FourState { p13_ppb: 10_000_000, p31_ppb: 200_000_000, p32_ppb: 300_000_000, p23_ppb: 500_000_000, p14_ppb: 5_000_000 };
         near(four, 0.050_691);
     }
 

@@ -13,8 +13,7 @@ use greenroom_core::time::Instant;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{
-    Datagram,
-    fq_codel,
+    Datagram, fq_codel,
     link::{Link, LinkConfig, Verdict},
 };
 use crate::scenario::User;

@@ -221,7 +221,11 @@ mod tests {
     fn an_opportunity_carries_several_packets_or_a_part_of_one() {
         assert_eq!(departures_ms(&[10, 10, 25], &[(0, 750); 3]), [10, 10, 10]);
         assert_eq!(departures_ms(&[10, 10, 25], &[(0, 1500); 7]), [10, 10, 25, 35, 35, 50, 60]);
-        assert_eq!(departures_ms(&[10, 20], &[(0, 1600), (0, 1400), (0, 1)]), [20, 20, 30], "the rest of one, then another, then nothing is left");
+        assert_eq!(
+            departures_ms(&[10, 20], &[(0, 1600), (0, 1400), (0, 1)]),
+            [20, 20, 30],
+            "the rest of one, then another, then nothing is left"
+        );
         assert_eq!(departures_ms(&[10], &[(0, 4501)]), [40]);
     }
 
@@ -264,7 +268,9 @@ mod tests {
                     come += 1;
                 }
                 let mut bytes = 1500;
-                while bytes > 0 && let Some(first) = waiting.front_mut() {
+                while bytes > 0
+                    && let Some(first) = waiting.front_mut()
+                {
                     let taken = first.1.min(bytes);
                     first.1 -= taken;
                     bytes -= taken;

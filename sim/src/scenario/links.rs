@@ -7,8 +7,8 @@ use super::{
     check::{above_zero, instant},
     document::{Fault, KeyPath, Of, Step, key_path},
     file::{
-        BucketTable, DirectionTable, JitterEntry, JitterKind, JitterTable, LinkTable, LossEntry, LossKind, LossTable, OutageTable, QueueEntry, QueueKind,
-        QueueTable, RateEntry, StepTable,
+        BucketTable, DirectionTable, JitterEntry, JitterKind, JitterTable, LinkTable, LossEntry, LossKind, LossTable, OutageTable,
+        QueueEntry, QueueKind, QueueTable, RateEntry, StepTable,
     },
     quantity::{InWords, QueueSize, Share, Time},
 };
@@ -16,7 +16,8 @@ use crate::net::{
     codel::CoDelConfig,
     fq_codel::{FqCoDelConfig, LIMIT_PACKETS},
     link::{
-        BucketConfig, Capacity, Jitter, LinkConfig, Loss, Outage, Queue, QueueLimit, RateSchedule, Reorder, ScheduleError, Spread, UDP_IPV4_OVERHEAD_BYTES,
+        BucketConfig, Capacity, Jitter, LinkConfig, Loss, Outage, Queue, QueueLimit, RateSchedule, Reorder, ScheduleError, Spread,
+        UDP_IPV4_OVERHEAD_BYTES,
     },
     trace::Trace,
 };
@@ -50,7 +51,11 @@ fn direction(link: &str, common: &LinkTable, name: &str, own: &DirectionTable, f
     /// The entry that holds, and where it stands.
     macro_rules! entry {
         ($key:ident) => {{
-            let place = if own.$key.is_some() { key_path!["link", link, name, stringify!($key)] } else { key_path!["link", link, stringify!($key)] };
+            let place = if own.$key.is_some() {
+                key_path!["link", link, name, stringify!($key)]
+            } else {
+                key_path!["link", link, stringify!($key)]
+            };
             own.$key.as_ref().or(common.$key.as_ref()).map(|entry| (entry, place))
         }};
     }
@@ -94,7 +99,10 @@ fn direction(link: &str, common: &LinkTable, name: &str, own: &DirectionTable, f
     if config.shortest_delay() < MIN_DELAY {
         let place = entry!(jitter).map_or(delay_place, |(_, place)| place);
         let (delay, early) = (InWords(config.delay), InWords(config.jitter.spread.most_early()));
-        let problem = format!("a packet could come {early} early, which leaves less than {} of the delay of {delay}; expected a smaller most", InWords(MIN_DELAY));
+        let problem = format!(
+            "a packet could come {early} early, which leaves less than {} of the delay of {delay}; expected a smaller most",
+            InWords(MIN_DELAY)
+        );
         return Err(Fault::new(place, problem));
     }
     Ok(config)
@@ -135,7 +143,8 @@ fn schedule(entry: &RateEntry, path: &KeyPath) -> Result<RateSchedule, Fault> {
 /// The trace in a file.
 fn trace_in(folder: &Path, file: &str, place: KeyPath) -> Result<Trace, Fault> {
     let path = folder.join(file);
-    let text = fs::read_to_string(&path).map_err(|error| Fault::new(place.clone(), format!("{} cannot be read: {error}", path.display())))?;
+    let text =
+        fs::read_to_string(&path).map_err(|error| Fault::new(place.clone(), format!("{} cannot be read: {error}", path.display())))?;
     text.parse().map_err(|error| Fault::new(place, format!("{}: {error}", path.display())))
 }
 
@@ -236,7 +245,14 @@ fn jitter(entry: &JitterEntry, path: &KeyPath) -> Result<Jitter, Fault> {
             let most = needed(most, path, "uniform", "most", "a time such as \"8 ms\"")?;
             let min_ns = least.map_or(0, signed);
             if min_ns > signed(most) {
-                return Err(Fault::new(below(path, "most"), format!("expected at least {}, which is the least; found {}", InWords(Duration::from_nanos(min_ns.unsigned_abs())), InWords(most.0))));
+                return Err(Fault::new(
+                    below(path, "most"),
+                    format!(
+                        "expected at least {}, which is the least; found {}",
+                        InWords(Duration::from_nanos(min_ns.unsigned_abs())),
+                        InWords(most.0)
+                    ),
+                ));
             }
             Spread::Uniform { min_ns, max_ns: signed(most) }
         }
@@ -267,7 +283,8 @@ fn loss(entry: &LossEntry, path: KeyPath) -> Result<Loss, Fault> {
     let levels = [("good", good.is_some()), ("bad", bad.is_some())];
     let four = [("p13", p13.is_some()), ("p31", p31.is_some()), ("p32", p32.is_some()), ("p23", p23.is_some()), ("p14", p14.is_some())];
     let refuse_all = |kind: &str, groups: &[&[(&str, bool)]]| groups.iter().try_for_each(|keys| refuse(&path, kind, keys));
-    let need = |value: Option<Share>, kind: &str, key: &str| needed(value, &path, kind, key, "a share such as \"1 %\"").map(|share| share.0);
+    let need =
+        |value: Option<Share>, kind: &str, key: &str| needed(value, &path, kind, key, "a share such as \"1 %\"").map(|share| share.0);
     let model = match kind {
         LossKind::Independent => {
             refuse_all("independent", &[&correlated, &bursts, &levels, &four])?;
@@ -275,7 +292,10 @@ fn loss(entry: &LossEntry, path: KeyPath) -> Result<Loss, Fault> {
         }
         LossKind::Correlated => {
             refuse_all("correlated", &[&bursts, &levels, &four])?;
-            Loss::Correlated { loss_ppb: need(share, "correlated", "share")?, correlation_ppb: need(correlation, "correlated", "correlation")? }
+            Loss::Correlated {
+                loss_ppb: need(share, "correlated", "share")?,
+                correlation_ppb: need(correlation, "correlated", "correlation")?,
+            }
         }
         LossKind::Gilbert => {
             refuse_all("gilbert", &[&plain, &correlated, &levels, &four])?;
