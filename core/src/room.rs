@@ -109,9 +109,11 @@ struct Ended {
 
 /// Where the numbers of stays and streams begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Numbers {
-    pub(crate) member: u32,
-    pub(crate) stream: u32,
+pub struct Numbers {
+    /// The number of the next stay.
+    pub member: u32,
+    /// The number of the next stream.
+    pub stream: u32,
 }
 
 /// A stream and what the room knows of it beyond what everyone does.
@@ -163,8 +165,10 @@ impl Room {
         self.ended.len()
     }
 
-    /// The same room, with numbers of stays and streams that were never given in the rooms before it.
-    pub(crate) fn numbered_from(mut self, Numbers { member, stream }: Numbers) -> Self {
+    /// The same room, with numbers of stays and streams that were never given in the rooms before it. A server that starts anew after a crash begins above the numbers that it may
+    /// have given, so that nobody comes back to somebody else's stay; a high half that counts its starts will do.
+    #[must_use]
+    pub fn numbered_from(mut self, Numbers { member, stream }: Numbers) -> Self {
         (self.next_member, self.next_stream) = (member, stream);
         self
     }

@@ -4,6 +4,7 @@
 
 mod entry;
 pub mod files;
+mod ledger;
 mod metric;
 mod sample;
 mod statistics;
@@ -11,8 +12,9 @@ mod summary;
 
 pub use self::{
     entry::{Direction, Entry, StreamName, What},
+    ledger::{Account, Ledger},
     metric::MetricRow,
-    sample::{Counted, Flow, Part, SAMPLE_INTERVAL, Sample},
+    sample::{Counted, Flow, Part, SAMPLE_INTERVAL, Sample, next_sample},
     statistics::StatisticsRow,
     summary::{CheckResult, Summary, Viewer},
 };

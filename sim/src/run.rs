@@ -41,9 +41,16 @@ pub fn run(scenario: &Scenario, settings: Settings, progress: &Progress) -> Resu
     let collected = collect(scenario, settings, progress)?;
     let wall_seconds = started.elapsed().as_secs_f64();
 
-    let checks =
-        check::all(&check::Evidence { scenario, entries: &collected.entries, samples: &collected.samples, network: &collected.network });
+    let checks = check::all(&check::Evidence {
+        scenario,
+        entries: &collected.entries,
+        samples: &collected.samples,
+        network: &collected.network,
+        ledger: &collected.ledger,
+        struck: &collected.struck,
+    });
     let mut entries = tables::network_entries(scenario);
+    entries.extend(tables::fault_entries(scenario, &collected.struck));
     entries.extend(collected.entries);
     entries.sort_by_key(|entry| entry.at);
     let metrics = tables::metrics(scenario, &collected.samples);

@@ -7,8 +7,10 @@
 mod check;
 mod document;
 mod error;
+mod fault;
 mod file;
 mod links;
+mod mishaps;
 mod overrides;
 mod quantity;
 mod shape;
@@ -20,6 +22,7 @@ use greenroom_core::{
     id::{UserId, UserName},
     role::Role,
     select::Policy,
+    session::AfterWindow,
     stream::{BitsPerSecond, Layer},
     time::Instant,
 };
@@ -28,15 +31,19 @@ use serde::Deserialize as _;
 use toml::{Spanned, de::DeTable};
 
 use self::{
-    document::{Fault, Text},
+    document::{Text, Wrong},
     file::File,
 };
 pub use self::{
     error::{Invalid, ScenarioError},
+    fault::{Believer, Fault, FaultKind, Ways},
     overrides::Override,
     shape::schema,
 };
-use crate::net::link::LinkConfig;
+use crate::net::{link::LinkConfig, nat::NatConfig};
+
+/// What the server's host is called in files and reports.
+pub const SERVER_NAME: &str = "sfu";
 
 /// A story to run, checked: whatever it names exists, and whatever it asks for can be asked for at its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,9 +62,18 @@ pub struct Scenario {
     pub camera: Camera,
     /// How the server is set up.
     pub sfu: SfuSettings,
+    /// How clients are set up.
+    pub client: ClientSettings,
+    /// What befalls hosts and links, in the file's order, groups spelled out.
+    pub faults: Vec<Fault>,
 }
 
 impl Scenario {
+    /// What the host at that place is called: `sfu`, or its user's id.
+    pub fn host_name(&self, place: u16) -> &str {
+        usize::from(place).checked_sub(1).and_then(|at| self.users.get(at)).map_or(SERVER_NAME, |user| user.id.as_str())
+    }
+
     /// Reads the scenario from the file at `path`, with `overrides` set in it.
     pub fn load(path: &Path, overrides: &[Override]) -> Result<Self, ScenarioError> {
         let label = path.display().to_string();
@@ -86,10 +102,10 @@ fn read(label: &str, name: &str, folder: &Path, file: &str, overrides: &[Overrid
 }
 
 /// The file in its types. What can still be wrong after the shape is right are texts that have to mean something: quantities.
-fn typed(root: &Spanned<DeTable<'_>>) -> Result<File, Fault> {
+fn typed(root: &Spanned<DeTable<'_>>) -> Result<File, Wrong> {
     File::deserialize(toml::de::Deserializer::from(root.clone())).map_err(|error| {
         let path = error.span().map(|place| document::path_to(root, &place)).unwrap_or_default();
-        Fault::new(path, error.message())
+        Wrong::new(path, error.message())
     })
 }
 
@@ -108,6 +124,8 @@ pub struct User {
     pub up: LinkConfig,
     /// The link from the server.
     pub down: LinkConfig,
+    /// What translates addresses between the user's network and the link.
+    pub nat: Option<NatConfig>,
     /// Whose streams the user subscribes to, now and when they come.
     pub watch: Watch,
     /// What the user does, in order of time. What stands at one time is done in the order in which it stands.
@@ -171,6 +189,13 @@ pub struct Camera {
     pub audio_bps: BitsPerSecond,
     /// The video's layers, lowest first; none is audio alone.
     pub layers: Vec<Layer>,
+}
+
+/// How clients are set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientSettings {
+    /// What a client does when the place that was kept for it is gone.
+    pub after_window: AfterWindow,
 }
 
 /// How the server is set up.

@@ -120,7 +120,11 @@ impl Pair {
     }
 
     fn write(&mut self, from: usize, packet: &MediaPacket) {
-        self.peers[from].write(self.now, packet, None);
+        let mut sent = Vec::new();
+        self.peers[from].write(self.now, packet, None, &mut sent);
+        for datagram in sent {
+            self.carry(from, datagram);
+        }
     }
 
     fn flush(&mut self, end: usize) {
@@ -130,22 +134,25 @@ impl Pair {
 
     fn collect(&mut self, end: usize) {
         while let Some(output) = self.peers[end].poll_output() {
-            let PeerOutput::Datagram(datagram) = output else {
-                self.said[end].push((self.now, output));
-                continue;
-            };
-            self.hash.write_u64(self.now.as_nanos());
-            self.hash.write(&datagram.payload);
-            self.hash.write_u32(datagram.absent_bytes);
-            self.sizes_bytes[end].push(datagram.size_bytes());
-            let mut arrival = Some(self.now);
-            if let (SERVER, Some(downlink)) = (end, &mut self.downlink) {
-                arrival = downlink.offer(self.now, datagram.size_bytes());
+            match output {
+                PeerOutput::Datagram(datagram) => self.carry(end, datagram),
+                output => self.said[end].push((self.now, output)),
             }
-            if let (Some(arrival), false) = (arrival, self.cut) {
-                self.sent += 1;
-                self.flying.insert((arrival.saturating_add(self.delay), self.sent), (1 - end, datagram));
-            }
+        }
+    }
+
+    fn carry(&mut self, end: usize, datagram: Datagram) {
+        self.hash.write_u64(self.now.as_nanos());
+        self.hash.write(&datagram.payload);
+        self.hash.write_u32(datagram.absent_bytes);
+        self.sizes_bytes[end].push(datagram.size_bytes());
+        let mut arrival = Some(self.now);
+        if let (SERVER, Some(downlink)) = (end, &mut self.downlink) {
+            arrival = downlink.offer(self.now, datagram.size_bytes());
+        }
+        if let (Some(arrival), false) = (arrival, self.cut) {
+            self.sent += 1;
+            self.flying.insert((arrival.saturating_add(self.delay), self.sent), (1 - end, datagram));
         }
     }
 

@@ -47,5 +47,5 @@ pub(super) fn run(mut nodes: Vec<Driver>, mut world: World, end: Instant, progre
         schedule.set(place, nodes[here].next());
     }
     progress.set(end);
-    Ok(world.collect())
+    Ok(world.collect(nodes))
 }

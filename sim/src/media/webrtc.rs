@@ -196,6 +196,11 @@ impl Peer {
         self.inner.changed(now);
     }
 
+    pub(super) fn accepts(&self, datagram: &Datagram) -> bool {
+        Receive::new(Protocol::Udp, datagram.src.into(), datagram.dst.into(), &datagram.payload)
+            .is_ok_and(|receive| self.inner.rtc.accepts(&Input::Receive(std_instant(self.inner.now), receive)))
+    }
+
     pub(super) fn handle_datagram(&mut self, now: Instant, datagram: &Datagram) {
         self.draws.scope(|| self.inner.handle_datagram(now, datagram));
     }

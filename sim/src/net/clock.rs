@@ -3,9 +3,13 @@
 //! Oscillators are off by a constant share, clocks by a constant: `local = true + offset + true · drift`. Quartz in consumer devices is within 50 to 100 parts per million; at 50 ppm an
 //! hour is wrong by 180 ms. Everything is integer arithmetic, rounded down, so a clock never runs backwards and both directions of the translation agree.
 
+mod adjusted;
+
 use core::time::Duration;
 
 use greenroom_core::time::Instant;
+
+pub use self::adjusted::Clock;
 
 /// A clock with a constant offset and a constant drift. The default is right.
 ///

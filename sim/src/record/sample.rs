@@ -14,6 +14,12 @@ use super::StreamName;
 /// How often nodes tell what they counted.
 pub const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
 
+/// The end of the interval that begins at `now`, or in which `now` lies: intervals are everybody's, whenever a node began.
+pub fn next_sample(now: Instant) -> Instant {
+    let interval_ns = u64::try_from(SAMPLE_INTERVAL.as_nanos()).expect("a tenth of a second");
+    Instant::from_nanos((now.as_nanos() / interval_ns + 1).saturating_mul(interval_ns))
+}
+
 /// What a node counted in one interval, or knows at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {

@@ -7,7 +7,7 @@ use greenroom_core::{id::UserId, time::Instant};
 use crate::{
     net::link::LinkConfig,
     record::{Counted, Direction, Entry, MetricRow, SAMPLE_INTERVAL, Sample, StreamName, Viewer, What},
-    scenario::{Scenario, User},
+    scenario::{Scenario, User, Ways},
 };
 
 /// What the links do, as the scenario says: changes of capacity, and outages.
@@ -24,6 +24,25 @@ pub(super) fn network_entries(scenario: &Scenario) -> Vec<Entry> {
         for (from, to) in outages {
             push(from, What::OutageBegan);
             push(to, What::OutageEnded);
+        }
+    }
+    let end = Instant::ZERO.saturating_add(scenario.duration);
+    entries.retain(|entry| entry.at < end);
+    entries.sort_by_key(|entry| entry.at);
+    entries
+}
+
+/// What befell hosts and links, and how often each of it struck.
+pub(super) fn fault_entries(scenario: &Scenario, struck: &[u64]) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for (fault, struck) in scenario.faults.iter().zip(struck) {
+        let user = usize::from(fault.host).checked_sub(1).and_then(|at| scenario.users.get(at)).map(|user| user.id.clone());
+        let host = scenario.host_name(fault.host).to_owned();
+        let direction = fault.kind.ways().map(Ways::word);
+        let began = What::FaultBegan { fault: fault.kind.word(), host: host.clone(), direction, struck: *struck };
+        entries.push(Entry { at: fault.at, user: user.clone(), what: began });
+        if let Some(until) = fault.until {
+            entries.push(Entry { at: until, user, what: What::FaultEnded { fault: fault.kind.word(), host } });
         }
     }
     let end = Instant::ZERO.saturating_add(scenario.duration);

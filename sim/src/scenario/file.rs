@@ -3,7 +3,7 @@
 use core::fmt;
 use std::{borrow::Cow, collections::BTreeMap};
 
-use greenroom_core::{limits, role::Role};
+use greenroom_core::{limits, role::Role, session::AfterWindow};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
@@ -13,8 +13,14 @@ use serde::{
     },
 };
 
-use super::quantity::{QueueSize, Rate, RateLimit, Share, Size, Time};
-use crate::net::fq_codel::FLOWS_MAX;
+use super::{
+    fault::{Believer, Ways},
+    quantity::{Drift, QueueSize, Rate, RateLimit, Share, Size, Time},
+};
+use crate::net::{
+    fq_codel::FLOWS_MAX,
+    nat::{Dependence, NatConfig},
+};
 
 /// A scenario: who enters a room over which network, and does what when.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -40,7 +46,10 @@ pub(super) struct File {
     /// How the server is set up.
     #[serde(default)]
     pub(super) sfu: SfuTable,
-    /// What users do besides entering.
+    /// How clients are set up.
+    #[serde(default)]
+    pub(super) client: ClientTable,
+    /// What users do besides entering, and what befalls hosts and their links.
     #[serde(default)]
     pub(super) event: Vec<EventTable>,
 }
@@ -94,6 +103,8 @@ link_table!(
         /// What differs from the server.
         #[serde(default)]
         pub(super) down: DirectionTable,
+        /// What translates addresses between the user's network and the link. Without it the user has an address of its own.
+        pub(super) nat: Option<NatTable>,
     }
 );
 link_table!(
@@ -330,6 +341,46 @@ pub(super) struct OutageTable {
     pub(super) to: Time,
 }
 
+/// How a network address translator behaves, by RFC 4787.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct NatTable {
+    /// What decides whether an inside address's mapping is used again (section 4.1). Default: "endpoint_independent".
+    pub(super) mapping: DependenceWord,
+    /// Who may send to a mapping: everybody, addresses that it has sent to, or addresses and ports (section 5). Default: "address_dependent".
+    pub(super) filtering: DependenceWord,
+    /// How long a mapping that is not used is kept (section 4.3). Default: "120 s".
+    pub(super) timeout: Time,
+    /// Whether what enters counts as use. Default: false.
+    pub(super) inbound_refreshes: bool,
+}
+
+impl Default for NatTable {
+    fn default() -> Self {
+        let NatConfig { timeout, inbound_refreshes, .. } = NatConfig::default();
+        Self { mapping: DependenceWord::EndpointIndependent, filtering: DependenceWord::AddressDependent, timeout: Time(timeout), inbound_refreshes }
+    }
+}
+
+/// What of the outside endpoint a behaviour depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum DependenceWord {
+    EndpointIndependent,
+    AddressDependent,
+    AddressAndPortDependent,
+}
+
+impl From<DependenceWord> for Dependence {
+    fn from(word: DependenceWord) -> Self {
+        match word {
+            DependenceWord::EndpointIndependent => Self::EndpointIndependent,
+            DependenceWord::AddressDependent => Self::AddressDependent,
+            DependenceWord::AddressAndPortDependent => Self::AddressAndPortDependent,
+        }
+    }
+}
+
 /// Somebody who takes part, or a group of them.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -485,14 +536,47 @@ pub(super) enum PolicyWord {
     Mediasoup,
 }
 
-/// Something that a user does at a time.
+/// How clients are set up.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ClientTable {
+    /// What a client does when the place that was kept for it is gone: it gives up, or keeps trying and enters anew. Default: "give_up".
+    pub(super) after_window: AfterWindowWord,
+}
+
+impl Default for ClientTable {
+    fn default() -> Self {
+        Self { after_window: AfterWindowWord::GiveUp }
+    }
+}
+
+/// What a client does when its place is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum AfterWindowWord {
+    GiveUp,
+    KeepTrying,
+}
+
+impl From<AfterWindowWord> for AfterWindow {
+    fn from(word: AfterWindowWord) -> Self {
+        match word {
+            AfterWindowWord::GiveUp => Self::GiveUp,
+            AfterWindowWord::KeepTrying => Self::KeepTrying,
+        }
+    }
+}
+
+/// Something that a user does, or that befalls a host, at a time.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EventTable {
     /// When.
     pub(super) at: Time,
-    /// Who: a user's id, or a group's.
-    pub(super) user: String,
+    /// For what a user does, who: a user's id, or a group's.
+    pub(super) user: Option<String>,
+    /// For a fault, whom it befalls: "sfu", a user's id, or a group's.
+    pub(super) host: Option<String>,
     /// What.
     #[serde(rename = "do")]
     pub(super) what: Deed,
@@ -502,9 +586,54 @@ pub(super) struct EventTable {
     pub(super) audio: Option<bool>,
     /// For mute and unmute: whether the video is meant. Default: false.
     pub(super) video: Option<bool>,
+    /// For crash, pause, partition and hold: how long it lasts. A crash without it is for good.
+    #[serde(rename = "for")]
+    pub(super) lasts: Option<Time>,
+    /// For partition and hold: which direction of the host's link. Default: "both".
+    pub(super) direction: Option<DirectionWord>,
+    /// For crash: whether nobody is told, as when the machine loses its power. Default: false, the process dies and its connections are closed.
+    pub(super) silent: Option<bool>,
+    /// For half_open: which end goes on believing that the connection stands. Default: "server".
+    pub(super) believer: Option<BelieverWord>,
+    /// For clock: how fast it is from here on; below zero it is slow.
+    pub(super) drift: Option<Drift>,
+    /// For clock: how far it leaps ahead. Default: "0 s".
+    pub(super) leap: Option<Time>,
 }
 
-/// What a user can do.
+/// A direction of a link, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum DirectionWord {
+    Up,
+    Down,
+    Both,
+}
+
+impl From<DirectionWord> for Ways {
+    fn from(word: DirectionWord) -> Self {
+        Self { up: word != DirectionWord::Down, down: word != DirectionWord::Up }
+    }
+}
+
+/// An end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum BelieverWord {
+    Server,
+    Client,
+}
+
+impl From<BelieverWord> for Believer {
+    fn from(word: BelieverWord) -> Self {
+        match word {
+            BelieverWord::Server => Self::Server,
+            BelieverWord::Client => Self::Client,
+        }
+    }
+}
+
+/// What a user can do, and what can befall a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Deed {
@@ -515,6 +644,15 @@ pub(super) enum Deed {
     Unmute,
     Leave,
     Join,
+    Crash,
+    Pause,
+    Partition,
+    Hold,
+    Close,
+    HalfOpen,
+    Rebind,
+    Move,
+    Clock,
 }
 
 impl Deed {
@@ -528,6 +666,31 @@ impl Deed {
             Self::Unmute => "unmute",
             Self::Leave => "leave",
             Self::Join => "join",
+            Self::Crash => "crash",
+            Self::Pause => "pause",
+            Self::Partition => "partition",
+            Self::Hold => "hold",
+            Self::Close => "close",
+            Self::HalfOpen => "half_open",
+            Self::Rebind => "rebind",
+            Self::Move => "move",
+            Self::Clock => "clock",
+        }
+    }
+
+    /// Whether it befalls a host, rather than being done by a user.
+    pub(super) const fn is_fault(self) -> bool {
+        match self {
+            Self::Publish | Self::Unpublish | Self::SwitchRole | Self::Mute | Self::Unmute | Self::Leave | Self::Join => false,
+            Self::Crash
+            | Self::Pause
+            | Self::Partition
+            | Self::Hold
+            | Self::Close
+            | Self::HalfOpen
+            | Self::Rebind
+            | Self::Move
+            | Self::Clock => true,
         }
     }
 }

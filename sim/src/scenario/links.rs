@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use super::{
     check::{above_zero, instant},
-    document::{Fault, KeyPath, Of, Step, key_path},
+    document::{Wrong, KeyPath, Of, Step, key_path},
     file::{
         BucketTable, DirectionTable, JitterEntry, JitterKind, JitterTable, LinkTable, LossEntry, LossKind, LossTable, OutageTable,
         QueueEntry, QueueKind, QueueTable, RateEntry, StepTable,
@@ -19,6 +19,7 @@ use crate::net::{
         BucketConfig, Capacity, Jitter, LinkConfig, Loss, Outage, Queue, QueueLimit, RateSchedule, Reorder, ScheduleError, Spread,
         UDP_IPV4_OVERHEAD_BYTES,
     },
+    nat::NatConfig,
     trace::Trace,
 };
 
@@ -33,21 +34,32 @@ const DEFAULT_LIMIT: QueueLimit = QueueLimit::Time(Duration::from_millis(300));
 pub(super) struct AccessLink {
     pub(super) up: LinkConfig,
     pub(super) down: LinkConfig,
+    pub(super) nat: Option<NatConfig>,
 }
 
 /// The links of a file. Traces are looked for in `folder`.
-pub(super) fn links<'t>(tables: &'t BTreeMap<String, LinkTable>, folder: &Path) -> Result<BTreeMap<&'t str, AccessLink>, Fault> {
+pub(super) fn links<'t>(tables: &'t BTreeMap<String, LinkTable>, folder: &Path) -> Result<BTreeMap<&'t str, AccessLink>, Wrong> {
     tables
         .iter()
         .map(|(name, table)| {
             let (up, down) = (direction(name, table, "up", &table.up, folder)?, direction(name, table, "down", &table.down, folder)?);
-            Ok((name.as_str(), AccessLink { up, down }))
+            Ok((name.as_str(), AccessLink { up, down, nat: nat(name, table)? }))
         })
         .collect()
 }
 
+/// What translates addresses, if anything does.
+fn nat(link: &str, table: &LinkTable) -> Result<Option<NatConfig>, Wrong> {
+    let Some(nat) = table.nat else { return Ok(None) };
+    if nat.timeout.0.is_zero() {
+        return Err(Wrong::new(key_path!["link", link, "nat", "timeout"], "expected more than nothing"));
+    }
+    let (mapping, filtering) = (nat.mapping.into(), nat.filtering.into());
+    Ok(Some(NatConfig { mapping, filtering, timeout: nat.timeout.0, inbound_refreshes: nat.inbound_refreshes }))
+}
+
 /// One direction of a link: its own keys, where they stand, before the common ones.
-fn direction(link: &str, common: &LinkTable, name: &str, own: &DirectionTable, folder: &Path) -> Result<LinkConfig, Fault> {
+fn direction(link: &str, common: &LinkTable, name: &str, own: &DirectionTable, folder: &Path) -> Result<LinkConfig, Wrong> {
     /// The entry that holds, and where it stands.
     macro_rules! entry {
         ($key:ident) => {{
@@ -61,11 +73,11 @@ fn direction(link: &str, common: &LinkTable, name: &str, own: &DirectionTable, f
     }
 
     let Some((delay, delay_place)) = entry!(delay) else {
-        return Err(Fault::new(key_path!["link", link], "delay is missing; expected a time of at least 3 ms, such as \"20 ms\""));
+        return Err(Wrong::new(key_path!["link", link], "delay is missing; expected a time of at least 3 ms, such as \"20 ms\""));
     };
     if delay.0 < MIN_DELAY {
         let problem = format!("expected at least {}: engines need that much to look ahead; found {}", InWords(MIN_DELAY), InWords(delay.0));
-        return Err(Fault::new(delay_place, problem));
+        return Err(Wrong::new(delay_place, problem));
     }
     // A direction's own rate or trace replaces either of the common ones.
     let (rate, trace) = match (&own.rate, &own.trace) {
@@ -76,7 +88,7 @@ fn direction(link: &str, common: &LinkTable, name: &str, own: &DirectionTable, f
         ),
     };
     let capacity = match (rate, trace) {
-        (Some(_), Some((_, place))) => return Err(Fault::new(place, "a link has a rate or a trace, not both")),
+        (Some(_), Some((_, place))) => return Err(Wrong::new(place, "a link has a rate or a trace, not both")),
         (Some((rate, place)), None) => Capacity::Rate(schedule(rate, &place)?),
         (None, Some((file, place))) => Capacity::Trace(trace_in(folder, file, place)?),
         (None, None) => Capacity::unlimited(),
@@ -103,7 +115,7 @@ fn direction(link: &str, common: &LinkTable, name: &str, own: &DirectionTable, f
             "a packet could come {early} early, which leaves less than {} of the delay of {delay}; expected a smaller most",
             InWords(MIN_DELAY)
         );
-        return Err(Fault::new(place, problem));
+        return Err(Wrong::new(place, problem));
     }
     Ok(config)
 }
@@ -113,8 +125,8 @@ fn below(path: &KeyPath, step: impl Into<Step>) -> KeyPath {
 }
 
 /// A rate over time. Zero is a pause: it may stand between other rates, but not be all there is, nor the end.
-fn schedule(entry: &RateEntry, path: &KeyPath) -> Result<RateSchedule, Fault> {
-    let fault = |below: KeyPath, problem: &str| Fault::new(path.iter().cloned().chain(below).collect(), problem);
+fn schedule(entry: &RateEntry, path: &KeyPath) -> Result<RateSchedule, Wrong> {
+    let fault = |below: KeyPath, problem: &str| Wrong::new(path.iter().cloned().chain(below).collect(), problem);
     let steps = match entry {
         RateEntry::Constant(rate) => {
             return match rate.0 {
@@ -141,26 +153,26 @@ fn schedule(entry: &RateEntry, path: &KeyPath) -> Result<RateSchedule, Fault> {
 }
 
 /// The trace in a file.
-fn trace_in(folder: &Path, file: &str, place: KeyPath) -> Result<Trace, Fault> {
+fn trace_in(folder: &Path, file: &str, place: KeyPath) -> Result<Trace, Wrong> {
     let path = folder.join(file);
     let text =
-        fs::read_to_string(&path).map_err(|error| Fault::new(place.clone(), format!("{} cannot be read: {error}", path.display())))?;
-    text.parse().map_err(|error| Fault::new(place, format!("{}: {error}", path.display())))
+        fs::read_to_string(&path).map_err(|error| Wrong::new(place.clone(), format!("{} cannot be read: {error}", path.display())))?;
+    text.parse().map_err(|error| Wrong::new(place, format!("{}: {error}", path.display())))
 }
 
-fn bucket(table: BucketTable, path: &KeyPath) -> Result<BucketConfig, Fault> {
+fn bucket(table: BucketTable, path: &KeyPath) -> Result<BucketConfig, Wrong> {
     let rate_bps = above_zero(table.rate.0, || below(path, "rate"))?;
     if table.burst.0 == 0 {
-        return Err(Fault::new(below(path, "burst"), "expected a size above zero: a packet larger than the bucket never goes"));
+        return Err(Wrong::new(below(path, "burst"), "expected a size above zero: a packet larger than the bucket never goes"));
     }
     Ok(BucketConfig { rate_bps, burst_bytes: table.burst.0 })
 }
 
-fn spans(what: &str, tables: &[OutageTable], path: &KeyPath) -> Result<Vec<Outage>, Fault> {
+fn spans(what: &str, tables: &[OutageTable], path: &KeyPath) -> Result<Vec<Outage>, Wrong> {
     let span = |(at, table): (usize, &OutageTable)| {
         if table.to <= table.from {
             let problem = format!("the {what} ends at {}, not after its beginning at {}", InWords(table.to.0), InWords(table.from.0));
-            return Err(Fault::new(below(&below(path, at), "to"), problem));
+            return Err(Wrong::new(below(&below(path, at), "to"), problem));
         }
         Ok(Outage { from: instant(table.from.0), to: instant(table.to.0) })
     };
@@ -168,16 +180,16 @@ fn spans(what: &str, tables: &[OutageTable], path: &KeyPath) -> Result<Vec<Outag
 }
 
 /// Refuses the first of these keys that stands in a table whose kind has no use for it.
-fn refuse(path: &KeyPath, kind: &str, keys: &[(&str, bool)]) -> Result<(), Fault> {
+fn refuse(path: &KeyPath, kind: &str, keys: &[(&str, bool)]) -> Result<(), Wrong> {
     match keys.iter().find(|(_, stands)| *stands) {
-        Some((key, _)) => Err(Fault { path: below(path, *key), of: Of::Key, problem: format!("{kind} has no such key") }),
+        Some((key, _)) => Err(Wrong { path: below(path, *key), of: Of::Key, problem: format!("{kind} has no such key") }),
         None => Ok(()),
     }
 }
 
 /// What a key holds that its kind cannot do without.
-fn needed<T: Copy>(value: Option<T>, path: &KeyPath, kind: &str, key: &str, expected: &str) -> Result<T, Fault> {
-    value.ok_or_else(|| Fault::new(path.clone(), format!("{key} is missing; {kind} needs {expected}")))
+fn needed<T: Copy>(value: Option<T>, path: &KeyPath, kind: &str, key: &str, expected: &str) -> Result<T, Wrong> {
+    value.ok_or_else(|| Wrong::new(path.clone(), format!("{key} is missing; {kind} needs {expected}")))
 }
 
 fn limit(size: QueueSize) -> QueueLimit {
@@ -189,7 +201,7 @@ fn limit(size: QueueSize) -> QueueLimit {
     }
 }
 
-fn queue(entry: &QueueEntry, path: &KeyPath) -> Result<Queue, Fault> {
+fn queue(entry: &QueueEntry, path: &KeyPath) -> Result<Queue, Wrong> {
     let table = match *entry {
         QueueEntry::Plain(size) => return Ok(Queue::DropTail(limit(size))),
         QueueEntry::Table(table) => table,
@@ -199,7 +211,7 @@ fn queue(entry: &QueueEntry, path: &KeyPath) -> Result<Queue, Fault> {
         let default = CoDelConfig::default();
         let interval = interval.map_or(default.interval, |interval| interval.0);
         if interval.is_zero() {
-            return Err(Fault::new(below(path, "interval"), "expected more than nothing"));
+            return Err(Wrong::new(below(path, "interval"), "expected more than nothing"));
         }
         Ok(CoDelConfig { target: target.map_or(default.target, |target| target.0), interval, ..default })
     };
@@ -218,7 +230,7 @@ fn queue(entry: &QueueEntry, path: &KeyPath) -> Result<Queue, Fault> {
             let default = FqCoDelConfig::default();
             let quantum_bytes = quantum.map_or(default.quantum_bytes, |quantum| quantum.0);
             if quantum_bytes == 0 {
-                return Err(Fault::new(below(path, "quantum"), "expected a size above zero: without it no flow has a turn"));
+                return Err(Wrong::new(below(path, "quantum"), "expected a size above zero: without it no flow has a turn"));
             }
             let config = FqCoDelConfig { codel: codel()?, quantum_bytes, flows: flows.unwrap_or(default.flows) };
             Ok(Queue::FqCoDel(config, size.map_or(QueueLimit::Packets(LIMIT_PACKETS), limit)))
@@ -230,7 +242,7 @@ fn queue(entry: &QueueEntry, path: &KeyPath) -> Result<Queue, Fault> {
 const RFC8868_DEVIATION: Duration = Duration::from_millis(5);
 const DEVIATIONS: u64 = 3;
 
-fn jitter(entry: &JitterEntry, path: &KeyPath) -> Result<Jitter, Fault> {
+fn jitter(entry: &JitterEntry, path: &KeyPath) -> Result<Jitter, Wrong> {
     let table = match *entry {
         JitterEntry::Plain(most) => return Ok(Jitter::up_to(most.0)),
         JitterEntry::Table(table) => table,
@@ -245,7 +257,7 @@ fn jitter(entry: &JitterEntry, path: &KeyPath) -> Result<Jitter, Fault> {
             let most = needed(most, path, "uniform", "most", "a time such as \"8 ms\"")?;
             let min_ns = least.map_or(0, signed);
             if min_ns > signed(most) {
-                return Err(Fault::new(
+                return Err(Wrong::new(
                     below(path, "most"),
                     format!(
                         "expected at least {}, which is the least; found {}",
@@ -270,7 +282,7 @@ fn jitter(entry: &JitterEntry, path: &KeyPath) -> Result<Jitter, Fault> {
     Ok(Jitter { spread, reorder })
 }
 
-fn loss(entry: &LossEntry, path: KeyPath) -> Result<Loss, Fault> {
+fn loss(entry: &LossEntry, path: KeyPath) -> Result<Loss, Wrong> {
     let table = match *entry {
         LossEntry::Plain(Share(0)) => return Ok(Loss::None),
         LossEntry::Plain(share) => return Ok(Loss::independent(share.0)),
@@ -322,6 +334,6 @@ fn loss(entry: &LossEntry, path: KeyPath) -> Result<Loss, Fault> {
             }
         }
     };
-    model.check().map_err(|error| Fault::new(path, error.to_string()))?;
+    model.check().map_err(|error| Wrong::new(path, error.to_string()))?;
     Ok(model)
 }
