@@ -7,6 +7,8 @@ mod model;
 #[path = "select/scene.rs"]
 mod scene;
 
+use std::collections::BTreeMap;
+
 use greenroom_core::{
     id::{LayerId, StreamId, TemporalId},
     select::{Allocation, Budget, Layer, Offer, Planner, Reason, Rung, Source, Wish, allocate},
@@ -14,7 +16,7 @@ use greenroom_core::{
 };
 use proptest::{collection::vec, prelude::*, sample::SizeRange};
 
-use crate::scene::{Scene, Wanted, chain, layer, live, plan, rates, settled, wanted};
+use crate::scene::{Scene, Wanted, chain, layer, live, plan, rates, wanted};
 
 /// Ladders as they are declared, and as they are measured: with holes, and not always rising.
 fn ladder_bps() -> impl Strategy<Value = Vec<BitsPerSecond>> {
@@ -56,6 +58,12 @@ fn of(scene: &[Wanted], stream: StreamId) -> &Wanted {
 
 fn layers(allocation: &Allocation) -> Vec<(StreamId, Option<Layer>)> {
     allocation.choices.iter().map(|choice| (choice.stream, choice.layer)).collect()
+}
+
+/// The scene, with what was chosen as what its streams have.
+fn settled(scene: &[Wanted], allocation: &Allocation) -> Scene {
+    let chosen: BTreeMap<u32, Option<Layer>> = allocation.choices.iter().map(|choice| (choice.stream.0, choice.layer)).collect();
+    scene.iter().map(|wanted| Wanted { current: chosen[&wanted.stream], ..wanted.clone() }).collect()
 }
 
 /// Whether every stream has at least as much in `more`.
