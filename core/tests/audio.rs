@@ -245,7 +245,6 @@ fn who_is_clearly_louder_is_heard_within_a_second() {
                 }
                 let until = now.saturating_add(Duration::from_millis(packet_ms));
                 while let Some(at) = loudest.poll_timeout().filter(|at| *at <= until) {
-                    now = at;
                     loudest.handle_timeout(at);
                 }
                 now = until;

@@ -96,7 +96,7 @@ impl Server {
             11 => session::Input::Found { connection: self.some_connection(choices) },
             12 => session::Input::Failed { connection: self.some_connection(choices), code: failure(choices) },
             13 => session::Input::Window { up: reading(choices), down: reading(choices) },
-            14 if choices.one_in(2) => session::Input::Picture { stream: self.stream(choices) },
+            14 => session::Input::Picture { stream: self.stream(choices) },
             _ => session::Input::Received { connection: self.some_connection(choices), message: self.server_message(choices) },
         }
     }

@@ -229,9 +229,9 @@ impl Stage {
         let sessions: Vec<SessionId> = self.party(who).connections.values().copied().collect();
         for session in sessions {
             let Some(room) = self.service.room_of(session).cloned() else { continue };
-            let members = self.service.room(&room).into_iter().flat_map(room::Room::members);
-            let found = { members }.find(|member| member.presence.session() == Some(session)).map(|member| member.id);
-            if let Some(member) = found {
+            let members = || self.service.room(&room).into_iter().flat_map(room::Room::members);
+            let member = members().find(|member| member.presence.session() == Some(session)).map(|member| member.id);
+            if let Some(member) = member {
                 self.tell_service(service::Input::Media { room, input: MediaInput::Level { member, level } });
             }
         }
