@@ -29,7 +29,6 @@ mod model;
 mod webrtc;
 
 use core::{fmt, net::SocketAddrV4, ops::Deref, str::FromStr, time::Duration};
-use std::collections::BTreeMap;
 
 use greenroom_core::{
     id::{LayerId, Rid, StreamId},
@@ -174,10 +173,10 @@ impl Peer {
         back!(&self.0, peer => peer.is_connected())
     }
 
-    /// What the other end has reported, as of last second; none where media is modelled, which has no reports, and at a server's end, which nobody asks.
-    pub fn reports(&self) -> Option<&Reports> {
+    /// To the other end and back, as the newest check of the path took; none before the first answer, at a server's end (which checks nothing), and where media is modelled.
+    pub fn rtt(&self) -> Option<Duration> {
         match &self.0 {
-            Back::WebRtc(peer) => peer.reports(),
+            Back::WebRtc(peer) => peer.rtt(),
             Back::Model(_) => None,
         }
     }
@@ -262,15 +261,6 @@ pub struct Counters {
     pub unsent_packets: u64,
     /// Datagrams that could not be read.
     pub bad_datagrams: u64,
-}
-
-/// What only the other end can know, and tells in RTCP.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reports {
-    /// To the other end and back.
-    pub rtt: Option<Duration>,
-    /// Packets of each track and layer that this end sent and the other end misses, repairs taken off.
-    pub lost_packets: BTreeMap<(TrackId, LayerId), u64>,
 }
 
 /// Why a text is not what media transport needs.

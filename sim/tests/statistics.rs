@@ -37,7 +37,8 @@ fn every_part_is_counted_both_ways_once_a_second_and_no_count_falls() {
         for (part, rows) in &parts {
             for pair in rows.windows(2) {
                 assert!(pair[1].t_ns - pair[0].t_ns >= 1_000_000_000, "{media}: {part:?} at {}", pair[1].t_ns);
-                let counts = |row: &StatisticsRow| [row.bytes, row.packets, row.lost_packets];
+                let counts = |row: &StatisticsRow| [row.bytes, row.packets, row.lost_packets.unwrap_or(0)];
+                assert_eq!(pair[1].lost_packets.is_some(), part.2 == "received", "{media}: {part:?}");
                 assert!(
                     counts(pair[0]).iter().zip(counts(pair[1])).all(|(before, now)| *before <= now),
                     "{media}: {part:?} fell: {pair:?}"

@@ -166,7 +166,7 @@ fn stream(place: &Place, row: &Value) -> Result<Stream, CaseError> {
     let (offers, names) = offers(place, row)?;
     let mut rungs = Vec::new();
     Wish { source, min_short_side: min, max_short_side: Some(max) }.ladder(&offers, &mut rungs);
-    Ok(Stream { id, priority: Priority::default(), insists: min.is_some_and(|min| min > 0), rungs, names, current: None })
+    Ok(Stream { id, source, priority: Priority::default(), insists: min.is_some_and(|min| min > 0), rungs, names, current: None })
 }
 
 /// The layers of a stream, and what the case calls them. Those of one height are its temporal layers, in order of their pictures per second.

@@ -7,6 +7,7 @@
 //! hangs together between the peers of a thread: it changes when peers before are added or left out.
 
 mod cert;
+mod checks;
 mod crypto;
 mod dtls;
 mod naming;
@@ -37,10 +38,11 @@ use str0m::{
     rtp::{RtpPacket, RtpWrite, Ssrc, Vp8Descriptor, Vp8Patch},
 };
 
-use self::naming::{WireRid, layer_id, mid_of, retransmission_of, ssrc, track_of, wire_rids};
-use super::{
-    Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, PeerConfig, PeerOutput, Reports, TrackId, Vp8Rewrite,
+use self::{
+    checks::Checks,
+    naming::{WireRid, layer_id, mid_of, retransmission_of, ssrc, track_of, wire_rids},
 };
+use super::{Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, PeerConfig, PeerOutput, TrackId, Vp8Rewrite};
 use crate::{
     entropy::{self, Draws, std_instant},
     net::Datagram,
@@ -74,7 +76,7 @@ struct Inner {
     /// What an SSRC of the other end belongs to. str0m knows, but its answer costs a full round of polling.
     origins: BTreeMap<u32, (TrackId, LayerId)>,
     estimate: Option<BitsPerSecond>,
-    reports: Reports,
+    checks: Checks,
     counters: Counters,
 }
 
@@ -118,9 +120,6 @@ const ICE_RETRANSMITS: usize = 7;
 /// How long to wait where str0m asks for the present. It does so when its pacer has an interval shorter than the clock's, and once is enough.
 const SOONEST: Duration = Duration::from_micros(100);
 
-/// How often str0m tells what the other end reported. Clients alone are asked for their statistics, and no more often.
-const REPORT_INTERVAL: Duration = Duration::from_secs(1);
-
 /// Where str0m's deadlines mean never (it says a hundred years).
 const NEVER: Duration = Duration::from_secs(86_400 * 365);
 
@@ -145,7 +144,7 @@ impl Peer {
             received: BTreeMap::new(),
             origins: BTreeMap::new(),
             estimate: None,
-            reports: Reports::default(),
+            checks: Checks::default(),
             counters: Counters::default(),
         };
         Self { draws, inner }
@@ -231,8 +230,8 @@ impl Peer {
         self.inner.state == State::Connected
     }
 
-    pub(super) fn reports(&self) -> Option<&Reports> {
-        Some(&self.inner.reports)
+    pub(super) fn rtt(&self) -> Option<Duration> {
+        self.inner.checks.rtt()
     }
 
     pub(super) fn counters(&self) -> Counters {
@@ -363,6 +362,7 @@ impl Inner {
         if self.state == State::Over {
             return;
         }
+        self.checks.received(self.now, &datagram.payload);
         let read = Receive::new(Protocol::Udp, datagram.src.into(), datagram.dst.into(), &datagram.payload)
             .ok()
             .and_then(|receive| self.rtc.handle_input(Input::Receive(std_instant(self.now), receive)).ok());
@@ -399,6 +399,7 @@ impl Inner {
                     return;
                 }
                 Ok(Output::Transmit(Transmit { source, destination, contents, .. })) => {
+                    self.checks.sent(self.now, &contents);
                     let (src, dst, payload) = (of_network(source), of_network(destination), Vec::from(contents).into());
                     self.queue.push_back(PeerOutput::Datagram(Datagram { src, dst, payload, absent_bytes: 0 }));
                 }
@@ -429,21 +430,7 @@ impl Inner {
                 }
             }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) | Event::Closed => self.give_up(),
-            // Of packets that come back as feedback, or else of the checks of the path.
-            Event::PeerStats(stats) => {
-                let path = stats.selected_candidate_pair.and_then(|pair| pair.current_round_trip_time);
-                self.reports.rtt = stats.rtt.or(path).or(self.reports.rtt);
-            }
-            Event::MediaEgressStats(stats) => {
-                let sent = track_of(stats.mid).and_then(|track| self.sent.get_key_value(&track));
-                if let (Some((track, sent)), Some(remote)) = (sent, stats.remote)
-                    && let Some(at) = stats.rid.map_or(Some(0), |rid| sent.rids.iter().position(|known| *known == rid))
-                    && let Some(layer) = layer_id(at)
-                {
-                    self.reports.lost_packets.insert((*track, layer), remote.packets_lost);
-                }
-            }
-            _ => {} // what else is counted, statistics, and what later versions may say
+            _ => {} // reports, statistics, and what later versions may say
         }
     }
 
@@ -509,7 +496,7 @@ fn rtc(now: Instant, config: &PeerConfig) -> Rtc {
         .clear_codecs()
         .enable_vp8(true)
         .enable_opus(true, false)
-        .set_stats_interval((config.end == End::Client).then_some(REPORT_INTERVAL))
+        .set_stats_interval(None)
         .set_send_buffer_video(RETRANSMIT_PACKETS);
     builder.set_max_stun_retransmits(ICE_RETRANSMITS);
     if let Some(bps) = config.estimate_from {

@@ -27,13 +27,13 @@ pub struct StatisticsRow {
     pub bytes: u64,
     /// Packets so far.
     pub packets: u64,
-    /// Packets lost so far, as the receiving end has it. It never falls.
-    pub lost_packets: u64,
+    /// Packets lost so far on the way here. It never falls. Empty of what is sent, as nobody tells.
+    pub lost_packets: Option<u64>,
     /// Kilobits per second since the reading before; empty before the second one.
     pub kbps: Option<u64>,
-    /// Packets lost, of a million since the reading before; empty before the second one.
+    /// Packets lost, of a million since the reading before; empty before the second one, and of what is sent.
     pub loss_ppm: Option<u64>,
-    /// To the server and back, in microseconds; empty where the transport cannot tell.
+    /// To the server and back, in microseconds; empty where the transport does not measure it.
     pub rtt_us: Option<u64>,
 }
 
@@ -46,6 +46,7 @@ impl StatisticsRow {
     pub fn of(sample: &Sample) -> Option<Self> {
         let Counted::Part(part) = &sample.what else { return None };
         let rates: Option<Rates> = part.rates;
+        let is_received = part.direction == Direction::Received;
         Some(Self {
             t_ns: sample.at.as_nanos(),
             user: sample.user.to_string(),
@@ -61,9 +62,9 @@ impl StatisticsRow {
             layer: part.layer.as_ref().map(ToString::to_string).unwrap_or_default(),
             bytes: part.totals.bytes,
             packets: part.totals.packets,
-            lost_packets: part.totals.packets_lost,
+            lost_packets: is_received.then_some(part.totals.packets_lost),
             kbps: rates.map(|rates| rates.kbps),
-            loss_ppm: rates.map(|rates| rates.loss_ppm),
+            loss_ppm: rates.filter(|_| is_received).map(|rates| rates.loss_ppm),
             rtt_us: part.rtt_us,
         })
     }

@@ -1,7 +1,7 @@
 //! What a user could read in its client's statistics: once a second, for each part that it sends or receives, the counts so far and what flows.
 //!
-//! Bytes, packets and what is missing on the way here are counted by the node, so that they are the same whatever carries the media. What only the other end knows, the round trip and what is
-//! missing of what was sent, comes of the transport's reports where there are any.
+//! Bytes, packets and what is missing on the way here are counted by the node, so that they are the same whatever carries the media. The round trip is the transport's, where it measures one. What is
+//! missing of what was sent is told by nobody here.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -82,17 +82,12 @@ impl ClientNode {
         self.statistics.next = self.statistics.next.saturating_add(INTERVAL);
         let own = self.camera.as_ref().map(|camera| (camera.stream(), self.own_stream()));
         let names: BTreeMap<_, _> = self.views.values().map(|view| (view.info.id, name(&view.info))).chain(own).collect();
-        let reports = self.peer.as_ref().and_then(Peer::reports);
-        let rtt_us = reports.and_then(|reports| reports.rtt).map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX));
+        let rtt_us = self.peer.as_ref().and_then(Peer::rtt).map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX));
         let rids = self.camera.as_ref().map_or(&[][..], Camera::rids);
         // What was a part of a stream that has ended is no part of the one that follows it.
         self.statistics.parts.retain(|(track, ..), _| names.contains_key(&track.stream));
         let mut samples = Vec::new();
         for ((track, layer, direction), Counts { reading, stats }) in &mut self.statistics.parts {
-            if *direction == Direction::Sent {
-                let lost = reports.and_then(|reports| reports.lost_packets.get(&(*track, *layer)));
-                reading.packets_lost = lost.and_then(|lost| i64::try_from(*lost).ok()).or(reading.packets_lost);
-            }
             stats.read(now, reading).expect("what a node counts does not fall");
             let is_layer = *direction == Direction::Sent && track.kind == TrackKind::Video;
             let part = Part {
