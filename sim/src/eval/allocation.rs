@@ -59,6 +59,7 @@ pub(super) fn allocation_ramp(fields: Fields<'_>) -> Result<Answer, CaseError> {
 /// A stream of a case. Its number in the plan is its place in the case.
 struct Stream {
     id: String,
+    source: Source,
     priority: Priority,
     insists: bool,
     rungs: Vec<Rung>,
@@ -69,8 +70,8 @@ struct Stream {
 
 fn plan(planner: &mut Planner, budget_bps: BitsPerSecond, streams: &[Stream]) -> Allocation {
     let demand = |(number, stream)| {
-        let &Stream { priority, insists, ref rungs, current, .. } = stream;
-        Demand { stream: StreamId(number), priority, insists, rungs, current }
+        let &Stream { source, priority, insists, ref rungs, current, .. } = stream;
+        Demand { stream: StreamId(number), source, priority, insists, rungs, current }
     };
     let demands: Vec<Demand<'_>> = (0..).zip(streams).map(demand).collect();
     planner.plan(Budget::of(budget_bps), &demands).clone()
