@@ -311,3 +311,27 @@ fn a_scenario_may_stand_anywhere_and_be_called_anything() {
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
     assert!(Path::new(&scratch.0).join("out/ein anruf.v2/summary.json").exists());
 }
+
+#[test]
+fn selftest_prints_a_scorecard_and_says_whether_all_is_met() {
+    let scratch = Scratch::new();
+    let output = greenroom(&scratch, &["selftest", "links", "ser-"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.starts_with("oracle      reading"), "{text}");
+    assert!(text.contains("ser-1       arrival, ms                                60        60  exact      pass"), "{text}");
+    assert!(text.ends_with("\n4 of 4 oracles pass; 0 of 14 readings miss\n"), "{text}");
+
+    let output = greenroom(&scratch, &["selftest", "links", "gilbert", "--json"]);
+    let card: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((card["passed"].as_u64(), card["failed"].as_u64(), output.status.code()), (Some(3), Some(0), Some(0)));
+    let reading = &card["oracles"][0]["readings"][1];
+    assert_eq!(
+        (reading["what"].as_str(), reading["expected"].as_f64(), reading["readings"].as_array().map(Vec::len)),
+        (Some("mean burst"), Some(4.0), Some(3))
+    );
+
+    let output = greenroom(&scratch, &["selftest", "links", "nothing-like-that"]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("no oracle has \"nothing-like-that\" in its name; known: ser-1, "));
+}

@@ -364,3 +364,149 @@ fn alike(one: &Value, other: &Value, tolerance: f64) -> bool {
         _ => one == other,
     }
 }
+
+/// The reply about these packets on this link.
+fn on_link(link: Value, packets: Value) -> Value {
+    let case = json!({"id": 1, "kind": "link", "seed": 7, "link": link, "packets": packets});
+    serde_json::to_value(eval::answer(case.to_string().as_bytes())).unwrap()
+}
+
+#[test]
+fn a_link_answers_what_theory_says() {
+    let arrivals = |link: Value, packets: Value| on_link(link, packets)["arrivals"].clone();
+    let burst = json!([[0, 1250], [0, 1250], [0, 1250]]);
+    let mbps = json!({"rate_bps": 1e6, "delay_ns": 50_000_000});
+    assert_eq!(arrivals(mbps, burst.clone()), json!([[0, 60_000_000], [1, 70_000_000], [2, 80_000_000]]));
+    assert_eq!(arrivals(json!({"rate_bps": 1000, "overhead_bytes": 125}), json!([[0, 125]])), json!([[0, 2_000_000_000]]));
+    let steps = json!([[0, 0], [500_000_000, 10_000], [510_000_000, 0], [610_000_000, 10_000]]);
+    assert_eq!(arrivals(json!({"rate_steps": steps}), json!([[0, 125]])), json!([[0, 700_000_000]]));
+    assert_eq!(arrivals(json!({"rate_steps": [[0, 1000], [1000, null]]}), json!([[0, 125]])), json!([[0, 1000]]));
+    assert_eq!(
+        arrivals(json!({"mahimahi": [10, 10, 25]}), json!([[0, 1500], [0, 1500], [0, 1500], [0, 1500]])),
+        json!([[0, 10_000_000], [1, 10_000_000], [2, 25_000_000], [3, 35_000_000]])
+    );
+    assert_eq!(
+        arrivals(json!({"shaper": {"rate_bps": 1_000_000, "burst_bytes": 2500}}), burst.clone()),
+        json!([[0, 0], [1, 0], [2, 10_000_000]])
+    );
+    assert_eq!(arrivals(json!({"hold": [[0, 9]]}), json!([[0, 1], [8, 1], [9, 1]])), json!([[0, 9], [1, 9], [2, 9]]));
+    assert_eq!(arrivals(json!({"duplicate": 1}), json!([[5, 1]])), json!([[0, 5], [0, 5]]));
+    assert_eq!(
+        arrivals(json!({"delay_ns": 5, "jitter": {"kind": "uniform", "min_ns": -5, "max_ns": -5}}), json!([[0, 1]])),
+        json!([[0, 0]])
+    );
+    assert_eq!(arrivals(json!({}), json!([])), json!([]));
+
+    let reply = on_link(json!({"policer": {"rate_bps": 1000, "burst_bytes": 1250}}), burst.clone());
+    assert_eq!((reply["arrivals"].clone(), reply["dropped"].clone()), (json!([[0, 0]]), json!([[1, "queue"], [2, "queue"]])));
+    assert_eq!(on_link(json!({"loss": {"kind": "iid", "p": 1}}), json!([[0, 1]]))["dropped"], json!([[0, "loss"]]));
+    let reply = on_link(json!({"rate_steps": [[0, 1_000_000], [15_000_000, 0]]}), burst);
+    assert_eq!(reply, json!({"id": 1, "arrivals": [[0, 10_000_000]], "dropped": [], "never": [1, 2]}));
+}
+
+#[test]
+fn codel_and_flows_can_be_asked() {
+    let packets: Vec<Value> = (0..3000).map(|n| json!([n * 500_000, 1250])).collect();
+    let reply = on_link(json!({"rate_bps": 10_000_000, "queue": {"kind": "codel"}}), packets.into());
+    let dropped = reply["dropped"].as_array().unwrap();
+    assert!(dropped.iter().all(|drop| drop[1] == "aqm") && dropped.len() > 20, "{dropped:?}");
+    assert_eq!(reply["arrivals"].as_array().unwrap().len() + dropped.len(), 3000);
+
+    // A small flow that comes last is served after one packet of the large one.
+    let packets = json!([[0, 1500, 1], [0, 1500, 1], [0, 1500, 1], [0, 200, 2]]);
+    let reply = on_link(json!({"rate_bps": 12_000_000, "queue": {"kind": "fq_codel", "flows": 8}}), packets);
+    let order: Vec<u64> = reply["arrivals"].as_array().unwrap().iter().map(|arrival| arrival[0].as_u64().unwrap()).collect();
+    assert_eq!(order, [0, 1, 3, 2]);
+}
+
+#[test]
+fn what_a_link_cannot_be_is_named_by_its_field() {
+    let packet = || json!([[0, 1]]);
+    for (link, packets, said) in [
+        (json!(3), packet(), "link: found 3, expected an object that describes a link"),
+        (json!(null), packet(), "link: found nothing, expected an object that describes a link"),
+        (json!({"rate_bps": 0}), packet(), "link.rate_bps: found 0, expected a whole number from 1 to 18446744073709551615"),
+        (json!({"rate_bps": -1}), packet(), "link.rate_bps: found -1, expected a whole number from 1 to 18446744073709551615"),
+        (json!({"rate_bps": 1e30}), packet(), "link.rate_bps: found 1e+30, expected a whole number from 1 to 18446744073709551615"),
+        (json!({"rate_bps": 1, "mahimahi": [1]}), packet(), "link.mahimahi: found an array, expected none beside link.rate_bps"),
+        (json!({"rate_steps": [[5, 1]]}), packet(), "link.rate_steps: found an array, expected a first step at 0"),
+        (
+            json!({"rate_steps": [[0, 1], [0, 2]]}),
+            packet(),
+            "link.rate_steps[1][0]: found 0, expected a time later than that of the step before",
+        ),
+        (json!({"rate_steps": [[0]]}), packet(), "link.rate_steps[0]: found an array, expected [t_ns, bps]"),
+        (json!({"mahimahi": [3, 2]}), packet(), "link.mahimahi: line 2: 2 comes after 3; expected times that never fall"),
+        (
+            json!({"delay_ns": u64::MAX}),
+            packet(),
+            "link.delay_ns: found 18446744073709551615, expected a whole number from 0 to 9223372036854775807",
+        ),
+        (json!({"queue": {"kind": "red"}}), packet(), "link.queue.kind: found \"red\", expected droptail, codel, fq_codel or infinite"),
+        (
+            json!({"queue": {"kind": "droptail", "limit_ns": 1, "limit_bytes": 1}}),
+            packet(),
+            "link.queue.limit_ns: found 1, expected none beside link.queue.limit_bytes",
+        ),
+        (
+            json!({"queue": {"kind": "fq_codel", "flows": 0}}),
+            packet(),
+            "link.queue.flows: found 0, expected a whole number from 1 to 65536",
+        ),
+        (
+            json!({"jitter": {"kind": "uniform", "min_ns": 2, "max_ns": 1}}),
+            packet(),
+            "link.jitter.max_ns: found 1, expected at least min_ns, 2",
+        ),
+        (
+            json!({"jitter": {"kind": "normal", "std_ns": 2}}),
+            packet(),
+            "link.jitter.clip_ns: found nothing, expected a whole number from 0 to 9223372036854775807",
+        ),
+        (json!({"loss": {"kind": "iid", "p": 1.5}}), packet(), "link.loss.p: found 1.5, expected a number from 0 to 1"),
+        (json!({"loss": {"kind": "gilbert", "p": 0.5}}), packet(), "link.loss.r: found nothing, expected a number from 0 to 1"),
+        (
+            json!({"loss": {"kind": "four_state", "p13": 0.6, "p31": 0, "p32": 0, "p23": 0, "p14": 0.6}}),
+            packet(),
+            "link.loss: p13 and p14 are together above 1; they are two ways out of one state",
+        ),
+        (
+            json!({"shaper": {"rate_bps": 1}}),
+            packet(),
+            "link.shaper.burst_bytes: found nothing, expected a whole number from 1 to 4294967295",
+        ),
+        (json!({"hold": [[2, 1]]}), packet(), "link.hold[0][1]: found 1, expected a time not before 2, where the hold begins"),
+        (json!({}), json!({}), "packets: found an object, expected an array of packets, each [t_ns, bytes] or [t_ns, bytes, flow]"),
+        (
+            json!({}),
+            json!([[5, 1], [4, 1]]),
+            "packets[1][0]: found 4, expected a time not before that of the packet before, 5: packets are in order of time",
+        ),
+        (json!({}), json!([[5, 1, 2, 3]]), "packets[0]: found an array, expected [t_ns, bytes] or [t_ns, bytes, flow]"),
+        (json!({}), json!([[5, 4_294_967_296_u64]]), "packets[0][1]: found 4294967296, expected a whole number from 0 to 4294967295"),
+    ] {
+        let reply = on_link(link.clone(), packets);
+        assert_eq!(reply, json!({"id": 1, "error": said}), "{link}");
+    }
+}
+
+// Times and sizes at the edge of what can be told: nothing panics, and what cannot arrive in time never does.
+#[test]
+fn the_largest_numbers_there_are_have_answers() {
+    let edge = i64::MAX;
+    let packets = json!([[0, u32::MAX], [edge, u32::MAX, u32::MAX], [edge, 0]]);
+    for link in [
+        json!({"rate_bps": 1, "delay_ns": edge}),
+        json!({"rate_bps": u64::MAX, "delay_ns": edge, "jitter": {"kind": "normal", "std_ns": edge, "clip_ns": edge}}),
+        json!({"rate_bps": 1, "queue": {"kind": "codel", "target_ns": edge, "interval_ns": edge, "limit_ns": edge}, "overhead_bytes": u32::MAX}),
+        json!({"mahimahi": [u32::MAX], "queue": {"kind": "fq_codel", "quantum_bytes": u32::MAX, "limit_bytes": u64::MAX}}),
+        json!({"mahimahi": [1], "shaper": {"rate_bps": u64::MAX, "burst_bytes": u32::MAX}, "hold": [[0, edge]]}),
+        json!({"jitter": {"kind": "uniform", "min_ns": i64::MIN, "max_ns": edge, "reorder": true}, "policer": {"rate_bps": 1, "burst_bytes": u32::MAX}}),
+        json!({"rate_steps": [[0, 0], [edge, u64::MAX]]}),
+    ] {
+        let reply = on_link(link.clone(), packets.clone());
+        assert!(reply["error"].is_null(), "{link}: {reply}");
+        let of = |name: &str| reply[name].as_array().map_or(0, Vec::len);
+        assert_eq!(of("arrivals") + of("dropped") + of("never"), 3, "{link}: {reply}");
+    }
+}

@@ -10,7 +10,12 @@ use greenroom_core::{
     time::Instant,
 };
 use greenroom_sim::{
-    net::link::{Capacity, Jitter, LinkConfig, Loss, Outage, Queue, QueueLimit, RateSchedule},
+    net::{
+        codel::CoDelConfig,
+        fq_codel::FqCoDelConfig,
+        link::{BucketConfig, Capacity, Jitter, LinkConfig, Loss, Outage, Queue, QueueLimit, RateSchedule, Reorder, Spread},
+        trace::Trace,
+    },
     random::Stream,
     scenario::{Action, Camera, Override, Scenario, SfuSettings, User, Watch, schema},
 };
@@ -178,12 +183,16 @@ fn every_scenario_file_is_a_scenario() {
     let mut names = BTreeSet::new();
     for entry in fs::read_dir(repository().join("scenarios")).expect("the directory") {
         let name = entry.expect("an entry").file_name().into_string().expect("a plain name");
+        // Beside the scenarios lie the traces that some of them play.
+        if !name.ends_with(".toml") {
+            continue;
+        }
         let scenario = load(&name);
         assert_eq!(format!("{}.toml", scenario.name), name);
         assert!(!scenario.about.is_empty(), "{name} says what it is about");
         names.insert(name);
     }
-    let known = ["audience-200.toml", "first-call.toml", "small-stage.toml", "train-tunnel.toml"].map(str::to_string);
+    let known = ["audience-200.toml", "first-call.toml", "small-stage.toml", "train-tunnel.toml", "two-routers.toml"].map(str::to_string);
     assert!(names.is_superset(&known.into()), "{names:?}");
 }
 
@@ -716,6 +725,144 @@ fn an_override_that_is_none() {
     );
 }
 
+// ---- kinds of queue, jitter and loss -------------------------------------------------------------------------------------------------------------------------------
+
+/// The link of one user whose link has these lines.
+fn link_with(lines: &str) -> Result<LinkConfig, String> {
+    let text = MINIMAL.replace("delay = \"10 ms\"", &format!("delay = \"10 ms\"\n{lines}"));
+    Scenario::parse("t", &text, &[]).map(|scenario| user(&scenario, "ada").down.clone()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_table_says_what_kind_of_queue_jitter_and_loss_it_is() {
+    let link = |lines: &str| link_with(lines).unwrap_or_else(|error| panic!("{error}"));
+    let codel = CoDelConfig { interval: Duration::from_millis(50), ..CoDelConfig::default() };
+    let limit = QueueLimit::Time(Duration::from_secs(1));
+    assert_eq!(link("queue = { kind = \"codel\", limit = \"1 s\", interval = \"50 ms\" }").queue, Queue::CoDel(codel, limit));
+    assert_eq!(link("queue = { kind = \"codel\" }").queue, Queue::CoDel(CoDelConfig::default(), QueueLimit::Unlimited));
+    let fq_codel = FqCoDelConfig { quantum_bytes: 300, flows: 16, ..FqCoDelConfig::default() };
+    assert_eq!(
+        link("queue = { kind = \"fq_codel\", quantum = \"300 B\", flows = 16 }").queue,
+        Queue::FqCoDel(fq_codel, QueueLimit::Packets(10_240))
+    );
+    assert_eq!(link("queue = { kind = \"drop_tail\", limit = \"9 packets\" }").queue, Queue::DropTail(QueueLimit::Packets(9)));
+
+    assert_eq!(
+        link("jitter = { kind = \"rfc8868\" }").jitter,
+        Jitter { spread: Spread::Rfc8868 { std_ns: 5_000_000, max_ns: 15_000_000 }, reorder: false }
+    );
+    let normal = Spread::Normal { std_ns: 2_000_000, clip_ns: 6_000_000 };
+    assert_eq!(
+        link("jitter = { kind = \"normal\", deviation = \"2 ms\", reorder = true }").jitter,
+        Jitter { spread: normal, reorder: true }
+    );
+    let uniform = Spread::Uniform { min_ns: 1_000_000, max_ns: 4_000_000 };
+    assert_eq!(
+        link("jitter = { kind = \"uniform\", least = \"1 ms\", most = \"4 ms\" }").jitter,
+        Jitter { spread: uniform, reorder: false }
+    );
+
+    assert_eq!(
+        link("loss = { kind = \"gilbert\", enter = \"1 %\", leave = \"25 %\" }").loss,
+        Loss::Gilbert { enter_ppb: 10_000_000, leave_ppb: 250_000_000 }
+    );
+    let elliott = Loss::GilbertElliott { enter_ppb: 10_000_000, leave_ppb: 250_000_000, good_loss_ppb: 0, bad_loss_ppb: 500_000_000 };
+    assert_eq!(link("loss = { kind = \"gilbert_elliott\", enter = \"1 %\", leave = \"25 %\", bad = \"50 %\" }").loss, elliott);
+    let correlated = Loss::Correlated { loss_ppb: 10_000_000, correlation_ppb: 500_000_000 };
+    assert_eq!(link("loss = { kind = \"correlated\", share = \"1 %\", correlation = \"50 %\" }").loss, correlated);
+
+    let all = link(
+        "duplicate = \"1 %\"\nmtu = \"1500 B\"\nreorder = { share = \"2 %\", by = \"9 ms\" }\nholds = [{ from = \"1 s\", to = \"2 s\" }]\nshaper = { rate = \"1 Mbps\", burst = \"9 kB\" }",
+    );
+    assert_eq!((all.duplicate_ppb, all.mtu_bytes), (10_000_000, Some(1500)));
+    assert_eq!(all.reorder, Reorder { late_ppb: 20_000_000, by: Duration::from_millis(9) });
+    assert_eq!(all.holds, [Outage { from: Instant::from_secs(1), to: Instant::from_secs(2) }]);
+    assert_eq!((all.shaper, all.policer), (Some(BucketConfig { rate_bps: 1_000_000, burst_bytes: 9000 }), None));
+}
+
+#[test]
+fn a_trace_lies_beside_the_scenario_and_a_direction_has_its_own_or_a_rate() {
+    let folder = std::env::temp_dir().join(format!("greenroom-traces-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    let load = |lines: &str| {
+        let path = folder.join("test.toml");
+        fs::write(&path, MINIMAL.replace("delay = \"10 ms\"", &format!("delay = \"10 ms\"\n{lines}"))).expect("written");
+        Scenario::load(&path, &[]).map(|scenario| user(&scenario, "ada").clone()).map_err(|error| error.to_string())
+    };
+    fs::write(folder.join("cell.down"), "10\n10\n25\n").expect("written");
+    fs::write(folder.join("broken"), "10\nten\n").expect("written");
+    let ada = load("trace = \"cell.down\"\nup.rate = \"1 Mbps\"").expect("a scenario");
+    let said = [load("trace = \"cell.down\"\nrate = \"1 Mbps\""), load("trace = \"broken\""), load("trace = \"nowhere\"")]
+        .map(|result| result.expect_err("refused"));
+    fs::remove_dir_all(&folder).expect("removed");
+    assert_eq!(
+        (ada.up.capacity, ada.down.capacity),
+        (Capacity::constant(1_000_000), Capacity::Trace(Trace::new(vec![10, 10, 25]).expect("a trace")))
+    );
+    assert!(said[0].contains(":6:9: link.fibre.trace: a link has a rate or a trace, not both"), "{}", said[0]);
+    assert!(
+        said[1].contains("link.fibre.trace: ") && said[1].contains("line 2: found \"ten\", expected a time in whole milliseconds"),
+        "{}",
+        said[1]
+    );
+    assert!(said[2].contains("link.fibre.trace: ") && said[2].contains("nowhere cannot be read: "), "{}", said[2]);
+}
+
+#[test]
+fn what_a_kind_cannot_use_or_cannot_do_without_is_told() {
+    for (lines, said) in [
+        ("queue = { kind = \"red\" }", "t:6:18: link.fibre.queue.kind: expected \"drop_tail\", \"codel\" or \"fq_codel\", found \"red\""),
+        ("queue = { limit = \"1 s\" }", "t:6:9: link.fibre.queue: kind is missing; expected \"drop_tail\", \"codel\" or \"fq_codel\""),
+        ("queue = { kind = \"drop_tail\", target = \"5 ms\" }", "t:6:31: link.fibre.queue.target: drop_tail has no such key"),
+        ("queue = { kind = \"codel\", quantum = \"5 B\" }", "t:6:27: link.fibre.queue.quantum: codel has no such key"),
+        ("queue = { kind = \"codel\", interval = \"0 s\" }", "t:6:38: link.fibre.queue.interval: expected more than nothing"),
+        ("queue = { kind = \"fq_codel\", flows = 0 }", "t:6:38: link.fibre.queue.flows: expected a whole number from 1 to 65536, found 0"),
+        (
+            "queue = { kind = \"fq_codel\", quantum = \"0 B\" }",
+            "t:6:40: link.fibre.queue.quantum: expected a size above zero: without it no flow has a turn",
+        ),
+        ("jitter = { kind = \"uniform\" }", "t:6:10: link.fibre.jitter: most is missing; uniform needs a time such as \"8 ms\""),
+        (
+            "jitter = { kind = \"uniform\", least = \"9 ms\", most = \"8 ms\" }",
+            "t:6:53: link.fibre.jitter.most: expected at least 9 ms, which is the least; found 8 ms",
+        ),
+        ("jitter = { kind = \"normal\" }", "t:6:10: link.fibre.jitter: deviation is missing; normal needs a time such as \"5 ms\""),
+        ("jitter = { kind = \"rfc8868\", least = \"5 ms\" }", "t:6:30: link.fibre.jitter.least: rfc8868 has no such key"),
+        (
+            "jitter = { kind = \"normal\", deviation = \"3 ms\" }",
+            "t:6:10: link.fibre.jitter: a packet could come 9 ms early, which leaves less than 3 ms of the delay of 10 ms; expected a smaller most",
+        ),
+        (
+            "loss = { kind = \"gilbert\", enter = \"1 %\" }",
+            "t:6:8: link.fibre.loss: leave is missing; gilbert needs a share such as \"1 %\"",
+        ),
+        (
+            "loss = { kind = \"gilbert\", enter = \"1 %\", leave = \"1 %\", bad = \"1 %\" }",
+            "t:6:58: link.fibre.loss.bad: gilbert has no such key",
+        ),
+        (
+            "loss = { kind = \"independent\", share = \"101 %\" }",
+            "t:6:40: link.fibre.loss.share: expected a share such as \"0.1 %\", found \"101 %\": it is too large",
+        ),
+        (
+            "loss = { kind = \"four_state\", p13 = \"60 %\", p31 = \"1 %\", p32 = \"1 %\", p23 = \"1 %\", p14 = \"50 %\" }",
+            "t:6:8: link.fibre.loss: p13 and p14 are together above 1; they are two ways out of one state",
+        ),
+        ("shaper = { rate = \"0 bps\", burst = \"1 B\" }", "t:6:19: link.fibre.shaper.rate: expected a rate above zero"),
+        (
+            "policer = { rate = \"1 bps\", burst = \"0 B\" }",
+            "t:6:37: link.fibre.policer.burst: expected a size above zero: a packet larger than the bucket never goes",
+        ),
+        (
+            "holds = [{ from = \"2 s\", to = \"1 s\" }]",
+            "t:6:31: link.fibre.holds.0.to: the hold ends at 1 s, not after its beginning at 2 s",
+        ),
+    ] {
+        let refused = link_with(lines).expect_err(lines);
+        assert_eq!(refused.lines().next(), Some(said), "{lines}");
+    }
+}
+
 // ---- the schema and the page ---------------------------------------------------------------------------------------------------------------------------------------
 
 /// Calls `see` with each key of the schema and its description.
@@ -790,8 +937,11 @@ fn completed(fragment: &str) -> String {
 fn every_example_on_the_page_is_right() {
     let page = fs::read_to_string(repository().join("docs/SCENARIOS.md")).expect("the page");
     let blocks = blocks(&page);
-    assert_eq!((blocks.len(), blocks.iter().filter(|(fragment, _)| *fragment).count()), (7, 6));
+    assert_eq!((blocks.len(), blocks.iter().filter(|(fragment, _)| *fragment).count()), (9, 7));
+    // Files are looked for beside the scenario, and the page's examples stand nowhere.
+    let folder = repository().join("scenarios/traces/");
     for (fragment, block) in blocks {
+        let block = block.replace("\"traces/", &format!("\"{}/", folder.display()));
         parse(&if fragment { completed(&block) } else { block });
     }
     // The camera and the server are printed as defaults, and are.
