@@ -8,6 +8,7 @@ mod eval;
 mod run;
 mod script;
 mod selftest;
+mod sweep;
 mod table;
 
 use std::process::ExitCode;
@@ -26,6 +27,10 @@ struct Arguments {
 enum Command {
     /// Run a scenario and report what happened and why
     Run(run::RunArguments),
+    /// Run a scenario on many seeds and tell which checks held on all of them
+    ///
+    /// Both engines run, unless one is named, and must come to the same verdicts and leave the room in the same state. The exit status is 1 if a check failed or engines differ.
+    Sweep(sweep::SweepArguments),
     /// Play a story in a vendor's own words and print what every party sees
     Script(script::ScriptArguments),
     /// Hold the laboratory against theory and print the scorecard
@@ -67,6 +72,7 @@ impl From<Exit> for ExitCode {
 pub fn main() -> ExitCode {
     let exit = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Script(arguments) => script::run(&arguments),
         Command::Selftest(arguments) => selftest::selftest(&arguments),
         Command::Schema => {

@@ -16,6 +16,7 @@
 mod direct;
 mod host;
 mod schedule;
+mod tap;
 mod turmoil;
 mod weather;
 
@@ -34,6 +35,7 @@ use greenroom_core::{
 use self::{
     host::{Blueprint, Host},
     schedule::Schedule,
+    tap::{Tap, drops_of},
     weather::{Door, Weather},
 };
 use crate::{
@@ -46,7 +48,7 @@ use crate::{
         network::{Carried, Network, SERVER, address_of, inside_of, node_at, outside_of},
     },
     node::{ClientConfig, ClientNode, Connection, Input, Node, Output, SfuConfig, SfuNode, Signal},
-    record::{Account, Counted, Direction, Entry, Ledger, Sample},
+    record::{Account, Captured, Counted, Direction, Entry, Ledger, Sample},
     scenario::Scenario,
 };
 
@@ -141,12 +143,22 @@ pub struct Collected {
     pub ledger: Ledger,
     /// How often each of the scenario's faults struck, in their order.
     pub struck: Vec<u64>,
+    /// Every datagram, in order of time, then of sender, where that was asked for.
+    pub captured: Vec<Captured>,
 }
 
-/// Runs a scenario to its end. To be called on a thread of its own that [`entropy`](crate::entropy) rules.
-pub fn run(scenario: &Scenario, engine: Engine, fidelity: Fidelity, seed: u64, progress: &Progress) -> Result<Collected, EngineError> {
+/// Runs a scenario to its end, and keeps every datagram if `captures` says so. To be called on a thread of its own that [`entropy`](crate::entropy) rules.
+pub fn run(
+    scenario: &Scenario,
+    engine: Engine,
+    fidelity: Fidelity,
+    seed: u64,
+    captures: bool,
+    progress: &Progress,
+) -> Result<Collected, EngineError> {
     let nodes = nodes(scenario, fidelity, seed);
-    let world = World::new(scenario, seed);
+    let mut world = World::new(scenario, seed);
+    world.tap = captures.then(|| Box::new(Tap::default()));
     let end = Instant::ZERO.saturating_add(scenario.duration);
     match engine {
         Engine::Turmoil => turmoil::run(nodes, world, end, seed, progress),
@@ -429,6 +441,7 @@ struct World {
     /// What each node told, in order of time.
     told: Vec<Told>,
     ledger: Ledger,
+    tap: Option<Box<Tap>>,
     /// What befalls links, where anything does.
     weather: Option<Box<Weather>>,
     end: Instant,
@@ -438,7 +451,8 @@ struct World {
 #[derive(Debug, Default)]
 struct Told {
     entries: VecDeque<Entry>,
-    samples: VecDeque<Sample>,
+    /// As they were told, each portion at one time: most of what a run remembers is this, and it is moved but once.
+    samples: VecDeque<Vec<Sample>>,
 }
 
 /// The client whose link is between two nodes, and which way.
@@ -460,6 +474,7 @@ impl World {
             places: (1_u16..).zip(&scenario.users).map(|(place, user)| (user.id.clone(), place)).collect(),
             told: (0..=scenario.users.len()).map(|_| Told::default()).collect(),
             ledger: Ledger::new(scenario.users.len()),
+            tap: None,
             weather: (!scenario.faults.is_empty()).then(|| Box::new(Weather::new(&scenario.faults))),
             end: Instant::ZERO.saturating_add(scenario.duration),
         }
@@ -510,9 +525,7 @@ impl World {
                 Ok(())
             }
             Output::Samples(samples) => {
-                for sample in samples {
-                    self.keep(from, sample);
-                }
+                self.keep(from, samples);
                 Ok(())
             }
         }
@@ -534,6 +547,8 @@ impl World {
         let (client, direction) = way_of(from, to);
         let Some(account) = self.ledger.account(client, direction) else { return Ok(()) };
         account.sent += 1;
+        let tapped =
+            self.tap.is_some().then(|| (Captured::of(now, client, direction, datagram), drops_of(&self.network, client, direction)));
         let (end, weather) = (self.end, &mut self.weather);
         let mut deliver = |at: Instant, is_copy: bool, datagram: Datagram| {
             account.due(now, at, end, is_copy);
@@ -545,19 +560,22 @@ impl World {
             }
             carry(Delivery { to, arrival: Arrival { at, from, count, input: Input::Datagram(datagram) } })
         };
-        match self.network.carry(now, from, to, count, datagram) {
-            Verdict::Deliver { at } => deliver(at, false, datagram.take()),
+        let (copies, delivered) = match self.network.carry(now, from, to, count, datagram) {
+            Verdict::Deliver { at } => (1, deliver(at, false, datagram.take())),
             Verdict::DeliverTwice { at, again } => {
-                deliver(at, false, datagram.clone())?;
-                deliver(again, true, datagram.take())
+                (2, deliver(at, false, datagram.clone()).and_then(|()| deliver(again, true, datagram.take())))
             }
             Verdict::Drop(_) | Verdict::Waits => {
                 if let Some(weather) = weather {
                     weather.swallowed(client, direction, now);
                 }
-                Ok(())
+                (0, Ok(()))
             }
+        };
+        if let (Some(tap), Some((packet, before))) = (&mut self.tap, tapped) {
+            tap.take(from, count, packet, copies, before, drops_of(&self.network, client, direction));
         }
+        delivered
     }
 
     /// Lets the queues that a node sends into decide what they have to by `now`, hands what arrives to `carry`, and says when they have to decide next.
@@ -573,6 +591,9 @@ impl World {
             let is_copy = last.replace((to, count)) == Some((to, count));
             ledger.account(client, direction).into_iter().for_each(|account| account.due(now, at, end, is_copy));
             weather.iter_mut().for_each(|weather| weather.carried(client, direction, at));
+            if let Some(tap) = &mut self.tap {
+                tap.came_out(from, count);
+            }
             if carried.is_ok() && at < Instant::MAX {
                 carried = carry(Delivery { to, arrival: Arrival { at, from, count, input: Input::Datagram(datagram) } });
             }
@@ -596,18 +617,17 @@ impl World {
         (to, self.signal(now, from, client))
     }
 
-    /// Keeps a sample; beside each that tells what the server sent goes one that tells the state of the link it went into.
-    fn keep(&mut self, from: u16, sample: Sample) {
-        let link = matches!(sample.what, Counted::Sent { .. })
-            .then(|| self.places.get(&sample.user).and_then(|place| self.network.downlink(*place)))
-            .flatten();
-        let samples = &mut self.told[usize::from(from)].samples;
-        if let Some(link) = link {
+    /// Keeps samples; before those that tell what the server sent go some that tell the state of the links it went into.
+    fn keep(&mut self, from: u16, samples: Vec<Sample>) {
+        let downlink = |sample: &Sample| {
+            let Counted::Sent { .. } = sample.what else { return None };
+            let link = self.network.downlink(*self.places.get(&sample.user)?)?;
             let what = Counted::Downlink { capacity_bps: link.capacity_bps(sample.at), queue_delay: link.queue_delay(sample.at) };
-            let downlink = Sample { at: sample.at, user: sample.user.clone(), stream: sample.stream.clone(), what };
-            samples.push_back(downlink);
-        }
-        samples.push_back(sample);
+            Some(Sample { at: sample.at, user: sample.user.clone(), stream: sample.stream.clone(), what })
+        };
+        let downlinks: Vec<Sample> = if from == SERVER { samples.iter().filter_map(downlink).collect() } else { Vec::new() };
+        let told = &mut self.told[usize::from(from)].samples;
+        told.extend([downlinks, samples].into_iter().filter(|portion| !portion.is_empty()));
     }
 
     /// The record, in order of time, then of node; what one node told at one time stays in its order.
@@ -616,8 +636,12 @@ impl World {
         let hosts = nodes.iter().filter_map(|node| node.host.as_deref());
         let struck = self.weather.map_or_else(Vec::new, |weather| weather.tally(hosts.flat_map(Host::struck)));
         let (entries, samples) = self.told.into_iter().map(|told| (told.entries, told.samples)).unzip();
-        let (entries, samples) = (merged(entries, |entry| entry.at), merged(samples, |sample| sample.at));
-        Collected { entries, samples, network: self.network, ledger: self.ledger, struck }
+        let (entries, portions) =
+            (merged(entries, |entry| entry.at), merged(samples, |portion| portion.first().map_or(Instant::ZERO, |sample| sample.at)));
+        let mut samples = Vec::with_capacity(portions.iter().map(Vec::len).sum());
+        portions.into_iter().for_each(|mut portion| samples.append(&mut portion));
+        let captured = self.tap.map_or_else(Vec::new, |tap| tap.captured());
+        Collected { entries, samples, network: self.network, ledger: self.ledger, struck, captured }
     }
 
     /// Enters into the books what links dropped, and what came of the rest at the other end.

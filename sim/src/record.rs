@@ -2,18 +2,22 @@
 //!
 //! Everything that reads a run (checks, report, files) reads these types and nothing else.
 
+mod capture;
 mod entry;
 pub mod files;
 mod ledger;
 mod metric;
+mod roster;
 mod sample;
 mod statistics;
 mod summary;
 
 pub use self::{
+    capture::{Captured, Fate, pcapng},
     entry::{Direction, Entry, StreamName, What},
     ledger::{Account, Ledger},
     metric::MetricRow,
+    roster::{Roster, roster_hash, rosters},
     sample::{Counted, Flow, Part, SAMPLE_INTERVAL, Sample, next_sample},
     statistics::StatisticsRow,
     summary::{CheckResult, Summary, Viewer},

@@ -120,8 +120,12 @@ impl Pair {
     }
 
     fn write(&mut self, from: usize, packet: &MediaPacket) {
+        self.write_rewritten(from, packet, None);
+    }
+
+    fn write_rewritten(&mut self, from: usize, packet: &MediaPacket, rewrite: Option<Vp8Rewrite>) {
         let mut sent = Vec::new();
-        self.peers[from].write(self.now, packet, None, &mut sent);
+        self.peers[from].write(self.now, packet, rewrite, &mut sent);
         for datagram in sent {
             self.carry(from, datagram);
         }
@@ -344,7 +348,7 @@ fn a_rewritten_packet_shows_its_new_ids_and_nothing_else_new() {
         let mut pair = Pair::connected(fidelity, 1);
         pair.begin(SERVER, VIDEO, &[]);
         for packet in [&long, &short] {
-            pair.peers[SERVER].write(pair.now, packet, Some(Vp8Rewrite { picture_id: 0x1234, tl0_pic_idx: 77 }));
+            pair.write_rewritten(SERVER, packet, Some(Vp8Rewrite { picture_id: 0x1234, tl0_pic_idx: 77 }));
             pair.flush(SERVER);
         }
         pair.run_for(Duration::from_millis(50));
