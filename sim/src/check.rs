@@ -1,20 +1,20 @@
 //! What must hold in every run, whatever the scenario: one file for each property.
 //!
-//! | check | property | source |
-//! |---|---|---|
-//! | `allocation-within-estimate` | what is planned for a viewer never exceeds its estimate | the allocator's promise |
-//! | `subscribers-only` | no packet is forwarded to a member that did not subscribe | R-094 to R-101 |
-//! | `players-never-publish` | no media is taken from a member while it is a player | R-075 |
-//! | `contiguous-sequence` | sequence numbers at a viewer have no gap but those its link made | RFC 3550 section 5.1, and the forwarder's promise |
-//! | `joins-answered` | every join is answered, for better or worse | R-020, R-026 |
-//! | `liveness` | viewers of a live stream receive again soon after every change of the network | R-023, and the point of it all |
-//! | `one-stay-per-user` | nobody sees a user twice in the room, nor itself among the others, nor a stream twice | R-064, R-065 |
-//! | `recovery` | after the last fault everyone who should be there is, and receives what it watches | R-021 to R-029 |
-//! | `faults-struck` | what the scenario asks for befell somebody | a fault that hits nothing proves nothing |
-//! | `conservation` | every datagram sent was delivered, dropped for a cause that has a name, or under way at the end | the engines' promise |
-//! | `causality` | nothing arrives sooner than its link's delay after it was sent | physics |
-//! | `order` | what a link carries in order arrives in order | the links' promise |
-//! | `fairness` | viewers of a stream over links of one kind receive alike: Jain's index is 0.9 or more | Jain, Chiu and Hawe, DEC-TR-301 (1984) |
+//! | check | property | source | file |
+//! |---|---|---|---|
+//! | `allocation-within-estimate` | what is planned for a viewer never exceeds its estimate | the allocator's promise | `allocation_within_estimate.rs` |
+//! | `subscribers-only` | no packet is forwarded to a member that did not subscribe | R-094 to R-101 | `subscribers_only.rs` |
+//! | `players-never-publish` | no media is taken from a member while it is a player | R-075 | `players_never_publish.rs` |
+//! | `contiguous-sequence` | sequence numbers at a viewer have no gap but those its link made | RFC 3550 section 5.1, and the forwarder's promise | `contiguous_sequence.rs` |
+//! | `joins-answered` | every join is answered, for better or worse | R-020, R-026 | `joins_answered.rs` |
+//! | `liveness` | viewers of a live stream receive again soon after every change of the network | R-023, and the point of it all | `liveness.rs` |
+//! | `one-stay-per-user` | nobody sees a user twice in the room, nor itself among the others, nor a stream twice | R-064, R-065 | `one_stay_per_user.rs` |
+//! | `recovery` | after the last fault everyone who should be there is, and receives what it watches | R-021 to R-029 | `recovery.rs` |
+//! | `faults-struck` | what the scenario asks for befell somebody | a fault that hits nothing proves nothing | `faults_struck.rs` |
+//! | `conservation` | every datagram sent was delivered, dropped for a cause that has a name, or under way at the end | the engines' promise | `conservation.rs` |
+//! | `causality` | nothing arrives sooner than its link's delay after it was sent | physics | `causality.rs` |
+//! | `order` | what a link carries in order arrives in order | the links' promise | `order.rs` |
+//! | `fairness` | viewers of a stream over links of one kind receive alike: Jain's index is 0.9 or more | Jain, Chiu and Hawe, DEC-TR-301 (1984) | `fairness.rs` |
 //!
 //! Checks read the record and the network's counters; they know nothing of the machines that made them. Each says what it looked at, and on failure when, who and what.
 

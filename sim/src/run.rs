@@ -42,11 +42,7 @@ pub fn run(scenario: &Scenario, settings: Settings, progress: &Progress) -> Resu
 }
 
 /// The same, with every datagram in the order in which they were sent, for [`record::pcapng`](crate::record::pcapng).
-pub fn run_captured(
-    scenario: &Scenario,
-    settings: Settings,
-    progress: &Progress,
-) -> Result<(Record, Vec<Captured>), EngineError> {
+pub fn run_captured(scenario: &Scenario, settings: Settings, progress: &Progress) -> Result<(Record, Vec<Captured>), EngineError> {
     let started = WallInstant::now();
     let mut collected = gather(scenario, settings, true, progress)?;
     let captured = core::mem::take(&mut collected.captured);

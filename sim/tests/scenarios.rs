@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use greenroom_core::{
     id::{Rid, UserId},
     role::Role,
+    session::AfterWindow,
     stream::Layer,
     time::Instant,
 };
@@ -17,7 +18,7 @@ use greenroom_sim::{
         trace::Trace,
     },
     random::Stream,
-    scenario::{Action, Camera, Override, Scenario, SfuSettings, User, Watch, schema},
+    scenario::{Action, Camera, ClientSettings, Fault, FaultKind, Override, Scenario, SfuSettings, User, Watch, Ways, schema},
 };
 use serde_json::Value;
 
@@ -67,6 +68,7 @@ fn what_is_left_out_has_its_documented_default() {
             link: "fibre".to_string(),
             up: link.clone(),
             down: link,
+            nat: None,
             watch: Watch::All,
             actions: vec![(Instant::ZERO, Action::Join)],
         }],
@@ -76,6 +78,8 @@ fn what_is_left_out_has_its_documented_default() {
             layers: vec![layer("q", 180, 150_000), layer("h", 360, 500_000), layer("f", 720, 1_500_000)],
         },
         sfu: SfuSettings { reconnect_window: Duration::from_secs(30), start_estimate_bps: 300_000, policy: Policy::CHAIN },
+        client: ClientSettings { after_window: AfterWindow::GiveUp },
+        faults: vec![],
     };
     assert_eq!(parse(MINIMAL), expected);
 }
@@ -965,4 +969,125 @@ fn the_example_of_an_error_on_the_page_is_right() {
         fs::read_to_string(repository().join("scenarios/first-call.toml")).expect("the file").replace("link = \"dsl\"", "link = \"dls\"");
     let said = Scenario::parse("scenarios/first-call.toml", &file, &[]).expect_err("refused").to_string();
     assert!(page.contains(&said), "{said}");
+}
+
+// ---- faults --------------------------------------------------------------------------------------------------------------------------------------------------------
+
+/// Ada and Ben behind a router, Cem without one; `events` is what befalls them.
+fn troubled(events: &[&str]) -> String {
+    let mut text = "title = \"t\"\nduration = \"60 s\"\n[link.home]\ndelay = \"10 ms\"\nnat = {}\n[link.fibre]\ndelay = \"10 ms\"\n[client]\nafter_window = \"keep_trying\"\n".to_owned();
+    for (id, link) in [("ada", "home"), ("ben", "home"), ("cem", "fibre")] {
+        text += &format!("[[user]]\nid = \"{id}\"\nrole = \"joiner\"\nlink = \"{link}\"\njoin = \"1 s\"\n");
+    }
+    for event in events {
+        text += &format!("[[event]]\n{}\n", event.replace("; ", "\n"));
+    }
+    text
+}
+
+#[test]
+fn faults_are_those_of_the_file() {
+    let scenario = parse(&troubled(&[
+        "at = \"5 s\"; host = \"sfu\"; do = \"crash\"; for = \"2 s\"",
+        "at = \"10 s\"; host = \"ben\"; do = \"partition\"; direction = \"up\"; for = \"4 s\"",
+        "at = \"20 s\"; host = \"cem\"; do = \"clock\"; drift = \"-50 ppm\"; leap = \"3 s\"",
+        "at = \"30 s\"; host = \"ada\"; do = \"crash\"; silent = true; for = \"5 s\"",
+    ]));
+    let fault =
+        |at_s, until_s: Option<u64>, host, kind| Fault { at: Instant::from_secs(at_s), until: until_s.map(Instant::from_secs), host, kind };
+    assert_eq!(
+        scenario.faults,
+        [
+            fault(5, Some(7), 0, FaultKind::Crash { silent: false }),
+            fault(10, Some(14), 2, FaultKind::Partition(Ways { up: true, down: false })),
+            fault(20, None, 3, FaultKind::Clock { drift_ppb: -50_000, leap: Duration::from_secs(3) }),
+            fault(30, Some(35), 1, FaultKind::Crash { silent: true }),
+        ]
+    );
+    assert_eq!(user(&scenario, "ben").up.outages, [Outage { from: Instant::from_secs(10), to: Instant::from_secs(14) }]);
+    assert_eq!(user(&scenario, "ben").down.outages, []);
+    assert_eq!(
+        user(&scenario, "ada").actions,
+        [(Instant::from_secs(1), Action::Join), (Instant::from_secs(35), Action::Join)],
+        "it enters anew"
+    );
+}
+
+/// The one message about a file of which one thing is wrong: where it is, and what.
+fn told(events: &[&str]) -> String {
+    let message = Scenario::parse("call.toml", &troubled(events), &[]).expect_err("something is wrong").to_string();
+    let (place, rest) = message.split_once(": ").expect("a place and a problem");
+    assert!(place.starts_with("call.toml:") && place.matches(':').count() == 2, "line and column: {message}");
+    rest.lines().next().expect("a line").to_owned()
+}
+
+#[test]
+fn faults_that_cannot_be_are_told_by_line_and_key() {
+    let at = |seconds: u32, rest: &str| format!("at = \"{seconds} s\"; {rest}");
+    let one = |seconds, rest| told(&[&at(seconds, rest)]);
+    assert_eq!(
+        one(5, "host = \"sfu\"; do = \"crsh\""),
+        "event.0.do: expected \"publish\", \"unpublish\", \"switch_role\", \"mute\", \"unmute\", \"leave\", \"join\", \"crash\", \"pause\", \"partition\", \"hold\", \"close\", \
+         \"half_open\", \"rebind\", \"move\" or \"clock\", found \"crsh\"; did you mean \"crash\"?"
+    );
+    assert_eq!(one(5, "host = \"adda\"; do = \"pause\"; for = \"1 s\""), "event.0.host: no host is called \"adda\"; did you mean \"ada\"?");
+    assert_eq!(
+        one(5, "user = \"ada\"; do = \"pause\"; for = \"1 s\""),
+        "event.0.user: pause befalls a host, it is not done by a user; expected host = \"sfu\" or a user's id"
+    );
+    assert_eq!(one(5, "host = \"ada\"; do = \"leave\""), "event.0.host: leave is done by a user; expected user = \"ada\" or another id");
+    assert_eq!(one(5, "do = \"close\""), "event.0: host is missing; expected a text in quotes");
+    assert_eq!(one(5, "do = \"leave\""), "event.0: user is missing; expected a text in quotes");
+    assert_eq!(one(5, "host = \"ada\"; do = \"pause\""), "event.0.do: pause for how long? expected for = \"4 s\" or the like beside it");
+    assert_eq!(one(5, "host = \"ada\"; do = \"pause\"; for = \"0 s\""), "event.0.for: expected more than nothing");
+    assert_eq!(
+        one(5, "host = \"ada\"; do = \"close\"; for = \"1 s\""),
+        "event.0.for: belongs to crash, pause, partition and hold; close has no for"
+    );
+    assert_eq!(
+        one(5, "host = \"ada\"; do = \"crash\"; direction = \"up\""),
+        "event.0.direction: belongs to partition and hold; crash has no direction"
+    );
+    assert_eq!(one(5, "host = \"ada\"; do = \"move\"; silent = true"), "event.0.silent: belongs to crash; move has no silent");
+    assert_eq!(one(5, "host = \"ada\"; do = \"move\"; role = \"player\""), "event.0.role: belongs to switch_role; move has no role");
+    assert_eq!(
+        one(5, "host = \"ada\"; do = \"clock\""),
+        "event.0.do: what of it? expected drift = \"200 ppm\", leap = \"2 s\", or both beside it"
+    );
+    assert_eq!(one(60, "host = \"ada\"; do = \"close\""), "event.0.at: 60 s is after the end; the scenario lasts 60 s");
+    assert_eq!(one(0, "host = \"ada\"; do = \"move\""), "event.0.host: ada is not there to suffer it: it enters at 1 s");
+    assert_eq!(
+        told(&[&at(3, "user = \"ada\"; do = \"leave\""), &at(5, "host = \"ada\"; do = \"close\"")]),
+        "event.1.host: ada is not there to suffer it: it left at 3 s"
+    );
+    assert_eq!(
+        told(&[&at(3, "host = \"ada\"; do = \"crash\""), &at(5, "user = \"ada\"; do = \"leave\"")]),
+        "event.1.do: ada can do nothing at 5 s: its host crashed at 3 s"
+    );
+    assert_eq!(
+        told(&[&at(3, "host = \"ada\"; do = \"crash\"; for = \"9 s\""), &at(5, "host = \"ada\"; do = \"pause\"; for = \"1 s\"")]),
+        "event.1.host: ada is not there to suffer it: its host crashed at 3 s"
+    );
+    assert_eq!(
+        told(&[&at(3, "host = \"sfu\"; do = \"crash\"; for = \"3 s\""), &at(5, "host = \"ada\"; do = \"close\"")]),
+        "event.1.at: an end of the connection is down then: the crash of sfu lasts from 3 s to 6 s"
+    );
+    assert_eq!(
+        told(&[
+            &at(3, "host = \"ada\"; do = \"hold\"; for = \"3 s\""),
+            &at(5, "host = \"sfu\"; do = \"hold\"; direction = \"up\"; for = \"3 s\"")
+        ]),
+        "event.1.at: the link suffers that already: the hold of ada lasts from 3 s to 6 s"
+    );
+    assert_eq!(
+        one(5, "host = \"cem\"; do = \"rebind\""),
+        "event.0.host: cem has no NAT to be bound anew; expected nat = {} in [link.fibre], or do = \"move\""
+    );
+    assert_eq!(
+        one(5, "host = \"sfu\"; do = \"move\""),
+        "event.0.host: move is for users' hosts; the server has one address, and many connections"
+    );
+    let gives_up = troubled(&[&at(5, "host = \"sfu\"; do = \"crash\"; for = \"1 s\"")]).replace("keep_trying", "give_up");
+    let message = Scenario::parse("call.toml", &gives_up, &[]).expect_err("nobody would come back").to_string();
+    assert!(message.contains("expected after_window = \"keep_trying\" in [client]"), "{message}");
 }

@@ -14,7 +14,8 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
             Direction::Down => user.down.shortest_delay(),
         };
         if shortest < delay {
-            let what = format!("a datagram went {} in {} ns, and the way takes {} ns", way(direction), shortest.as_nanos(), delay.as_nanos());
+            let what =
+                format!("a datagram went {} in {} ns, and the way takes {} ns", way(direction), shortest.as_nanos(), delay.as_nanos());
             return Err(Violation { at: account.shortest_at, who: user.id.clone().into(), what });
         }
     }

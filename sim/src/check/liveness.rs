@@ -151,12 +151,8 @@ fn views<'a>(evidence: &Evidence<'a>) -> BTreeMap<(&'a UserId, &'a StreamName), 
     // Whose streams the server may go on offering for a while: it has not noticed yet that they left.
     let mut gone: BTreeSet<&UserId> = BTreeSet::new();
     let end = evidence.end();
-    let mut crashes: Vec<(Instant, &UserId)> = evidence
-        .scenario
-        .users
-        .iter()
-        .flat_map(|user| evidence.crashes_of(&user.id).map(|at| (at, &user.id)))
-        .collect();
+    let mut crashes: Vec<(Instant, &UserId)> =
+        evidence.scenario.users.iter().flat_map(|user| evidence.crashes_of(&user.id).map(|at| (at, &user.id))).collect();
     crashes.sort_unstable();
     let mut crashes = crashes.into_iter().peekable();
     for entry in evidence.entries {

@@ -7,13 +7,15 @@ use crate::{net::link::LinkConfig, record::Direction};
 pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
     let mut links = 0;
     for (client, direction, account) in evidence.ledger.accounts() {
-        let keeps_order = evidence.user(client).is_some_and(|user| keeps_order(if direction == Direction::Up { &user.up } else { &user.down }));
+        let keeps_order =
+            evidence.user(client).is_some_and(|user| keeps_order(if direction == Direction::Up { &user.up } else { &user.down }));
         if !keeps_order {
             continue;
         }
         links += u64::from(account.sent > 0);
         if let Some(at) = account.overtaken_at {
-            let what = format!("{} datagrams that went {} overtook others, on a link that keeps their order", account.overtakings, way(direction));
+            let what =
+                format!("{} datagrams that went {} overtook others, on a link that keeps their order", account.overtakings, way(direction));
             return Err(Violation { at, who: evidence.who(client), what });
         }
     }

@@ -59,7 +59,8 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
         for (publisher, seen) in &wanted {
             let (settled, shown) = (seeing.since.max(seen.since), seen.publishes && !seen.audio_muted);
             let links = [&viewer.up, &viewer.down, &publisher.up, &publisher.down];
-            let quiet = links.iter().flat_map(|link| &link.outages).all(|outage| outage.from >= end || outage.to.saturating_add(RECOVERY) <= end);
+            let quiet =
+                links.iter().flat_map(|link| &link.outages).all(|outage| outage.from >= end || outage.to.saturating_add(RECOVERY) <= end);
             let comes = seeing.role.is_some() && shown && viewer.id != publisher.id && viewer.watch.holds(&publisher.id);
             if !comes || !quiet || settled.saturating_add(RECOVERY) > end {
                 continue;

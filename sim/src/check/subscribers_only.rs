@@ -80,9 +80,8 @@ fn noticed(evidence: &Evidence<'_>, entry: &Entry) -> Instant {
     let memory = limits::RESPONSE_TIMEOUT.saturating_add(limits::HEARTBEAT_TIMEOUT);
     let touches = |outage: &Outage| outage.from <= at && outage.to.saturating_add(memory) > at;
     let suffers = |fault: &Fault| fault.kind.disturbs() && fault.is_of(place) && fault.at <= at && fault.over().saturating_add(memory) > at;
-    let out_of_touch = gave_up
-        || user.up.outages.iter().chain(&user.down.outages).any(touches)
-        || evidence.scenario.faults.iter().any(suffers);
+    let out_of_touch =
+        gave_up || user.up.outages.iter().chain(&user.down.outages).any(touches) || evidence.scenario.faults.iter().any(suffers);
     let heard = evidence.network.signalling_arrival(at, place, place);
     if out_of_touch {
         evidence.put_off(&user.id, heard, limits::HEARTBEAT_TIMEOUT.saturating_add(evidence.scenario.sfu.reconnect_window))

@@ -155,7 +155,11 @@ fn watched(
     bar.set_message(scenario.name.clone());
     let result = thread::scope(|scope| {
         let running = scope.spawn(|| {
-            if captures { run::run_captured(scenario, settings, &progress) } else { run::run(scenario, settings, &progress).map(|record| (record, Vec::new())) }
+            if captures {
+                run::run_captured(scenario, settings, &progress)
+            } else {
+                run::run(scenario, settings, &progress).map(|record| (record, Vec::new()))
+            }
         });
         while !running.is_finished() {
             bar.set_position(progress.now().as_nanos() / 1_000_000);

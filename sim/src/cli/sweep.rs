@@ -152,7 +152,8 @@ fn disagreements(outcomes: &[Outcome]) -> Vec<String> {
     for outcome in outcomes {
         by_seed.entry(outcome.seed).or_default().push(outcome);
     }
-    let verdicts = |outcome: &Outcome| -> Vec<(String, bool)> { outcome.checks.iter().map(|check| (check.name.clone(), check.ok)).collect() };
+    let verdicts =
+        |outcome: &Outcome| -> Vec<(String, bool)> { outcome.checks.iter().map(|check| (check.name.clone(), check.ok)).collect() };
     let mut told = Vec::new();
     for (seed, outcomes) in by_seed {
         let [first, rest @ ..] = &outcomes[..] else { continue };
@@ -169,7 +170,8 @@ fn disagreements(outcomes: &[Outcome]) -> Vec<String> {
 fn table(name: &str, arguments: &SweepArguments, engines: &[Engine], outcomes: &[Outcome], disagreements: &[String]) -> String {
     let Range { start, end } = arguments.seeds;
     let mut text = format!("{name}, {} media, seeds {start}..{end}\n\n", arguments.media);
-    let names: Vec<&str> = outcomes.first().map_or_else(Vec::new, |outcome| outcome.checks.iter().map(|check| check.name.as_str()).collect());
+    let names: Vec<&str> =
+        outcomes.first().map_or_else(Vec::new, |outcome| outcome.checks.iter().map(|check| check.name.as_str()).collect());
     let width = names.iter().map(|name| name.len()).max().unwrap_or(0);
     let _ = write!(text, "{:width$}", "check");
     for engine in engines {
@@ -219,6 +221,9 @@ mod tests {
         assert!(disagreements(&same).is_empty());
         let differ = [outcome(1, "turmoil", true, "a"), outcome(1, "direct", false, "b"), outcome(2, "turmoil", true, "c")];
         let told = disagreements(&differ);
-        assert_eq!(told, ["seed 1: turmoil and direct differ in their verdicts", "seed 1: turmoil and direct differ in their final rosters"]);
+        assert_eq!(
+            told,
+            ["seed 1: turmoil and direct differ in their verdicts", "seed 1: turmoil and direct differ in their final rosters"]
+        );
     }
 }

@@ -41,7 +41,9 @@ impl Group {
             | What::FirstFrame { .. }
             | What::Freeze { .. } => Self::Connection,
             What::Layer { .. } | What::Switched { .. } | What::KeyFrameRequested { .. } => Self::Decision,
-            What::Capacity { .. } | What::OutageBegan | What::OutageEnded | What::FaultBegan { .. } | What::FaultEnded { .. } => Self::Network,
+            What::Capacity { .. } | What::OutageBegan | What::OutageEnded | What::FaultBegan { .. } | What::FaultEnded { .. } => {
+                Self::Network
+            }
         }
     }
 

@@ -314,10 +314,20 @@ fn action(entry: &EventTable, n: usize) -> Result<Action, Wrong> {
 
 /// Where a user stands while its deeds are gone through.
 enum Standing {
-    Outside { since: Instant, left: bool },
+    Outside {
+        since: Instant,
+        left: bool,
+    },
     /// Its host is down.
-    Down { since: Instant, until: Option<Instant> },
-    Inside { since: Instant, role: Role, publishing: bool },
+    Down {
+        since: Instant,
+        until: Option<Instant>,
+    },
+    Inside {
+        since: Instant,
+        role: Role,
+        publishing: bool,
+    },
 }
 
 /// All that a user does, each deed and fault checked to be possible after those before it. Who publishes at once publishes at once each time; whose host starts anew enters as at first.
@@ -349,7 +359,8 @@ fn actions(user: &User, publishes: bool, deeds: &Deeds, end: Instant) -> Result<
         let action = match happening {
             Happening::Does(action) => action,
             Happening::Suffers(suffered) => {
-                let not_there = |why: String| Err(Wrong::new(key_path!["event", n, "host"], format!("{id} is not there to suffer it: {why}")));
+                let not_there =
+                    |why: String| Err(Wrong::new(key_path!["event", n, "host"], format!("{id} is not there to suffer it: {why}")));
                 match &standing {
                     // A clock is wrong from the beginning, whether its owner has come or not.
                     _ if !suffered.kind.disturbs() => {}
@@ -367,7 +378,9 @@ fn actions(user: &User, publishes: bool, deeds: &Deeds, end: Instant) -> Result<
             }
         };
         match (&mut standing, action) {
-            (Standing::Down { since, .. }, _) => return fault(format!("{id} can do nothing at {}: its host crashed at {}", since_start(at), since_start(*since))),
+            (Standing::Down { since, .. }, _) => {
+                return fault(format!("{id} can do nothing at {}: its host crashed at {}", since_start(at), since_start(*since)));
+            }
             (Standing::Outside { since, left: false }, _) => {
                 let problem = format!("{id} can do nothing at {}, before entering at {}", since_start(at), since_start(*since));
                 return Err(Wrong::new(key_path!["event", n, "at"], problem));

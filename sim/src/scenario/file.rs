@@ -358,7 +358,12 @@ pub(super) struct NatTable {
 impl Default for NatTable {
     fn default() -> Self {
         let NatConfig { timeout, inbound_refreshes, .. } = NatConfig::default();
-        Self { mapping: DependenceWord::EndpointIndependent, filtering: DependenceWord::AddressDependent, timeout: Time(timeout), inbound_refreshes }
+        Self {
+            mapping: DependenceWord::EndpointIndependent,
+            filtering: DependenceWord::AddressDependent,
+            timeout: Time(timeout),
+            inbound_refreshes,
+        }
     }
 }
 

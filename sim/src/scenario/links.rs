@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use super::{
     check::{above_zero, instant},
-    document::{Wrong, KeyPath, Of, Step, key_path},
+    document::{KeyPath, Of, Step, Wrong, key_path},
     file::{
         BucketTable, DirectionTable, JitterEntry, JitterKind, JitterTable, LinkTable, LossEntry, LossKind, LossTable, OutageTable,
         QueueEntry, QueueKind, QueueTable, RateEntry, StepTable,

@@ -75,7 +75,8 @@ pub(super) fn check_host(kind: FaultKind, n: usize, host: Option<&User>, keeps_t
             wrong(format!("{word} is for users' hosts; the server has one address, and many connections"))
         }
         (FaultKind::Crash { .. }, None) if !keeps_trying => wrong(
-            "the server forgets its room, and clients that give up do not come back; expected after_window = \"keep_trying\" in [client]".to_owned(),
+            "the server forgets its room, and clients that give up do not come back; expected after_window = \"keep_trying\" in [client]"
+                .to_owned(),
         ),
         (FaultKind::Rebind, Some(User { id, link, nat: None, .. })) => {
             wrong(format!("{id} has no NAT to be bound anew; expected nat = {{}} in [link.{link}], or do = \"move\""))
@@ -137,7 +138,9 @@ fn clash(earlier: &Fault, later: &Fault) -> Option<&'static str> {
     }
     let cuts = matches!(later.kind, FaultKind::Close | FaultKind::HalfOpen { .. });
     match (earlier.kind, later.kind) {
-        (FaultKind::Crash { .. }, FaultKind::Crash { .. } | FaultKind::Pause | FaultKind::Rebind | FaultKind::Move) if same_host => Some("the host is down then"),
+        (FaultKind::Crash { .. }, FaultKind::Crash { .. } | FaultKind::Pause | FaultKind::Rebind | FaultKind::Move) if same_host => {
+            Some("the host is down then")
+        }
         (FaultKind::Crash { .. }, _) if cuts && (same_host || earlier.host == SERVER) => Some("an end of the connection is down then"),
         (FaultKind::Pause, FaultKind::Crash { .. } | FaultKind::Pause) if same_host => Some("the host stands still then"),
         (FaultKind::Pause, _) if cuts && (same_host || earlier.host == SERVER) => Some("an end of the connection stands still then"),
