@@ -86,7 +86,7 @@ fn every_line_is_answered_in_order_and_wrong_ones_say_what_is_wrong() {
             "country: found \"cn\", expected a country of the table: a country is two capital letters",
         ),
         ("not JSON", "not JSON at column 2: expected ident; expected one object on a line"),
-        (r#"{"id":7,"kind":"link"}"#, "kind: \"link\" is not offered by this version, which offers code, profile, region"),
+        (r#"{"id":7,"kind":"weather"}"#, "kind: \"weather\" is not offered by this version, which offers code, profile, region"),
         (r#"{"id":8,"kind":"code","vendor":"zoom"}"#, "vendor: found \"zoom\", expected sparkrtc or agora"),
         (
             r#"{"id":9,"kind":"code","vendor":"agora","domain":"client","code":1}"#,

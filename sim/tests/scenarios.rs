@@ -186,11 +186,12 @@ fn load(name: &str) -> Scenario {
 fn every_scenario_file_is_a_scenario() {
     let mut names = BTreeSet::new();
     for entry in fs::read_dir(repository().join("scenarios")).expect("the directory") {
-        let name = entry.expect("an entry").file_name().into_string().expect("a plain name");
+        let entry = entry.expect("an entry");
         // Beside the scenarios lie the traces that some of them play.
-        if !name.ends_with(".toml") {
+        if entry.path().is_dir() {
             continue;
         }
+        let name = entry.file_name().into_string().expect("a plain name");
         let scenario = load(&name);
         assert_eq!(format!("{}.toml", scenario.name), name);
         assert!(!scenario.about.is_empty(), "{name} says what it is about");
@@ -315,7 +316,7 @@ fn an_unknown_key() {
         "    5 | rte = \"100 Mbps\""
         "      | ^^^");
     assert_says!(refusal("down.rate", "down.colour"),
-        "call.toml:10:6: link.dsl.down.colour: no such key; known: delay, jitter, loss, outages, overhead, queue, rate"
+        "call.toml:10:6: link.dsl.down.colour: no such key; known: delay, duplicate, holds, jitter, loss, mtu, outages, overhead, policer, queue, rate, reorder and 2 more"
         "   10 | down.colour = [{ at = \"0 s\", is = \"2 Mbps\" }, { at = \"5 s\", is = \"1 Mbps\" }]"
         "      |      ^^^^^^");
     assert_says!(refusal("watch = [\"ada\"]", "wacth = [\"ada\"]"),
