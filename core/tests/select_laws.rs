@@ -261,7 +261,8 @@ proptest! {
         prop_assert_eq!(plan(budget, &scene), used.into_allocation());
     }
 
-    // A13: where the wanted picture is not there, the next smaller one stands for it, and a larger one only where there is no smaller.
+    // A13: where the wanted picture is not there, the next smaller one stands for it, and a larger one only where there is no smaller.
+    // R-118 R-119
     #[test]
     fn a_missing_layer_is_replaced_by_the_next_lower(sides in vec(1_u16..9, 0..9), most in prop::option::of(0_u16..9), least in prop::option::of(0_u16..9), screen: bool) {
         let offers: Vec<Offer> = sides.iter().enumerate().map(|(at, side)| Offer { short_side: *side, rung: Rung { layer: layer(at), bps: 1 + at as u64 * 7 % 5 } }).collect();
