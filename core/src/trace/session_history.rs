@@ -12,7 +12,7 @@ use crate::{
     auth::Credential,
     code::Code,
     id::{MemberId, RequestId, RoomId, StreamId},
-    session::{self, Call, CallId, ConnectionId, ConnectionState, JoinCall, Session},
+    session::{self, Call, CallId, ConnectionId, ConnectionState, Event, JoinCall, Session},
     stream::{StreamInfo, StreamOffer},
     time::Instant,
     watch::WatchInterval,
@@ -34,8 +34,13 @@ pub fn session_configs() -> [session::Config; 4] {
 /// A session's history. The server's side of it is made up as well: it mostly answers what it is asked, and sometimes anything else.
 pub fn session_history(config: &session::Config, start: Instant, bytes: &[u8]) -> Vec<Step<session::Input>> {
     let mut choices = Choices::new(bytes);
-    let mut server =
-        Server { session: Session::new(start, config.clone()), connection: ConnectionId(1), unanswered: Vec::new(), next_call: 1 };
+    let mut server = Server {
+        session: Session::new(start, config.clone()),
+        connection: ConnectionId(1),
+        unanswered: Vec::new(),
+        next_call: 1,
+        dead: None,
+    };
     let mut now = start;
     let mut steps = Vec::new();
     while !choices.is_over() && steps.len() < STEPS_MAX {
@@ -59,6 +64,8 @@ struct Server {
     connection: ConnectionId,
     unanswered: Vec<ClientFrame>,
     next_call: u32,
+    /// A stream that was told as interrupted, and may come back.
+    dead: Option<StreamId>,
 }
 
 impl Server {
@@ -71,6 +78,7 @@ impl Server {
                     self.unanswered.clear();
                 }
                 session::Output::Send { frame, .. } => self.unanswered.push(frame),
+                session::Output::Event(Event::StreamsInterrupted { streams }) => self.dead = streams.first().map(|stream| stream.id),
                 session::Output::Disconnect { .. } | session::Output::Event(_) => {}
             }
         }
@@ -91,7 +99,7 @@ impl Server {
             10 => session::Input::Closed { connection: self.some_connection(choices) },
             11 => session::Input::Found { connection: self.some_connection(choices) },
             12 => session::Input::Failed { connection: self.some_connection(choices), code: failure(choices) },
-            13 => session::Input::Picture { stream: self.stream(choices) },
+            13 => session::Input::Picture { stream: self.dead.take().unwrap_or_else(|| self.stream(choices)) },
             _ => session::Input::Received { connection: self.some_connection(choices), message: self.server_message(choices) },
         }
     }
