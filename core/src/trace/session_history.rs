@@ -15,7 +15,7 @@ use crate::{
     code::Code,
     id::{MemberId, RequestId, RoomId, StreamId},
     quality::{Reading, Share, Window},
-    session::{self, Call, CallId, ConnectionId, ConnectionState, JoinCall, Session},
+    session::{self, Call, CallId, ConnectionId, ConnectionState, Event, JoinCall, Session},
     stream::{StreamInfo, StreamOffer},
     time::Instant,
     watch::WatchInterval,
@@ -38,8 +38,13 @@ pub fn session_configs() -> [session::Config; 4] {
 /// A session's history. The server's side of it is made up as well: it mostly answers what it is asked, and sometimes anything else.
 pub fn session_history(config: &session::Config, start: Instant, bytes: &[u8]) -> Vec<Step<session::Input>> {
     let mut choices = Choices::new(bytes);
-    let mut server =
-        Server { session: Session::new(start, config.clone()), connection: ConnectionId(1), unanswered: Vec::new(), next_call: 1 };
+    let mut server = Server {
+        session: Session::new(start, config.clone()),
+        connection: ConnectionId(1),
+        unanswered: Vec::new(),
+        next_call: 1,
+        dead: None,
+    };
     let mut now = start;
     let mut steps = Vec::new();
     while !choices.is_over() && steps.len() < STEPS_MAX {
@@ -63,6 +68,8 @@ struct Server {
     connection: ConnectionId,
     unanswered: Vec<ClientFrame>,
     next_call: u32,
+    /// A stream that was told as interrupted, and may come back.
+    dead: Option<StreamId>,
 }
 
 impl Server {
@@ -75,6 +82,7 @@ impl Server {
                     self.unanswered.clear();
                 }
                 session::Output::Send { frame, .. } => self.unanswered.push(frame),
+                session::Output::Event(Event::StreamsInterrupted { streams }) => self.dead = streams.first().map(|stream| stream.id),
                 session::Output::Disconnect { .. } | session::Output::Event(_) => {}
             }
         }
@@ -96,7 +104,7 @@ impl Server {
             11 => session::Input::Found { connection: self.some_connection(choices) },
             12 => session::Input::Failed { connection: self.some_connection(choices), code: failure(choices) },
             13 => session::Input::Window { up: reading(choices), down: reading(choices) },
-            14 => session::Input::Picture { stream: self.stream(choices) },
+            14 => session::Input::Picture { stream: self.dead.take().unwrap_or_else(|| self.stream(choices)) },
             _ => session::Input::Received { connection: self.some_connection(choices), message: self.server_message(choices) },
         }
     }

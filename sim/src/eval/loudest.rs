@@ -42,9 +42,10 @@ impl Unit {
 
 /// `n`, `levels`, `muted` → `selections`: who is heard, each time that this changes, the loudest first.
 pub(super) fn loudest(fields: Fields<'_>) -> Result<Answer, CaseError> {
-    let seats: u32 = fields.integer_if_any("n")?.unwrap_or(u32::try_from(limits::LOUDEST).expect("three"));
-    let seats = usize::try_from(seats).ok().filter(|seats| *seats <= SEATS_MAX);
-    let seats = seats.ok_or_else(|| fields.wrong("n", format!("at most {SEATS_MAX}")))?;
+    let seats = fields.integer_if_any::<u16>("n")?.map_or(limits::LOUDEST, usize::from);
+    if seats > SEATS_MAX {
+        return Err(fields.wrong("n", format!("at most {SEATS_MAX}")));
+    }
     let unit = match fields.get("unit") {
         None => Unit::Level,
         Some(_) => fields.word("unit", "level or volume", |word| match word {
@@ -75,7 +76,7 @@ pub(super) fn loudest(fields: Fields<'_>) -> Result<Answer, CaseError> {
     Ok(Answer::default().with("selections", selections))
 }
 
-fn selections<'c>(seats: usize, deeds: Vec<(Instant, Deed<'c>)>) -> Vec<(Instant, Vec<&'c str>)> {
+fn selections(seats: usize, deeds: Vec<(Instant, Deed<'_>)>) -> Vec<(Instant, Vec<&str>)> {
     let mut judge = Judge { loudest: Loudest::new(seats, 0), heard: BTreeSet::new(), selections: Vec::new() };
     let mut muted = BTreeSet::new();
     for (at, deed) in deeds {
@@ -165,4 +166,59 @@ fn name(value: &Value) -> Option<&str> {
 fn wrong(name: &'static str, row: usize, found: &Value, expected: &str) -> CaseError {
     let found = if found.is_array() { found.to_string().chars().take(SHOWN).collect() } else { describe(found) };
     CaseError::Field { name, found: format!("{found} at {row}"), expected: expected.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selected(case: &Value) -> Result<Value, String> {
+        let case = case.as_object().expect("cases are objects");
+        let reply = loudest(Fields::new(case)).map_err(|error| error.to_string())?;
+        let reply = serde_json::to_value(crate::eval::Reply { id: None, outcome: Ok(reply) }).expect("a reply is JSON");
+        Ok(reply["selections"].clone())
+    }
+
+    //
+    #[test]
+    fn who_is_heard_is_told_each_time_that_it_changes() {
+        let mut levels = Vec::new();
+        for packet in 0..100 {
+            levels.extend([json!([packet * 20, "b", 30]), json!([packet * 20, "a", -30]), json!([packet * 20, "c", 60])]);
+        }
+        let case = json!({ "n": 2, "levels": levels });
+        assert_eq!(selected(&case), Ok(json!([[20, ["a", "b"]], [1980 + 1500, []]])));
+        let case = json!({ "n": 2, "levels": levels, "muted": ["a", [1000, "b"], [1500, "b", false]] });
+        assert_eq!(selected(&case), Ok(json!([[20, ["b", "c"]], [1000, ["c"]], [1520, ["b", "c"]], [3480, []]])));
+        assert_eq!(selected(&json!({ "n": 0, "levels": levels })), Ok(json!([])));
+        assert_eq!(selected(&json!({ "levels": [] })), Ok(json!([])));
+    }
+
+    #[test]
+    fn a_volume_is_as_good_as_a_level() {
+        let case = json!({ "unit": "volume", "n": 1, "levels": [[0, "a", 0], [0, "b", 50], [0, "c", 51]] });
+        assert_eq!(selected(&case), Ok(json!([[20, ["c"]], [1500, []]])));
+    }
+
+    #[test]
+    fn what_cannot_be_says_where_and_what_was_expected() {
+        let row = "[t_ms up to a day, user, level from 0 to 127 dB below full scale]";
+        for (case, words) in [
+            (json!({}), "levels: found nothing, expected a list".to_owned()),
+            (json!({ "levels": [[0, "a", 128]] }), format!("levels: found [0,\"a\",128] at 0, expected {row}")),
+            (json!({ "levels": [[0, "a", 30], [0, "", 30]] }), format!("levels: found [0,\"\",30] at 1, expected {row}")),
+            (json!({ "levels": [[-1, "a", 30]] }), format!("levels: found [-1,\"a\",30] at 0, expected {row}")),
+            (json!({ "levels": [7] }), format!("levels: found 7 at 0, expected {row}")),
+            (json!({ "levels": [], "n": 1001 }), "n: found 1001, expected at most 1000".to_owned()),
+            (json!({ "levels": [], "unit": "dB" }), "unit: found \"dB\", expected level or volume".to_owned()),
+            (
+                json!({ "levels": [], "muted": [1] }),
+                "muted: found 1 at 0, expected a user, [t_ms, user], or [t_ms, user, false]".to_owned(),
+            ),
+        ] {
+            assert_eq!(selected(&case), Err(words), "{case}");
+        }
+        let falls = json!({ "levels": [[20, "a", 30], [0, "a", 30]] });
+        assert!(selected(&falls).expect_err("time falls").starts_with("levels[1]: its time is less"));
+    }
 }
