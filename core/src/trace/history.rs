@@ -590,7 +590,8 @@ pub(super) fn offer(choices: &mut Choices<'_>) -> StreamOffer {
 
 /// A window as links make them, or one that no link makes.
 fn reading(choices: &mut Choices<'_>) -> Reading {
-    let span = |choices: &mut Choices<'_>| Duration::from_millis([0, 40, 200, 350, 500, 900, 2000, u64::MAX][usize::from(choices.below(8))]);
+    let span =
+        |choices: &mut Choices<'_>| Duration::from_millis([0, 40, 200, 350, 500, 900, 2000, u64::MAX][usize::from(choices.below(8))]);
     match choices.below(8) {
         0 => Reading::Disconnected,
         1 => Reading::Unmeasured,
