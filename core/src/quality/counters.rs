@@ -56,8 +56,8 @@ pub struct Counters {
 pub struct ReceiverReport {
     /// The highest sequence number that came, with its wraps counted in the upper 16 bits.
     pub sequence: u32,
-    /// Packets lost since the stream began, as 24 bits of two's complement in the lower bits: negative where packets came twice. Whoever retransmits reports them lost all the same, unless the report's sender
-    /// counts repairs (as str0m and libwebrtc do not); [`ReceiverReport::repaired`] makes up for that.
+    /// Packets lost since the stream began, as 24 bits of two's complement in the lower bits: negative where packets came twice. What was
+    /// lost and came by retransmission counts as lost here; [`ReceiverReport::repaired`] makes up for that.
     pub lost: u32,
     /// Packets that were sent again because the other end asked for them.
     pub repaired: u32,
@@ -294,6 +294,11 @@ mod tests {
         let mut reports = ReportMeter::default();
         reports.read(ReceiverReport { sequence: 1000, lost: 100, ..ReceiverReport::default() });
         assert_eq!(reports.read(ReceiverReport { sequence: 900, lost: 100, ..ReceiverReport::default() }), None);
+        // What was sent again is not lost.
+        reports.read(ReceiverReport { sequence: 900, lost: 100, ..ReceiverReport::default() });
+        let repaired = reports.read(ReceiverReport { sequence: 1000, lost: 130, repaired: 25, ..ReceiverReport::default() });
+        assert_eq!(repaired.map(|counted| counted.missing), Some(5));
+        reports.read(ReceiverReport { sequence: 900, lost: 100, ..ReceiverReport::default() });
         // More were lost than there were, and fewer than before.
         let more = reports.read(ReceiverReport { sequence: 950, lost: 1000, ..ReceiverReport::default() });
         assert_eq!(more.map(|counted| counted.missing), Some(50));

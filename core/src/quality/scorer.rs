@@ -173,10 +173,13 @@ pub fn appraise(rules: &Rules, window: &Window) -> Appraisal {
     } else if all - far > loss {
         reason = Reason::Jitter { jitter_us: micros(jitter) };
     }
-    let rate = Share::of(window.actual_bps, window.target_bps);
-    let by_rate = if window.target_bps == 0 || rate >= t.rate_enough { Points::FULL } else { rate_points(t, window) };
-    if by_rate < points {
-        (points, reason) = (by_rate, Reason::Rate(rate));
+    // Most windows have enough; comparing products spares them two divisions.
+    let billionths = |bps: u64, share: Share| u128::from(bps) * u128::from(share.billionths());
+    if billionths(window.actual_bps, Share::ALL) < billionths(window.target_bps, t.rate_enough) {
+        let by_rate = rate_points(t, window);
+        if by_rate < points {
+            (points, reason) = (by_rate, Reason::Rate(Share::of(window.actual_bps, window.target_bps)));
+        }
     }
     if !window.freeze.is_zero() {
         let span = nanos(if window.span.is_zero() { Window::CLEAN.span } else { window.span });

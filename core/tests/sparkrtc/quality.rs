@@ -29,10 +29,16 @@ fn a_change_is_an_event_with_two_numbers_and_its_reasons_beside_it() {
     let lines = window(&mut theatre, json!({ "up": { "rtt_ms": 600 }, "down": { "target_bps": 1_000_000, "actual_bps": 550_000 } }));
     assert_eq!(lines[0], quality(4, 3));
     let worst = |level: u8, reason: &str, name: &str, value: u32| json!({ "level": level, "reason": reason, name: value });
-    assert_eq!(lines[1]["data"], json!({ "uplink": worst(4, "delay", "rttUs", 600_000), "downlink": worst(3, "rate", "ratePpm", 550_000) }));
+    assert_eq!(
+        lines[1]["data"],
+        json!({ "uplink": worst(4, "delay", "rttUs", 600_000), "downlink": worst(3, "rate", "ratePpm", 550_000) })
+    );
     let lines = window(&mut theatre, json!({ "up": { "jitter_ms": 400 }, "down": { "freeze_ms": 1900 } }));
     assert_eq!(lines[0], quality(5, 5));
-    assert_eq!(lines[1]["data"], json!({ "uplink": worst(5, "jitter", "jitterUs", 400_000), "downlink": worst(5, "freeze", "freezePpm", 950_000) }));
+    assert_eq!(
+        lines[1]["data"],
+        json!({ "uplink": worst(5, "jitter", "jitterUs", 400_000), "downlink": worst(5, "freeze", "freezePpm", 950_000) })
+    );
     assert_eq!(theatre.lines(1), [] as [Value; 0], "nobody else hears of it");
 }
 
@@ -70,7 +76,9 @@ fn a_window_that_makes_no_sense_is_refused_and_changes_nothing() {
         (json!({ "down": { "no_data": "yes" } }), "down.no_data"),
     ] {
         match theatre.try_tell(0, Input::Media { name: "window".into(), args }) {
-            Err(Refused::BadInput { name, at: there, expected }) => assert!(name == "window" && there == at && !expected.is_empty(), "{there}"),
+            Err(Refused::BadInput { name, at: there, expected }) => {
+                assert!(name == "window" && there == at && !expected.is_empty(), "{there}")
+            }
             other => panic!("{at}: {other:?}"),
         }
     }
