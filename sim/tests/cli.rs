@@ -380,7 +380,7 @@ fn blocks(file: &[u8]) -> Vec<(u32, &[u8])> {
 fn a_capture_holds_every_datagram_in_virtual_time() {
     let scratch = Scratch::new();
     let call = scratch.write("call.toml", &CALL.replace("delay = \"20 ms\"", "delay = \"20 ms\"\nloss = \"5 %\""));
-    let pcap = scratch.0.join("call.pcapng");
+    let (pcap, out) = (scratch.0.join("call.pcapng"), scratch.0.join("out"));
     let run = |media: &str| {
         let arguments = [
             "--engine",
@@ -389,7 +389,7 @@ fn a_capture_holds_every_datagram_in_virtual_time() {
             media,
             "--json",
             "--out",
-            scratch.0.join("out").to_str().unwrap(),
+            out.to_str().unwrap(),
             "--pcap",
             pcap.to_str().unwrap(),
         ];
