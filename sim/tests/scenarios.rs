@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use greenroom_core::{
     id::{Rid, UserId},
     role::Role,
+    select::Policy,
     session::AfterWindow,
     stream::Layer,
     time::Instant,
