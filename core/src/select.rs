@@ -14,8 +14,10 @@
 
 mod allocate;
 mod keyframe;
+mod ladder;
 
 pub use self::{
-    allocate::{Allocation, Choice, DESIRED_PERMILLE, Demand, Reason, UP_MARGIN_PERMILLE, allocate},
+    allocate::{Allocation, Budget, Choice, Demand, Planner, Priority, Reason, allocate},
     keyframe::KeyFrameRequests,
+    ladder::{Layer, Rung, Source, arrange},
 };
