@@ -177,13 +177,13 @@ pub struct Switch {
 /// Longest step between two timestamps, in ticks: a longer one would look like a step back modulo 2^32. A pause of 6.6 hours at 90 kHz reaches it.
 const MAX_STEP_TICKS: u32 = u32::MAX / 2;
 
-/// The newest packet that went out: the one with the highest sequence number.
+/// The newest of what went out: the highest sequence number with its timestamp, and the newest picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Sent {
     seq: u64,
     timestamp: u32,
     picture: Picture,
-    /// When the first packet of its timestamp was forwarded.
+    /// When the first packet of that timestamp was forwarded.
     at: Instant,
 }
 
@@ -270,12 +270,11 @@ impl Forwarder {
         match place {
             Place::None(reason) => Verdict::Drop(reason),
             Place::Blank { seq, timestamp } => {
-                let picture = self.sent.map(|sent| sent.picture).unwrap_or_default();
-                self.note_sent(now, seq, timestamp, picture);
+                self.note_sent(now, seq, timestamp, None);
                 Verdict::Fill { seq, timestamp }
             }
             Place::At { seq, timestamp, picture } => {
-                self.note_sent(now, seq, timestamp, picture);
+                self.note_sent(now, seq, timestamp, Some(picture));
                 let flows = self.current();
                 let from = core::mem::replace(&mut self.told, flows);
                 let switched = flows.filter(|_| from != flows).map(|to| Switch { from, to });
@@ -304,14 +303,21 @@ impl Forwarder {
         (Run::new(packet, target.temporal.0, seq, timestamp, picture), Place::At { seq, timestamp, picture })
     }
 
-    /// Keeps what the next run joins on to.
-    fn note_sent(&mut self, now: Instant, seq: u64, timestamp: u32, picture: Picture) {
-        let at = match self.sent {
-            Some(sent) if seq < sent.seq => return,
-            Some(sent) if timestamp == sent.timestamp => sent.at,
-            Some(_) | None => now,
+    /// Keeps what the next run joins on to. Of what goes out late only the picture may be newer than what is known: the packets behind it were fillers.
+    fn note_sent(&mut self, now: Instant, seq: u64, timestamp: u32, picture: Option<Picture>) {
+        let Some(sent) = &mut self.sent else {
+            self.sent = Some(Sent { seq, timestamp, picture: picture.unwrap_or_default(), at: now });
+            return;
         };
-        self.sent = Some(Sent { seq, timestamp, picture, at });
+        if seq > sent.seq {
+            sent.seq = seq;
+            if timestamp != sent.timestamp {
+                (sent.timestamp, sent.at) = (timestamp, now);
+            }
+        }
+        if let Some(picture) = picture {
+            sent.picture = sent.picture.or_newer(picture);
+        }
     }
 }
 

@@ -61,6 +61,18 @@ pub struct Picture {
     pub tl0_pic_idx: u8,
 }
 
+impl Picture {
+    /// Of each number the one that is ahead of the other, counted the short way round.
+    pub(crate) const fn or_newer(self, other: Self) -> Self {
+        let ids_ahead = other.picture_id.wrapping_sub(self.picture_id) % PICTURE_IDS;
+        let index_ahead = other.tl0_pic_idx.wrapping_sub(self.tl0_pic_idx);
+        Self {
+            picture_id: if ids_ahead < PICTURE_IDS / 2 { other.picture_id } else { self.picture_id },
+            tl0_pic_idx: if index_ahead < 1 << 7 { other.tl0_pic_idx } else { self.tl0_pic_idx },
+        }
+    }
+}
+
 impl Descriptor {
     /// Reads the descriptor at the head of an RTP payload. None where the payload ends before the VP8 data begins, or has a TL0PICIDX without a temporal id.
     pub fn parse(payload: &[u8]) -> Option<Self> {
