@@ -13,11 +13,13 @@
 //! [`awaited`](crate::forward::Forwarder::awaited) layer; on a packet that begins a key frame it calls [`arrived`](KeyFrameRequests::arrived).
 
 mod allocate;
+mod chain;
 mod keyframe;
 mod ladder;
 
 pub use self::{
-    allocate::{Allocation, Budget, Choice, Demand, Planner, Priority, Reason, allocate},
+    allocate::{Allocation, Budget, Choice, Demand, Priority, Reason, allocate},
+    chain::Planner,
     keyframe::KeyFrameRequests,
-    ladder::{Layer, Rung, Source, arrange},
+    ladder::{Layer, Offer, Rung, Source, Wish, arrange},
 };

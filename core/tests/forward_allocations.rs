@@ -56,16 +56,16 @@ fn forwarding_takes_no_memory() {
     for late in (0..packets.len() - 9).step_by(9) {
         packets[late..late + 9].rotate_left(1);
     }
-    let mut forwarder = Forwarder::new(Config::VIDEO);
+    let mut viewer = Forwarder::new(Config::VIDEO);
     let before = CALLS.get();
     // when they are forwarded to a viewer whose target changes all the time,
     let (mut forwarded, mut filled, mut dropped) = (0, 0, 0);
     for (at, packet) in (0..=u8::MAX).cycle().zip(&packets) {
         if at % 50 == 0 {
             let target = Layer { spatial: LayerId(at / 50 % 2), temporal: TemporalId(at / 50 % 3) };
-            forwarder.set_target((at != 250).then_some(target));
+            viewer.set_target((at != 250).then_some(target));
         }
-        match forwarder.handle_packet(Instant::from_millis(u64::from(packet.timestamp) / 90), packet) {
+        match viewer.handle_packet(Instant::from_millis(u64::from(packet.timestamp) / 90), packet) {
             Verdict::Forward(_) => forwarded += 1,
             Verdict::Fill { .. } => filled += 1,
             Verdict::Drop(_) => dropped += 1,

@@ -115,7 +115,8 @@ impl Bits {
         for block in first / 64..=last / 64 {
             let from = if block == first / 64 { first % 64 } else { 0 };
             let to = if block == last / 64 { last % 64 } else { 63 };
-            let word = self.0[(block % WORDS as u64) as usize];
+            let (word, _) = Self::place(block * 64);
+            let word = self.0[word];
             count += u64::from((word & (u64::MAX << from) & (u64::MAX >> (63 - to))).count_ones());
         }
         count
@@ -166,8 +167,9 @@ impl Pictures {
     /// How many were left out between the picture that far back and the newest, neither counted.
     pub(super) const fn left_out_since(&self, back: u16) -> u16 {
         let since = if back == 0 { 0 } else { self.left_out & (u128::MAX >> (128 - back as u32)) & !1 };
-        // The picture itself is not among them, and the newest is not: at most 126.
-        since.count_ones() as u16
+        #[expect(clippy::cast_possible_truncation, reason = "of 128 bits at most 126 count")]
+        let count = since.count_ones() as u16;
+        count
     }
 }
 

@@ -145,7 +145,7 @@ impl Room {
         let keep_bps = estimate_bps.saturating_sub(audio_bps);
         let budget = Budget { keep_bps, climb_bps: scaled(keep_bps, 1000, UP_MARGIN_PERMILLE) };
         let Allocation { choices, used_bps, minimum_bps, desired_bps } = select::allocate(budget, &demands);
-        let minimum_bps = if minimum_bps > used_bps { scaled(minimum_bps, UP_MARGIN_PERMILLE, 1000).saturating_add(1) } else { used_bps };
+        let minimum_bps = if minimum_bps > used_bps { scaled(minimum_bps, UP_MARGIN_PERMILLE, 1000) } else { used_bps };
         let desired_bps = scaled(desired_bps, DESIRED_PERMILLE, 1000);
 
         let mut lowered = false;

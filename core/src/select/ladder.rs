@@ -1,4 +1,6 @@
-//! What a stream can be had at: its layers, and in which order they are worth having.
+//! What a stream can be had at: which of its layers are wanted, and in which order they are worth having.
+
+use alloc::vec::Vec;
 
 use crate::{
     id::{LayerId, TemporalId},
@@ -49,5 +51,45 @@ pub fn arrange(source: Source, rungs: &mut [Rung]) {
     match source {
         Source::Camera => rungs.sort_unstable_by_key(|rung| (rung.bps, rung.layer)),
         Source::Screen => rungs.sort_unstable_by_key(|rung| rung.layer),
+    }
+}
+
+/// A layer as it is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Offer {
+    /// The layer, and what it needs.
+    pub rung: Rung,
+    /// What its picture measures across its short side, in pixels.
+    pub short_side: u16,
+}
+
+/// What a subscriber wants of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Wish {
+    /// What its pictures show.
+    pub source: Source,
+    /// The short side of the smallest picture worth having, in pixels; none where any is.
+    pub min_short_side: Option<u16>,
+    /// The short side of the largest picture wanted, in pixels: what the subscriber has room for. Zero to have nothing at present; none for no limit.
+    pub max_short_side: Option<u16>,
+}
+
+impl Wish {
+    /// Writes the rungs that are wanted of what is offered into `rungs`, in the order in which they are worth having.
+    ///
+    /// Only what flows counts. Where nothing is small enough, the smallest picture there is stands for it: a picture that is scaled down is better than none. Where nothing of that is large enough, the
+    /// largest is kept.
+    pub fn ladder(&self, offers: &[Offer], rungs: &mut Vec<Rung>) {
+        rungs.clear();
+        if self.max_short_side == Some(0) {
+            return;
+        }
+        let flowing = offers.iter().filter(|offer| offer.rung.bps > 0);
+        let Some(smallest) = flowing.clone().map(|offer| offer.short_side).min() else { return };
+        let most = self.max_short_side.map_or(u16::MAX, |most| most.max(smallest));
+        let largest = flowing.clone().map(|offer| offer.short_side).filter(|side| *side <= most).max().unwrap_or(smallest);
+        let least = self.min_short_side.map_or(0, |least| least.min(largest));
+        rungs.extend(flowing.filter(|offer| (least..=most).contains(&offer.short_side)).map(|offer| offer.rung));
+        arrange(self.source, rungs);
     }
 }
