@@ -12,6 +12,7 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
+mod allocation;
 mod answer;
 mod code;
 mod field;
@@ -40,6 +41,8 @@ const KINDS: &[(&str, Decide)] = &[
     ("agora_key", token::agora_key),
     ("agora_parse_verify", token::agora_parse_verify),
     ("agora_time", token::agora_time),
+    ("allocation", allocation::allocation),
+    ("allocation_ramp", allocation::allocation_ramp),
 ];
 
 /// Longest line that is read, in bytes. A choice: a thousand times what the kinds of today need, and still nothing that fills a memory.
@@ -106,9 +109,9 @@ mod tests {
 
     #[test]
     fn a_kind_of_a_part_that_is_not_built_is_not_guessed_at() {
-        let error = answer(br#"{"kind":"allocation"}"#).outcome.expect_err("there is no such kind").to_string();
+        let error = answer(br#"{"kind":"telepathy"}"#).outcome.expect_err("there is no such kind").to_string();
         assert!(
-            error.starts_with("kind: \"allocation\" is not offered by this version, which offers code, profile, region, huawei_sign"),
+            error.starts_with("kind: \"telepathy\" is not offered by this version, which offers code, profile, region, huawei_sign"),
             "{error}"
         );
         assert!(kinds().all(|kind| error.contains(kind)), "{error}");

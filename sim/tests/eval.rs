@@ -213,6 +213,9 @@ fn values() -> impl Strategy<Value = Value> {
         proptest::sample::select(words.to_vec()).prop_map(Value::from),
         Just(json!([1])),
         Just(json!({"a": 1})),
+        Just(
+            json!([{"id": "a", "source": "screen", "priority": -1, "max_height": 720, "layers": [{"id": "l", "height": 720, "fps": 30, "bps": 9_007_199_254_740_991_u64}]}])
+        ),
     ]
 }
 
@@ -222,7 +225,7 @@ proptest! {
         kind in proptest::sample::select(eval::kinds().collect::<Vec<_>>()),
         fields in proptest::collection::btree_map(proptest::sample::select(vec![
             "vendor", "domain", "code", "profile_kind", "name", "enum_value", "country", "app_key", "app_id", "room_id", "user_id", "ctime", "signature", "now_s",
-            "version", "service", "app_certificate", "channel", "unix_ts", "random", "uid", "expired_ts", "key", "event",
+            "version", "service", "app_certificate", "channel", "unix_ts", "random", "uid", "expired_ts", "key", "event", "budget_bps", "budgets_bps", "streams",
         ]), values(), 0..24),
     ) {
         let mut case: serde_json::Map<String, Value> = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();

@@ -24,11 +24,13 @@ const SETBACK: BitsPerSecond = 2;
 pub struct Planner {
     /// The streams: the highest priority first, then by id.
     climbers: Vec<Climber>,
-    /// Their rungs, one stream's behind the other's.
-    rungs: Vec<Rung>,
+    /// Their steps, one stream's behind the other's.
+    steps: Vec<Step>,
     /// A queue for each priority, the highest first; those from `classes` on are empty.
     queues: Vec<Queue>,
     classes: usize,
+    /// Where steps stand and what they take, while the level is sought up to which all fit.
+    levels: Vec<(BitsPerSecond, BitsPerSecond)>,
     allocation: Allocation,
 }
 
@@ -40,36 +42,50 @@ struct Climber {
     insists: bool,
     /// The place of its priority among all.
     class: usize,
-    /// Where its rungs begin, and how many there are.
+    /// Where its steps begin, and how many there are.
     first: usize,
-    rungs: usize,
+    steps: usize,
     /// How many of them it had before.
     held: usize,
-    /// How many of them it has.
+    /// How many of them it has taken.
     taken: usize,
-    /// Where the last of its steps stood. The next one stands no lower, though it may be smaller.
+}
+
+/// One step of one stream, to a rung that costs less than all better ones.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    /// What the stream has after it.
+    rung: Rung,
+    /// What it takes.
+    bps: BitsPerSecond,
+    /// Where it stands among the climbs of its class: no lower than the one before it, though it may be smaller.
     level: BitsPerSecond,
 }
 
 /// The next steps of the streams of one priority.
 #[derive(Clone, Debug, Default)]
 struct Queue {
-    waiting: BinaryHeap<Reverse<Step>>,
+    waiting: BinaryHeap<Reverse<Turn>>,
     /// What may still go ahead of the first of them.
     ahead_bps: BitsPerSecond,
 }
 
-/// One step of one stream. They compare in the order in which they are taken.
+/// When a stream takes its next step: the level where that stands; among equals, the lower rung first; then the higher priority or the lower id. One number, since that compares at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Step {
-    level: BitsPerSecond,
-    /// What the stream needs after it.
-    to_bps: BitsPerSecond,
-    /// Of floors that cost the same, those go first below which nothing is of use.
-    yields: bool,
-    climber: usize,
-    /// What it takes.
-    bps: BitsPerSecond,
+struct Turn(u128);
+
+impl Turn {
+    fn of(level: BitsPerSecond, place: usize, climber: usize) -> Self {
+        Self(u128::from(level) << 64 | (place as u128 & 0xffff_ffff) << 32 | climber as u128 & 0xffff_ffff)
+    }
+
+    fn level(self) -> BitsPerSecond {
+        (self.0 >> 64) as BitsPerSecond
+    }
+
+    fn climber(self) -> usize {
+        (self.0 & 0xffff_ffff) as usize
+    }
 }
 
 /// The step that ended the plan.
@@ -97,12 +113,12 @@ impl Planner {
         let mut used_bps = 0;
         let mut refused = None;
         // What fits as a whole needs no order.
-        if let Some(all_bps) = self.total(|rungs| rungs.last()).filter(|bps| *bps <= budget.climb_bps) {
-            self.climbers.iter_mut().for_each(|climber| climber.taken = climber.rungs);
+        if let Some(all_bps) = self.total(<[Step]>::last).filter(|bps| *bps <= budget.climb_bps) {
+            self.climbers.iter_mut().for_each(|climber| climber.taken = climber.steps);
             used_bps = all_bps;
         } else {
-            if let Some(floors_bps) = self.total(|rungs| rungs.first()).filter(|bps| *bps <= budget.climb_bps) {
-                self.climbers.iter_mut().for_each(|climber| climber.taken = climber.rungs.min(1));
+            if let Some(floors_bps) = self.total(<[Step]>::first).filter(|bps| *bps <= budget.climb_bps) {
+                self.climbers.iter_mut().for_each(|climber| climber.taken = climber.steps.min(1));
                 used_bps = floors_bps;
             } else {
                 refused = self.take(Part::Floors, budget, &mut used_bps);
@@ -121,13 +137,13 @@ impl Planner {
 
     fn read(&mut self, demands: &[Demand<'_>]) {
         self.climbers.clear();
-        self.rungs.clear();
+        self.steps.clear();
         for demand in demands {
-            let first = self.rungs.len();
+            let first = self.steps.len();
             let held = self.read_ladder(demand);
-            let rungs = self.rungs.len() - first;
+            let steps = self.steps.len() - first;
             let Demand { stream, priority, insists, .. } = *demand;
-            self.climbers.push(Climber { stream, priority, insists, class: 0, first, rungs, held, taken: 0, level: 0 });
+            self.climbers.push(Climber { stream, priority, insists, class: 0, first, steps, held, taken: 0 });
         }
         self.climbers.sort_unstable_by_key(|climber| (Reverse(climber.priority), climber.stream));
         let mut class = 0;
@@ -142,9 +158,9 @@ impl Planner {
         }
     }
 
-    /// Adds the rungs of a stream that flow and cost less than all better ones. Returns how many of them it had: its current layer, and what is below that or takes no more.
+    /// Adds the steps of a stream, to the rungs that flow and cost less than all better ones. Returns how many of them it had: up to its current layer, or to what takes no more.
     fn read_ladder(&mut self, demand: &Demand<'_>) -> usize {
-        let first = self.rungs.len();
+        let first = self.steps.len();
         let current = demand.current.and_then(|current| demand.rungs.iter().position(|rung| rung.layer == current));
         let had = |at: usize, rung: &Rung| match (demand.current, current) {
             (Some(_), Some(current)) => at <= current || rung.bps <= demand.rungs[current].bps,
@@ -154,50 +170,59 @@ impl Planner {
         };
         let mut held = 0;
         for (at, rung) in demand.rungs.iter().enumerate().filter(|(_, rung)| rung.bps > 0) {
-            while self.rungs.len() > first && self.rungs[self.rungs.len() - 1].bps >= rung.bps {
-                self.rungs.pop();
-                held = held.min(self.rungs.len() - first);
+            while self.steps.len() > first && self.steps[self.steps.len() - 1].rung.bps >= rung.bps {
+                self.steps.pop();
             }
-            self.rungs.push(*rung);
-            if had(at, rung) {
-                held = self.rungs.len() - first;
-            }
+            let below = self.steps[first..].last();
+            let bps = rung.bps - below.map_or(0, |below| below.rung.bps);
+            let stands = rung.bps.saturating_add(bps.saturating_mul(SETBACK));
+            // The climbs of a stream begin with the second step.
+            let is_second = self.steps.len() == first + 1;
+            let level = below.map_or(rung.bps, |below| if is_second { stands } else { stands.max(below.level) });
+            self.steps.push(Step { rung: *rung, bps, level });
+            held = if had(at, rung) { self.steps.len() - first } else { held.min(self.steps.len() - first - 1) };
         }
         held
     }
 
-    fn ladder(&self, climber: &Climber) -> &[Rung] {
-        &self.rungs[climber.first..climber.first + climber.rungs]
+    fn ladder(&self, climber: &Climber) -> &[Step] {
+        &self.steps[climber.first..climber.first + climber.steps]
     }
 
     /// What one rung of each stream needs together, unless no number can tell.
-    fn total(&self, rung: impl Fn(&[Rung]) -> Option<&Rung>) -> Option<BitsPerSecond> {
-        let needs = self.climbers.iter().filter_map(|climber| rung(self.ladder(climber)));
-        needs.map(|rung| rung.bps).try_fold(0, BitsPerSecond::checked_add)
+    fn total(&self, step: impl Fn(&[Step]) -> Option<&Step>) -> Option<BitsPerSecond> {
+        let needs = self.climbers.iter().filter_map(|climber| step(self.ladder(climber)));
+        needs.map(|step| step.rung.bps).try_fold(0, BitsPerSecond::checked_add)
     }
 
     /// Takes the steps of one part in their order, as far as the budget goes. Returns the first that does not fit.
     fn take(&mut self, part: Part, budget: Budget, used_bps: &mut BitsPerSecond) -> Option<Refused> {
         self.line_up(part);
-        while let Some(step) = self.pop_first() {
-            let climber = &mut self.climbers[step.climber];
+        let mut has_risen = part == Part::Floors;
+        loop {
+            if let Some(class) = self.only_class().filter(|_| !has_risen) {
+                self.rise(class, budget.climb_bps.saturating_sub(*used_bps), used_bps);
+                has_risen = true;
+            }
+            let at = self.pop_first()?;
+            let climber = &self.climbers[at];
+            let step = self.ladder(climber)[climber.taken];
             let had = climber.taken < climber.held;
             let budget_bps = if had { budget.keep_bps } else { budget.climb_bps };
             match used_bps.checked_add(step.bps) {
                 Some(needs_bps) if needs_bps <= budget_bps => *used_bps = needs_bps,
                 needs_bps => {
                     let needs_bps = needs_bps.unwrap_or(BitsPerSecond::MAX);
-                    return Some(Refused { climber: step.climber, needs_bps, budget_bps, fits_keep: !had && needs_bps <= budget.keep_bps });
+                    return Some(Refused { climber: at, needs_bps, budget_bps, fits_keep: !had && needs_bps <= budget.keep_bps });
                 }
             }
-            climber.taken += 1;
-            climber.level = step.level;
+            let class = climber.class;
+            self.climbers[at].taken += 1;
             if part == Part::Climbs {
-                self.queue_next(step.climber, part);
+                self.queue_next(at, part);
             }
-            self.set_credit(self.climbers[step.climber].class, part);
+            self.set_credit(class, part);
         }
-        None
     }
 
     /// Queues the next step of every stream.
@@ -211,65 +236,95 @@ impl Planner {
         }
     }
 
+    /// The class that waits, if it is the only one.
+    fn only_class(&self) -> Option<usize> {
+        let mut waiting = (0..self.classes).filter(|class| !self.queues[*class].waiting.is_empty());
+        waiting.next().filter(|_| waiting.next().is_none())
+    }
+
+    /// Takes the climbs of the only class that waits below the highest level such that all of them fit: without an order, since that takes time.
+    fn rise(&mut self, class: usize, left_bps: BitsPerSecond, used_bps: &mut BitsPerSecond) {
+        let Self { climbers, steps, levels, queues, .. } = self;
+        levels.clear();
+        for climber in climbers.iter().filter(|climber| climber.class == class) {
+            let ladder = &steps[climber.first..climber.first + climber.steps];
+            levels.extend(ladder[climber.taken..].iter().map(|step| (step.level, step.bps)));
+        }
+        let level = level_reached(levels, left_bps);
+        for climber in climbers.iter_mut().filter(|climber| climber.class == class) {
+            let ladder = &steps[climber.first..climber.first + climber.steps];
+            while let Some(step) = ladder.get(climber.taken).filter(|step| step.level < level) {
+                climber.taken += 1;
+                *used_bps += step.bps;
+            }
+        }
+        queues[class].waiting.clear();
+        for at in 0..self.climbers.len() {
+            if self.climbers[at].class == class {
+                self.queue_next(at, Part::Climbs);
+            }
+        }
+    }
+
     /// Queues the next step of a stream, if it has one.
     fn queue_next(&mut self, at: usize, part: Part) {
         let climber = &self.climbers[at];
-        let ladder = self.ladder(climber);
-        let Some(to_bps) = ladder.get(climber.taken).map(|rung| rung.bps) else { return };
-        let step = match part {
-            Part::Floors => Step { level: to_bps, to_bps, yields: !climber.insists, climber: at, bps: to_bps },
-            Part::Climbs => {
-                let bps = to_bps - ladder[climber.taken - 1].bps;
-                let level = to_bps.saturating_add(bps.saturating_mul(SETBACK)).max(climber.level);
-                Step { level, to_bps, yields: false, climber: at, bps }
-            }
-        };
-        self.queues[climber.class].waiting.push(Reverse(step));
+        let Some(Step { level, .. }) = self.ladder(climber).get(climber.taken).copied() else { return };
+        // Of floors that cost the same, those go first below which nothing is of use.
+        let place = if part == Part::Floors { usize::from(!climber.insists) } else { climber.taken };
+        self.queues[climber.class].waiting.push(Reverse(Turn::of(level, place, at)));
     }
 
     /// Lets others go ahead of the step that is now the first of its class.
     fn set_credit(&mut self, class: usize, part: Part) {
-        let queue = &mut self.queues[class];
         let share = match part {
             Part::Floors => AHEAD_OF_FLOOR,
             Part::Climbs => AHEAD_OF_CLIMB,
         };
-        queue.ahead_bps = queue.waiting.peek().map_or(0, |first| first.0.bps / share);
+        let ahead_bps = self.queues[class].waiting.peek().map_or(0, |first| self.next_bps(first.0) / share);
+        self.queues[class].ahead_bps = ahead_bps;
     }
 
-    /// Takes the step that comes next off its queue.
+    fn next_bps(&self, turn: Turn) -> BitsPerSecond {
+        let climber = &self.climbers[turn.climber()];
+        self.ladder(climber)[climber.taken].bps
+    }
+
+    /// Takes the stream whose step comes next off its queue.
     ///
     /// The order of a class and all below it is made of two: the class's own, and that of all below. Before each step of its own as many of the latter go as may go ahead of it.
-    fn pop_first(&mut self) -> Option<Step> {
-        let mut first: Option<(usize, Step)> = None;
+    fn pop_first(&mut self) -> Option<usize> {
+        let mut first: Option<(usize, Turn)> = None;
         for class in (0..self.classes).rev() {
             let Some(Reverse(own)) = self.queues[class].waiting.peek() else { continue };
-            let goes_ahead = first.is_some_and(|(_, below)| below.bps <= self.queues[class].ahead_bps && below.level < own.level);
+            let goes_ahead =
+                first.is_some_and(|(_, below)| self.next_bps(below) <= self.queues[class].ahead_bps && below.level() < own.level());
             if !goes_ahead {
                 first = Some((class, *own));
             }
         }
-        let (class, step) = first?;
-        for queue in &mut self.queues[..class] {
+        let (class, turn) = first?;
+        if class > 0 {
+            let bps = self.next_bps(turn);
             // It goes ahead of all of these, or they have nothing to take.
-            queue.ahead_bps = queue.ahead_bps.saturating_sub(step.bps);
+            self.queues[..class].iter_mut().for_each(|queue| queue.ahead_bps = queue.ahead_bps.saturating_sub(bps));
         }
         self.queues[class].waiting.pop();
-        Some(step)
+        Some(turn.climber())
     }
 
     fn answer(&mut self, used_bps: BitsPerSecond, refused: Option<Refused>) {
-        let Self { climbers, rungs, allocation, .. } = self;
+        let Self { climbers, steps, allocation, .. } = self;
         let next = refused.map(|refused| (refused, climbers[refused.climber].stream));
         allocation.choices.clear();
         let mut desired_bps: BitsPerSecond = 0;
         for climber in climbers.iter() {
-            let ladder = &rungs[climber.first..climber.first + climber.rungs];
-            desired_bps = desired_bps.saturating_add(ladder.last().map_or(0, |rung| rung.bps));
-            let layer = climber.taken.checked_sub(1).map(|at| ladder[at].layer);
+            let ladder = &steps[climber.first..climber.first + climber.steps];
+            desired_bps = desired_bps.saturating_add(ladder.last().map_or(0, |step| step.rung.bps));
+            let layer = climber.taken.checked_sub(1).map(|at| ladder[at].rung.layer);
             let reason = match next {
                 _ if ladder.is_empty() => Reason::NoLayer,
-                Some((refused, first)) if climber.taken < climber.rungs => refused.told(climber.stream, first),
+                Some((refused, first)) if climber.taken < climber.steps => refused.told(climber.stream, first),
                 _ => Reason::Highest,
             };
             allocation.choices.push(Choice { stream: climber.stream, layer, reason });
@@ -293,6 +348,23 @@ impl Refused {
             (false, _) => Reason::Behind { stream: first, needs_bps, budget_bps },
         }
     }
+}
+
+/// The highest level such that all steps below it fit. Each is where a step stands, and what it takes; not all of them fit.
+///
+/// A search that halves: the lower half of the steps fits, and then the level is sought in the upper one; or it does not. So it looks at each step twice on average, and sorts none.
+fn level_reached(steps: &mut [(BitsPerSecond, BitsPerSecond)], mut left_bps: BitsPerSecond) -> BitsPerSecond {
+    let mut reached = BitsPerSecond::MAX;
+    let mut steps = steps;
+    while !steps.is_empty() {
+        let (low, middle, high) = steps.select_nth_unstable_by_key(steps.len() / 2, |step| step.0);
+        let needs_bps = low.iter().try_fold(middle.1, |sum: BitsPerSecond, step| sum.checked_add(step.1));
+        match needs_bps.and_then(|needs_bps| left_bps.checked_sub(needs_bps)) {
+            Some(rest_bps) => (left_bps, steps) = (rest_bps, high),
+            None => (reached, steps) = (middle.0, low),
+        }
+    }
+    reached
 }
 
 /// Planners differ in nothing but the memory they hold: whatever was planned before, the next plan is the same. So an owner that is compared need not leave its planner out.
