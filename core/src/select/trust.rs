@@ -21,8 +21,8 @@
 //! - **Down at once.** What may be kept is the estimate of this instant.
 //! - **Constant input, no switch.** Nothing above moves by itself but upwards to the estimate.
 //! - **No flapping.** However an estimate wavers by up to ±20 %, ten times a second, and wherever the rungs lie in it, a stream switches at most twice in any minute. Measured for every rung of the ladders of a camera and
-//!   of four of them, by `core/tests/trust.rs`. What comes and goes in waves of seconds looks like one clean rise after another; of such a line a stream goes up at
-//!   most once a minute.
+//!   of four of them, by `core/tests/trust.rs`. What comes and goes in waves of seconds looks like one clean rise after another; of such a line a stream begins to
+//!   rise once a minute at most.
 //! - **Up in time.** When a line gets better, the best that it carries is back at once if it is half as large again as at the lowering; within [`limits::UP_HOLD`], or [`limits::UP_RETRY`] after a failed rise, if it has 15 % to
 //!   spare; and if it has less than that, [`limits::UP_RETRY`] after the last estimate that fell.
 //! - **Nothing is trapped.** All memory ends with time, [`Trust::poll_timeout`] says when, and while anything is wanted the plan asks the prober for more than it uses.
