@@ -16,10 +16,12 @@ mod allocate;
 mod chain;
 mod keyframe;
 mod ladder;
+mod trust;
 
 pub use self::{
     allocate::{Allocation, Budget, Choice, Demand, Priority, Reason, allocate},
     chain::Planner,
     keyframe::KeyFrameRequests,
     ladder::{Layer, Offer, Rung, Source, Wish, arrange},
+    trust::{Estimate, Trust},
 };
