@@ -5,20 +5,22 @@ use core::hint::black_box;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use greenroom_core::{
     forward::{Config, Forwarder, Incoming},
-    id::{LayerId, StreamId},
-    select::KeyFrameRequests,
+    id::{LayerId, StreamId, TemporalId},
+    select::{KeyFrameRequests, Layer},
     time::Instant,
-    vp8::{self, Descriptor},
+    vp8::{self, Descriptor, Picture},
 };
 
 const SUBSCRIBERS: usize = 500;
 
-/// A second of one layer: 30 pictures of four packets, the first of them a key frame.
+/// A second of one layer: 30 pictures of four packets, the first of them a key frame, in three temporal layers.
 fn second_of(layer: u8) -> Vec<Incoming> {
     (0_u16..120)
         .map(|i| {
             let picture = i / 4;
-            let head = vp8::head(i % 4 == 0, picture == 0, picture, 0);
+            let temporal = [0, 2, 1, 2][usize::from(picture % 4)];
+            let numbers = Picture { picture_id: picture, tl0_pic_idx: 0 };
+            let head = vp8::layered_head(i % 4 == 0, picture == 0, numbers, temporal, false);
             Incoming {
                 layer: LayerId(layer),
                 source: 0,
@@ -41,7 +43,8 @@ fn forward(c: &mut Criterion) {
             }
         }
     };
-    for (what, target) in [("forwarded", LayerId(2)), ("dropped", LayerId(0))] {
+    let thinned = Layer { spatial: LayerId(2), temporal: TemporalId(0) };
+    for (what, target) in [("forwarded", Layer::whole(LayerId(2))), ("thinned_out", thinned), ("dropped", Layer::whole(LayerId(0)))] {
         let mut forwarder = Forwarder::new(Config::VIDEO);
         forwarder.set_target(Some(target));
         let subscribers = vec![forwarder; SUBSCRIBERS];

@@ -17,6 +17,7 @@ mod chain;
 mod keyframe;
 mod ladder;
 mod policy;
+mod trust;
 
 pub use self::{
     allocate::{Allocation, Budget, Choice, Demand, Priority, Reason, allocate},
@@ -24,4 +25,5 @@ pub use self::{
     keyframe::KeyFrameRequests,
     ladder::{Layer, Offer, Rung, Source, Wish, arrange},
     policy::Policy,
+    trust::{Estimate, Trust},
 };

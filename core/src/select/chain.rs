@@ -370,9 +370,10 @@ fn level_reached(steps: &mut [(BitsPerSecond, BitsPerSecond)], mut left_bps: Bit
     while !steps.is_empty() {
         let (low, middle, high) = steps.select_nth_unstable_by_key(steps.len() / 2, |step| step.0);
         let needs_bps = low.iter().try_fold(middle.1, |sum: BitsPerSecond, step| sum.checked_add(step.1));
-        match needs_bps.and_then(|needs_bps| left_bps.checked_sub(needs_bps)) {
-            Some(rest_bps) => (left_bps, steps) = (rest_bps, high),
-            None => (reached, steps) = (middle.0, low),
+        if let Some(rest_bps) = needs_bps.and_then(|needs_bps| left_bps.checked_sub(needs_bps)) {
+            (left_bps, steps) = (rest_bps, high);
+        } else {
+            (reached, steps) = (middle.0, low);
         }
     }
     reached
