@@ -90,6 +90,9 @@ impl Server {
         if !is_inside && choices.flag() {
             return self.next_step_in(choices);
         }
+        if let Some(stream) = self.dead.take_if(|_| choices.one_in(3)) {
+            return session::Input::Picture { stream };
+        }
         match choices.below(24) {
             0..=5 => {
                 let call = self.call(choices);
@@ -99,7 +102,7 @@ impl Server {
             10 => session::Input::Closed { connection: self.some_connection(choices) },
             11 => session::Input::Found { connection: self.some_connection(choices) },
             12 => session::Input::Failed { connection: self.some_connection(choices), code: failure(choices) },
-            13 => session::Input::Picture { stream: self.dead.take().unwrap_or_else(|| self.stream(choices)) },
+            13 => session::Input::Picture { stream: self.stream(choices) },
             _ => session::Input::Received { connection: self.some_connection(choices), message: self.server_message(choices) },
         }
     }
