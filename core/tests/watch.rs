@@ -135,8 +135,16 @@ proptest! {
             }
             now = until;
             match what {
-                0 => drop((expected.insert(id, Expected { muted: true, ..FLOWS }), last.remove(&id), dead.entry(id).or_insert(false))),
-                1 => drop((expected.remove(&id), last.remove(&id), dead.remove(&id))),
+                0 => {
+                    expected.insert(id, Expected { muted: true, ..FLOWS });
+                    last.remove(&id);
+                    dead.entry(id).or_insert(false);
+                }
+                1 => {
+                    expected.remove(&id);
+                    last.remove(&id);
+                    dead.remove(&id);
+                }
                 2 | 3 => {
                     let before = expected.insert(id, FLOWS);
                     dead.entry(id).or_insert(false);

@@ -94,6 +94,9 @@ impl Server {
         if !is_inside && choices.flag() {
             return self.next_step_in(choices);
         }
+        if let Some(stream) = self.dead.take_if(|_| choices.one_in(3)) {
+            return session::Input::Picture { stream };
+        }
         match choices.below(24) {
             0..=5 => {
                 let call = self.call(choices);
@@ -104,7 +107,7 @@ impl Server {
             11 => session::Input::Found { connection: self.some_connection(choices) },
             12 => session::Input::Failed { connection: self.some_connection(choices), code: failure(choices) },
             13 => session::Input::Window { up: reading(choices), down: reading(choices) },
-            14 => session::Input::Picture { stream: self.dead.take().unwrap_or_else(|| self.stream(choices)) },
+            14 => session::Input::Picture { stream: self.stream(choices) },
             _ => session::Input::Received { connection: self.some_connection(choices), message: self.server_message(choices) },
         }
     }

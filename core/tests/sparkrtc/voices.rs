@@ -157,7 +157,7 @@ fn deaths_and_recoveries_are_told_in_the_vendor_s_words() {
     }
     theatre.call(0, "enableStreamStateDetection", json!({ "enable": true, "interval": 3 }));
     let frame = |theatre: &mut Theatre, kind: &str| {
-        theatre.tell(0, Input::Media { name: "frame".into(), args: json!({ "user": "ben", "type": kind }) })
+        theatre.tell(0, Input::Media { name: "frame".into(), args: json!({ "user": "ben", "type": kind }) });
     };
     frame(&mut theatre, "main");
     frame(&mut theatre, "auxiliary");

@@ -174,8 +174,8 @@ mod tests {
 
     fn selected(case: &Value) -> Result<Value, String> {
         let case = case.as_object().expect("cases are objects");
-        let reply = loudest(Fields::new(case)).map_err(|error| error.to_string())?;
-        let reply = serde_json::to_value(crate::eval::Reply { id: None, outcome: Ok(reply) }).expect("a reply is JSON");
+        let outcome = Ok(loudest(Fields::new(case)).map_err(|error| error.to_string())?);
+        let reply = serde_json::to_value(crate::eval::Reply { id: None, outcome }).map_err(|error| error.to_string())?;
         Ok(reply["selections"].clone())
     }
 
