@@ -77,7 +77,7 @@ fn a_window_that_makes_no_sense_is_refused_and_changes_nothing() {
     ] {
         match theatre.try_tell(0, Input::Media { name: "window".into(), args }) {
             Err(Refused::BadInput { name, at: there, expected }) => {
-                assert!(name == "window" && there == at && !expected.is_empty(), "{there}")
+                assert!(name == "window" && there == at && !expected.is_empty(), "{there}");
             }
             other => panic!("{at}: {other:?}"),
         }
