@@ -382,17 +382,8 @@ fn a_capture_holds_every_datagram_in_virtual_time() {
     let call = scratch.write("call.toml", &CALL.replace("delay = \"20 ms\"", "delay = \"20 ms\"\nloss = \"5 %\""));
     let (pcap, out) = (scratch.0.join("call.pcapng"), scratch.0.join("out"));
     let run = |media: &str| {
-        let arguments = [
-            "--engine",
-            "direct",
-            "--media",
-            media,
-            "--json",
-            "--out",
-            out.to_str().unwrap(),
-            "--pcap",
-            pcap.to_str().unwrap(),
-        ];
+        let arguments =
+            ["--engine", "direct", "--media", media, "--json", "--out", out.to_str().unwrap(), "--pcap", pcap.to_str().unwrap()];
         let output = Command::new(env!("CARGO_BIN_EXE_greenroom")).arg("run").arg(&call).args(arguments).output().unwrap();
         let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
         summary["datagrams"].as_u64().unwrap()

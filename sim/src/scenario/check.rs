@@ -258,8 +258,9 @@ fn deeds(entries: &[EventTable], cast: &Cast, duration: Duration) -> Result<(BTr
             continue;
         }
         let unknown = || mishaps::unknown_host(whose, n, cast.places.keys().map(String::as_str));
-        for user in users.filter(|_| whose != SERVER_NAME).ok_or_else(unknown)? {
-            let host = u16::try_from(user + 1).expect("a room has fewer members");
+        // A room has fewer members than there are places.
+        let places = users.filter(|_| whose != SERVER_NAME).ok_or_else(unknown)?;
+        for (user, host) in places.filter_map(|user| Some((user, u16::try_from(user + 1).ok()?))) {
             let fault = Fault { at, until, host, kind };
             asked.push((fault, n));
             deeds.entry(user).or_default().push((at, Happening::Suffers(fault), n));
