@@ -13,8 +13,7 @@ use std::{
 const PARTS: [&str; 6] = ["core/src", "core/tests", "sim/src", "sim/tests", "fuzz/src", "fuzz/tests"];
 
 /// The areas that are built: each of their requirements is shown by a test, or docs/DEVIATIONS.md argues why not. The others come later.
-const COVERED: [&str; 19] =
-    ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "T", "W", "X", "Y", "Z"];
+const COVERED: [&str; 19] = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "T", "W", "X", "Y", "Z"];
 
 const HEAD: &str = "# Traceability
 
