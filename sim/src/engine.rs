@@ -175,7 +175,7 @@ fn nodes(scenario: &Scenario, fidelity: Fidelity, seed: u64) -> Vec<Driver> {
         let address = if user.nat.is_some() { inside_of(place) } else { address_of(place) };
         let after_window = scenario.client.after_window;
         let config = ClientConfig { node: place, address, room, user, camera, fidelity, seed, after_window, starts: 0 };
-        nodes.push(Driver::new(place, Blueprint::Client(config), scenario));
+        nodes.push(Driver::new(place, Blueprint::Client(Box::new(config)), scenario));
     }
     nodes
 }
@@ -590,7 +590,9 @@ impl World {
             let (client, direction) = way_of(from, to);
             let is_copy = last.replace((to, count)) == Some((to, count));
             ledger.account(client, direction).into_iter().for_each(|account| account.due(now, at, end, is_copy));
-            weather.iter_mut().for_each(|weather| weather.carried(client, direction, at));
+            if let Some(weather) = &mut weather {
+                weather.carried(client, direction, at);
+            }
             if let Some(tap) = &mut self.tap {
                 tap.came_out(from, count);
             }

@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use greenroom_core::{
     id::{Rid, UserId},
     role::Role,
+    select::Policy,
     session::AfterWindow,
     stream::Layer,
     time::Instant,
@@ -77,7 +78,7 @@ fn what_is_left_out_has_its_documented_default() {
             audio_bps: 32_000,
             layers: vec![layer("q", 180, 150_000), layer("h", 360, 500_000), layer("f", 720, 1_500_000)],
         },
-        sfu: SfuSettings { reconnect_window: Duration::from_secs(30), start_estimate_bps: 300_000 },
+        sfu: SfuSettings { reconnect_window: Duration::from_secs(30), start_estimate_bps: 300_000, policy: Policy::CHAIN },
         client: ClientSettings { after_window: AfterWindow::GiveUp },
         faults: vec![],
     };
@@ -186,11 +187,12 @@ fn load(name: &str) -> Scenario {
 fn every_scenario_file_is_a_scenario() {
     let mut names = BTreeSet::new();
     for entry in fs::read_dir(repository().join("scenarios")).expect("the directory") {
-        let name = entry.expect("an entry").file_name().into_string().expect("a plain name");
+        let entry = entry.expect("an entry");
         // Beside the scenarios lie the traces that some of them play.
-        if !name.ends_with(".toml") {
+        if entry.path().is_dir() {
             continue;
         }
+        let name = entry.file_name().into_string().expect("a plain name");
         let scenario = load(&name);
         assert_eq!(format!("{}.toml", scenario.name), name);
         assert!(!scenario.about.is_empty(), "{name} says what it is about");
@@ -315,7 +317,7 @@ fn an_unknown_key() {
         "    5 | rte = \"100 Mbps\""
         "      | ^^^");
     assert_says!(refusal("down.rate", "down.colour"),
-        "call.toml:10:6: link.dsl.down.colour: no such key; known: delay, jitter, loss, outages, overhead, queue, rate"
+        "call.toml:10:6: link.dsl.down.colour: no such key; known: delay, duplicate, holds, jitter, loss, mtu, outages, overhead, policer, queue, rate, reorder and 2 more"
         "   10 | down.colour = [{ at = \"0 s\", is = \"2 Mbps\" }, { at = \"5 s\", is = \"1 Mbps\" }]"
         "      |      ^^^^^^");
     assert_says!(refusal("watch = [\"ada\"]", "wacth = [\"ada\"]"),
@@ -399,7 +401,7 @@ fn an_unknown_word() {
         "   21 | role = \"plyer\""
         "      |        ^^^^^^^");
     assert_says!(refusal("do = \"leave\"", "do = \"dance\""),
-        "call.toml:33:6: event.0.do: expected \"publish\", \"unpublish\", \"switch_role\", \"mute\", \"unmute\", \"leave\" or \"join\", found \"dance\""
+        "call.toml:33:6: event.0.do: expected \"publish\", \"unpublish\", \"switch_role\", \"mute\", \"unmute\", \"leave\", \"join\", \"crash\", \"pause\", \"partition\", \"hold\", \"close\", \"half_open\", \"rebind\", \"move\" or \"clock\", found \"dance\""
         "   33 | do = \"dance\""
         "      |      ^^^^^^^");
 }
@@ -941,7 +943,7 @@ fn completed(fragment: &str) -> String {
 fn every_example_on_the_page_is_right() {
     let page = fs::read_to_string(repository().join("docs/SCENARIOS.md")).expect("the page");
     let blocks = blocks(&page);
-    assert_eq!((blocks.len(), blocks.iter().filter(|(fragment, _)| *fragment).count()), (9, 7));
+    assert_eq!((blocks.len(), blocks.iter().filter(|(fragment, _)| *fragment).count()), (12, 10));
     // Files are looked for beside the scenario, and the page's examples stand nowhere.
     let folder = repository().join("scenarios/traces/");
     for (fragment, block) in blocks {
@@ -977,10 +979,13 @@ fn the_example_of_an_error_on_the_page_is_right() {
 fn troubled(events: &[&str]) -> String {
     let mut text = "title = \"t\"\nduration = \"60 s\"\n[link.home]\ndelay = \"10 ms\"\nnat = {}\n[link.fibre]\ndelay = \"10 ms\"\n[client]\nafter_window = \"keep_trying\"\n".to_owned();
     for (id, link) in [("ada", "home"), ("ben", "home"), ("cem", "fibre")] {
-        text += &format!("[[user]]\nid = \"{id}\"\nrole = \"joiner\"\nlink = \"{link}\"\njoin = \"1 s\"\n");
+        text.push_str("[[user]]\nrole = \"joiner\"\njoin = \"1 s\"\n");
+        for (key, value) in [("id", id), ("link", link)] {
+            text.extend([key, " = \"", value, "\"\n"]);
+        }
     }
     for event in events {
-        text += &format!("[[event]]\n{}\n", event.replace("; ", "\n"));
+        text.extend(["[[event]]\n", &event.replace("; ", "\n"), "\n"]);
     }
     text
 }

@@ -9,7 +9,7 @@ use greenroom_core::{id::UserId, time::Instant};
 
 use super::{Evidence, Verdict, Violation};
 use crate::{
-    record::{Counted, StreamName},
+    record::{Counted, SAMPLE_INTERVAL, StreamName},
     scenario::{User, Watch},
 };
 
@@ -23,7 +23,8 @@ const LEAST_PERCENT: u128 = 90;
 /// What one viewer received of one stream: interval by interval.
 type Received = Vec<(Instant, u64)>;
 
-/// For each stream and each kind of link: those who watch the same and suffer nothing of their own receive like amounts, over the time in which all of them watch.
+/// For each stream and each kind of link: those who watch the same and suffer nothing of their own receive at like rates, over the time in which all of them watch. Intervals in which nothing came are left
+/// out, as a rate of nothing is what `liveness` is for: it knows who was muted.
 pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
     let mut received: BTreeMap<(&StreamName, &UserId), Received> = BTreeMap::new();
     for sample in evidence.samples {
@@ -46,23 +47,29 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
             continue;
         }
         compared += 1;
-        let sums: Vec<u128> = viewers
-            .iter()
-            .map(|(_, intervals)| intervals.iter().filter(|(at, _)| from < *at && *at <= to).map(|(_, bytes)| u128::from(*bytes)).sum())
-            .collect();
-        let percent = jain_percent(&sums);
-        if percent < LEAST_PERCENT {
-            let least = sums.iter().zip(viewers).min_by_key(|(sum, _)| **sum).map(|(sum, (user, _))| (*sum, *user));
-            let Some((least_bytes, who)) = least else { continue };
-            let mean_bytes = sums.iter().sum::<u128>() / sums.len() as u128;
+        let rates: Vec<(u128, &UserId)> =
+            viewers.iter().filter_map(|(user, intervals)| Some((rate_bps(intervals, from, to)?, *user))).collect();
+        let bps: Vec<u128> = rates.iter().map(|(bps, _)| *bps).collect();
+        let percent = jain_percent(&bps);
+        if percent < LEAST_PERCENT
+            && let Some((least_bps, who)) = rates.iter().min()
+        {
+            let mean_bps = bps.iter().sum::<u128>() / bps.len() as u128;
             let what = format!(
-                "received {least_bytes} bytes of {stream} where {} viewers like it received {mean_bytes} in the mean; Jain's index is {percent} %",
-                viewers.len()
+                "received {least_bps} bps of {stream} where {} viewers like it received {mean_bps} in the mean; Jain's index is {percent} %",
+                rates.len()
             );
-            return Err(Violation { at: from, who: who.clone().into(), what });
+            return Err(Violation { at: from, who: (*who).clone().into(), what });
         }
     }
     Ok(format!("{compared} groups of viewers"))
+}
+
+/// The mean rate over the intervals between two times in which anything came, if there are any.
+fn rate_bps(intervals: &Received, from: Instant, to: Instant) -> Option<u128> {
+    let live = intervals.iter().filter(|(at, bytes)| from < *at && *at <= to && *bytes > 0);
+    let (sum, count) = live.fold((0_u128, 0_u128), |(sum, count), (_, bytes)| (sum + u128::from(*bytes), count + 1));
+    (sum * 8 * 1000).checked_div(count * SAMPLE_INTERVAL.as_millis())
 }
 
 /// Users by what they share with others: the link's name, the role and what they watch. Those whom a fault befell, or everybody, are in no group: they may have gone without.
@@ -91,9 +98,9 @@ fn common(viewers: &[(&UserId, &Received)]) -> (Instant, Instant) {
 }
 
 /// Jain's index in percent, rounded down; that of nothing at all is fair.
-fn jain_percent(sums: &[u128]) -> u128 {
-    let (sum, squares) = sums.iter().fold((0_u128, 0_u128), |(sum, squares), x| (sum + x, squares + x * x));
-    (sum * sum * 100).checked_div(sums.len() as u128 * squares).unwrap_or(100)
+fn jain_percent(shares: &[u128]) -> u128 {
+    let (sum, squares) = shares.iter().fold((0_u128, 0_u128), |(sum, squares), x| (sum + x, squares + x * x));
+    (sum * sum * 100).checked_div(shares.len() as u128 * squares).unwrap_or(100)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
         let Some(user) = &entry.user else { continue };
         let sight = sights.entry(user).or_default();
         let problem = match &entry.what {
-            What::JoinCalled | What::Left | What::Removed { .. } => {
+            What::Joined { .. } | What::Left | What::Removed { .. } => {
                 *sight = Sight::default();
                 continue;
             }

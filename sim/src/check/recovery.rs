@@ -31,11 +31,11 @@ struct Wanted {
 pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
     let faults = evidence.scenario.faults.iter().filter(|fault| fault.kind.disturbs());
     let Some(healed) = faults.map(|fault| if fault.over() == Instant::MAX { fault.at } else { fault.over() }).max() else {
-        return Ok("no faults".to_owned());
+        return Ok("0 faults to recover from".to_owned());
     };
     let end = evidence.end();
     if healed.saturating_add(RECOVERY) > end {
-        return Ok(format!("the run ends less than {} s after its last fault", RECOVERY.as_secs()));
+        return Ok(format!("0 users: the run ends less than {} s after its last fault", RECOVERY.as_secs()));
     }
     let wanted: Vec<(&User, Wanted)> =
         (1_u16..).zip(&evidence.scenario.users).map(|(place, user)| (user, wanted(evidence, place, user))).collect();

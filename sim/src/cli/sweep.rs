@@ -1,15 +1,11 @@
 //! `greenroom sweep`: one scenario, many seeds, both engines; what held, what did not, and whether engines agree.
 
-use core::{fmt::Write as _, ops::Range};
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    thread,
+use core::{
+    fmt::Write as _,
+    ops::Range,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
+use std::{collections::BTreeMap, path::PathBuf, sync::Mutex, thread};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -84,7 +80,7 @@ pub(super) fn run(arguments: &SweepArguments) -> Exit {
         .flat_map(|seed| engines.iter().map(move |engine| Settings { engine: *engine, media: arguments.media, seed }))
         .collect();
     let jobs = arguments.jobs.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let outcomes = match all(&scenario, &cells, jobs) {
+    let outcomes = match all(&scenario, &cells, jobs).into_iter().collect::<Result<Vec<_>, _>>() {
         Ok(outcomes) => outcomes,
         Err(error) => return broken(&error),
     };
@@ -109,7 +105,7 @@ pub(super) fn run(arguments: &SweepArguments) -> Exit {
 }
 
 /// Runs every cell, so many at a time; which one a thread takes next is nobody's concern, as each run is on its own.
-fn all(scenario: &Scenario, cells: &[Settings], jobs: usize) -> Result<Vec<Outcome>, EngineError> {
+fn all(scenario: &Scenario, cells: &[Settings], jobs: usize) -> Vec<Result<Outcome, EngineError>> {
     let bar = ProgressBar::with_draw_target(Some(cells.len() as u64), ProgressDrawTarget::stderr()); // hidden by itself where that is no terminal
     let style = ProgressStyle::with_template("{msg} {wide_bar:.green} {pos} of {len}  {elapsed}, {eta} to go");
     bar.set_style(style.expect("the template is right").progress_chars("━╸ "));

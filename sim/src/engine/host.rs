@@ -30,7 +30,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(super) enum Blueprint {
     Sfu(SfuConfig),
-    Client(ClientConfig),
+    Client(Box<ClientConfig>),
 }
 
 impl Blueprint {
@@ -40,7 +40,7 @@ impl Blueprint {
         match self {
             Self::Sfu(config) => Machine::Sfu(Box::new(SfuNode::new(shown, config.clone()))),
             Self::Client(config) => {
-                let mut config = config.clone();
+                let mut config = (**config).clone();
                 config.user.actions.retain(|(at, _)| *at >= now);
                 for (at, _) in &mut config.user.actions {
                     *at = clock.shown_at(*at);
@@ -293,13 +293,13 @@ impl Host {
             return None;
         }
         match (&mut self.nat, &self.blueprint) {
-            (Some(nat), _) => match nat.inbound(now, datagram.src, datagram.dst) {
-                Ok(inside) => datagram.dst = inside,
-                Err(_) => {
+            (Some(nat), _) => {
+                let Ok(inside) = nat.inbound(now, datagram.src, datagram.dst) else {
                     self.drops.count(from, "refused by NAT");
                     return None;
-                }
-            },
+                };
+                datagram.dst = inside;
+            }
             (None, Blueprint::Client(config)) if config.address != datagram.dst => {
                 self.drops.count(from, "sent to an old address");
                 return None;
@@ -315,12 +315,11 @@ impl Host {
         }
         let is_known = self.connections.contains(&connection);
         match (self.state, &signal) {
-            (State::Down { silent: true, .. }, _) => return None,
+            (State::Down { silent: true, .. }, _) | (State::Down { .. }, Signal::Closed) => return None,
             (State::Down { silent: false, .. }, Signal::Opened | Signal::Message(_)) => {
                 self.outputs.push_back(Output::Close { connection });
                 return None;
             }
-            (State::Down { silent: false, .. }, Signal::Closed) => return None,
             (State::Up, Signal::Opened) if self.place == SERVER => {
                 self.connections.insert(connection);
             }
@@ -363,7 +362,9 @@ impl Host {
             Output::Entry(entry) => entry.at = now,
             Output::Samples(samples) => {
                 if !self.clock_is_right {
-                    samples.iter_mut().for_each(|sample| self.set_right(now, sample));
+                    for sample in samples {
+                        self.set_right(now, sample);
+                    }
                 }
             }
         }

@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use greenroom_core::time::Instant;
 
 use crate::{
-    net::{Datagram, link::Drops, network::Network},
+    net::{
+        Datagram,
+        link::{Drops, Link},
+        network::Network,
+    },
     record::{Captured, Direction, Fate},
 };
 
@@ -31,7 +35,7 @@ pub(super) fn drops_of(network: &Network, client: u16, direction: Direction) -> 
         Direction::Up => network.uplink(client),
         Direction::Down => network.downlink(client),
     };
-    link.map(|link| link.drops()).unwrap_or_default()
+    link.map(Link::drops).unwrap_or_default()
 }
 
 impl Tap {

@@ -10,6 +10,7 @@ use greenroom_core::{
     id::{Rid, UserId, UserName},
     limits,
     role::Role,
+    select::Policy,
     session::AfterWindow,
     stream::{Layer, OfferError, StreamKind, StreamOffer},
     time::Instant,
@@ -19,12 +20,15 @@ use super::{
     Action, Camera, ClientSettings, Fault, FaultKind, SERVER_NAME, Scenario, SfuSettings, User, Watch,
     document::{KeyPath, Wrong, key_path},
     error::suggestion,
-    file::{CameraTable, Deed, EventTable, File, UserTable, WatchEntry},
+    file::{CameraTable, Deed, EventTable, File, PolicyWord, UserTable, WatchEntry},
     links::{AccessLink, links},
     mishaps::{self, Asked, since_start},
     quantity::InWords,
 };
-use crate::net::{SERVER, link::Outage};
+use crate::{
+    net::{SERVER, link::Outage},
+    policy,
+};
 
 /// Makes the scenario, or says what stands in the way.
 pub(super) fn scenario(name: &str, file: &File, folder: &Path) -> Result<Scenario, Wrong> {
@@ -63,6 +67,12 @@ pub(super) fn scenario(name: &str, file: &File, folder: &Path) -> Result<Scenari
         sfu: SfuSettings {
             reconnect_window: file.sfu.reconnect_window.0,
             start_estimate_bps: above_zero(file.sfu.start_estimate.0, || key_path!["sfu", "start_estimate"])?,
+            policy: match file.sfu.policy {
+                PolicyWord::Chain => Policy::CHAIN,
+                PolicyWord::Jvb => policy::JVB,
+                PolicyWord::Livekit => policy::LIVEKIT,
+                PolicyWord::Mediasoup => policy::MEDIASOUP,
+            },
         },
         client,
         faults,
@@ -248,8 +258,9 @@ fn deeds(entries: &[EventTable], cast: &Cast, duration: Duration) -> Result<(BTr
             continue;
         }
         let unknown = || mishaps::unknown_host(whose, n, cast.places.keys().map(String::as_str));
-        for user in users.filter(|_| whose != SERVER_NAME).ok_or_else(unknown)? {
-            let host = u16::try_from(user + 1).expect("a room has fewer members");
+        // A room has fewer members than there are places.
+        let places = users.filter(|_| whose != SERVER_NAME).ok_or_else(unknown)?;
+        for (user, host) in places.filter_map(|user| Some((user, u16::try_from(user + 1).ok()?))) {
             let fault = Fault { at, until, host, kind };
             asked.push((fault, n));
             deeds.entry(user).or_default().push((at, Happening::Suffers(fault), n));

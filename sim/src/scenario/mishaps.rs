@@ -86,7 +86,7 @@ pub(super) fn check_host(kind: FaultKind, n: usize, host: Option<&User>, keeps_t
 }
 
 /// Whose a fault is: no key is both, none is missing.
-pub(super) fn whose<'e>(entry: &'e EventTable, n: usize) -> Result<&'e str, Wrong> {
+pub(super) fn whose(entry: &EventTable, n: usize) -> Result<&str, Wrong> {
     let word = entry.what.word();
     match (&entry.user, &entry.host, entry.what.is_fault()) {
         (Some(user), None, false) => Ok(user),

@@ -140,16 +140,13 @@ impl ClientNode {
     /// A stream of the user's own has another number in a stay that began anew, or is published no longer.
     pub(super) fn republished(&mut self, before: StreamId, now: Result<StreamId, Code>) {
         let Some(camera) = self.camera.as_mut().filter(|camera| camera.stream() == before) else { return };
-        match now {
-            Ok(stream) => {
-                camera.set_stream(stream);
-                self.replace_transport(); // its tracks are named after the stream
-            }
-            Err(_) => {
-                self.stop_camera();
-                let stream = self.own_stream();
-                self.entry(What::Unpublished { stream });
-            }
+        if let Ok(stream) = now {
+            camera.set_stream(stream);
+            self.replace_transport(); // its tracks are named after the stream
+        } else {
+            self.stop_camera();
+            let stream = self.own_stream();
+            self.entry(What::Unpublished { stream });
         }
     }
 
