@@ -1,29 +1,26 @@
-//! What one packet and one plan cost: the two decisions that an SFU makes most often.
-//!
-//! `forward` is one packet for one of 500 subscribers, so that their state does not sit in one cache line; `allocate` is one new estimate of one subscriber.
+//! What one packet costs: the decision that an SFU makes most often, for one of 500 subscribers, so that their state does not sit in one cache line.
 
 use core::hint::black_box;
 
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use greenroom_core::{
     forward::{Config, Forwarder, Incoming},
-    id::{LayerId, StreamId},
-    select::{Demand, KeyFrameRequests, allocate},
-    stream::BitsPerSecond,
+    id::{LayerId, StreamId, TemporalId},
+    select::{KeyFrameRequests, Layer},
     time::Instant,
-    vp8::{self, Descriptor},
+    vp8::{self, Descriptor, Picture},
 };
 
 const SUBSCRIBERS: usize = 500;
-/// A camera's three layers: 180p, 360p, 720p.
-const CAMERA: [BitsPerSecond; 3] = [150_000, 500_000, 1_500_000];
 
-/// A second of one layer: 30 pictures of four packets, the first of them a key frame.
+/// A second of one layer: 30 pictures of four packets, the first of them a key frame, in three temporal layers.
 fn second_of(layer: u8) -> Vec<Incoming> {
     (0_u16..120)
         .map(|i| {
             let picture = i / 4;
-            let head = vp8::head(i % 4 == 0, picture == 0, picture, 0);
+            let temporal = [0, 2, 1, 2][usize::from(picture % 4)];
+            let numbers = Picture { picture_id: picture, tl0_pic_idx: 0 };
+            let head = vp8::layered_head(i % 4 == 0, picture == 0, numbers, temporal, false);
             Incoming {
                 layer: LayerId(layer),
                 source: 0,
@@ -46,7 +43,8 @@ fn forward(c: &mut Criterion) {
             }
         }
     };
-    for (what, target) in [("forwarded", LayerId(2)), ("dropped", LayerId(0))] {
+    let thinned = Layer { spatial: LayerId(2), temporal: TemporalId(0) };
+    for (what, target) in [("forwarded", Layer::whole(LayerId(2))), ("thinned_out", thinned), ("dropped", Layer::whole(LayerId(0)))] {
         let mut forwarder = Forwarder::new(Config::VIDEO);
         forwarder.set_target(Some(target));
         let subscribers = vec![forwarder; SUBSCRIBERS];
@@ -60,28 +58,6 @@ fn forward(c: &mut Criterion) {
     group.finish();
 }
 
-fn plan(c: &mut Criterion) {
-    let mut group = c.benchmark_group("allocate");
-    for streams in [1_u32, 10, 49] {
-        let demands: Vec<Demand<'_>> = (0..streams)
-            .map(|i| Demand {
-                stream: StreamId(i),
-                min_layer: None,
-                max_layer: Some(LayerId(2)),
-                layer_bps: &CAMERA,
-                current: Some(LayerId(1)),
-            })
-            .collect();
-        // About half of the streams can have their top layer.
-        let budget_bps = u64::from(streams) * 1_150_000;
-        group.throughput(Throughput::Elements(u64::from(streams)));
-        group.bench_with_input(BenchmarkId::new("streams", streams), &demands, |b, demands| {
-            b.iter(|| allocate(black_box(budget_bps), black_box(demands)));
-        });
-    }
-    group.finish();
-}
-
 fn key_frames(c: &mut Criterion) {
     let mut requests = KeyFrameRequests::default();
     for stream in 0..49 {
@@ -92,5 +68,5 @@ fn key_frames(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, forward, plan, key_frames);
+criterion_group!(benches, forward, key_frames);
 criterion_main!(benches);

@@ -1,7 +1,8 @@
 //! Identifiers: parsed once at the edge, cheap to copy and compare inside.
 //!
 //! Names that people and applications choose ([`AppId`], [`UserId`], [`RoomId`], [`UserName`], [`Rid`]) are checked text behind a shared pointer. Numbers that a machine hands out
-//! ([`SessionId`], [`SourceId`], [`MemberId`], [`StreamId`], [`RequestId`], [`LayerId`]) are newtypes over integers, so that none is mistaken for another.
+//! ([`SessionId`], [`SourceId`], [`MemberId`], [`StreamId`], [`RequestId`], [`LayerId`],
+//! [`TemporalId`]) are newtypes over integers, so that none is mistaken for another.
 
 use alloc::{string::String, sync::Arc};
 use core::{fmt, str::FromStr};
@@ -181,6 +182,15 @@ number_id!(
     /// A layer of a stream: its place in the stream's ladder, lowest first.
     LayerId(u8), "layer "
 );
+number_id!(
+    /// A temporal layer: its place among those of one encoding, 0 for the base that all others build on.
+    TemporalId(u8), "temporal layer "
+);
+
+impl TemporalId {
+    /// All the temporal layers there are, however many.
+    pub const TOP: Self = Self(u8::MAX);
+}
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use crate::{
     role::Role,
     stream::{BitsPerSecond, LayerSet, StreamKind},
     time::Instant,
-    wire::MediaDescription,
+    wire::{AudioMode, MediaDescription},
 };
 
 /// A user's stay in a room.
@@ -23,6 +23,8 @@ pub struct Member {
     pub name: Option<UserName>,
     /// What the member may do.
     pub role: Role,
+    /// Whose audio it receives.
+    pub audio_mode: AudioMode,
     /// Whether there is a connection.
     pub presence: Presence,
     /// When the room looks at the member again: the end of its silence or of its absence, or earlier.
@@ -41,6 +43,8 @@ pub struct Member {
     pub subscriptions: BTreeMap<StreamId, Subscription>,
     /// What the server can send it, in bits per second; none before the first estimate.
     pub estimate_bps: Option<BitsPerSecond>,
+    /// What bounds all that it sends and receives, where it asked for that.
+    pub cap: Option<Cap>,
     /// Until when its plan may not rise, because it was lowered lately.
     pub held_until: Option<Instant>,
     /// What its media transport was told last: the floor for padding, and what is wanted.
@@ -127,6 +131,26 @@ pub struct Bandwidth {
     pub minimum_bps: BitsPerSecond,
     /// More than this is of no use, in bits per second.
     pub desired_bps: BitsPerSecond,
+}
+
+/// A bound on all of a member's media, both ways together, in bits per second (R-241, C-42).
+///
+/// The two ways share it by a rule that both ends know, so that neither has to be told: what the member publishes comes first, up to a half, and the rest is for what it receives.
+/// A half because neither way may starve the other: a member that publishes more than it has is still to see somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cap(pub BitsPerSecond);
+
+impl Cap {
+    /// What of it may be sent by a member whose streams would take so much ([`StreamOffer::max_bps`](crate::stream::StreamOffer::max_bps)).
+    pub const fn to_send(self, offered_bps: BitsPerSecond) -> BitsPerSecond {
+        let half = self.0 / 2;
+        if offered_bps < half { offered_bps } else { half }
+    }
+
+    /// What of it may be received by that member.
+    pub const fn to_receive(self, offered_bps: BitsPerSecond) -> BitsPerSecond {
+        self.0 - self.to_send(offered_bps)
+    }
 }
 
 /// What a member receives of one stream.

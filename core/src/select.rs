@@ -13,9 +13,17 @@
 //! [`awaited`](crate::forward::Forwarder::awaited) layer; on a packet that begins a key frame it calls [`arrived`](KeyFrameRequests::arrived).
 
 mod allocate;
+mod chain;
 mod keyframe;
+mod ladder;
+mod policy;
+mod trust;
 
 pub use self::{
-    allocate::{Allocation, Choice, DESIRED_PERMILLE, Demand, Reason, UP_MARGIN_PERMILLE, allocate},
+    allocate::{Allocation, Budget, Choice, Demand, Priority, Reason, allocate},
+    chain::Planner,
     keyframe::KeyFrameRequests,
+    ladder::{Layer, Offer, Rung, Source, Wish, arrange},
+    policy::Policy,
+    trust::{Estimate, Trust},
 };

@@ -13,6 +13,11 @@
 //! A forwarder reads where key frames start and replaces the two numbers that must not jump when it changes layers ([`Picture`]). KEYIDX is left as it comes: it counts
 //! within one encoding, and picture id and TL0PICIDX already tell a receiver what follows what.
 
+/// Picture ids count modulo this, and short ones modulo the second (RFC 7741 section 4.2).
+pub const PICTURE_IDS: u16 = 1 << 15;
+/// See [`PICTURE_IDS`].
+pub const SHORT_PICTURE_IDS: u16 = 1 << 7;
+
 const X: u8 = 0x80;
 const S: u8 = 0x10;
 const PID: u8 = 0x07;
@@ -48,12 +53,24 @@ pub struct Descriptor {
 }
 
 /// A picture's numbers, as a receiver is to see them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Picture {
     /// The 15-bit picture id. A descriptor with 7 bits takes the lower ones.
     pub picture_id: u16,
     /// The index of the last base temporal layer picture.
     pub tl0_pic_idx: u8,
+}
+
+impl Picture {
+    /// Of each number the one that is ahead of the other, counted the short way round.
+    pub(crate) const fn or_newer(self, other: Self) -> Self {
+        let ids_ahead = other.picture_id.wrapping_sub(self.picture_id) % PICTURE_IDS;
+        let index_ahead = other.tl0_pic_idx.wrapping_sub(self.tl0_pic_idx);
+        Self {
+            picture_id: if ids_ahead < PICTURE_IDS / 2 { other.picture_id } else { self.picture_id },
+            tl0_pic_idx: if index_ahead < 1 << 7 { other.tl0_pic_idx } else { self.tl0_pic_idx },
+        }
+    }
 }
 
 impl Descriptor {
@@ -89,10 +106,16 @@ impl Descriptor {
 /// The head of a simulated encoder's packet: a descriptor with a 15-bit picture id, TL0PICIDX and temporal layer 0, and the first byte of the VP8 data, which is the
 /// payload header's where `start` is true. The temporal id is there because receivers (str0m, for one) refuse a TL0PICIDX without.
 pub const fn head(start: bool, key_frame: bool, picture_id: u16, tl0_pic_idx: u8) -> [u8; HEAD_BYTES] {
-    let [high, low] = picture_id.to_be_bytes();
+    layered_head(start, key_frame, Picture { picture_id, tl0_pic_idx }, 0, false)
+}
+
+/// The same for a picture of temporal layer `temporal_id`, of which two bits are written; with `layer_sync`, of one that rests on the base layer alone.
+pub const fn layered_head(start: bool, key_frame: bool, picture: Picture, temporal_id: u8, layer_sync: bool) -> [u8; HEAD_BYTES] {
+    let [high, low] = picture.picture_id.to_be_bytes();
     let first = if start { X | S } else { X };
+    let temporal = (temporal_id << 6) | if layer_sync { Y } else { 0 };
     let header = if key_frame { 0 } else { P };
-    [first, I | L | T, M | high, low, tl0_pic_idx, 0, header]
+    [first, I | L | T, M | high, low, picture.tl0_pic_idx, temporal, header]
 }
 
 /// Bytes of [`head`].

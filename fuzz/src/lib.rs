@@ -9,7 +9,7 @@
 //!
 //! `tests/replay.rs` replays every corpus. A file that made a harness fail belongs into its corpus, once the failure is mended.
 
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{collections::BTreeSet, fs, path::PathBuf, process::ExitCode};
 
 #[allow(missing_docs, missing_debug_implementations, unreachable_pub, reason = "as above")]
 #[path = "../../core/tests/reference/history.rs"]
@@ -34,9 +34,10 @@ pub mod run;
 use greenroom_core::{
     auth::{Authority, Claim, Credential, Purpose, Secret, channel_key, signature},
     forward::{Config, Forwarder, Incoming, Outgoing, Verdict},
-    id::{AppId, LayerId, RequestId, RoomId, SessionId, UserId},
+    id::{AppId, LayerId, RequestId, RoomId, SessionId, TemporalId, UserId},
     role::Role,
     room::{self, Room},
+    select::Layer,
     service::Service,
     session::{self, Call, CallId, ConnectionId, JoinCall, Session},
     time::{Instant, UnixSeconds},
@@ -185,7 +186,8 @@ pub fn forwarder(bytes: &[u8]) {
         now = now.saturating_add(core::time::Duration::from_millis(u64::from(choices.below(50))));
         if choices.one_in(10) {
             let target = choices.below(4);
-            forwarder.set_target((target < 3).then_some(LayerId(target)));
+            let temporal = TemporalId(choices.below(4));
+            forwarder.set_target((target < 3).then_some(Layer { spatial: LayerId(target), temporal }));
         }
         seq = match choices.below(16) {
             0 => u64::from(choices.bits()),
@@ -195,7 +197,8 @@ pub fn forwarder(bytes: &[u8]) {
         };
         let mut payload: Vec<u8> = (0..choices.below(9)).map(|_| choices.byte()).collect();
         if choices.flag() {
-            payload = vp8::head(true, choices.one_in(4), u16::from(choices.byte()), choices.byte()).to_vec();
+            let picture = Picture { picture_id: u16::from(choices.byte()), tl0_pic_idx: choices.byte() };
+            payload = vp8::layered_head(true, choices.one_in(4), picture, choices.below(4), choices.flag()).to_vec();
         }
         let packet = Incoming {
             layer: LayerId(choices.below(3)),
@@ -204,12 +207,16 @@ pub fn forwarder(bytes: &[u8]) {
             timestamp: choices.bits(),
             picture: vp8::Descriptor::parse(&payload),
         };
-        if let Verdict::Forward(outgoing) = forwarder.handle_packet(now, &packet) {
-            onlooker.see(&packet, &outgoing);
-            let picture = outgoing.picture.unwrap_or(Picture { picture_id: 0, tl0_pic_idx: 0 });
-            assert_eq!(vp8::rewrite(&mut payload, picture), packet.picture.is_some());
-            let key_frame = vp8::Descriptor::parse(&payload).map(|picture| picture.key_frame);
-            assert_eq!(key_frame, packet.picture.map(|picture| picture.key_frame), "a rewritten packet begins what it began");
+        match forwarder.handle_packet(now, &packet) {
+            Verdict::Drop(_) => {}
+            Verdict::Fill { seq, .. } => onlooker.count(seq),
+            Verdict::Forward(outgoing) => {
+                onlooker.see(&packet, &outgoing);
+                let picture = outgoing.picture.unwrap_or(Picture { picture_id: 0, tl0_pic_idx: 0 });
+                assert_eq!(vp8::rewrite(&mut payload, picture), packet.picture.is_some());
+                let key_frame = vp8::Descriptor::parse(&payload).map(|picture| picture.key_frame);
+                assert_eq!(key_frame, packet.picture.map(|picture| picture.key_frame), "a rewritten packet begins what it began");
+            }
         }
     }
 }
@@ -218,24 +225,28 @@ pub fn forwarder(bytes: &[u8]) {
 #[derive(Default)]
 struct Onlooker {
     run: Option<(Incoming, Outgoing)>,
-    highest: u64,
+    numbers: BTreeSet<u64>,
 }
 
 impl Onlooker {
     fn see(&mut self, packet: &Incoming, outgoing: &Outgoing) {
+        let other_layer = outgoing.switched.is_some_and(|switch| switch.from.map(|from| from.spatial) != Some(switch.to.spatial));
         let continues = self.run.is_some_and(|(first_in, first_out)| {
-            let same = first_in.layer == packet.layer && first_in.source == packet.source && outgoing.switched.is_none();
-            same && outgoing.seq.wrapping_sub(first_out.seq) == packet.seq.wrapping_sub(first_in.seq)
-        });
-        if let Some((first_in, first_out)) = self.run.filter(|_| continues) {
             let (came, went) = (packet.timestamp.wrapping_sub(first_in.timestamp), outgoing.timestamp.wrapping_sub(first_out.timestamp));
-            assert_eq!(came, went, "within a run timestamps keep their distances");
-        } else {
+            first_in.layer == packet.layer && first_in.source == packet.source && !other_layer && came == went
+        });
+        if !continues {
             assert!(packet.picture.is_some_and(|picture| picture.key_frame), "{packet:?} begins a run and is no key frame");
-            assert!(outgoing.seq > self.highest, "a run begins at {}, and {} was sent", outgoing.seq, self.highest);
+            let highest = self.numbers.last().copied().unwrap_or(0);
+            assert!(outgoing.seq > highest, "a run begins at {}, and {highest} was sent", outgoing.seq);
             self.run = Some((*packet, *outgoing));
         }
-        self.highest = self.highest.max(outgoing.seq);
+        self.count(outgoing.seq);
+    }
+
+    /// At the end of all numbers the last one is sent over and over.
+    fn count(&mut self, seq: u64) {
+        assert!(self.numbers.insert(seq) || seq == u64::MAX, "{seq} went out twice");
     }
 }
 

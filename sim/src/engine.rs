@@ -641,7 +641,9 @@ impl World {
         let (entries, portions) =
             (merged(entries, |entry| entry.at), merged(samples, |portion| portion.first().map_or(Instant::ZERO, |sample| sample.at)));
         let mut samples = Vec::with_capacity(portions.iter().map(Vec::len).sum());
-        portions.into_iter().for_each(|mut portion| samples.append(&mut portion));
+        for mut portion in portions {
+            samples.append(&mut portion);
+        }
         let captured = self.tap.map_or_else(Vec::new, |tap| tap.captured());
         Collected { entries, samples, network: self.network, ledger: self.ledger, struck, captured }
     }

@@ -12,11 +12,14 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
+mod allocation;
 mod answer;
 mod code;
 mod field;
 mod link;
+mod loudest;
 mod profile;
+mod quality;
 mod region;
 mod token;
 
@@ -41,6 +44,16 @@ const KINDS: &[(&str, Decide)] = &[
     ("agora_key", token::agora_key),
     ("agora_parse_verify", token::agora_parse_verify),
     ("agora_time", token::agora_time),
+    ("loudest", loudest::loudest),
+    ("allocation", allocation::allocation),
+    ("allocation_ramp", allocation::allocation_ramp),
+    ("g107_mos", quality::g107_mos),
+    ("g107_full", quality::g107_full),
+    ("emodel_simplified", quality::emodel_simplified),
+    ("g107_1_wb", quality::g107_1_wb),
+    ("g107_2_fb", quality::g107_2_fb),
+    ("design_instant", quality::design_instant),
+    ("design_sequence", quality::design_sequence),
     ("link", link::link),
 ];
 
@@ -110,9 +123,9 @@ mod tests {
 
     #[test]
     fn a_kind_of_a_part_that_is_not_built_is_not_guessed_at() {
-        let error = answer(br#"{"kind":"allocation"}"#).outcome.expect_err("there is no such kind").to_string();
+        let error = answer(br#"{"kind":"telepathy"}"#).outcome.expect_err("there is no such kind").to_string();
         assert!(
-            error.starts_with("kind: \"allocation\" is not offered by this version, which offers code, profile, region, huawei_sign"),
+            error.starts_with("kind: \"telepathy\" is not offered by this version, which offers code, profile, region, huawei_sign"),
             "{error}"
         );
         assert!(kinds().all(|kind| error.contains(kind)), "{error}");

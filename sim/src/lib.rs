@@ -66,6 +66,7 @@ pub mod eval;
 pub mod media;
 pub mod net;
 pub mod node;
+pub mod policy;
 pub mod random;
 pub mod record;
 pub mod report;

@@ -28,7 +28,7 @@
 mod model;
 mod webrtc;
 
-use core::{fmt, net::SocketAddrV4, ops::Deref, str::FromStr};
+use core::{fmt, net::SocketAddrV4, ops::Deref, str::FromStr, time::Duration};
 
 use greenroom_core::{
     id::{LayerId, Rid, StreamId},
@@ -171,6 +171,14 @@ impl Peer {
     /// Whether media can flow.
     pub fn is_connected(&self) -> bool {
         back!(&self.0, peer => peer.is_connected())
+    }
+
+    /// To the other end and back, as the newest check of the path took; none before the first answer, at a server's end (which checks nothing), and where media is modelled.
+    pub fn rtt(&self) -> Option<Duration> {
+        match &self.0 {
+            Back::WebRtc(peer) => peer.rtt(),
+            Back::Model(_) => None,
+        }
     }
 
     /// What went wrong without anyone being at fault, so far.

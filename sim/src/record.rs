@@ -9,6 +9,7 @@ mod ledger;
 mod metric;
 mod roster;
 mod sample;
+mod statistics;
 mod summary;
 
 pub use self::{
@@ -17,7 +18,8 @@ pub use self::{
     ledger::{Account, Ledger},
     metric::MetricRow,
     roster::{Roster, roster_hash, rosters},
-    sample::{Counted, Flow, SAMPLE_INTERVAL, Sample, next_sample},
+    sample::{Counted, Flow, Part, SAMPLE_INTERVAL, Sample, next_sample},
+    statistics::StatisticsRow,
     summary::{CheckResult, Summary, Viewer},
 };
 
@@ -34,4 +36,6 @@ pub struct Record {
     pub entries: Vec<Entry>,
     /// What was measured, in order of time, then viewer, then stream.
     pub metrics: Vec<MetricRow>,
+    /// What clients' statistics said, in order of time, then user, then stream and part.
+    pub statistics: Vec<StatisticsRow>,
 }

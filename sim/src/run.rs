@@ -10,7 +10,7 @@ use crate::{
     engine::{self, Collected, Engine, EngineError, Progress},
     entropy,
     media::Fidelity,
-    record::{Captured, Record, Summary},
+    record::{Captured, Record, StatisticsRow, Summary},
     scenario::Scenario,
 };
 
@@ -66,6 +66,7 @@ fn record(scenario: &Scenario, settings: Settings, started: WallInstant, collect
     entries.extend(collected.entries);
     entries.sort_by_key(|entry| entry.at);
     let metrics = tables::metrics(scenario, &collected.samples);
+    let statistics = collected.samples.iter().filter_map(StatisticsRow::of).collect();
     let viewers = tables::viewers(scenario, &entries, &metrics);
     let sim_seconds = scenario.duration.as_secs_f64();
     let summary = Summary {
@@ -83,7 +84,7 @@ fn record(scenario: &Scenario, settings: Settings, started: WallInstant, collect
         checks,
         viewers,
     };
-    Record { title: scenario.title.clone(), about: scenario.about.clone(), summary, entries, metrics }
+    Record { title: scenario.title.clone(), about: scenario.about.clone(), summary, entries, metrics, statistics }
 }
 
 /// Runs a scenario on a thread of its own, and leaves what it brought as it came: what [`run`] makes its record of.

@@ -21,6 +21,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use greenroom_core::{
     id::{UserId, UserName},
     role::Role,
+    select::Policy,
     session::AfterWindow,
     stream::{BitsPerSecond, Layer},
     time::Instant,
@@ -204,4 +205,6 @@ pub struct SfuSettings {
     pub reconnect_window: Duration,
     /// Where the estimate of what a viewer can receive begins, in bits per second.
     pub start_estimate_bps: BitsPerSecond,
+    /// Which rule shares a viewer's connection.
+    pub policy: Policy,
 }

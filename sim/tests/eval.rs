@@ -86,7 +86,7 @@ fn every_line_is_answered_in_order_and_wrong_ones_say_what_is_wrong() {
             "country: found \"cn\", expected a country of the table: a country is two capital letters",
         ),
         ("not JSON", "not JSON at column 2: expected ident; expected one object on a line"),
-        (r#"{"id":7,"kind":"link"}"#, "kind: \"link\" is not offered by this version, which offers code, profile, region"),
+        (r#"{"id":7,"kind":"weather"}"#, "kind: \"weather\" is not offered by this version, which offers code, profile, region"),
         (r#"{"id":8,"kind":"code","vendor":"zoom"}"#, "vendor: found \"zoom\", expected sparkrtc or agora"),
         (
             r#"{"id":9,"kind":"code","vendor":"agora","domain":"client","code":1}"#,
@@ -115,6 +115,24 @@ fn every_line_is_answered_in_order_and_wrong_ones_say_what_is_wrong() {
             r#"{"id":17,"kind":"agora_time","unix_ts":1,"expired_ts":0,"now_s":0,"event":"leave"}"#,
             "event: found \"leave\", expected join, rejoin",
         ),
+        (r#"{"id":19,"kind":"g107_mos","R":"93"}"#, "R: found \"93\", expected a number"),
+        (r#"{"id":20,"kind":"g107_full","inputs":{"Tb":1}}"#, "inputs.Tb: found 1, expected one of SLR, RLR"),
+        (r#"{"id":21,"kind":"g107_full","inputs":{"Ta":"1"}}"#, "inputs.Ta: found \"1\", expected a number from 0 to 500"),
+        (r#"{"id":22,"kind":"g107_full","inputs":{"qdu":-1}}"#, "inputs: found values that have no rating, expected qdu from 1 to 14"),
+        (r#"{"id":23,"kind":"emodel_simplified","one_way_ms":-1}"#, "one_way_ms: found -1, expected a number, not negative"),
+        (r#"{"id":24,"kind":"g107_2_fb","Ie_fb":7,"loss_pct":3}"#, "Bpl_fb: found nothing, expected a number"),
+        (r#"{"id":25,"kind":"g107_1_wb","Ie_wb":7,"loss_pct":101}"#, "loss_pct: found 101, expected a number of per cent, 0 to 100"),
+        (
+            r#"{"id":26,"kind":"design_instant","window":{"rtt_ms":-1}}"#,
+            "window.rtt_ms: found -1, expected a number of milliseconds, not negative",
+        ),
+        (r#"{"id":27,"kind":"design_instant","window":{"no_data":true}}"#, "window: found one without a measurement"),
+        (
+            r#"{"id":28,"kind":"design_sequence","windows":[{},{"loss_pct":"x"}]}"#,
+            "windows[1].loss_pct: found \"x\", expected a number of per cent",
+        ),
+        (r#"{"id":29,"kind":"design_sequence","windows":[3]}"#, "windows[0]: found 3, expected an object"),
+        (r#"{"id":30,"kind":"design_sequence","windows":[],"window_s":0}"#, "window_s: found 0, expected a number of seconds, more than 0"),
         (r#"{"id":18,"kind":"region","country":"DE","later":{"versions":"may add fields"},"lenient":null}"#, ""),
     ];
     let input = lines.map(|(line, _)| line).join("\n\n");
@@ -130,7 +148,7 @@ fn every_line_is_answered_in_order_and_wrong_ones_say_what_is_wrong() {
         }
     }
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(text(&output.stderr), "greenroom: 13 of 15 lines could not be used; their answers say why\n");
+    assert_eq!(text(&output.stderr), "greenroom: 25 of 27 lines could not be used; their answers say why\n");
 }
 
 #[test]
@@ -213,6 +231,11 @@ fn values() -> impl Strategy<Value = Value> {
         proptest::sample::select(words.to_vec()).prop_map(Value::from),
         Just(json!([1])),
         Just(json!({"a": 1})),
+        Just(
+            json!([{"id": "a", "source": "screen", "priority": -1, "max_height": 720, "layers": [{"id": "l", "height": 720, "fps": 30, "bps": 9_007_199_254_740_991_u64}]}])
+        ),
+        Just(json!({"Ta": 1e300, "T": -1e300})),
+        Just(json!([{}, {"loss_pct": 1e300, "rtt_ms": 1e300, "target_bps": 1e300, "freeze_ms": 1e300}])),
     ]
 }
 
@@ -222,8 +245,8 @@ proptest! {
         kind in proptest::sample::select(eval::kinds().collect::<Vec<_>>()),
         fields in proptest::collection::btree_map(proptest::sample::select(vec![
             "vendor", "domain", "code", "profile_kind", "name", "enum_value", "country", "app_key", "app_id", "room_id", "user_id", "ctime", "signature", "now_s",
-            "version", "service", "app_certificate", "channel", "unix_ts", "random", "uid", "expired_ts", "key", "event",
-            "link", "seed", "packets",
+            "version", "service", "app_certificate", "channel", "unix_ts", "random", "uid", "expired_ts", "key", "event", "budget_bps", "budgets_bps", "streams", "R",
+            "inputs", "one_way_ms", "loss_pct", "Ie", "Bpl", "Ie_wb", "Bpl_wb", "Ie_fb", "Bpl_fb", "A", "window", "windows", "window_s", "link", "seed", "packets",
         ]), values(), 0..24),
     ) {
         let mut case: serde_json::Map<String, Value> = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -289,6 +312,56 @@ fn codes_of_somebody_else_are_wrong_usage() {
     assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), String::new()));
     for word in ["zoom", "greenroom", "sparkrtc", "agora"] {
         assert!(text(&output.stderr).contains(word), "{}", text(&output.stderr));
+    }
+}
+
+/// The kinds of `core/tests/data/quality.json` that are asked here, and how many cases of each there are. The others restate the scores of other products.
+const QUALITY_CASES: [(&str, usize); 7] = [
+    ("g107_mos", 14),
+    ("g107_full", 6),
+    ("emodel_simplified", 8),
+    ("g107_1_wb", 4),
+    ("g107_2_fb", 3),
+    ("design_instant", 15),
+    ("design_sequence", 5),
+];
+
+// R-165 R-166
+#[test]
+fn published_cases_of_quality_are_met() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/tests/data/quality.json");
+    let file: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let cases = file["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 91);
+    for (kind, count) in QUALITY_CASES {
+        let of_kind: Vec<&Value> = cases.iter().filter(|case| case["kind"] == kind).collect();
+        assert_eq!(of_kind.len(), count, "{kind}");
+        for case in of_kind {
+            let answer = serde_json::to_value(eval::answer(case.to_string().as_bytes())).unwrap();
+            // Twice the tolerance where it is no more than the rounding of six printed digits.
+            let tolerance = case["tol"].as_f64().unwrap_or(1e-9) + 5e-7;
+            let expected = ["R", "mos", "Id", "Ie_eff", "R_wb", "R_fb", "score", "level", "levels", "events", "parts"];
+            let asked = if kind == "g107_mos" { "R" } else { "" };
+            for field in expected.into_iter().filter(|field| !case[*field].is_null() && *field != asked) {
+                assert!(
+                    alike(&answer[field], &case[field], tolerance),
+                    "{}: {field} is {}, expected {}",
+                    case["id"],
+                    answer[field],
+                    case[field]
+                );
+            }
+        }
+    }
+}
+
+fn alike(one: &Value, other: &Value, tolerance: f64) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => (one.as_f64().unwrap() - other.as_f64().unwrap()).abs() <= tolerance,
+        (Value::Object(one), Value::Object(other)) => {
+            one.len() == other.len() && one.iter().all(|(name, value)| alike(value, &other[name], tolerance))
+        }
+        _ => one == other,
     }
 }
 

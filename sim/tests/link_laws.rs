@@ -236,7 +236,9 @@ proptest! {
         let with = |queue| LinkConfig { capacity: capacity.clone(), shaper, jitter, queue, overhead_bytes: 0, ..LinkConfig::default() };
         let plain = verdicts(&with(Queue::DropTail(QueueLimit::Unlimited)), &offers);
         prop_assert_eq!(&verdicts(&with(Queue::CoDel(patient, QueueLimit::Unlimited)), &offers), &plain);
-        offers.iter_mut().for_each(|offer| offer.flow = 7);
+        for offer in &mut offers {
+            offer.flow = 7;
+        }
         let fq_codel = FqCoDelConfig { codel: patient, ..FqCoDelConfig::default() };
         prop_assert_eq!(&verdicts(&with(Queue::FqCoDel(fq_codel, QueueLimit::Unlimited)), &offers), &plain);
     }
@@ -245,7 +247,9 @@ proptest! {
     fn one_flow_alone_has_a_codel_of_its_own(capacity in capacity(), mut offers in traffic(200)) {
         let codel = CoDelConfig { target: Duration::from_micros(500), interval: Duration::from_millis(4), mtu_bytes: 500 };
         let with = |queue| LinkConfig { capacity: capacity.clone(), queue, ..LinkConfig::default() };
-        offers.iter_mut().for_each(|offer| offer.flow = 2);
+        for offer in &mut offers {
+            offer.flow = 2;
+        }
         let fq_codel = FqCoDelConfig { codel, ..FqCoDelConfig::default() };
         prop_assert_eq!(
             verdicts(&with(Queue::FqCoDel(fq_codel, QueueLimit::Unlimited)), &offers),

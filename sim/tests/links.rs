@@ -143,7 +143,8 @@ fn a_step_to_unlimited_releases_everything_at_once() {
 
 #[test]
 fn a_rate_of_zero_for_good_is_never() {
-    let mut link = Link::new(LinkConfig { queue: Queue::DropTail(QueueLimit::Packets(1)), ..stepped(&[(0, Some(1000)), (100, Some(0))]) }, 1, "link");
+    let mut link =
+        Link::new(LinkConfig { queue: Queue::DropTail(QueueLimit::Packets(1)), ..stepped(&[(0, Some(1000)), (100, Some(0))]) }, 1, "link");
     assert_eq!(arrives(&mut link, Instant::ZERO, 125), Instant::MAX);
     assert_eq!(arrives(&mut link, Instant::from_secs(9), 125), Instant::MAX);
     assert_eq!(link.offer(Instant::from_secs(10), 125), Verdict::Drop(DropReason::Queue));
@@ -265,7 +266,10 @@ fn queue_delay_is_the_wait_that_a_packet_would_have() {
 fn no_wait_is_longer_than_the_limit_even_across_a_rate_step() {
     let limit = Duration::from_millis(300);
     let mut link = Link::new(
-        LinkConfig { queue: Queue::DropTail(QueueLimit::Time(limit)), ..stepped(&[(0, Some(MBPS)), (2000, Some(MBPS / 4)), (6000, Some(MBPS))]) },
+        LinkConfig {
+            queue: Queue::DropTail(QueueLimit::Time(limit)),
+            ..stepped(&[(0, Some(MBPS)), (2000, Some(MBPS / 4)), (6000, Some(MBPS))])
+        },
         1,
         "link",
     );
@@ -408,7 +412,12 @@ fn the_same_packets_are_lost_whatever_the_rate_the_pace_and_the_delay() {
     );
     assert_eq!(
         reference,
-        losses(LinkConfig { capacity: Capacity::constant(MBPS), jitter: Jitter::up_to(Duration::from_millis(9)), ..lossy }, 1, 10_000, 60_000)
+        losses(
+            LinkConfig { capacity: Capacity::constant(MBPS), jitter: Jitter::up_to(Duration::from_millis(9)), ..lossy },
+            1,
+            10_000,
+            60_000
+        )
     );
     assert!(count(&reference).abs_diff(600) < 98, "{}", count(&reference));
 }

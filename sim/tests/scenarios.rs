@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use greenroom_core::{
     id::{Rid, UserId},
     role::Role,
+    select::Policy,
     session::AfterWindow,
     stream::Layer,
     time::Instant,
@@ -77,7 +78,7 @@ fn what_is_left_out_has_its_documented_default() {
             audio_bps: 32_000,
             layers: vec![layer("q", 180, 150_000), layer("h", 360, 500_000), layer("f", 720, 1_500_000)],
         },
-        sfu: SfuSettings { reconnect_window: Duration::from_secs(30), start_estimate_bps: 300_000 },
+        sfu: SfuSettings { reconnect_window: Duration::from_secs(30), start_estimate_bps: 300_000, policy: Policy::CHAIN },
         client: ClientSettings { after_window: AfterWindow::GiveUp },
         faults: vec![],
     };
@@ -186,11 +187,12 @@ fn load(name: &str) -> Scenario {
 fn every_scenario_file_is_a_scenario() {
     let mut names = BTreeSet::new();
     for entry in fs::read_dir(repository().join("scenarios")).expect("the directory") {
-        let name = entry.expect("an entry").file_name().into_string().expect("a plain name");
+        let entry = entry.expect("an entry");
         // Beside the scenarios lie the traces that some of them play.
-        if !name.ends_with(".toml") {
+        if entry.path().is_dir() {
             continue;
         }
+        let name = entry.file_name().into_string().expect("a plain name");
         let scenario = load(&name);
         assert_eq!(format!("{}.toml", scenario.name), name);
         assert!(!scenario.about.is_empty(), "{name} says what it is about");

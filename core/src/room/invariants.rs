@@ -1,7 +1,7 @@
 //! What must hold between any two calls, whatever happened.
 
 use super::Room;
-use crate::{limits, member::Presence, stream::StreamKind};
+use crate::{id::MemberId, limits, member::Presence, stream::StreamKind, wire::AudioMode};
 
 impl Room {
     /// Panics where the room's books do not agree with each other, which would be our bug. Costs a walk through the room, so only debug builds do it.
@@ -54,6 +54,9 @@ impl Room {
             }
         }
         assert_eq!(self.holds.len(), self.members.values().filter(|m| m.held_until.is_some()).count(), "a hold of nobody");
+        let listens = |id: &MemberId| self.members.get(id).is_some_and(|member| member.audio_mode == AudioMode::Loudest);
+        assert!(self.listening.listeners().all(|id| listens(&id)), "somebody listens who is not there, or did not ask to");
+        assert!(self.listening.seated().all(|id| self.may_be_heard(id)), "somebody is heard who is not there, or is muted");
         for (stream, layer, member) in &self.waiting {
             let plan = self.members[member].subscriptions[stream].video.as_ref().expect("who waits receives video");
             assert!(plan.target == Some(*layer) && plan.waiting_since.is_some(), "{member} does not wait for {layer} of {stream}");

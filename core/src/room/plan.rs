@@ -11,11 +11,16 @@ use crate::{
     id::{LayerId, MemberId, StreamId},
     limits,
     member::{Bandwidth, MediaState, VideoPlan},
-    select::{self, Allocation, Choice, Demand, Reason},
+    select::{self, Allocation, Budget, Choice, Demand, Priority, Reason, Rung},
     stream::{BitsPerSecond, Layer},
     wire::{MediaDescription, ServerMessage},
 };
 
+/// What going up takes of the estimate, in thousandths of the need. 15 % is the change of estimate that Jitsi Videobridge waits for before it allocates anew: less than that is taken for noise.
+const UP_MARGIN_PERMILLE: u64 = 1150;
+/// What the prober should look for, in thousandths of the need. It must exceed [`UP_MARGIN_PERMILLE`], since an estimate comes out a little below the rate that was probed. LiveKit probes at
+/// 120 % as well.
+const DESIRED_PERMILLE: u64 = 1200;
 /// A cap that caps nothing: ladders end below it.
 const TOP: LayerId = LayerId(u8::MAX);
 
@@ -38,6 +43,7 @@ impl Room {
                     self.plan(member);
                 }
             }
+            MediaInput::Level { member, level } => self.level(member, level),
             MediaInput::LayerRate { stream, layer, bps } => self.layer_rate(stream, layer, bps),
             MediaInput::KeyFrame { stream, layer } => self.key_frames.arrived(stream, layer),
             MediaInput::KeyFrameNeeded { member, stream } => {
@@ -99,44 +105,60 @@ impl Room {
         let Some(member) = self.members.get(&id).filter(|m| m.media == MediaState::Connected) else {
             return;
         };
-        let estimate_bps = member.estimate_bps.unwrap_or(self.config.start_estimate_bps);
+        let cap_bps = self.receive_cap_bps(member);
+        let estimate_bps = member.estimate_bps.unwrap_or(self.config.start_estimate_bps).min(cap_bps);
         let audio_bps: BitsPerSecond = member
             .subscriptions
             .iter()
             .filter(|(_, subscription)| subscription.audio)
             .filter_map(|(stream, _)| self.streams[stream].info.offer.audio_bps)
-            .fold(0, |sum: BitsPerSecond, bps| sum.saturating_add(bps));
+            .fold(self.voices_bps(id), |sum: BitsPerSecond, bps| sum.saturating_add(bps));
 
-        let layers_bps: Vec<(StreamId, &VideoPlan, Vec<BitsPerSecond>)> = member
-            .subscriptions
-            .iter()
-            .filter_map(|(stream, subscription)| Some((*stream, subscription.video.as_ref()?, self.layers_bps(*stream))))
-            .collect();
         let held = member.held_until.is_some();
         let before = member.bandwidth;
-        let demands: Vec<Demand<'_>> = layers_bps
+        let ladders: Vec<(StreamId, bool, Option<LayerId>, Vec<Rung>)> = member
+            .subscriptions
             .iter()
-            .map(|(stream, plan, layer_bps)| {
+            .filter_map(|(stream, subscription)| Some((*stream, subscription.video.as_ref()?)))
+            .map(|(stream, plan)| {
+                let layers_bps = self.layers_bps(stream);
                 let wanted = plan.layers.highest_of(limits::LAYERS_PER_STREAM).unwrap_or(TOP);
                 let min_layer =
-                    plan.min_height.and_then(|min| lowest_worth_having(&self.streams[stream].info.offer.layers, layer_bps, wanted, min));
+                    plan.min_height.and_then(|min| lowest_worth_having(&self.streams[&stream].info.offer.layers, &layers_bps, wanted, min));
                 // While the plan is held, what has a layer keeps at most that one, or the lowest worth having; what has none may still get its first.
                 let held_at = plan.target.filter(|_| held).map(|target| target.max(min_layer.unwrap_or(target)));
                 let max_layer = held_at.map_or(wanted, |held_at| wanted.min(held_at));
-                Demand { stream: *stream, min_layer, max_layer: Some(max_layer), layer_bps, current: plan.target }
+                let rungs = (0..=max_layer.0).map(LayerId).zip(layers_bps).filter(|(layer, _)| Some(*layer) >= min_layer);
+                let rungs = rungs.map(|(layer, bps)| Rung { layer: select::Layer::whole(layer), bps }).collect();
+                (stream, plan.min_height.is_some(), plan.target, rungs)
+            })
+            .collect();
+        let demands: Vec<Demand<'_>> = ladders
+            .iter()
+            .map(|(stream, insists, target, rungs)| Demand {
+                stream: *stream,
+                source: select::Source::Camera,
+                priority: Priority::default(),
+                insists: *insists,
+                rungs,
+                current: target.map(select::Layer::whole),
             })
             .collect();
         // Audio goes first: it is cheap, and a call without it is none.
-        let allocation = select::allocate(estimate_bps.saturating_sub(audio_bps), &demands);
-        let Allocation { choices, used_bps, minimum_bps, desired_bps } = allocation;
+        let keep_bps = estimate_bps.saturating_sub(audio_bps);
+        let budget = Budget { keep_bps, climb_bps: scaled(keep_bps, 1000, UP_MARGIN_PERMILLE) };
+        let Allocation { choices, used_bps, minimum_bps, desired_bps } = self.config.policy.allocate(budget, &demands);
+        let minimum_bps = if minimum_bps > used_bps { scaled(minimum_bps, UP_MARGIN_PERMILLE, 1000) } else { used_bps };
+        let desired_bps = scaled(desired_bps, DESIRED_PERMILLE, 1000);
 
         let mut lowered = false;
         for Choice { stream, layer, reason } in choices {
+            let layer = layer.map(|layer| layer.spatial);
             let from = self.video_plan(id, stream).expect("demands come from plans").target;
             if layer == from {
                 continue;
             }
-            lowered |= layer < from && matches!(reason, Reason::Budget { .. });
+            lowered |= layer < from && matches!(reason, Reason::Budget { .. } | Reason::Settling { .. } | Reason::Behind { .. });
             self.retarget(id, stream, layer);
             let allocated_bps = used_bps.saturating_add(audio_bps);
             self.event(Event::LayerDecided { member: id, stream, from, to: layer, reason, estimate_bps, allocated_bps });
@@ -148,6 +170,7 @@ impl Room {
         let floor_bps = if held || lowered { used_bps } else { minimum_bps };
         // What is wanted stays wanted: a hold caps the plan, not the aim of the estimator.
         let desired_bps = if held { before.desired_bps } else { desired_bps.saturating_add(audio_bps) };
+        let desired_bps = desired_bps.min(cap_bps);
         let bandwidth = Bandwidth { minimum_bps: floor_bps.saturating_add(audio_bps).min(desired_bps), desired_bps };
         let member = self.members.get_mut(&id).expect("looked up above");
         if member.bandwidth != bandwidth {
@@ -283,4 +306,8 @@ fn needed_bps(declared: BitsPerSecond, measured: Option<BitsPerSecond>) -> BitsP
         Some(measured) if measured > declared.saturating_add(declared / 4) => measured,
         Some(_) | None => declared,
     }
+}
+
+fn scaled(bps: BitsPerSecond, times: u64, parts: u64) -> BitsPerSecond {
+    u64::try_from(u128::from(bps) * u128::from(times) / u128::from(parts)).unwrap_or(u64::MAX)
 }

@@ -35,7 +35,7 @@ pub(super) struct RunArguments {
     /// Change a value of the scenario, for example link.dsl.down.rate="1 Mbps"; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// Where to write summary.json, events.jsonl, metrics.csv and report.html [default: out/SCENARIO]
+    /// Where to write summary.json, events.jsonl, metrics.csv, statistics.csv and report.html [default: out/SCENARIO]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Write every datagram into this pcapng file, for Wireshark and its kin
@@ -192,7 +192,7 @@ mod tests {
             checks: Vec::new(),
             viewers: Vec::new(),
         };
-        Record { title: String::new(), about: String::new(), summary, entries: Vec::new(), metrics: Vec::new() }
+        Record { title: String::new(), about: String::new(), summary, entries: Vec::new(), metrics: Vec::new(), statistics: Vec::new() }
     }
 
     #[test]

@@ -399,5 +399,5 @@ impl<'c> Node<'c> {
 fn whole(number: f64) -> Option<u64> {
     // Up to 2^63 every whole double is a u64.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and in range")]
-    (number >= 0.0 && number <= 9.2e18 && number.fract() == 0.0).then_some(number as u64)
+    ((0.0..=9.2e18).contains(&number) && number.fract() == 0.0).then_some(number as u64)
 }

@@ -279,7 +279,7 @@ impl Peer {
                 let media = Media { stamp: self.sending.estimator.stamp(self.now), repairs: Some(seq), head };
                 let mut datagram = self.datagram_to(remote);
                 let few = beginning.to_le_bytes();
-                let payload = self.sending.history.longer(seq).unwrap_or(&few[..usize::from(len)]);
+                let Some(payload) = self.sending.history.longer(seq).or_else(|| few.get(..usize::from(len))) else { continue };
                 wire::write_media(&mut datagram, remote.token, &media, Body { beginning, payload, absent_bytes });
                 self.queue.push_back(PeerOutput::Datagram(datagram));
             }

@@ -40,7 +40,7 @@ impl Bucket {
     /// What it holds at `now`. Earlier than what was taken last, it holds what it held then.
     fn level_at(&self, now: Instant) -> u128 {
         let gone = now.as_nanos().saturating_sub(self.at.as_nanos());
-        self.full.min(self.level + u128::from(gone) * self.rate_bps)
+        self.full.min(self.level.saturating_add(u128::from(gone) * self.rate_bps))
     }
 
     /// The first instant from `now` on at which a packet of that size conforms; none when it never does.

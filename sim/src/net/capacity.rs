@@ -291,9 +291,8 @@ fn divide_up(work: u128, rate_bps: u64) -> (u64, u64) {
 /// A time span of that many bits at that rate, rounded up; zero where the rate is not limited, without end where it is zero.
 pub(super) fn span_of(bits: u64, rate_bps: Option<BitsPerSecond>) -> Duration {
     match rate_bps {
-        None => Duration::ZERO,
         Some(0) if bits > 0 => Duration::MAX,
-        Some(0) => Duration::ZERO,
+        None | Some(0) => Duration::ZERO,
         Some(rate_bps) => {
             let nanos = (u128::from(bits) * 1_000_000_000).div_ceil(u128::from(rate_bps));
             Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))

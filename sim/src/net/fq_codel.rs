@@ -126,7 +126,7 @@ impl FqCoDel {
             let queue = &mut self.queues[place as usize];
             if queue.credit <= 0 {
                 queue.credit += i64::from(self.config.quantum_bytes);
-                self.to_the_end(is_new, place);
+                self.move_to_the_end(is_new, place);
                 continue;
             }
             let before = queue.backlog;
@@ -139,7 +139,7 @@ impl FqCoDel {
             }
             // An empty new queue has a round to wait, or one packet at a time would always come first; an empty old one is done.
             if is_new {
-                self.to_the_end(is_new, place);
+                self.move_to_the_end(is_new, place);
             } else {
                 queue.listed = false;
                 self.old.pop_front();
@@ -148,7 +148,7 @@ impl FqCoDel {
     }
 
     /// Moves the queue at the front of its list to the end of the old ones.
-    fn to_the_end(&mut self, is_new: bool, place: u32) {
+    fn move_to_the_end(&mut self, is_new: bool, place: u32) {
         let list = if is_new { &mut self.new } else { &mut self.old };
         list.pop_front();
         self.old.push_back(place);

@@ -278,6 +278,23 @@ impl Link {
         }
     }
 
+    /// A link that draws nothing: the n-th packet has the n-th luck of the list, which another link has kept; those behind its end have neither loss nor jitter.
+    pub fn replaying(config: LinkConfig, luck: Vec<Luck>) -> Self {
+        let mut link = Self::new(config, 0, "replayed");
+        link.way.extras_mut().replayed = Some(luck.into());
+        link
+    }
+
+    /// From now on keeps the luck of each packet, for [`Link::take_luck`].
+    pub fn keep_luck(&mut self) {
+        self.way.extras_mut().kept.get_or_insert_default();
+    }
+
+    /// The luck of the packets since it began to be kept, or was taken before; nothing where it is not kept.
+    pub fn take_luck(&mut self) -> Vec<Luck> {
+        self.way.extras.as_mut().and_then(|extras| extras.kept.as_mut()).map(core::mem::take).unwrap_or_default()
+    }
+
     /// Hands the link a packet of `size_bytes`, the overhead not counted, and says what becomes of it. `now` never falls from call to call.
     #[inline]
     pub fn offer(&mut self, now: Instant, size_bytes: u32) -> Verdict {
@@ -506,9 +523,9 @@ impl ManagedLine {
     }
 }
 
-/// What chance has for one packet.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Luck {
+/// What chance has for one packet: all that a link leaves to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Luck {
     lost: bool,
     late: bool,
     twice: bool,
@@ -528,26 +545,31 @@ struct Way {
     last_arrival: Instant,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Extras {
+    /// Luck that is kept, and luck that was kept elsewhere and is used in place of draws.
+    kept: Option<Vec<Luck>>,
+    replayed: Option<VecDeque<Luck>>,
     duplicate_ppb: u32,
-    duplicate: Stream,
-    copy_jitter: Stream,
+    duplicate: Option<Stream>,
+    copy_jitter: Option<Stream>,
     reorder: Reorder,
-    late: Stream,
+    late: Option<Stream>,
     holds: Vec<Outage>,
 }
 
 impl Way {
     fn new(config: &LinkConfig, seed: u64, name: &str) -> Self {
-        let extras = (config.duplicate_ppb > 0 || config.reorder.late_ppb > 0 || !config.holds.is_empty()).then(|| {
+        let is_plain = config.duplicate_ppb == 0 && config.reorder.late_ppb == 0 && config.holds.is_empty();
+        let extras = (!is_plain).then(|| {
             Box::new(Extras {
                 duplicate_ppb: config.duplicate_ppb,
-                duplicate: Stream::new(seed, name, "duplicate"),
-                copy_jitter: Stream::new(seed, name, "jitter of duplicates"),
+                duplicate: Some(Stream::new(seed, name, "duplicate")),
+                copy_jitter: Some(Stream::new(seed, name, "jitter of duplicates")),
                 reorder: config.reorder,
-                late: Stream::new(seed, name, "reorder"),
+                late: Some(Stream::new(seed, name, "reorder")),
                 holds: config.holds.clone(),
+                ..Extras::default()
             })
         });
         Self {
@@ -560,18 +582,29 @@ impl Way {
         }
     }
 
-    /// Draws the luck of the next packet.
+    fn extras_mut(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
+    }
+
+    /// The luck of the next packet.
     #[inline]
     fn draw(&mut self) -> Luck {
+        if let Some(luck) = self.extras.as_mut().and_then(|extras| extras.replayed.as_mut()).map(VecDeque::pop_front) {
+            return luck.unwrap_or_default();
+        }
         let lost = self.loss.next();
         let jitter_ns = self.jitter.spread.draw(&mut self.jitter_stream);
         let mut luck = Luck { lost, jitter_ns, ..Luck::default() };
         if let Some(extras) = &mut self.extras {
             if extras.duplicate_ppb > 0 {
-                luck.twice = extras.duplicate.chance(extras.duplicate_ppb);
-                luck.copy_jitter_ns = self.jitter.spread.draw(&mut extras.copy_jitter);
+                luck.twice = extras.duplicate.as_mut().is_some_and(|stream| stream.chance(extras.duplicate_ppb));
+                luck.copy_jitter_ns = extras.copy_jitter.as_mut().map_or(0, |stream| self.jitter.spread.draw(stream));
             }
-            luck.late = extras.reorder.late_ppb > 0 && extras.late.chance(extras.reorder.late_ppb);
+            let late_ppb = extras.reorder.late_ppb;
+            luck.late = late_ppb > 0 && extras.late.as_mut().is_some_and(|stream| stream.chance(late_ppb));
+            if let Some(kept) = &mut extras.kept {
+                kept.push(luck);
+            }
         }
         luck
     }

@@ -138,7 +138,10 @@ impl Network {
 
     /// Sends a datagram, the `count`-th thing that its sender does, to the node at `to`, and says what becomes of it. What waits in a queue that decides later is kept here until
     /// [`Network::decide`] hands it over.
-    #[expect(clippy::inline_always, reason = "called at one place; through memory, its verdict waited for itself in every twentieth nanosecond of a large room")]
+    #[expect(
+        clippy::inline_always,
+        reason = "called at one place; through memory, its verdict waited for itself in every twentieth nanosecond of a large room"
+    )]
     #[inline(always)]
     pub fn carry(&mut self, now: Instant, from: u16, to: u16, count: u64, datagram: &Datagram) -> Verdict {
         if let Some(sent) = self.sent.get_mut(usize::from(from)) {

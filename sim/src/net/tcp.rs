@@ -250,7 +250,7 @@ impl Sender {
     /// Lets time pass: the retransmission timer may fire.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
-        if !self.timer.is_some_and(|at| at <= now) {
+        if self.timer.is_none_or(|at| at > now) {
             return;
         }
         self.timeouts += 1;

@@ -1,6 +1,7 @@
 //! A client: a [`Session`], a media transport, a camera, and a script of what its user does when.
 
 mod asks;
+mod statistics;
 mod views;
 
 use core::net::SocketAddrV4;
@@ -19,6 +20,7 @@ use greenroom_core::{
 
 use self::{
     asks::{Asked, Owed},
+    statistics::Statistics,
     views::{View, expect_tracks},
 };
 use super::{
@@ -86,6 +88,7 @@ pub struct ClientNode {
     join_called: Instant,
     standing: Standing,
     owed: BTreeSet<Owed>,
+    statistics: Statistics,
     next_sample: Instant,
     outputs: VecDeque<Output>,
     now: Instant,
@@ -128,6 +131,7 @@ impl ClientNode {
             join_called: now,
             standing: Standing::Outside,
             owed: BTreeSet::new(),
+            statistics: Statistics::new(now),
             next_sample: next_sample(now),
             outputs: VecDeque::new(),
             now,
@@ -404,9 +408,13 @@ impl ClientNode {
         let (Some(camera), Some(peer)) = (&mut self.camera, &mut self.peer) else {
             return;
         };
+        let (now, statistics, is_connected) = (self.now, &mut self.statistics, peer.is_connected());
         let mut sent = Vec::new();
-        camera.capture(self.now, |packet| {
-            peer.write(self.now, &packet, None, &mut sent); // flushed when all is settled
+        camera.capture(now, |packet| {
+            if is_connected {
+                statistics.sent(&packet);
+            }
+            peer.write(now, &packet, None, &mut sent); // flushed when all is settled
         });
         if !sent.is_empty() {
             self.outputs.push_back(Output::Datagrams(sent));

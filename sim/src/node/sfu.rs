@@ -173,6 +173,7 @@ impl SfuNode {
     pub fn new(now: Instant, config: SfuConfig) -> Self {
         let mut room_config = room::Config::new(config.room.clone());
         room_config.reconnect_window = config.settings.reconnect_window;
+        room_config.policy = config.settings.policy;
         room_config.start_estimate_bps = config.settings.start_estimate_bps;
         let first = config.starts.saturating_mul(NUMBERS_PER_START).saturating_add(1);
         Self {
@@ -298,6 +299,8 @@ impl SfuNode {
                 }
             }
             MediaOutput::Layer { member, stream, target } => self.routes.set_target(stream, member, target),
+            // Users of scenarios subscribe to whom they hear.
+            MediaOutput::Listen { .. } | MediaOutput::Loudest { .. } => {}
             MediaOutput::RequestKeyFrame { member, stream, layer } => {
                 if let Some(peer) = self.transports.of(member) {
                     peer.request_key_frame(now, TrackId { stream, kind: TrackKind::Video }, layer);

@@ -10,6 +10,7 @@ use greenroom_core::{
     id::{Rid, UserId, UserName},
     limits,
     role::Role,
+    select::Policy,
     session::AfterWindow,
     stream::{Layer, OfferError, StreamKind, StreamOffer},
     time::Instant,
@@ -19,12 +20,15 @@ use super::{
     Action, Camera, ClientSettings, Fault, FaultKind, SERVER_NAME, Scenario, SfuSettings, User, Watch,
     document::{KeyPath, Wrong, key_path},
     error::suggestion,
-    file::{CameraTable, Deed, EventTable, File, UserTable, WatchEntry},
+    file::{CameraTable, Deed, EventTable, File, PolicyWord, UserTable, WatchEntry},
     links::{AccessLink, links},
     mishaps::{self, Asked, since_start},
     quantity::InWords,
 };
-use crate::net::{SERVER, link::Outage};
+use crate::{
+    net::{SERVER, link::Outage},
+    policy,
+};
 
 /// Makes the scenario, or says what stands in the way.
 pub(super) fn scenario(name: &str, file: &File, folder: &Path) -> Result<Scenario, Wrong> {
@@ -63,6 +67,12 @@ pub(super) fn scenario(name: &str, file: &File, folder: &Path) -> Result<Scenari
         sfu: SfuSettings {
             reconnect_window: file.sfu.reconnect_window.0,
             start_estimate_bps: above_zero(file.sfu.start_estimate.0, || key_path!["sfu", "start_estimate"])?,
+            policy: match file.sfu.policy {
+                PolicyWord::Chain => Policy::CHAIN,
+                PolicyWord::Jvb => policy::JVB,
+                PolicyWord::Livekit => policy::LIVEKIT,
+                PolicyWord::Mediasoup => policy::MEDIASOUP,
+            },
         },
         client,
         faults,

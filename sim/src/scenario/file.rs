@@ -517,12 +517,28 @@ pub(super) struct SfuTable {
     pub(super) reconnect_window: Time,
     /// Where the estimate of what a viewer can receive begins. Default: "300 kbps", where libwebrtc begins.
     pub(super) start_estimate: Rate,
+    /// Which rule shares a viewer's connection among videos: greenroom's, or that of another server to compare it with. Default: "chain".
+    pub(super) policy: PolicyWord,
 }
 
 impl Default for SfuTable {
     fn default() -> Self {
-        Self { reconnect_window: Time(limits::RECONNECT_WINDOW), start_estimate: Rate(300_000) }
+        Self { reconnect_window: Time(limits::RECONNECT_WINDOW), start_estimate: Rate(300_000), policy: PolicyWord::Chain }
     }
+}
+
+/// A rule that shares a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum PolicyWord {
+    /// greenroom's.
+    Chain,
+    /// Jitsi Videobridge's.
+    Jvb,
+    /// `LiveKit`'s.
+    Livekit,
+    /// mediasoup's.
+    Mediasoup,
 }
 
 /// How clients are set up.

@@ -13,7 +13,7 @@ use toml::{
 };
 
 use super::{
-    document::{Wrong, KeyPath, Of, Step, key_path},
+    document::{KeyPath, Of, Step, Wrong, key_path},
     error::{did_you_mean, either, nearest, suggestion},
     file::File,
 };

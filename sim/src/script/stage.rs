@@ -7,14 +7,15 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use greenroom_core::{
+    audio::AudioLevel,
     dialect::{self, Client, Refused, StreamRef, VendorCall},
     id::{MemberId, SessionId, SourceId},
-    room,
+    room::{self, MediaInput},
     service::{self, CallId, RoomKey, Service},
     session::{ConnectionId, ConnectionState},
     time::{Instant, UnixSeconds},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     error::{StoryError, nearest},
@@ -184,6 +185,11 @@ impl Stage {
                 taken
             }
             Deed::Host { who, name, args } => self.tell(&who, dialect::Input::Host { name, args: Value::Object(args) }),
+            Deed::Media { who, name, args } if name == "level" => {
+                let level = level_of(&args).map_err(|problem| StoryError::new(line, problem))?;
+                self.level(&who, level);
+                Ok(())
+            }
             Deed::Media { who, name, args } => self.tell(&who, dialect::Input::Media { name, args: Value::Object(args) }),
             Deed::Server(deed) => {
                 self.call_server(&deed).map_err(|problem| StoryError::new(line, problem))?;
@@ -216,6 +222,19 @@ impl Stage {
             }
         }
         Ok(())
+    }
+
+    /// The server measured how loud somebody is. Of whoever is in no room, it hears nothing.
+    fn level(&mut self, who: &str, level: AudioLevel) {
+        let sessions: Vec<SessionId> = self.party(who).connections.values().copied().collect();
+        for session in sessions {
+            let Some(room) = self.service.room_of(session).cloned() else { continue };
+            let members = || self.service.room(&room).into_iter().flat_map(room::Room::members);
+            let member = members().find(|member| member.presence.session() == Some(session)).map(|member| member.id);
+            if let Some(member) = member {
+                self.tell_service(service::Input::Media { room, input: MediaInput::Level { member, level } });
+            }
+        }
     }
 
     fn call_server(&mut self, deed: &ServerDeed) -> Result<(), String> {
@@ -350,6 +369,17 @@ fn caller(deed: &Deed) -> Option<String> {
         Deed::Call { who, .. } | Deed::Host { who, .. } | Deed::Media { who, .. } => Some(who.clone()),
         Deed::Net { .. } | Deed::Server(_) | Deed::End => None,
     }
+}
+
+/// The argument of `level`.
+fn level_of(args: &Map<String, Value>) -> Result<AudioLevel, String> {
+    const EXPECTED: &str = "{\"level\":30} says how loud, from 0 for full scale to 127 for silence";
+    if let Some(other) = args.keys().find(|key| *key != "level") {
+        return Err(format!("{other:?} has no place in a level; {EXPECTED}"));
+    }
+    let level = args.get("level").ok_or_else(|| format!("the level is missing; {EXPECTED}"))?;
+    let db = level.as_u64().and_then(|db| u8::try_from(db).ok());
+    db.and_then(AudioLevel::new).ok_or_else(|| format!("the level is {level}; {EXPECTED}"))
 }
 
 /// Every session object connects from an address of its own.

@@ -121,10 +121,13 @@ impl ClientNode {
             self.sample(view);
         }
         self.views = views;
+        self.take_statistics();
     }
 
     fn sample(&mut self, view: &mut View) {
         let (audio, video) = (view.audio.flow.take(), view.video.flow.take());
+        self.statistics.received(view.info.id, TrackKind::Audio, audio, view.audio.lost_packets());
+        self.statistics.received(view.info.id, TrackKind::Video, video, view.video.lost_packets());
         let flow = Flow {
             packets: audio.packets + video.packets,
             bytes: audio.bytes + video.bytes,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use greenroom_core::{
     forward::{Config, Forwarder, Incoming, Outgoing, Verdict},
     id::{LayerId, MemberId, StreamId},
+    select::Layer,
     stream::{BitsPerSecond, StreamInfo, TrackKind},
     time::Instant,
     vp8,
@@ -129,7 +130,7 @@ impl Routes {
             (true, false) => {
                 let mut forwarder = Forwarder::new(config);
                 if kind == TrackKind::Audio {
-                    forwarder.set_target(Some(LayerId(0)));
+                    forwarder.set_target(Some(Layer::whole(LayerId(0))));
                 }
                 *part = Some(forwarder);
                 change.started.push(kind);
@@ -151,7 +152,7 @@ impl Routes {
     pub(super) fn set_target(&mut self, stream: StreamId, member: MemberId, target: Option<LayerId>) {
         let viewer = self.streams.get_mut(&stream).and_then(|route| route.viewers.iter_mut().find(|viewer| viewer.member == member));
         if let Some(forwarder) = viewer.and_then(|viewer| viewer.video.as_mut()) {
-            forwarder.set_target(target);
+            forwarder.set_target(target.map(Layer::whole));
         }
     }
 
@@ -184,12 +185,28 @@ impl Routes {
         };
         // One copy for all viewers, numbered anew for each: the payload is shared, and so is the pointer to it.
         let mut outgoing = MediaPacket { layer: LayerId(0), ..packet.clone() };
+        let blank = |seq, timestamp| MediaPacket {
+            layer: LayerId(0),
+            seq,
+            timestamp,
+            marker: false,
+            payload: [].as_slice().into(),
+            absent_bytes: 0,
+            track: packet.track,
+        };
         for viewer in &mut route.viewers {
             let Some(forwarder) = (if video { &mut viewer.video } else { &mut viewer.audio }) else {
                 continue;
             };
-            let Verdict::Forward(Outgoing { seq, timestamp, picture, switched }) = forwarder.handle_packet(now, &incoming) else {
-                continue;
+            let Outgoing { seq, timestamp, picture, switched } = match forwarder.handle_packet(now, &incoming) {
+                Verdict::Forward(outgoing) => outgoing,
+                Verdict::Fill { seq, timestamp } => {
+                    let packet = &blank(seq, timestamp);
+                    viewer.flow.count(now, packet.size_bytes());
+                    send(Forwarded { slot: viewer.slot, packet, rewrite: None, switched: None });
+                    continue;
+                }
+                Verdict::Drop(_) => continue,
             };
             viewer.flow.count(now, packet.size_bytes());
             outgoing.seq = seq;
@@ -198,7 +215,7 @@ impl Routes {
                 slot: viewer.slot,
                 packet: &outgoing,
                 rewrite: picture.map(|picture| Vp8Rewrite { picture_id: picture.picture_id, tl0_pic_idx: picture.tl0_pic_idx }),
-                switched: switched.filter(|_| video).map(|switch| switch.to),
+                switched: switched.filter(|_| video).map(|switch| switch.to.spatial),
             });
         }
     }
@@ -214,7 +231,7 @@ impl Routes {
         let Some(route) = self.streams.get_mut(&stream) else {
             return Vec::new();
         };
-        let layer = |viewer: &Viewer| viewer.video.as_ref().and_then(Forwarder::current);
+        let layer = |viewer: &Viewer| viewer.video.as_ref().and_then(Forwarder::current).map(|layer| layer.spatial);
         route.viewers.iter_mut().map(|viewer| (viewer.member, viewer.flow.take(), layer(viewer))).collect()
     }
 

@@ -55,6 +55,7 @@ pub(super) const MEASURES: &[(&str, Measure)] = &[
     ("clock-drift", |_, _| drift()),
     ("determinism-same", |_, seed| same_twice(seed)),
     ("determinism-streams", |_, seed| streams_apart(seed)),
+    ("replay", |_, seed| replayed(seed)),
 ];
 
 /// The arrivals of a train that comes at once, in ms.
@@ -220,7 +221,7 @@ fn policer_burst() -> Vec<f64> {
 
 fn shaper(capacity: Capacity) -> Vec<f64> {
     let shaper = Some(BucketConfig { rate_bps: MBPS, burst_bytes: 12_500 });
-    let departures = train(LinkConfig { shaper, capacity, ..wire(Duration::ZERO) }, 100);
+    let departures = train(LinkConfig { capacity, shaper, ..wire(Duration::ZERO) }, 100);
     [9, 10, 99].into_iter().filter_map(|n| departures.get(n).copied()).collect()
 }
 
@@ -416,21 +417,43 @@ fn story(seed: u64) -> Vec<(u64, Verdict)> {
     let mut story = Vec::new();
     for queue in queues() {
         let config = LinkConfig { duplicate_ppb: 10_000_000, ..rough(queue) };
-        let mut link = Link::new(config, seed, "link");
-        for (number, (now, size, flow)) in (0..).zip(offers(seed, 5000)) {
-            story.push((number, link.offer_in_flow(now, size, flow)));
-            while let Some(decision) = link.poll_output() {
-                story.push((decision.packet, decision.verdict));
-            }
-        }
+        story.extend(tell(&mut Link::new(config, seed, "link"), seed));
     }
     story
+}
+
+/// Everything that becomes of packets on one link.
+fn tell(link: &mut Link, seed: u64) -> Vec<(u64, Verdict)> {
+    let mut told = Vec::new();
+    for (number, (now, size, flow)) in (0..).zip(offers(seed, 5000)) {
+        told.push((number, link.offer_in_flow(now, size, flow)));
+        while let Some(decision) = link.poll_output() {
+            told.push((decision.packet, decision.verdict));
+        }
+    }
+    told
 }
 
 fn same_twice(seed: u64) -> Vec<f64> {
     let here = story(seed);
     let there = thread::spawn(move || story(seed)).join().unwrap_or_default();
     let differ = here.iter().zip(&there).filter(|(one, other)| one != other).count() + here.len().abs_diff(there.len());
+    vec![float(differ as u64)]
+}
+
+/// What becomes of packets by the luck that was kept, under a seed that has another: none of it may be drawn.
+fn replayed(seed: u64) -> Vec<f64> {
+    let mut differ = 0;
+    for queue in queues() {
+        let config = LinkConfig { duplicate_ppb: 10_000_000, ..rough(queue) };
+        let mut link = Link::new(config.clone(), seed, "link");
+        link.keep_luck();
+        let told = tell(&mut link, seed);
+        let luck = link.take_luck();
+        differ += told.iter().zip(tell(&mut Link::replaying(config.clone(), luck), seed)).filter(|(one, other)| *one != other).count();
+        // Another seed tells another story, so there was something to keep.
+        differ += usize::from(told == tell(&mut Link::new(config, seed + 1, "link"), seed)) * told.len();
+    }
     vec![float(differ as u64)]
 }
 

@@ -40,8 +40,8 @@ struct Seen {
 }
 
 fn md1(load: f64, n: u64, seed: u64) -> Vec<f64> {
-    let seen = poisson(load, QueueLimit::Unlimited, Sizes::Equal, n, seed);
-    vec![seen.mean_wait_ms, seen.mean_sojourn_ms]
+    let queue = poisson(load, QueueLimit::Unlimited, Sizes::Equal, n, seed);
+    vec![queue.mean_wait_ms, queue.mean_sojourn_ms]
 }
 
 fn no_limit(n: u64, seed: u64) -> Vec<f64> {

@@ -1,0 +1,263 @@
+//! How far an estimate is believed: from what a bandwidth estimator says over time, what may be kept and what may be climbed to.
+//!
+//! An estimator says a number several times a second, and means "about". A plan that followed each number would flap; one that took the same margin off all of them would waste what it takes off. So the number
+//! itself is what may be *kept*, in both directions and at once; and what may be *climbed to* depends on what was seen lately:
+//!
+//! | lately | climbing is allowed up to |
+//! |---|---|
+//! | it only rose | the estimate: a clean rise is believed at once |
+//! | a plan was raised, within [`limits::UP_SPACING`] | the estimate that it was raised with |
+//! | it fell, within [`limits::UP_HOLD`] | the lowest that it fell to within that time |
+//! | a plan was lowered, and the line has not been calm since | that, less a margin of 15 % |
+//! | a plan was lowered soon after it had risen, and [`limits::UP_RETRY`] is not over: the rise failed | no more than was there when it failed |
+//!
+//! A line is calm when for [`limits::UP_RETRY`] no estimate fell by a twentieth. And all of this is forgotten when the estimate is half as large again as it was at the lowering: that is another line.
+//!
+//! A plan that is lowered within [`limits::UP_HOLD`] after it rose is made for two thirds of the highest estimate of that time: a line whose estimates waver by ±20 % has its lowest there, and what must be lowered is
+//! lowered once.
+//!
+//! # What follows
+//!
+//! - **Down at once.** What may be kept is the estimate of this instant.
+//! - **Constant input, no switch.** Nothing above moves by itself but upwards to the estimate.
+//! - **No flapping.** However an estimate wavers by up to ±20 %, ten times a second, and wherever the rungs lie in it, a stream switches at most twice in any minute. Measured for every rung of the ladders of a camera and
+//!   of four of them, by `core/tests/trust.rs`. What comes and goes in waves of seconds looks like one clean rise after another; of such a line a stream begins to
+//!   rise once a minute at most.
+//! - **Up in time.** When a line gets better, the best that it carries is back at once if it is half as large again as at the lowering; within [`limits::UP_HOLD`], or [`limits::UP_RETRY`] after a failed rise, if it has 15 % to
+//!   spare; and if it has less than that, [`limits::UP_RETRY`] after the last estimate that fell.
+//! - **Nothing is trapped.** All memory ends with time, [`Trust::poll_timeout`] says when, and while anything is wanted the plan asks the prober for more than it uses.
+//!
+//! # Application-limited estimates
+//!
+//! An estimator that sees little sent knows little: GCC, when it finds a queue while 150 kbps flow, says 0.85 times that, whatever the line carries. Such an estimate is marked by whoever knows what was sent, and is
+//! no news of the line, neither up nor down. Only climbing heeds it, since the pacer behind it would hold back what is above.
+
+use core::time::Duration;
+
+use super::Budget;
+use crate::{limits, stream::BitsPerSecond, time::Instant};
+
+/// What climbing takes off after a plan was lowered, in thousandths of what it is allowed: 15 % is the change of estimate that Jitsi Videobridge waits for before it allocates anew.
+const MARGIN_PERMILLE: u64 = 1150;
+/// Estimates that differ by less than this part say the same.
+const GRAIN: BitsPerSecond = 20;
+/// Parts that [`limits::UP_HOLD`] is cut into, so as to forget estimates a part at a time.
+const PARTS: usize = 6;
+#[expect(clippy::cast_possible_truncation, reason = "half a second")]
+const PART_NS: u64 = (limits::UP_HOLD.as_nanos() / PARTS as u128) as u64;
+
+/// Turns a stream of estimates into budgets: see the [module](self). A plain value of fixed size.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Trust {
+    estimate_bps: BitsPerSecond,
+    /// The last estimate, where it was application-limited.
+    limited_bps: Option<BitsPerSecond>,
+    recent: Recent,
+    /// When the estimate last fell by more than its grain.
+    fell_at: Option<Instant>,
+    raised: Option<Raised>,
+    lowered: Option<Lowered>,
+}
+
+/// The last time that a plan was raised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Raised {
+    at: Instant,
+    /// What the estimate was then.
+    bps: BitsPerSecond,
+}
+
+/// The last time that a plan was lowered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Lowered {
+    at: Instant,
+    /// What the estimate was then.
+    bps: BitsPerSecond,
+    /// What the lower plan was made for, where it was soon after a rise.
+    failed_bps: Option<BitsPerSecond>,
+}
+
+/// An estimate, and what is known about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Estimate {
+    /// In bits per second.
+    pub bps: BitsPerSecond,
+    /// Whether too little was sent for the estimator to know.
+    pub application_limited: bool,
+}
+
+impl Trust {
+    /// Before the first estimate this is taken for one.
+    pub const fn new(start_bps: BitsPerSecond) -> Self {
+        Self { estimate_bps: start_bps, limited_bps: None, recent: Recent::NONE, fell_at: None, raised: None, lowered: None }
+    }
+
+    /// Takes in an estimate.
+    pub fn handle_estimate(&mut self, now: Instant, estimate: Estimate) {
+        let Estimate { bps, application_limited } = estimate;
+        if application_limited {
+            self.limited_bps = Some(bps);
+            return;
+        }
+        self.limited_bps = None;
+        if self.lowered.is_some_and(|lowered| bps > lowered.bps.saturating_add(lowered.bps / 2)) {
+            (self.lowered, self.recent) = (None, Recent::NONE);
+        }
+        self.recent.note(now, bps, bps < self.estimate_bps);
+        if bps < self.estimate_bps - self.estimate_bps / GRAIN {
+            self.fell_at = Some(now);
+        }
+        self.estimate_bps = bps;
+    }
+
+    /// Says that the plan was made higher.
+    pub const fn raised(&mut self, now: Instant) {
+        self.raised = Some(Raised { at: now, bps: self.estimate_bps });
+    }
+
+    /// Says that the plan does not fit any more. Answers what the lower one is to be made for.
+    pub fn lowered(&mut self, now: Instant) -> Budget {
+        let rose_within = |span: Duration| self.raised.is_some_and(|raised| now.saturating_since(raised.at) < span);
+        let mut keep_bps = self.estimate_bps;
+        if rose_within(limits::UP_HOLD) {
+            keep_bps = keep_bps.min(self.recent.highest(now).map_or(keep_bps, two_thirds));
+        }
+        let failed_before = self.failed_bps(now);
+        let failed_now = rose_within(limits::UP_RETRY).then_some(keep_bps);
+        let bps = self.lowered.filter(|_| failed_before.is_some()).map_or(self.estimate_bps, |lowered| lowered.bps.min(self.estimate_bps));
+        self.lowered = Some(Lowered { at: now, bps, failed_bps: failed_before.into_iter().chain(failed_now).min() });
+        Budget { keep_bps, ..self.budget(now) }
+    }
+
+    /// What is believed of the line: the last estimate that says something of it.
+    pub const fn estimate_bps(&self) -> BitsPerSecond {
+        self.estimate_bps
+    }
+
+    /// What may be kept, and what may be climbed to.
+    pub fn budget(&self, now: Instant) -> Budget {
+        let keep_bps = self.estimate_bps;
+        let mut climb_bps = self.recent.trough(now).map_or(keep_bps, |trough| trough.min(keep_bps));
+        if self.is_cautious(now) {
+            climb_bps = less_margin(climb_bps);
+        }
+        if let Some(raised) = self.raised.filter(|raised| now.saturating_since(raised.at) < limits::UP_SPACING) {
+            climb_bps = climb_bps.min(raised.bps);
+        }
+        climb_bps = climb_bps.min(self.failed_bps(now).unwrap_or(climb_bps));
+        Budget { keep_bps, climb_bps: climb_bps.min(self.limited_bps.unwrap_or(climb_bps)) }
+    }
+
+    /// What must be estimated for that much to be climbed to.
+    pub fn estimate_needed(&self, now: Instant, bps: BitsPerSecond) -> BitsPerSecond {
+        if self.is_cautious(now) { with_margin(bps) } else { bps }
+    }
+
+    /// Whether a plan was lowered so lately that the line should drain rather than be filled up.
+    pub fn is_draining(&self, now: Instant) -> bool {
+        self.lowered.is_some_and(|lowered| now.saturating_since(lowered.at) < limits::UP_HOLD)
+    }
+
+    /// When the budget changes next if no estimate comes, later than `now`.
+    pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        let lowered = |span| self.lowered.map(|lowered| lowered.at.saturating_add(span));
+        let calm = self.fell_at.filter(|_| self.lowered.is_some()).map(|fell| fell.saturating_add(limits::UP_RETRY));
+        let raised = self.raised.map(|raised| raised.at.saturating_add(limits::UP_SPACING));
+        let changes = [raised, lowered(limits::UP_HOLD), lowered(limits::UP_RETRY), calm, self.recent.next_change(now)];
+        changes.into_iter().flatten().filter(|at| *at > now).min()
+    }
+
+    /// Whether a plan was lowered and the line has not been calm since.
+    fn is_cautious(&self, now: Instant) -> bool {
+        let last = self.lowered.map(|lowered| self.fell_at.map_or(lowered.at, |fell| fell.max(lowered.at)));
+        last.is_some_and(|last| now.saturating_since(last) < limits::UP_RETRY)
+    }
+
+    /// What a rise that failed left, while it is not tried again.
+    fn failed_bps(&self, now: Instant) -> Option<BitsPerSecond> {
+        self.lowered.filter(|lowered| now.saturating_since(lowered.at) < limits::UP_RETRY)?.failed_bps
+    }
+}
+
+/// The estimates of the last [`limits::UP_HOLD`], part by part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Recent {
+    parts: [Part; PARTS],
+    /// The newest part, counted from the beginning of time.
+    newest: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Part {
+    /// The lowest of those that fell.
+    trough_bps: Option<BitsPerSecond>,
+    highest_bps: BitsPerSecond,
+}
+
+impl Recent {
+    const NONE: Self = Self { parts: [Part { trough_bps: None, highest_bps: 0 }; PARTS], newest: 0 };
+
+    fn note(&mut self, now: Instant, bps: BitsPerSecond, fell: bool) {
+        let part = part_of(now);
+        if part.saturating_sub(self.newest) >= PARTS as u64 {
+            *self = Self::NONE;
+        } else {
+            for passed in self.newest + 1..=part {
+                self.parts[place(passed)] = Self::NONE.parts[0];
+            }
+        }
+        self.newest = self.newest.max(part);
+        let part = &mut self.parts[place(self.newest)];
+        part.highest_bps = part.highest_bps.max(bps);
+        if fell {
+            part.trough_bps = Some(part.trough_bps.map_or(bps, |trough| trough.min(bps)));
+        }
+    }
+
+    fn trough(&self, now: Instant) -> Option<BitsPerSecond> {
+        self.kept(now).filter_map(|part| self.parts[place(part)].trough_bps).min()
+    }
+
+    fn highest(&self, now: Instant) -> Option<BitsPerSecond> {
+        self.kept(now).map(|part| self.parts[place(part)].highest_bps).max()
+    }
+
+    /// When the oldest trough is forgotten.
+    fn next_change(&self, now: Instant) -> Option<Instant> {
+        let oldest = self.kept(now).find(|part| self.parts[place(*part)].trough_bps.is_some())?;
+        Some(Instant::from_nanos((oldest + PARTS as u64).saturating_mul(PART_NS)))
+    }
+
+    /// The parts that count now, oldest first.
+    fn kept(&self, now: Instant) -> impl Iterator<Item = u64> + use<> {
+        let first = |newest: u64| (newest + 1).saturating_sub(PARTS as u64);
+        first(part_of(now)).max(first(self.newest))..=self.newest
+    }
+}
+
+/// The place of a part in the ring.
+#[expect(clippy::cast_possible_truncation, reason = "a remainder of six")]
+const fn place(part: u64) -> usize {
+    (part % PARTS as u64) as usize
+}
+
+const fn part_of(now: Instant) -> u64 {
+    now.as_nanos() / PART_NS
+}
+
+fn less_margin(bps: BitsPerSecond) -> BitsPerSecond {
+    scaled(bps, 1000, MARGIN_PERMILLE)
+}
+
+/// Rounded so that taking the margin off again leaves no less.
+fn with_margin(bps: BitsPerSecond) -> BitsPerSecond {
+    scaled(bps, MARGIN_PERMILLE, 1000).saturating_add(2)
+}
+
+fn two_thirds(bps: BitsPerSecond) -> BitsPerSecond {
+    scaled(bps, 2, 3)
+}
+
+fn scaled(bps: BitsPerSecond, times: u64, parts: u64) -> BitsPerSecond {
+    u64::try_from(u128::from(bps) * u128::from(times) / u128::from(parts)).unwrap_or(u64::MAX)
+}
