@@ -13,6 +13,7 @@ use greenroom_core::{
     room::{self, MediaInput},
     service::{self, CallId, RoomKey, Service},
     session::{ConnectionId, ConnectionState},
+    stream::BitsPerSecond,
     time::{Instant, UnixSeconds},
 };
 use serde_json::{Map, Value};
@@ -187,7 +188,12 @@ impl Stage {
             Deed::Host { who, name, args } => self.tell(&who, dialect::Input::Host { name, args: Value::Object(args) }),
             Deed::Media { who, name, args } if name == "level" => {
                 let level = level_of(&args).map_err(|problem| StoryError::new(line, problem))?;
-                self.level(&who, level);
+                self.tell_of_member(&who, |member| MediaInput::Level { member, level });
+                Ok(())
+            }
+            Deed::Media { who, name, args } if name == "estimate" => {
+                let bps = estimate_of(&args).map_err(|problem| StoryError::new(line, problem))?;
+                self.tell_of_member(&who, |member| MediaInput::Estimate { member, bps });
                 Ok(())
             }
             Deed::Media { who, name, args } => self.tell(&who, dialect::Input::Media { name, args: Value::Object(args) }),
@@ -224,15 +230,15 @@ impl Stage {
         Ok(())
     }
 
-    /// The server measured how loud somebody is. Of whoever is in no room, it hears nothing.
-    fn level(&mut self, who: &str, level: AudioLevel) {
+    /// The server measured something of somebody. Of whoever is in no room, it measures nothing.
+    fn tell_of_member(&mut self, who: &str, measured: impl Fn(MemberId) -> MediaInput) {
         let sessions: Vec<SessionId> = self.party(who).connections.values().copied().collect();
         for session in sessions {
             let Some(room) = self.service.room_of(session).cloned() else { continue };
             let members = || self.service.room(&room).into_iter().flat_map(room::Room::members);
             let member = members().find(|member| member.presence.session() == Some(session)).map(|member| member.id);
             if let Some(member) = member {
-                self.tell_service(service::Input::Media { room, input: MediaInput::Level { member, level } });
+                self.tell_service(service::Input::Media { room, input: measured(member) });
             }
         }
     }
@@ -380,6 +386,16 @@ fn level_of(args: &Map<String, Value>) -> Result<AudioLevel, String> {
     let level = args.get("level").ok_or_else(|| format!("the level is missing; {EXPECTED}"))?;
     let db = level.as_u64().and_then(|db| u8::try_from(db).ok());
     db.and_then(AudioLevel::new).ok_or_else(|| format!("the level is {level}; {EXPECTED}"))
+}
+
+/// The argument of `estimate`.
+fn estimate_of(args: &Map<String, Value>) -> Result<BitsPerSecond, String> {
+    const EXPECTED: &str = "{\"bps\":1500000} says what can be sent there, in whole bits per second";
+    if let Some(other) = args.keys().find(|key| *key != "bps") {
+        return Err(format!("{other:?} has no place in an estimate; {EXPECTED}"));
+    }
+    let bps = args.get("bps").ok_or_else(|| format!("the rate is missing; {EXPECTED}"))?;
+    bps.as_u64().ok_or_else(|| format!("the rate is {bps}; {EXPECTED}"))
 }
 
 /// Every session object connects from an address of its own.
