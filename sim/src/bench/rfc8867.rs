@@ -27,7 +27,7 @@ use std::{sync::Mutex, thread};
 pub use self::{
     case::Case,
     page::html,
-    reading::{Kind, Reading},
+    reading::{Kind, Reading, all as read},
     table::{json, markdown, text},
     trace::{Bin, HopTrace, PairBin, PairTrace, Trace},
     verdict::{Bound, LIMITS, Limit, Line, Outcome, Verdict},

@@ -27,17 +27,37 @@ const PER_SECOND: usize = 5;
 /// The page.
 pub fn html(results: &Results) -> String {
     let mut page = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n".to_owned();
-    page.push_str("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n");
+    page.push_str(
+        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n",
+    );
     // Nothing is fetched, whatever the page says.
     page.push_str("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';style-src 'unsafe-inline'\">\n");
-    put(&mut page, format_args!("<title>RFC 8867 · greenroom</title>\n<style>{}{STYLE}</style>\n</head>\n<body>\n", include_str!("../../report/report.css")));
-    put(&mut page, format_args!("<header>\n<h1>The test cases of RFC 8867</h1>\n<p class=\"about\">{}. The limits are ours: the document gives none.</p>\n", escaped(head(results).trim())));
+    put(
+        &mut page,
+        format_args!(
+            "<title>RFC 8867 · greenroom</title>\n<style>{}{STYLE}</style>\n</head>\n<body>\n",
+            include_str!("../../report/report.css")
+        ),
+    );
+    put(
+        &mut page,
+        format_args!(
+            "<header>\n<h1>The test cases of RFC 8867</h1>\n<p class=\"about\">{}. The limits are ours: the document gives none.</p>\n",
+            escaped(head(results).trim())
+        ),
+    );
     let class = if results.pass() { "pass" } else { "fail" };
     put(&mut page, format_args!("<p class=\"verdict {class}\">{}</p>\n</header>\n<main>\n", escaped(&sum(results))));
     for (verdict, trace) in results.verdicts.iter().zip(&results.traces) {
         put_case(&mut page, verdict, trace.as_ref(), results.settings.seeds.start);
     }
-    put(&mut page, format_args!("</main>\n<footer><p>Written by greenroom {}. The same cases, seeds, media and version give the same page.</p></footer>\n</body>\n</html>\n", env!("CARGO_PKG_VERSION")));
+    put(
+        &mut page,
+        format_args!(
+            "</main>\n<footer><p>Written by greenroom {}. The same cases, seeds, media and version give the same page.</p></footer>\n</body>\n</html>\n",
+            env!("CARGO_PKG_VERSION")
+        ),
+    );
     page
 }
 
@@ -49,7 +69,14 @@ fn put_case(page: &mut String, verdict: &Verdict, trace: Option<&Trace>, seed: u
         Outcome::Miss => ("fail", "✗ miss"),
         Outcome::NotApplicable => ("absent", "not applicable"),
     };
-    put(page, format_args!("<section aria-labelledby=\"c{id}\">\n<h2 id=\"c{id}\">{} {} <span class=\"{class}\">{word}</span></h2>\n", escaped(&case.id), escaped(&case.title)));
+    put(
+        page,
+        format_args!(
+            "<section aria-labelledby=\"c{id}\">\n<h2 id=\"c{id}\">{} {} <span class=\"{class}\">{word}</span></h2>\n",
+            escaped(&case.id),
+            escaped(&case.title)
+        ),
+    );
     put(page, format_args!("<p class=\"story\">{} expects: {}</p>\n", escaped(&case.section), escaped(&case.expected)));
     if let Some(why) = case.not_applicable {
         put(page, format_args!("<p class=\"aside\">Not judged: {}.</p>\n", escaped(why)));
@@ -69,7 +96,12 @@ fn put_case(page: &mut String, verdict: &Verdict, trace: Option<&Trace>, seed: u
                 (Some(_), false) => " class=\"fail\"",
             };
             let why = line.limit.map_or_else(String::new, |limit| format!(" title=\"{}\"", escaped(limit.why)));
-            put(page, format_args!("<tr><th scope=\"row\">{what}</th><td class=\"number\">{median}</td><td>{spread}</td><td{class}{why}>{limit}</td><td>{comparator}</td></tr>\n"));
+            put(
+                page,
+                format_args!(
+                    "<tr><th scope=\"row\">{what}</th><td class=\"number\">{median}</td><td>{spread}</td><td{class}{why}>{limit}</td><td>{comparator}</td></tr>\n"
+                ),
+            );
         }
         page.push_str("</tbody></table></div>\n");
     }
@@ -93,7 +125,8 @@ fn plot(page: &mut String, case: &Case, trace: &Trace, hop: usize, seed: u64) {
     if hop == 0 && !case.rivals.is_empty() {
         series.push(("TCP".to_owned(), "tcp".to_owned(), mean(&|bin| bin_bps(bin.tcp_bytes))));
     }
-    let queue: Vec<f64> = seconds.iter().map(|second| f64::from(second.iter().map(|bin| bin.queue_us[hop]).max().unwrap_or(0)) / 1e3).collect();
+    let queue: Vec<f64> =
+        seconds.iter().map(|second| f64::from(second.iter().map(|bin| bin.queue_us[hop]).max().unwrap_or(0)) / 1e3).collect();
     let end = greenroom_core::time::Instant::from_secs(seconds.len() as u64);
     let phases = case.links[hop].phases(end);
     let most = phases.iter().map(|phase| phase.2 as f64).chain(series.iter().flat_map(|line| line.2.iter().copied())).fold(1.0, f64::max);
@@ -109,15 +142,39 @@ fn plot(page: &mut String, case: &Case, trace: &Trace, hop: usize, seed: u64) {
         put(page, format_args!(", <span class=\"k {class}\">━</span> {}", escaped(what)));
     }
     page.push_str("; below, the longest wait in the queue of each second, to 320 ms.</p>\n");
-    put(page, format_args!("<div class=\"wide\"><svg class=\"rfc\" viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-label=\"Rates and queue of case {} on {name}\">", RATES + GAP + QUEUE + BELOW, case.id));
+    put(
+        page,
+        format_args!(
+            "<div class=\"wide\"><svg class=\"rfc\" viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-label=\"Rates and queue of case {} on {name}\">",
+            RATES + GAP + QUEUE + BELOW,
+            case.id
+        ),
+    );
     for (from, to, bps) in &phases {
         let (from, to) = (from.as_nanos() as f64 / 1e9, to.as_nanos() as f64 / 1e9);
         let top = y(*bps as f64);
-        put(page, format_args!("<rect class=\"cap\" x=\"{:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\"/>", x(from), x(to) - x(from), RATES - top));
+        put(
+            page,
+            format_args!(
+                "<rect class=\"cap\" x=\"{:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\"/>",
+                x(from),
+                x(to) - x(from),
+                RATES - top
+            ),
+        );
     }
     let mut bps = 0.0;
     while bps <= top {
-        put(page, format_args!("<line class=\"grid\" x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{0:.1}\" y2=\"{0:.1}\"/><text x=\"{1}\" y=\"{2:.1}\" text-anchor=\"end\">{3:.1} Mbps</text>", y(bps), LEFT - 6.0, (y(bps) + 4.0).max(11.0), bps / 1e6));
+        put(
+            page,
+            format_args!(
+                "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{0:.1}\" y2=\"{0:.1}\"/><text x=\"{1}\" y=\"{2:.1}\" text-anchor=\"end\">{3:.1} Mbps</text>",
+                y(bps),
+                LEFT - 6.0,
+                (y(bps) + 4.0).max(11.0),
+                bps / 1e6
+            ),
+        );
         bps += step;
     }
     let every = if seconds.len() > 150 { 50 } else { 20 };

@@ -98,7 +98,7 @@ pub(super) struct Stretch {
 }
 
 /// Everything that is read of a case.
-pub(super) fn all(case: &Case, trace: &Trace) -> Vec<Reading> {
+pub fn all(case: &Case, trace: &Trace) -> Vec<Reading> {
     let mut readings = Vec::new();
     let mut put = |kind: Kind, what: String, value: f64| readings.push(Reading { kind, what, value });
     let judged: Vec<usize> = (0..case.links.len()).filter(|hop| is_bottleneck(case, *hop)).collect();
