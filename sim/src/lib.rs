@@ -58,6 +58,7 @@
 //! Exact repetition across processes is promised on 64-bit Linux with the GNU C library: [`entropy::IN_FORCE`] tells. A simulation runs on one thread; simulations side by side do not touch.
 #![deny(unsafe_code)] // but in `entropy`, which answers for the C library
 
+pub mod bench;
 pub mod check;
 pub mod cli;
 pub mod engine;
