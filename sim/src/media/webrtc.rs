@@ -44,7 +44,9 @@ use self::{
     naming::{WireRid, layer_id, mid_of, retransmission_of, ssrc, track_of, wire_rids},
     reports::Reports,
 };
-use super::{Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, PeerConfig, PeerOutput, Reported, TrackId, Vp8Rewrite};
+use super::{
+    Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, PeerConfig, PeerOutput, Reported, TrackId, Vp8Rewrite,
+};
 use crate::{
     entropy::{self, Draws, std_instant},
     net::Datagram,
@@ -544,7 +546,8 @@ fn settle_clocks() {
                 fidelity: Fidelity::WebRtc,
                 local: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9),
                 end: End::Client,
-                estimate_from: None, report_every: None,
+                estimate_from: None,
+                report_every: None,
                 seed: 0,
             };
             let mut rtc = rtc(Instant::ZERO, &config);

@@ -74,14 +74,17 @@ impl Reports {
             track: sent.track,
             layer,
             // str0m counts what came by retransmission as received (it updates the register of the stream with it), so that nothing is left to make up for.
-            report: ReceiverReport { sequence: block.max_seq, lost: block.packets_lost, repaired: 0, octets_sent: sent.octets },
+            report: ReceiverReport { sequence: block.max_seq, lost: block.packets_lost, repaired: 0, octets_sent: 0 },
             jitter: if block.jitter == 0 { Duration::ZERO } else { jitter_of(block.jitter, clock_hz) },
             count: sent.count,
         });
     }
 
-    /// The newest report of each encoding that was reported.
+    /// The newest report of each encoding that was reported. What was sent is as of now: a report that was lost on its way here would make the rate look lower than it is.
     pub(super) fn all(&self) -> Vec<Reported> {
-        self.by_ssrc.values().filter_map(|sent| sent.newest).collect()
+        let as_of_now = |sent: &Sent| {
+            sent.newest.map(|newest| Reported { report: ReceiverReport { octets_sent: sent.octets, ..newest.report }, ..newest })
+        };
+        self.by_ssrc.values().filter_map(as_of_now).collect()
     }
 }
