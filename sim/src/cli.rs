@@ -36,7 +36,7 @@ enum Command {
     Script(script::ScriptArguments),
     /// Hold the laboratory against theory and print the scorecard
     Selftest(selftest::SelftestArguments),
-    /// Run a benchmark that a document or the field has agreed on, and print verdicts
+    /// Judge a part of the laboratory or of the core against goals of its own, and print how it did
     Bench(bench::BenchArguments),
     /// Print the JSON Schema of scenario files
     Schema,
