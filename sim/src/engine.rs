@@ -219,6 +219,12 @@ impl Machine {
         }
     }
 
+    /// Whether there is surely no output; of other nodes than clients it is known by asking.
+    #[inline]
+    fn is_silent(&self) -> bool {
+        matches!(self, Self::Client(node) if node.is_silent())
+    }
+
     fn poll_timeout(&self) -> Option<Instant> {
         match self {
             Self::Sfu(node) => node.poll_timeout(),
@@ -429,7 +435,16 @@ impl Driver {
     }
 
     /// Takes what the node wants done, with the count of it: of the first datagram, where there are several.
+    #[inline]
     fn poll_output(&mut self) -> Option<(u64, Output)> {
+        if self.host.is_none() && self.machine.is_silent() {
+            self.timer = self.machine.poll_timeout(); // the usual case after a packet has come
+            return None;
+        }
+        self.poll_next_output()
+    }
+
+    fn poll_next_output(&mut self) -> Option<(u64, Output)> {
         let output = if self.host.is_some() { self.poll_output_on_host() } else { self.machine.poll_output() };
         let Some(output) = output else {
             self.timer = self.fires_at();
@@ -474,8 +489,8 @@ struct World {
 #[derive(Debug, Default)]
 struct Told {
     entries: VecDeque<Entry>,
-    /// As they were told, each portion at one time.
-    samples: VecDeque<Vec<Sample>>,
+    /// As they were told, each portion at one time, which stands beside it: to look for it in there would mean to fetch what was written long ago.
+    samples: VecDeque<(Instant, Vec<Sample>)>,
 }
 
 /// The client, or the router, whose link is between two nodes, and which way.
@@ -537,9 +552,9 @@ impl World {
                 deliver(from, syn_ack, Input::Signal { connection, signal: Signal::Opened })?;
                 deliver(SERVER, ack, Input::Signal { connection, signal: Signal::Opened })
             }
-            Output::Message { connection, bytes } => {
+            Output::Message { connection, message } => {
                 let (to, at) = self.other_end(now, from, connection);
-                deliver(to, at, Input::Signal { connection, signal: Signal::Message(bytes) })
+                deliver(to, at, Input::Signal { connection, signal: Signal::Message(message) })
             }
             Output::Close { connection } => {
                 let (to, at) = self.other_end(now, from, connection);
@@ -665,7 +680,7 @@ impl World {
             downlinks.push(Sample { at: sample.at, user: sample.user.clone(), stream: sample.stream.clone(), what });
         }
         let told = &mut self.told[usize::from(from)].samples;
-        told.extend([downlinks, samples].into_iter().filter(|portion| !portion.is_empty()));
+        told.extend([downlinks, samples].into_iter().filter_map(|portion| Some((portion.first()?.at, portion))));
     }
 
     /// The record, in order of time, then of node; what one node told at one time stays in its order.
@@ -674,9 +689,8 @@ impl World {
         let hosts = nodes.iter().filter_map(|node| node.host.as_deref());
         let struck = self.weather.map_or_else(Vec::new, |weather| weather.tally(hosts.flat_map(Host::struck)));
         let (entries, samples) = self.told.into_iter().map(|told| (told.entries, told.samples)).unzip();
-        let (entries, portions) =
-            (merged(entries, |entry| entry.at), merged(samples, |portion| portion.first().map_or(Instant::ZERO, |sample| sample.at)));
-        let samples = Samples::of(portions);
+        let entries = merged(entries, |entry| entry.at);
+        let samples = Samples::of(merged(samples, |(at, _)| *at).into_iter().map(|(_, portion)| portion).collect());
         let captured = self.tap.map_or_else(Vec::new, |tap| tap.captured());
         Collected { entries, samples, network: self.network, ledger: self.ledger, struck, captured }
     }

@@ -10,10 +10,12 @@ mod router;
 mod sfu;
 
 use core::net::SocketAddrV4;
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, OnceLock},
+};
 
-use bytes::Bytes;
-use greenroom_core::time::Instant;
+use greenroom_core::{time::Instant, wire::ServerMessage};
 
 pub use self::{
     client::{ClientConfig, ClientNode},
@@ -73,10 +75,47 @@ pub enum Signal {
     /// It is open.
     Opened,
     /// A message arrived.
-    Message(Bytes),
+    Message(Message),
     /// The other end closed it.
     Closed,
 }
+
+/// A message on a signalling connection. It is bytes, whoever shares them. What the server says to two hundred clients is read by the first of them, and by the others after it:
+/// reading makes of the same bytes the same thing.
+#[derive(Clone, Debug)]
+pub struct Message(Arc<Said>);
+
+#[derive(Debug)]
+struct Said {
+    bytes: Vec<u8>,
+    from_server: OnceLock<Option<ServerMessage>>,
+}
+
+impl Message {
+    /// The message that these bytes are.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Arc::new(Said { bytes, from_server: OnceLock::new() }))
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0.bytes
+    }
+
+    /// What it says to a client; none when that cannot be read, which is skipped like any other that means nothing.
+    pub fn from_server(&self) -> Option<&ServerMessage> {
+        self.0.from_server.get_or_init(|| serde_json::from_slice(&self.0.bytes).ok()).as_ref()
+    }
+}
+
+/// By their bytes.
+impl PartialEq for Message {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Message {}
 
 /// What a node wants done, and what it has to tell.
 #[derive(Clone, Debug)]
@@ -93,7 +132,7 @@ pub enum Output {
         /// On which connection.
         connection: Connection,
         /// The message.
-        bytes: Bytes,
+        message: Message,
     },
     /// Close a connection, after what was sent on it.
     Close {

@@ -8,7 +8,6 @@ mod views;
 use core::net::SocketAddrV4;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use bytes::Bytes;
 use greenroom_core::{
     code::Code,
     id::{MemberId, RoomId, StreamId},
@@ -16,7 +15,7 @@ use greenroom_core::{
     session::{self, AfterWindow, Call, CallId, ConnectionId, JoinCall, Session},
     stream::{StreamInfo, TrackKind},
     time::Instant,
-    wire::{MediaDescription, ServerMessage},
+    wire::MediaDescription,
 };
 
 use self::{
@@ -26,7 +25,7 @@ use self::{
     views::{View, expect_tracks},
 };
 use super::{
-    Connection, Input, Node, Output, Signal,
+    Connection, Input, Message, Node, Output, Signal,
     camera::{self, Camera},
     send,
 };
@@ -144,6 +143,12 @@ impl ClientNode {
         }
     }
 
+    /// Whether there is no output.
+    #[inline]
+    pub fn is_silent(&self) -> bool {
+        self.outputs.is_empty()
+    }
+
     /// Lets everything that is due happen, until nothing is left to do at this instant.
     fn settle(&mut self) {
         loop {
@@ -157,13 +162,13 @@ impl ClientNode {
             self.media(output);
         }
         if core::mem::take(&mut self.stirred) {
+            self.session_due = self.session.poll_timeout();
             self.look_ahead();
         }
     }
 
     /// Finds out when something other than the media transport is due next.
     fn look_ahead(&mut self) {
-        self.session_due = self.session.poll_timeout();
         let action = self.script.front().map(|(at, _)| *at);
         let camera = self.peer.as_ref().and(self.camera.as_ref()).and_then(Camera::poll_timeout);
         let pictures = self.views.values().filter(|view| !view.info.video_muted).filter_map(|view| view.pictures.poll_timeout());
@@ -288,8 +293,8 @@ impl ClientNode {
                 self.outputs.push_back(Output::Connect { connection: self.connection(connection) });
             }
             session::Output::Send { connection, frame } => {
-                let bytes = serde_json::to_vec(&frame).expect("a message is text and numbers");
-                self.outputs.push_back(Output::Message { connection: self.connection(connection), bytes: bytes.into() });
+                let message = Message::new(serde_json::to_vec(&frame).expect("a message is text and numbers"));
+                self.outputs.push_back(Output::Message { connection: self.connection(connection), message });
             }
             session::Output::Disconnect { connection } => {
                 self.outputs.push_back(Output::Close { connection: self.connection(connection) });
@@ -473,8 +478,8 @@ impl Node for ClientNode {
                 match signal {
                     Signal::Opened => self.tell_session(session::Input::Opened { connection }),
                     Signal::Closed => self.tell_session(session::Input::Closed { connection }),
-                    Signal::Message(bytes) => {
-                        if let Some(message) = read(bytes) {
+                    Signal::Message(message) => {
+                        if let Some(message) = message.from_server().cloned() {
                             self.tell_session(session::Input::Received { connection, message });
                         }
                     }
@@ -501,6 +506,7 @@ impl Node for ClientNode {
         }
         self.take_actions();
         if self.session_due.is_some_and(|at| at <= now) {
+            self.stirred = true;
             self.session.handle_timeout(now);
         }
         let was_due = self.peer.as_ref().is_some_and(is_due); // asked first: who has sent something wants to be woken after that
@@ -531,11 +537,6 @@ impl Node for ClientNode {
 
 fn name(stream: &StreamInfo) -> StreamName {
     StreamName { user: stream.user.clone(), kind: stream.offer.kind }
-}
-
-/// A message from the server; none when it cannot be read, which is skipped like any other that means nothing to us.
-fn read(bytes: &Bytes) -> Option<ServerMessage> {
-    serde_json::from_slice(bytes).ok()
 }
 
 fn millis(span: core::time::Duration) -> u64 {

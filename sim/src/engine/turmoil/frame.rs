@@ -3,14 +3,13 @@
 use core::net::{Ipv4Addr, SocketAddrV4};
 use std::io;
 
-use bytes::Bytes;
 use greenroom_core::time::Instant;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::Arrival;
 use crate::{
     net::Datagram,
-    node::{Connection, Input, Signal},
+    node::{Connection, Input, Message, Signal},
 };
 
 /// Due time, sender and sender's count.
@@ -75,7 +74,7 @@ pub(super) fn read_datagram(frame: &[u8]) -> Option<Arrival> {
 pub(super) fn signal(connection: Connection, signal: &Signal, arrival: &Arrival) -> Vec<u8> {
     let (kind, payload): (u8, &[u8]) = match signal {
         Signal::Opened => (0, &[]),
-        Signal::Message(bytes) => (1, bytes),
+        Signal::Message(message) => (1, message.bytes()),
         Signal::Closed => (2, &[]),
     };
     let length = SIGNAL_HEAD_BYTES + payload.len();
@@ -106,7 +105,7 @@ fn parse_signal(frame: &[u8]) -> Option<(Connection, Arrival)> {
     let [kind] = reader.take()?;
     let signal = match kind {
         0 => Signal::Opened,
-        1 => Signal::Message(Bytes::copy_from_slice(reader.0)),
+        1 => Signal::Message(Message::new(reader.0.to_vec())),
         2 => Signal::Closed,
         _ => return None,
     };
@@ -129,7 +128,7 @@ mod tests {
         assert!(matches!(read.input, Input::Datagram(read) if read == datagram));
 
         let connection = Connection::new(3, 1);
-        let message = Signal::Message(Bytes::from_static(b"{}"));
+        let message = Signal::Message(Message::new(b"{}".to_vec()));
         let (which, read) = parse_signal(&signal(connection, &message, &arrival)[4..]).expect("it was just written");
         assert_eq!((which, read.key()), (connection, arrival.key()));
         assert!(matches!(read.input, Input::Signal { signal, .. } if signal == message));
