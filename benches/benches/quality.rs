@@ -9,6 +9,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use greenroom_core::{
     quality::{Activity, Counters, Gauge, Meter, Quality, Reading, Rules, Scorer, Share, Window},
     rng::Rng,
+    stream::TrackKind,
 };
 
 const MEMBERS: usize = 10_000;
@@ -82,7 +83,7 @@ fn counters(c: &mut Criterion) {
             counters.received = counters.received.wrapping_add(197);
             counters.octets = counters.octets.wrapping_add(180_000);
             if let Some(counted) = meter.read(black_box(counters)) {
-                gauge.stream(&rules, span, &counted, Activity { target_bps: 800_000, active: span });
+                gauge.stream(&rules, span, TrackKind::Video, &counted, Activity { target_bps: 800_000, active: span });
             }
             gauge.rtt(Duration::from_millis(40));
             black_box(gauge.close(&rules, span));

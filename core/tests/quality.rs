@@ -10,6 +10,7 @@ use greenroom_core::{
         Scorer, Share, Thresholds, Window, appraise,
     },
     rng::Rng,
+    stream::TrackKind,
 };
 use serde_json::Value;
 
@@ -302,10 +303,10 @@ impl Member {
         let span = Window::CLEAN.span;
         let activity = Activity { target_bps: 800_000, active: span };
         if let Some(counted) = self.sent.read(report) {
-            self.up.stream(rules, span, &counted, activity);
+            self.up.stream(rules, span, TrackKind::Audio, &counted, activity);
         }
         if let Some(counted) = self.received.read(counters) {
-            self.down.stream(rules, span, &counted, activity);
+            self.down.stream(rules, span, TrackKind::Video, &counted, activity);
         }
         self.quality.update(rules, &self.up.close(rules, span), &self.down.close(rules, span));
     }

@@ -25,6 +25,7 @@
 //! A connection survives silence of twelve seconds and is given up within nineteen: the server end forgets a client that asked nothing for 15 s, the client a server that answered
 //! none of its checks for 15.5 s, and checks are 3 s apart. Both say [`PeerOutput::Disconnected`] once, and nothing any more after it.
 
+mod delays;
 mod model;
 mod observer;
 mod webrtc;
@@ -41,7 +42,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::net::{Datagram, octets::Octets};
 
-pub use self::observer::{Meant, Observer};
+pub use self::{
+    delays::{Delays, Log},
+    observer::{Meant, Observer},
+};
 
 /// One end of one connection.
 #[derive(Debug)]
@@ -190,6 +194,14 @@ impl Peer {
         match &self.0 {
             Back::WebRtc(peer) => peer.rtt_count(),
             Back::Model(_) => 0,
+        }
+    }
+
+    /// How long packets of each direction and round trips took, as far as this end can tell; at a client's end only, where packets are looked at. None where media is modelled.
+    pub fn delays(&self) -> Option<&Delays> {
+        match &self.0 {
+            Back::WebRtc(peer) => Some(peer.delays()),
+            Back::Model(_) => None,
         }
     }
 

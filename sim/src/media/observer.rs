@@ -1,10 +1,13 @@
 //! What one end of a connection can tell of its own: windows of two seconds for a [`Scorer`](greenroom_core::quality::Scorer), from what arrives and from what the other end reports, and from nothing else.
 //!
-//! Down is what is received: sequence numbers, arrival times and bytes of each track. Up is what is sent, by the other end's receiver reports. The round trip is that of the newest check of the path; checks
-//! are further apart than windows are long, so that it stands until the next one, as long as anything at all comes. Jitter is measured as in RFC 3550 appendix A.8, on sound where there is some: the packets of
-//! a picture leave together and are repaired when they are lost, which says more of the pacing and of the round trip than of the way.
+//! Down is what is received: sequence numbers, arrival times and bytes of each track. Up is what is sent, by the other end's receiver reports. Jitter is measured as in RFC 3550 appendix A.8, on sound where there is
+//! some: the packets of a picture leave together and are repaired when they are lost, which says more of the pacing and of the round trip than of the way. The round trip of each direction is without what waits in
+//! the other one; how that is told apart stands with [`ways`]. Where it cannot be, it is that of the newest check of the path.
 //!
-//! A window in which something was sent and no report has come says nothing of the way up, instead of saying that nothing was lost.
+//! A window in which something was sent and no report has come says nothing of the way up, instead of saying that nothing was lost. After five seconds it says that the way up is gone, whatever comes down; but where
+//! nothing comes down, both are: nobody could tell us that something went up.
+
+mod ways;
 
 use core::{ops::Deref, time::Duration};
 use std::collections::BTreeMap;
@@ -16,6 +19,7 @@ use greenroom_core::{
     time::Instant,
 };
 
+use self::ways::Ways;
 use super::{MediaPacket, Peer, TrackId};
 
 /// Ticks of an Opus timestamp (RFC 7587 section 4.1) and of a video's (RFC 7741 section 4.1) in a second.
@@ -30,8 +34,12 @@ pub struct Observer {
     down: Gauge,
     received: BTreeMap<TrackId, Received>,
     reported: BTreeMap<(TrackId, LayerId), Report>,
+    ways: Ways,
+    delays_up: u64,
     rtt_count: u64,
     heard: bool,
+    /// Whether there was a connection at all.
+    connected: bool,
 }
 
 /// What is meant to flow of a track that is sent, or of one that is received, and for how long of the window.
@@ -112,7 +120,7 @@ impl Observer {
         for (id, track) in &mut self.received {
             let Some(counted) = track.meter.read(track.counters) else { continue };
             let Some(meant) = received.iter().find(|meant| meant.track == *id) else { continue };
-            down.stream(rules, span, &counted, meant.activity);
+            down.stream(rules, span, id.kind, &counted, meant.activity);
             if counted.expected > 0 {
                 worse(&mut jitter, id.kind, Duration::from_nanos(track.jitter_ns16 / 16));
             }
@@ -137,7 +145,7 @@ impl Observer {
                 came |= counted.expected > 0;
                 // The rates of layers add up to the track's; which of them has how much is the encoder's affair.
                 let activity = Activity { target_bps: meant.activity.target_bps / layers, ..meant.activity };
-                up.stream(rules, span, &counted, activity);
+                up.stream(rules, span, reported.track.kind, &counted, activity);
                 worse(&mut jitter, reported.track.kind, reported.jitter);
             }
         }
@@ -145,13 +153,23 @@ impl Observer {
             up.jitter(jitter);
         }
 
-        let is_new = core::mem::replace(&mut self.rtt_count, peer.rtt_count()) != peer.rtt_count();
-        if core::mem::take(&mut self.heard) | is_new {
-            let rtt = peer.rtt();
-            for gauge in [&mut *up, &mut *down] {
+        let answered = core::mem::replace(&mut self.rtt_count, peer.rtt_count()) != peer.rtt_count();
+        let heard = core::mem::take(&mut self.heard) | answered;
+        let mut arrived = came || answered;
+        let rtts = match peer.delays() {
+            Some(delays) => {
+                arrived |= core::mem::replace(&mut self.delays_up, delays.up.count()) != delays.up.count();
+                self.ways.close(delays)
+            }
+            None => peer.rtt().map(|rtt| [rtt; 2]),
+        };
+        // What comes from the other end says that the way down is there. That something went up, only what answers it does; where nothing was sent, nothing is missed.
+        let alive = [arrived || (heard && !awaited), heard];
+        for ((gauge, alive), at) in [&mut *up, &mut *down].into_iter().zip(alive).zip(0..) {
+            if alive {
                 gauge.heard();
-                if let Some(rtt) = rtt {
-                    gauge.rtt(rtt);
+                if let Some(rtts) = rtts {
+                    gauge.rtt(rtts[at]);
                 }
             }
         }
@@ -159,7 +177,10 @@ impl Observer {
             Reading::Measured(_) if awaited && !came => Reading::Unmeasured,
             reading => reading,
         };
-        (up, down.close(rules, span))
+        let down = down.close(rules, span);
+        self.connected |= peer.is_connected();
+        let is_over = self.connected && !peer.is_connected();
+        if is_over { (Reading::Disconnected, Reading::Disconnected) } else { (up, down) }
     }
 }
 

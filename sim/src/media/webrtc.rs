@@ -13,6 +13,7 @@ mod dtls;
 mod naming;
 mod null;
 mod reports;
+mod timing;
 
 use core::{
     fmt::Write as _,
@@ -43,9 +44,10 @@ use self::{
     checks::Checks,
     naming::{WireRid, layer_id, mid_of, retransmission_of, ssrc, track_of, wire_rids},
     reports::Reports,
+    timing::Timing,
 };
 use super::{
-    Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, PeerConfig, PeerOutput, Reported, TrackId, Vp8Rewrite,
+    Counters, Delays, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, PeerConfig, PeerOutput, Reported, TrackId, Vp8Rewrite,
 };
 use crate::{
     entropy::{self, Draws, std_instant},
@@ -82,6 +84,7 @@ struct Inner {
     estimate: Option<BitsPerSecond>,
     checks: Checks,
     reports: Reports,
+    timing: Timing,
     counters: Counters,
 }
 
@@ -151,6 +154,7 @@ impl Peer {
             estimate: None,
             checks: Checks::default(),
             reports: Reports::default(),
+            timing: Timing::default(),
             counters: Counters::default(),
         };
         Self { draws, inner }
@@ -242,6 +246,10 @@ impl Peer {
 
     pub(super) fn rtt_count(&self) -> u64 {
         self.inner.checks.answers()
+    }
+
+    pub(super) fn delays(&self) -> &Delays {
+        self.inner.timing.delays()
     }
 
     pub(super) fn reports(&self) -> Vec<Reported> {
@@ -381,7 +389,9 @@ impl Inner {
         if self.state == State::Over {
             return;
         }
-        self.checks.received(self.now, &datagram.payload);
+        if let Some(took) = self.checks.received(self.now, &datagram.payload) {
+            self.timing.round_trip(took);
+        }
         let read = Receive::new(Protocol::Udp, datagram.src.into(), datagram.dst.into(), &datagram.payload)
             .ok()
             .and_then(|receive| self.rtc.handle_input(Input::Receive(std_instant(self.now), receive)).ok());
@@ -449,6 +459,7 @@ impl Inner {
                 }
             }
             Event::RawPacket(raw) => {
+                self.timing.passed(self.now, &raw);
                 if let RawPacket::RtcpRx(rtcp) = &*raw {
                     self.reports.received(rtcp);
                 }
