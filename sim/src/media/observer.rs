@@ -20,11 +20,7 @@ use greenroom_core::{
 };
 
 use self::ways::Ways;
-use super::{MediaPacket, Peer, TrackId};
-
-/// Ticks of an Opus timestamp (RFC 7587 section 4.1) and of a video's (RFC 7741 section 4.1) in a second.
-const AUDIO_HZ: u64 = 48_000;
-const VIDEO_HZ: u64 = 90_000;
+use super::{Jitter, MediaPacket, Peer, TrackId};
 
 /// What an end has seen of its connection.
 #[derive(Debug, Default)]
@@ -33,9 +29,12 @@ pub struct Observer {
     up: Gauge,
     down: Gauge,
     received: BTreeMap<TrackId, Received>,
+    meters: BTreeMap<TrackId, Meter>,
     reported: BTreeMap<(TrackId, LayerId), Report>,
     ways: Ways,
     delays_up: u64,
+    /// What is reported of everything that is sent together.
+    reported_in_all: Report,
     rtt_count: u64,
     heard: bool,
     /// Whether there was a connection at all.
@@ -51,22 +50,23 @@ pub struct Meant {
     pub activity: Activity,
 }
 
+/// What was counted of a track that is received, since it began.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrived {
+    /// What was meant to flow.
+    pub meant: Meant,
+    /// What came.
+    pub counters: Counters,
+    /// Its jitter, where it is known.
+    pub jitter: Option<Duration>,
+}
+
 /// A track that is received.
 #[derive(Debug, Default)]
 struct Received {
-    meter: Meter,
     counters: Counters,
     highest: Option<u64>,
-    arrival: Option<Arrival>,
-    /// RFC 3550's estimate of the jitter, in sixteenths of a nanosecond.
-    jitter_ns16: u64,
-}
-
-/// When a packet came, and where it stands in its track.
-#[derive(Clone, Copy, Debug)]
-struct Arrival {
-    at: Instant,
-    timestamp: u32,
+    jitter: Jitter,
 }
 
 /// An encoding that is sent.
@@ -92,13 +92,7 @@ impl Observer {
         }
         // What comes after its successors was repaired, if it is of a picture: when, is no matter of the way.
         if is_newest || packet.track.kind == TrackKind::Audio {
-            let this = Arrival { at: now, timestamp: packet.timestamp };
-            if let Some(before) = track.arrival.replace(this) {
-                let clock_hz = if packet.track.kind == TrackKind::Audio { AUDIO_HZ } else { VIDEO_HZ };
-                let deviation_ns = deviation_ns(before, this, clock_hz);
-                // J += (|D| - J) / 16, with J in sixteenths.
-                track.jitter_ns16 = track.jitter_ns16 + deviation_ns - (track.jitter_ns16 + 8) / 16;
-            }
+            track.jitter.arrived(now, packet.track.kind, packet.timestamp);
         }
     }
 
@@ -115,14 +109,42 @@ impl Observer {
 
     /// Ends the window: what was seen of the way up and of the way down. `sent` and `received` say what was meant to flow; what is in neither list is nobody's fault.
     pub fn close(&mut self, span: Duration, peer: &Peer, sent: &[Meant], received: &[Meant]) -> (Reading, Reading) {
+        let counted = |(track, seen): (&TrackId, &Received)| {
+            let meant = received.iter().find(|meant| meant.track == *track);
+            let nothing = Meant { track: *track, activity: Activity { target_bps: 0, active: Duration::ZERO } };
+            let jitter = meant.map(|_| seen.jitter.estimate());
+            Arrived { meant: meant.copied().unwrap_or(nothing), counters: seen.counters, jitter }
+        };
+        let arrived: Vec<_> = self.received.iter().map(counted).collect();
+        self.close_counted(span, peer, sent, &arrived, None)
+    }
+
+    /// The same for whoever counts what arrives himself, and need not tell each packet. Of the streams' packets, no more than `lost_most` are taken for lost on the way down, where that is known: others were lost
+    /// before they came to it. A freeze is the way's only where it lost something.
+    pub fn close_counted(
+        &mut self,
+        span: Duration,
+        peer: &Peer,
+        sent: &[Meant],
+        arrived: &[Arrived],
+        lost_most: Option<u32>,
+    ) -> (Reading, Reading) {
         let (rules, up, down) = (&self.rules, &mut self.up, &mut self.down);
         let mut jitter = [None::<Duration>; 2]; // of sound, of pictures
-        for (id, track) in &mut self.received {
-            let Some(counted) = track.meter.read(track.counters) else { continue };
-            let Some(meant) = received.iter().find(|meant| meant.track == *id) else { continue };
-            down.stream(rules, span, id.kind, &counted, meant.activity);
-            if counted.expected > 0 {
-                worse(&mut jitter, id.kind, Duration::from_nanos(track.jitter_ns16 / 16));
+        let mut lost_left = lost_most;
+        for Arrived { meant, counters, jitter: of_track } in arrived {
+            let Some(mut counted) = self.meters.entry(meant.track).or_default().read(*counters) else { continue };
+            if let Some(left) = &mut lost_left {
+                counted.missing = counted.missing.min(*left);
+                *left -= counted.missing;
+            }
+            if lost_most == Some(0) {
+                counted.freeze = Duration::ZERO;
+            }
+            self.heard |= counted.expected > counted.missing;
+            down.stream(rules, span, meant.track.kind, &counted, meant.activity);
+            if let Some(sample) = of_track.filter(|_| counted.expected > 0) {
+                worse(&mut jitter, meant.track.kind, sample);
             }
         }
         if let Some(jitter) = jitter[0].or(jitter[1]) {
@@ -151,6 +173,16 @@ impl Observer {
         }
         if let Some(jitter) = jitter[0].or(jitter[1]) {
             up.jitter(jitter);
+        }
+        if let Some((report, count)) = peer.report_in_all()
+            && core::mem::replace(&mut self.reported_in_all.count, count) != count
+        {
+            self.heard = true;
+            if let Some(counted) = self.reported_in_all.meter.read(report) {
+                came |= counted.expected > 0;
+                let active = sent.iter().map(|meant| meant.activity.active).max().unwrap_or_default();
+                up.stream(rules, span, TrackKind::Video, &counted, Activity { target_bps: 0, active });
+            }
         }
 
         let answered = core::mem::replace(&mut self.rtt_count, peer.rtt_count()) != peer.rtt_count();
@@ -189,13 +221,157 @@ fn worse(jitter: &mut [Option<Duration>; 2], kind: TrackKind, sample: Duration) 
     *place = Some(place.unwrap_or_default().max(sample));
 }
 
-/// By how much more or less time lies between two packets where they arrive than where they were made.
-fn deviation_ns(before: Arrival, this: Arrival, clock_hz: u64) -> u64 {
-    let apart_ns = this.at.saturating_since(before.at).as_nanos();
-    // Timestamps wrap, and a late packet's lies before its predecessor's.
-    #[expect(clippy::cast_possible_wrap, reason = "the difference of two wrapping numbers has a sign")]
-    let ticks = i128::from(this.timestamp.wrapping_sub(before.timestamp) as i32);
-    let made_ns = ticks * 1_000_000_000 / i128::from(clock_hz);
-    let deviation = (i128::try_from(apart_ns).unwrap_or(i128::MAX) - made_ns).unsigned_abs();
-    u64::try_from(deviation).unwrap_or(u64::MAX).min(60_000_000_000)
+#[cfg(test)]
+mod tests {
+    use greenroom_core::{
+        id::StreamId,
+        quality::{Share, Window},
+    };
+
+    use super::*;
+    use crate::{
+        media::{End, Fidelity, PeerConfig},
+        net::network::address_of,
+    };
+
+    const SPAN: Duration = Duration::from_secs(2);
+
+    /// A viewer of one stream, over a peer that reports nothing and knows no round trip: what is seen is what is told here.
+    struct Viewer {
+        observer: Observer,
+        peer: Peer,
+        now: Instant,
+        next: [u64; 2],
+    }
+
+    impl Viewer {
+        fn new() -> Self {
+            let config = PeerConfig {
+                fidelity: Fidelity::Model,
+                local: address_of(1),
+                end: End::Client,
+                estimate_from: None,
+                report_every: None,
+                seed: 1,
+            };
+            Self { observer: Observer::default(), peer: Peer::new(Instant::ZERO, config), now: Instant::ZERO, next: [0; 2] }
+        }
+
+        fn track(kind: TrackKind) -> TrackId {
+            TrackId { stream: StreamId(2), kind }
+        }
+
+        /// A packet of a stream that is numbered and made in that place, 20 ms after the one before, and comes so much late.
+        fn packet(&mut self, kind: TrackKind, seq: u64, late: Duration) {
+            let clock_khz = if kind == TrackKind::Audio { 48 } else { 90 };
+            let timestamp = u32::try_from(seq * 20 * clock_khz).unwrap();
+            let payload = [0; 8].as_slice().into();
+            let packet =
+                MediaPacket { track: Self::track(kind), layer: LayerId(0), seq, timestamp, marker: true, payload, absent_bytes: 72 };
+            self.observer.received(Instant::from_millis(seq * 20).saturating_add(late), &packet);
+        }
+
+        /// A window of a hundred packets, of which every so many-th is lost.
+        fn packets(&mut self, kind: TrackKind, lost_every: u64) {
+            let place = usize::from(kind == TrackKind::Video);
+            let first = self.next[place];
+            self.next[place] += 100;
+            for seq in (first..first + 100).filter(|seq| lost_every == 0 || seq % lost_every != 0) {
+                self.packet(kind, seq, Duration::ZERO);
+            }
+        }
+
+        fn close(&mut self, sent: bool, received: &[TrackKind]) -> (Reading, Reading) {
+            self.now = self.now.saturating_add(SPAN);
+            let meant = |track| Meant { track, activity: Activity { target_bps: 32_000, active: SPAN } };
+            let ours = TrackId { stream: StreamId(1), kind: TrackKind::Audio };
+            let sent: Vec<_> = sent.then(|| meant(ours)).into_iter().collect();
+            let received: Vec<_> = received.iter().map(|kind| meant(Self::track(*kind))).collect();
+            self.observer.close(SPAN, &self.peer, &sent, &received)
+        }
+    }
+
+    fn window(reading: &Reading) -> Window {
+        let Reading::Measured(window) = reading else { panic!("{reading:?}") };
+        *window
+    }
+
+    #[test]
+    fn what_is_missing_of_a_track_that_is_wanted_is_lost_and_nothing_else_is() {
+        let mut viewer = Viewer::new();
+        viewer.packets(TrackKind::Audio, 0);
+        viewer.packets(TrackKind::Video, 0);
+        assert_eq!(viewer.close(false, &[TrackKind::Audio]).1, Reading::Unmeasured, "a first look has nothing to compare with");
+        viewer.packets(TrackKind::Audio, 10);
+        viewer.packets(TrackKind::Video, 2);
+        let seen = window(&viewer.close(false, &[TrackKind::Audio]).1);
+        // The first of each hundred is among the lost, so that 90 came; the highest number is the last one's.
+        assert_eq!((seen.loss, seen.target_bps, seen.actual_bps), (Share::percent(10), 32_000, 90 * 80 * 8 / 2));
+        viewer.packets(TrackKind::Audio, 10);
+        viewer.packets(TrackKind::Video, 2);
+        let seen = window(&viewer.close(false, &[TrackKind::Audio, TrackKind::Video]).1);
+        assert_eq!(seen.loss, Share::percent(50), "of the pictures, once they are wanted");
+    }
+
+    #[test]
+    fn late_sound_is_uneven_and_a_late_picture_was_repaired() {
+        for (kind, is_uneven) in [(TrackKind::Audio, true), (TrackKind::Video, false)] {
+            let mut viewer = Viewer::new();
+            viewer.packets(kind, 0);
+            viewer.close(false, &[kind]);
+            for seq in (100..200).filter(|seq| seq % 10 != 0) {
+                viewer.packet(kind, seq, Duration::ZERO);
+                if seq % 10 == 9 {
+                    viewer.packet(kind, seq - 9, Duration::from_millis(190));
+                }
+            }
+            let seen = window(&viewer.close(false, &[kind]).1);
+            assert_eq!((seen.loss, seen.jitter > Duration::from_millis(10)), (Share::NONE, is_uneven), "{kind:?}: {:?}", seen.jitter);
+        }
+    }
+
+    #[test]
+    fn a_picture_that_stood_still_counts_where_it_is_wanted() {
+        let mut viewer = Viewer::new();
+        for freeze_ms in [0, 500] {
+            viewer.packets(TrackKind::Video, 0);
+            viewer.observer.froze(Viewer::track(TrackKind::Video), Duration::from_millis(freeze_ms));
+            viewer.close(false, &[]);
+        }
+        viewer.packets(TrackKind::Video, 0);
+        viewer.observer.froze(Viewer::track(TrackKind::Video), Duration::from_millis(300));
+        let seen = window(&viewer.close(false, &[TrackKind::Video]).1);
+        assert_eq!(seen.freeze, Duration::from_millis(300));
+    }
+
+    //
+    #[test]
+    fn a_way_up_that_nothing_answers_is_gone_after_five_seconds_and_the_way_down_is_not() {
+        let mut viewer = Viewer::new();
+        let mut seen = Vec::new();
+        for _ in 0..4 {
+            viewer.packets(TrackKind::Audio, 0);
+            seen.push(viewer.close(true, &[TrackKind::Audio]));
+        }
+        let ups: Vec<_> = seen.iter().map(|(up, _)| up.clone()).collect();
+        assert_eq!(ups, [Reading::Unmeasured, Reading::Unmeasured, Reading::Disconnected, Reading::Disconnected]);
+        assert!(seen[1..].iter().all(|(_, down)| window(down).loss == Share::NONE));
+        // Who sends nothing misses no answer.
+        viewer.packets(TrackKind::Audio, 0);
+        assert_eq!(viewer.close(false, &[TrackKind::Audio]).0, Reading::Unmeasured);
+    }
+
+    //
+    #[test]
+    fn where_nothing_comes_at_all_both_ways_are_gone() {
+        let mut viewer = Viewer::new();
+        viewer.packets(TrackKind::Audio, 0);
+        viewer.close(true, &[TrackKind::Audio]);
+        for _ in 0..2 {
+            assert_eq!(viewer.close(true, &[TrackKind::Audio]).1, Reading::Unmeasured);
+        }
+        assert_eq!(viewer.close(true, &[TrackKind::Audio]), (Reading::Disconnected, Reading::Disconnected));
+        viewer.observer.restart();
+        assert_eq!(viewer.close(true, &[TrackKind::Audio]), (Reading::Unmeasured, Reading::Unmeasured), "another connection");
+    }
 }

@@ -47,7 +47,8 @@ use self::{
     timing::Timing,
 };
 use super::{
-    Counters, Delays, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, PeerConfig, PeerOutput, Reported, TrackId, Vp8Rewrite,
+    Counters, Delays, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Passage, PeerConfig, PeerOutput, Reported,
+    TrackId, Vp8Rewrite, passage::Numbers,
 };
 use crate::{
     entropy::{self, Draws, std_instant},
@@ -85,6 +86,7 @@ struct Inner {
     checks: Checks,
     reports: Reports,
     timing: Timing,
+    numbers: Numbers,
     counters: Counters,
 }
 
@@ -155,6 +157,7 @@ impl Peer {
             checks: Checks::default(),
             reports: Reports::default(),
             timing: Timing::default(),
+            numbers: Numbers::default(),
             counters: Counters::default(),
         };
         Self { draws, inner }
@@ -250,6 +253,10 @@ impl Peer {
 
     pub(super) fn delays(&self) -> &Delays {
         self.inner.timing.delays()
+    }
+
+    pub(super) fn passage(&self) -> Passage {
+        self.inner.numbers.passage()
     }
 
     pub(super) fn reports(&self) -> Vec<Reported> {
@@ -460,8 +467,15 @@ impl Inner {
             }
             Event::RawPacket(raw) => {
                 self.timing.passed(self.now, &raw);
-                if let RawPacket::RtcpRx(rtcp) = &*raw {
-                    self.reports.received(rtcp);
+                match &*raw {
+                    RawPacket::RtcpRx(rtcp) => self.reports.received(rtcp),
+                    // Padding and what is sent again for probing among them: what str0m hands over as a packet is less than what came.
+                    RawPacket::RtpRx(header, _) => {
+                        if let Some(number) = header.ext_vals.transport_cc {
+                            self.numbers.came(number);
+                        }
+                    }
+                    RawPacket::RtcpTx(_) | RawPacket::RtpTx(..) => {}
                 }
             }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) | Event::Closed => self.give_up(),
@@ -532,7 +546,7 @@ fn rtc(now: Instant, config: &PeerConfig) -> Rtc {
         .enable_vp8(true)
         .enable_opus(true, false)
         .set_stats_interval(None)
-        .enable_raw_packets(config.end == End::Client) // for the reports among them, which str0m keeps to itself
+        .enable_raw_packets(config.end == End::Client) // for the reports and numbers among them, which str0m keeps to itself
         .set_send_buffer_video(RETRANSMIT_PACKETS);
     builder.set_max_stun_retransmits(ICE_RETRANSMITS);
     if let Some(bps) = config.estimate_from {

@@ -150,7 +150,7 @@ fn window_of(now: Instant) -> usize {
     usize::try_from(now.as_nanos() / 1_000_000_000 / SPAN.as_secs()).expect("a call is short")
 }
 
-/// Plays a call, and tells of each window of each phase. A call that an end gives up ends with the window in which it does.
+/// Plays a call, and tells of each window of each phase. A call that an end gives up ends before the window in which it does.
 pub(super) fn play(case: &Case, fidelity: Fidelity, seed: u64) -> Vec<Vec<Lived>> {
     let mut call = Call::new(case, fidelity, seed);
     let mut seen = Vec::new();
@@ -163,10 +163,10 @@ pub(super) fn play(case: &Case, fidelity: Fidelity, seed: u64) -> Vec<Vec<Lived>
         seen.push(Vec::new());
         for _ in 0..phase.windows {
             let window = call.window();
-            seen.last_mut().expect("it was pushed above").push(window);
             if call.is_over {
                 break 'call;
             }
+            seen.last_mut().expect("it was pushed above").push(window);
         }
     }
     call.run(call.now.saturating_add(DRAINING));

@@ -50,17 +50,8 @@ pub enum Family {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Voice,
-        Self::Repair,
-        Self::Capacity,
-        Self::Burst,
-        Self::Freeze,
-        Self::Limited,
-        Self::Silence,
-        Self::Handover,
-        Self::Outage,
-    ];
+    pub const ALL: [Self; 9] =
+        [Self::Voice, Self::Repair, Self::Capacity, Self::Burst, Self::Freeze, Self::Limited, Self::Silence, Self::Handover, Self::Outage];
 
     /// The word for it.
     pub const fn name(self) -> &'static str {
@@ -143,8 +134,8 @@ const WINDOWS: u32 = 20;
 pub(super) const SPAN: Duration = Duration::from_secs(2);
 /// From the beginning of a window to when the line holds back, so that a hold ends in the window in which it began.
 const HOLD_AFTER: Duration = Duration::from_millis(500);
-/// Windows of an outage: twelve seconds, which a connection survives.
-const OUTAGE_WINDOWS: u32 = 6;
+/// Windows of an outage: ten seconds, which a connection survives whenever its last check was.
+const OUTAGE_WINDOWS: u32 = 5;
 /// Bytes of one packet of sound's payload: 20 ms at 32 kbit/s.
 pub(super) const AUDIO_BYTES: u32 = 80;
 /// How many a second.

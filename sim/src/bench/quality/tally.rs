@@ -87,8 +87,7 @@ fn percent(permille: usize) -> String {
 }
 
 /// The true levels that occur in the grid.
-pub(super) const LEVELS: [Level; 6] =
-    [Level::Excellent, Level::Good, Level::Fair, Level::Poor, Level::VeryPoor, Level::Disconnected];
+pub(super) const LEVELS: [Level; 6] = [Level::Excellent, Level::Good, Level::Fair, Level::Poor, Level::VeryPoor, Level::Disconnected];
 
 /// Each goal: what it asks, what came, and whether it was met.
 pub fn goals(cases: &[Case], outcomes: &[Outcome]) -> Vec<(String, String, bool)> {

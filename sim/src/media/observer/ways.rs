@@ -6,14 +6,17 @@
 //! ```text
 //! floor = the least of its times in the last minute             up and down, each with its unknown constant
 //! wait  = the mean of this window's times − floor               the constant is gone
-//! K     = mean of (round trip − mean up − mean down)            a constant of the two clocks: queues, jitter and paths cancel
+//! K     = mean of (round trip − mean up − mean down)            a constant of the two clocks: queues, jitter, paths and drift cancel
 //! round trip of a direction = K + floor up + floor down + wait  what it would be if the other direction made nobody wait
 //! ```
 //!
 //! **When a path becomes longer**, both times rise at once and stay. That is nobody's queue: where the least times of both directions have risen by far more than the times of the window vary, both floors are set
 //! anew. A queue varies with what comes in and goes out, and one that stands in a single direction is charged to that direction, as long as the better times are remembered.
 //!
-//! **Clocks drift.** 50 ppm are 3 ms in a minute, which is why floors are forgotten after that. In `K` a drift cancels.
+//! **Clocks drift.** 50 ppm are 3 ms in a minute, which is why floors are forgotten after that.
+//!
+//! **Round trips are few**, four or five in a window, and reports leave at even intervals, which may have the rhythm of what holds them up. So `K` is not known from one window. It never changes, and windows count by
+//! the inverse of their variance: a calm one settles it, and many restless ones come near it.
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -35,8 +38,14 @@ pub(super) struct Ways {
     up: Way,
     down: Way,
     round_trips_seen: u64,
-    /// Of each window in which everything was measured: the sum of the round trips less the ways, and how many round trips.
-    constants: VecDeque<(i64, i64)>,
+    constant: Constant,
+}
+
+/// The mean of `K` over all windows, by their weights.
+#[derive(Debug, Default)]
+struct Constant {
+    sum_ns: f64,
+    weights: f64,
 }
 
 /// One direction.
@@ -75,16 +84,13 @@ impl Ways {
             remember(&mut way.least_ns, times.map(|times| times.least_ns));
         }
         if let ([Some(up), Some(down)], Some(trip_ns)) = (ways, trip_ns) {
-            let count = i64::try_from(trips.len()).unwrap_or(i64::MAX);
-            remember(&mut self.constants, ((trip_ns - up.mean_ns - down.mean_ns) * count, count));
+            self.constant.weigh(trip_ns, trips.len(), up, down);
         }
         if let [None, None] = ways {
             // Nobody can tell whose it is.
             return trip_ns.map(|ns| [span(ns); 2]);
         }
-        let (sum_ns, count) = self.constants.iter().fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
-        let (Some(constant_ns), Some(up_ns), Some(down_ns)) = (i64::checked_div(sum_ns, count), self.up.floor_ns(), self.down.floor_ns())
-        else {
+        let (Some(constant_ns), Some(up_ns), Some(down_ns)) = (self.constant.ns(), self.up.floor_ns(), self.down.floor_ns()) else {
             return trip_ns.map(|ns| [span(ns); 2]);
         };
         // Of a direction in which nothing flowed, what the round trips say beyond the other one.
@@ -97,6 +103,23 @@ impl Ways {
         let wait_ns = |times: Option<Times>, floor_ns: i64| times.map_or(0, |times| (times.mean_ns - floor_ns).max(0));
         let base_ns = constant_ns + up_ns + down_ns;
         Some([span(base_ns + wait_ns(ways[0], up_ns)), span(base_ns + wait_ns(ways[1], down_ns))])
+    }
+}
+
+impl Constant {
+    #[expect(clippy::cast_precision_loss, reason = "the round trip of a day is exact to the nanosecond")]
+    fn weigh(&mut self, trip_ns: i64, trips: usize, up: Times, down: Times) {
+        let spread_ms = |times: Times| (times.mean_ns - times.least_ns) as f64 / 1e6;
+        let (up_ms, down_ms) = (spread_ms(up), spread_ms(down));
+        // A millisecond for what calm windows are off: they would weigh without end.
+        let weight = trips as f64 / (1.0 + up_ms * up_ms + down_ms * down_ms);
+        self.sum_ns += weight * (trip_ns - up.mean_ns - down.mean_ns) as f64;
+        self.weights += weight;
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a mean of what was whole")]
+    fn ns(&self) -> Option<i64> {
+        (self.weights > 0.0).then(|| (self.sum_ns / self.weights) as i64)
     }
 }
 
