@@ -7,6 +7,7 @@ mod camera;
 mod client;
 mod pictures;
 mod sfu;
+mod voice;
 
 use core::net::SocketAddrV4;
 use std::collections::VecDeque;
