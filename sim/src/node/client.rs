@@ -1,6 +1,7 @@
 //! A client: a [`Session`], a media transport, a camera, and a script of what its user does when.
 
 mod asks;
+mod quality;
 mod statistics;
 mod views;
 mod voices;
@@ -21,6 +22,7 @@ use greenroom_core::{
 
 use self::{
     asks::{Asked, Owed},
+    quality::Quality,
     statistics::Statistics,
     views::{View, expect_tracks},
     voices::Voices,
@@ -92,6 +94,7 @@ pub struct ClientNode {
     standing: Standing,
     owed: BTreeSet<Owed>,
     statistics: Statistics,
+    quality: Quality,
     next_sample: Instant,
     outputs: VecDeque<Output>,
     now: Instant,
@@ -136,6 +139,7 @@ impl ClientNode {
             standing: Standing::Outside,
             owed: BTreeSet::new(),
             statistics: Statistics::new(now),
+            quality: Quality::new(now),
             next_sample: next_sample(now),
             outputs: VecDeque::new(),
             now,
@@ -275,6 +279,7 @@ impl ClientNode {
         }
         self.voices.expect(self.now, &mut peer);
         self.peer = Some(peer);
+        self.quality.restart(self.now);
         if let Some(camera) = &mut self.camera {
             camera.restart();
         }
@@ -313,8 +318,7 @@ impl ClientNode {
                 let muted = What::StreamMuted { stream: name(&stream), audio: stream.audio_muted, video: stream.video_muted };
                 self.entry(muted);
                 if let Some(view) = self.views.get_mut(&stream.id) {
-                    view.pictures.excuse();
-                    view.info = stream;
+                    view.muted(self.now, stream);
                 }
             }
             session::Event::Media { description } => {
@@ -342,6 +346,7 @@ impl ClientNode {
                 }
             }
             session::Event::Volumes { voices } => self.entry(What::Volumes { voices }),
+            session::Event::NetworkQuality { up, down } => self.entry(What::NetworkQuality { up, down }),
             session::Event::Republished { before, now } => self.republished(before, now),
             session::Event::Unsubscribed { stream, .. } => {
                 if let Some(view) = self.views.get(&stream) {
@@ -395,6 +400,7 @@ impl ClientNode {
             PeerOutput::Datagram(datagram) => send(&mut self.outputs, datagram),
             PeerOutput::Connected => {
                 self.stirred = true;
+                self.quality.connected(self.now);
                 let after_ms = millis(self.now.saturating_since(self.join_called));
                 self.entry(What::MediaConnected { after_ms });
                 if let Some(camera) = &mut self.camera {
@@ -504,7 +510,9 @@ impl Node for ClientNode {
         }
         self.ask_for_key_frames();
         self.settle();
-        self.take_samples();
+        if self.take_samples() {
+            self.settle();
+        }
         self.look_ahead();
     }
 
