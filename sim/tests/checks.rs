@@ -498,9 +498,12 @@ fn checks_say_how_much_they_looked_at() {
         let number = |detail: &str| detail.split(' ').next().and_then(|number| number.parse().ok()).expect("it begins with a number");
         results.into_iter().map(|result| (result.name, number(&result.detail))).collect()
     };
-    // Where nothing befalls anybody, two have nothing to look at.
-    for ((name, calm), (_, broken)) in looked_at(Case::new()).into_iter().zip(looked_at(Case::of(BROKEN))) {
-        assert!(calm.max(broken) > 0, "{name}");
+    // Where nothing befalls anybody, two have nothing to look at; and one, where nobody hears the loudest.
+    let heard =
+        CALL.replacen("publish = true", "publish = true\nvoice = {}", 1).replacen("id = \"ben\"", "id = \"ben\"\nhear = \"loudest\"", 1);
+    let (calm, broken, heard) = (looked_at(Case::new()), looked_at(Case::of(BROKEN)), looked_at(Case::of(&heard)));
+    for (((name, calm), (_, broken)), (_, heard)) in calm.into_iter().zip(broken).zip(heard) {
+        assert!(calm.max(broken).max(heard) > 0, "{name}");
     }
 }
 

@@ -1,6 +1,9 @@
 //! The chain: the steps of all streams in one order, and how far along it a budget goes. [`allocate`](super::allocate()) has the idea, this file the order.
 
-use alloc::{collections::BinaryHeap, vec::Vec};
+use alloc::{
+    collections::{BinaryHeap, binary_heap::PeekMut},
+    vec::Vec,
+};
 use core::{
     cmp::Reverse,
     hash::{Hash, Hasher},
@@ -333,22 +336,30 @@ impl Planner {
                 self.queues[class].waiting.clear();
                 return self.climb_alone(class, budget, used_bps);
             }
-            let at = self.pop_first()?;
+            let (class, at) = self.first()?;
             if let Err(refused) = self.step(at, budget, used_bps) {
                 return Some(refused);
             }
-            if part == Part::Climbs {
-                self.queue_next(at, part);
+            // Its next step stands in its place: that moves less than to take one off the queue and put another on.
+            let next = if part == Part::Climbs { self.next_turn(at, part) } else { None };
+            if let Some(mut place) = self.queues[class].waiting.peek_mut() {
+                match next {
+                    Some(turn) => *place = Reverse(turn),
+                    None => drop(PeekMut::pop(place)),
+                }
             }
-            self.set_credit(self.climbers[at].class, part);
+            self.set_credit(class, part);
         }
     }
 
     /// Queues the next step of every stream of a class and all below it.
     fn line_up(&mut self, part: Part, first_class: usize) {
         for at in 0..self.climbers.len() {
-            if self.climbers[at].class >= first_class {
-                self.queue_next(at, part);
+            let class = self.climbers[at].class;
+            if class >= first_class
+                && let Some(turn) = self.next_turn(at, part)
+            {
+                self.queues[class].waiting.push(Reverse(turn));
             }
         }
         for class in first_class..self.classes {
@@ -362,13 +373,13 @@ impl Planner {
         waiting.next().filter(|_| waiting.next().is_none())
     }
 
-    /// Queues the next step of a stream, if it has one.
-    fn queue_next(&mut self, at: usize, part: Part) {
+    /// When a stream takes its next step, if it has one.
+    fn next_turn(&self, at: usize, part: Part) -> Option<Turn> {
         let climber = &self.climbers[at];
-        let Some(Step { level, .. }) = self.ladder(climber).get(climber.taken).copied() else { return };
+        let Step { level, .. } = self.ladder(climber).get(climber.taken)?;
         // Of floors that cost the same, those go first below which nothing is of use.
         let place = if part == Part::Floors { usize::from(!climber.insists) } else { climber.taken };
-        self.queues[climber.class].waiting.push(Reverse(Turn::of(level, place, at)));
+        Some(Turn::of(*level, place, at))
     }
 
     /// Lets others go ahead of the step that is now the first of its class.
@@ -386,10 +397,10 @@ impl Planner {
         self.ladder(climber)[climber.taken].bps
     }
 
-    /// Takes the stream whose step comes next off its queue.
+    /// The stream whose step comes next, and its class.
     ///
     /// The order of a class and all below it is made of two: the class's own, and that of all below. Before each step of its own as many of the latter go as may go ahead of it.
-    fn pop_first(&mut self) -> Option<usize> {
+    fn first(&mut self) -> Option<(usize, usize)> {
         let mut first: Option<(usize, Turn)> = None;
         for class in (0..self.classes).rev() {
             let Some(Reverse(own)) = self.queues[class].waiting.peek() else { continue };
@@ -405,8 +416,7 @@ impl Planner {
             // It goes ahead of all of these, or they have nothing to take.
             self.queues[..class].iter_mut().for_each(|queue| queue.ahead_bps = queue.ahead_bps.saturating_sub(bps));
         }
-        self.queues[class].waiting.pop();
-        Some(turn.climber())
+        Some((class, turn.climber()))
     }
 
     fn answer(&mut self, used_bps: BitsPerSecond, refused: Option<Refused>) {

@@ -25,7 +25,8 @@ use self::{
     wire::{BEGINNING_BYTES, Body, Head, Media, Message, Note, Stamp},
 };
 use super::{
-    Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Passage, Payload, PeerConfig, PeerOutput, TrackId, Vp8Rewrite,
+    Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Passage, Payload, PeerConfig, PeerOutput, TrackId,
+    Vp8Rewrite,
 };
 use crate::net::Datagram;
 

@@ -97,15 +97,6 @@ struct Transport {
 }
 
 impl Transports {
-    /// Opens the tracks of voices that are heard for the first time.
-    fn open_voices(&mut self, heard: Vec<(MemberId, StreamId)>) {
-        for (listener, stream) in heard {
-            if let Some(peer) = self.transports.of(listener) {
-                peer.send_track(self.now, TrackId { stream, kind: TrackKind::Audio }, &[]);
-            }
-        }
-    }
-
     fn open(&mut self, member: MemberId, peer: Peer) -> usize {
         self.close(member);
         let slot = self.slots.iter().position(Option::is_none).unwrap_or_else(|| {
@@ -340,6 +331,15 @@ impl SfuNode {
                 if let Some(peer) = self.transports.of(member) {
                     peer.set_bandwidth(now, bandwidth.minimum_bps, bandwidth.desired_bps);
                 }
+            }
+        }
+    }
+
+    /// Opens the tracks of voices that are heard for the first time.
+    fn open_voices(&mut self, heard: Vec<(MemberId, StreamId)>) {
+        for (listener, stream) in heard {
+            if let Some(peer) = self.transports.of(listener) {
+                peer.send_track(self.now, TrackId { stream, kind: TrackKind::Audio }, &[]);
             }
         }
     }

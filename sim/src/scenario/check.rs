@@ -208,7 +208,7 @@ fn users(at: usize, entry: &UserTable, links: &BTreeMap<&str, AccessLink>, cast:
         nat: link.nat,
         watch: watch.clone(),
         voice,
-        hear: entry.hear,
+        hear: entry.hear.into(),
         actions: vec![(instant(first.saturating_add(every.saturating_mul(n))), Action::Join)],
     };
     Ok((0..).zip(ids).map(user).collect())

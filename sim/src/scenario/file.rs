@@ -16,7 +16,7 @@ use serde::{
 use super::{
     fault::{Believer, Ways},
     quantity::{Drift, QueueSize, Rate, RateLimit, Share, Size, Time},
-    voice::{Hear, VoiceTable},
+    voice::{HearWord, VoiceTable},
 };
 use crate::net::{
     fq_codel::FLOWS_MAX,
@@ -445,7 +445,7 @@ pub(super) struct UserTable {
     pub(super) voice: Option<VoiceTable>,
     /// Whose voices the user hears: "subscribed", those of the users it watches, or "loudest", those of the three loudest others, whoever they are. Default: "subscribed".
     #[serde(default)]
-    pub(super) hear: Hear,
+    pub(super) hear: HearWord,
     /// Makes this a group of so many users, called id-1, id-2 and so on; the id stands for all of them.
     #[schemars(range(min = 1, max = limits::ROOM_MEMBERS))]
     pub(super) count: Option<u32>,

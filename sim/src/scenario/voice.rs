@@ -30,8 +30,7 @@ impl Default for Voice {
 }
 
 /// Whose voices a user hears.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Hear {
     /// Those of the users it watches.
     #[default]
@@ -46,6 +45,24 @@ impl Hear {
         match self {
             Self::Subscribed => AudioMode::Subscribed,
             Self::Loudest => AudioMode::Loudest,
+        }
+    }
+}
+
+/// Whose voices a user hears, by its word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum HearWord {
+    #[default]
+    Subscribed,
+    Loudest,
+}
+
+impl From<HearWord> for Hear {
+    fn from(word: HearWord) -> Self {
+        match word {
+            HearWord::Subscribed => Self::Subscribed,
+            HearWord::Loudest => Self::Loudest,
         }
     }
 }

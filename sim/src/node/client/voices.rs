@@ -43,8 +43,10 @@ impl Voices {
 
     /// Takes in a packet of audio. Whether it was one of these.
     pub(super) fn handle_packet(&mut self, now: Instant, packet: &MediaPacket<impl Deref<Target = [u8]>>) -> bool {
-        let voice = self.0.get_mut(&packet.track.stream).filter(|_| packet.track.kind == TrackKind::Audio);
-        voice.map(|voice| voice.arrivals.count(now, packet)).is_some()
+        if packet.track.kind != TrackKind::Audio {
+            return false;
+        }
+        self.0.get_mut(&packet.track.stream).map(|voice| voice.arrivals.count(now, packet)).is_some()
     }
 
     /// The stay is over.
