@@ -60,6 +60,8 @@ pub enum Counted {
         /// Packets missing since the beginning: expected minus received.
         lost_packets: u64,
     },
+    /// By a user who hears the loudest: what arrived of a voice.
+    Heard(Flow),
     /// By the user: what its client's statistics say of a part of the stream, once a second.
     Part(Box<Part>),
     /// By the network: what it did to the server's datagrams for the user, all streams together, since the beginning.
