@@ -45,7 +45,7 @@ use crate::{
         link::{Link, LinkConfig},
         network::Network,
     },
-    record::{CheckResult, Direction, Entry, Ledger, Sample},
+    record::{CheckResult, Direction, Entry, Ledger, Samples},
     scenario::{FaultKind, SERVER_NAME, Scenario, User},
 };
 
@@ -57,7 +57,7 @@ pub struct Evidence<'a> {
     /// What happened, in order of time.
     pub entries: &'a [Entry],
     /// What was counted, in order of time.
-    pub samples: &'a [Sample],
+    pub samples: &'a Samples,
     /// The links, with what they dropped.
     pub network: &'a Network,
     /// What became of every datagram.
