@@ -14,7 +14,7 @@
 //! | `conservation` | every datagram sent was delivered, dropped for a cause that has a name, or under way at the end | the engines' promise | `conservation.rs` |
 //! | `causality` | nothing arrives sooner than its link's delay after it was sent | physics | `causality.rs` |
 //! | `order` | what a link carries in order arrives in order | the links' promise | `order.rs` |
-//! | `fairness` | viewers of a stream over links of one kind receive alike: Jain's index is 0.9 or more | Jain, Chiu and Hawe, DEC-TR-301 (1984) | `fairness.rs` |
+//! | `fairness` | viewers of a stream over links of one kind receive alike: Jain's index is 0.9 or more, 0.6 where they compete for one line | Jain, Chiu and Hawe, DEC-TR-301 (1984) | `fairness.rs` |
 //!
 //! Checks read the record and the network's counters; they know nothing of the machines that made them. Each says what it looked at, and on failure when, who and what.
 
