@@ -34,6 +34,7 @@ mod webrtc;
 use core::{fmt, net::SocketAddrV4, ops::Deref, str::FromStr, time::Duration};
 
 use greenroom_core::{
+    audio::AudioLevel,
     id::{LayerId, Rid, StreamId},
     quality::ReceiverReport,
     stream::{BitsPerSecond, TrackKind},
@@ -412,6 +413,8 @@ pub struct MediaPacket<P = Payload> {
     pub payload: P,
     /// Bytes of the payload that are counted but not carried (modelled media).
     pub absent_bytes: u32,
+    /// How loud it is, where a packet of audio says so (RFC 6464).
+    pub level: Option<AudioLevel>,
 }
 
 impl<P: Deref<Target = [u8]>> MediaPacket<P> {
@@ -422,8 +425,8 @@ impl<P: Deref<Target = [u8]>> MediaPacket<P> {
 
     /// The packet with a payload of its own.
     pub fn to_owned(&self) -> MediaPacket {
-        let MediaPacket { track, layer, seq, timestamp, marker, ref payload, absent_bytes } = *self;
-        MediaPacket { track, layer, seq, timestamp, marker, payload: (**payload).into(), absent_bytes }
+        let MediaPacket { track, layer, seq, timestamp, marker, ref payload, absent_bytes, level } = *self;
+        MediaPacket { track, layer, seq, timestamp, marker, payload: (**payload).into(), absent_bytes, level }
     }
 }
 

@@ -25,7 +25,8 @@ use self::{
     wire::{BEGINNING_BYTES, Body, Head, Media, Message, Note, Stamp},
 };
 use super::{
-    Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Passage, Payload, PeerConfig, PeerOutput, TrackId, Vp8Rewrite,
+    Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Passage, Payload, PeerConfig, PeerOutput, TrackId,
+    Vp8Rewrite,
 };
 use crate::net::Datagram;
 
@@ -174,13 +175,16 @@ impl Peer {
 
     pub(super) fn write(&mut self, now: Instant, packet: &MediaPacket, rewrite: Option<Vp8Rewrite>, out: &mut Vec<Datagram>) {
         self.flush(now);
-        let MediaPacket { track, layer, seq, timestamp, marker, ref payload, absent_bytes } = *packet;
+        let MediaPacket { track, layer, seq, timestamp, marker, ref payload, absent_bytes, level } = *packet;
         let Some(remote) = self.sending.remote else { return self.counters.unsent_packets += 1 };
         if !self.is_connected() || !self.sends(track, layer) || packet.size_bytes() > PAYLOAD_BYTES {
             return self.counters.unsent_packets += 1;
         }
-        let media =
-            Media { stamp: self.sending.estimator.stamp(self.now), repairs: None, head: Head { track, layer, seq, timestamp, marker } };
+        let media = Media {
+            stamp: self.sending.estimator.stamp(self.now),
+            repairs: None,
+            head: Head { track, layer, seq, timestamp, marker, level },
+        };
         let mut body = Body { beginning: beginning(payload), payload, absent_bytes };
         if track.kind == TrackKind::Video {
             body.beginning = rewrite.map_or(body.beginning, |rewrite| rewrite_vp8(body.beginning, rewrite));
@@ -222,10 +226,10 @@ impl Peer {
         match wire::read(self.receiving.token, &datagram.payload) {
             Some((Message::Media(Media { stamp, repairs, head }), payload)) => {
                 self.heard();
-                let Head { track, layer, seq, timestamp, marker } = head;
+                let Head { track, layer, seq, timestamp, marker, level } = head;
                 let expected = self.accept(stamp, repairs, datagram) && self.expects(track);
-                let absent_bytes = datagram.absent_bytes.saturating_sub(wire::absent_overhead_bytes(track.kind, repairs.is_some()));
-                expected.then_some(MediaPacket { track, layer, seq, timestamp, marker, payload, absent_bytes })
+                let absent_bytes = datagram.absent_bytes.saturating_sub(wire::absent_overhead_bytes(&head, repairs.is_some()));
+                expected.then_some(MediaPacket { track, layer, seq, timestamp, marker, payload, absent_bytes, level })
             }
             Some((Message::Note(note), _)) => {
                 self.heard();

@@ -81,7 +81,8 @@ impl ClientNode {
         }
         self.statistics.next = self.statistics.next.saturating_add(INTERVAL);
         let own = self.camera.as_ref().map(|camera| (camera.stream(), self.own_stream()));
-        let names: BTreeMap<_, _> = self.views.values().map(|view| (view.info.id, name(&view.info))).chain(own).collect();
+        let views = self.views.values().map(|view| (view.info.id, name(&view.info)));
+        let names: BTreeMap<_, _> = views.chain(self.voices.names()).chain(own).collect();
         let rtt_us = self.peer.as_ref().and_then(Peer::rtt).map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX));
         let rids = self.camera.as_ref().map_or(&[][..], Camera::rids);
         // What was a part of a stream that has ended is no part of the one that follows it.
