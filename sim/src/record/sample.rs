@@ -63,6 +63,13 @@ impl Samples {
         let place = self.portions.partition_point(|portion| portion.first().is_none_or(|first| first.at <= sample.at));
         self.portions.insert(place, vec![sample]);
     }
+
+    /// Takes out those that are not to be kept.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Sample) -> bool) {
+        for portion in &mut self.portions {
+            portion.retain(&mut keep);
+        }
+    }
 }
 
 impl<'a> IntoIterator for &'a Samples {
