@@ -274,6 +274,7 @@ impl ClientNode {
         }
         self.peer = Some(peer);
         self.quality.restart(self.now);
+        self.statistics.restart();
         if let Some(camera) = &mut self.camera {
             camera.restart();
         }
