@@ -75,7 +75,7 @@ fn the_round_trip_is_known_once_a_check_was_answered_and_is_that_of_the_links() 
 fn what_is_lost_of_what_is_sent_is_what_the_links_lost() {
     // given a publisher whose way up loses a twentieth
     let lossy = lab::parse(
-        "duration = \"30 s\"\n[link.lossy]\ndelay = \"10 ms\"\nup.loss = \"5 %\"\n[[user]]\nid = \"ada\"\nrole = \"joiner\"\nlink = \"lossy\"\npublish = true\n",
+        "title = \"A way up\"\nduration = \"30 s\"\n[link.lossy]\ndelay = \"10 ms\"\nup.loss = \"5 %\"\n[[user]]\nid = \"ada\"\nrole = \"joiner\"\nlink = \"lossy\"\npublish = true\n",
     );
     let record = lab::run(&lossy, Engine::Direct, Fidelity::WebRtcNull, 1);
     for (part, rows) in parts(&record) {

@@ -173,7 +173,8 @@ impl View {
             let came = core::mem::replace(octets, counters.octets);
             let bits_in_full = u128::from(highest.max_bps) * active.as_millis() / 1000;
             let enough = bits_in_full * u128::from(Thresholds::default().rate_enough.billionths()) / 1_000_000_000;
-            *reached |= u128::from(counters.octets.wrapping_sub(came)) * 8 >= enough && !active.is_zero();
+            // In a whole window: what comes after a standstill begins with key frames and repairs, at a rate that does not last.
+            *reached |= active == limits::QUALITY_WINDOW && u128::from(counters.octets.wrapping_sub(came)) * 8 >= enough;
             let is_settled = *reached || since.is_some_and(|since| flowing_since(since) >= SETTLING);
 
             // After a standstill a video is found anew, as at first.
