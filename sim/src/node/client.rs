@@ -281,6 +281,7 @@ impl ClientNode {
         self.voices.expect(self.now, &mut peer);
         self.peer = Some(peer);
         self.quality.restart(self.now);
+        self.statistics.restart();
         if let Some(camera) = &mut self.camera {
             camera.restart();
         }

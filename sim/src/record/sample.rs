@@ -133,6 +133,10 @@ pub struct Part {
     pub totals: Totals,
     /// What flows; none before the second reading.
     pub rates: Option<Rates>,
+    /// Whether anybody tells what was lost of it.
+    pub is_loss_known: bool,
+    /// How unevenly it comes here, in microseconds; none where that is not asked.
+    pub jitter_us: Option<u64>,
     /// To the server and back, in microseconds; none where the transport cannot tell.
     pub rtt_us: Option<u64>,
 }
