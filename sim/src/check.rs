@@ -16,7 +16,7 @@
 //! | `order` | what a link carries in order arrives in order | the links' promise | `order.rs` |
 //! | `key-frame-requests` | a publisher is asked for a key frame of a layer once in an interval at most, however many need one | `KEY_FRAME_INTERVAL` of the core | `key_frame_requests.rs` |
 //! | `loudest-only` | who hears the loudest hears the loudest three others, and nobody else | R-135 | `loudest_only.rs` |
-//! | `fairness` | viewers of a stream over links of one kind receive alike: Jain's index is 0.9 or more | Jain, Chiu and Hawe, DEC-TR-301 (1984) | `fairness.rs` |
+//! | `fairness` | viewers of a stream over links of one kind receive alike: Jain's index is 0.9 or more, 0.6 where they compete for one line | Jain, Chiu and Hawe, DEC-TR-301 (1984) | `fairness.rs` |
 //!
 //! Checks read the record and the network's counters; they know nothing of the machines that made them. Each says what it looked at, and on failure when, who and what.
 
@@ -45,7 +45,7 @@ use crate::{
         link::{Link, LinkConfig},
         network::Network,
     },
-    record::{CheckResult, Direction, Entry, Ledger, Sample},
+    record::{CheckResult, Direction, Entry, Ledger, Samples},
     scenario::{FaultKind, SERVER_NAME, Scenario, User},
 };
 
@@ -57,7 +57,7 @@ pub struct Evidence<'a> {
     /// What happened, in order of time.
     pub entries: &'a [Entry],
     /// What was counted, in order of time.
-    pub samples: &'a [Sample],
+    pub samples: &'a Samples,
     /// The links, with what they dropped.
     pub network: &'a Network,
     /// What became of every datagram.

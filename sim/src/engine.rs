@@ -48,7 +48,7 @@ use crate::{
         network::{Carried, Network, SERVER, address_of, inside_of, node_at, outside_of},
     },
     node::{ClientConfig, ClientNode, Connection, Input, Node, Output, Router, SfuConfig, SfuNode, Signal},
-    record::{Account, Captured, Counted, Direction, Entry, Ledger, Sample},
+    record::{Account, Captured, Counted, Direction, Entry, Ledger, Sample, Samples},
     scenario::Scenario,
 };
 
@@ -136,7 +136,7 @@ pub struct Collected {
     /// What happened, in order of time, then of node.
     pub entries: Vec<Entry>,
     /// What was counted, in order of time, then of node.
-    pub samples: Vec<Sample>,
+    pub samples: Samples,
     /// The network, with its counters.
     pub network: Network,
     /// What became of every datagram.
@@ -468,7 +468,7 @@ struct World {
 #[derive(Debug, Default)]
 struct Told {
     entries: VecDeque<Entry>,
-    /// As they were told, each portion at one time: most of what a run remembers is this, and it is moved but once.
+    /// As they were told, each portion at one time.
     samples: VecDeque<Vec<Sample>>,
 }
 
@@ -654,7 +654,11 @@ impl World {
             let what = Counted::Downlink { capacity_bps, queue_delay };
             Some(Sample { at: sample.at, user: sample.user.clone(), stream: sample.stream.clone(), what })
         };
-        let downlinks: Vec<Sample> = if from == SERVER { samples.iter().filter_map(downlink).collect() } else { Vec::new() };
+        let mut downlinks = Vec::new();
+        if from == SERVER {
+            downlinks.reserve_exact(samples.len()); // one for each but the first, and no more: it is kept as it is
+            downlinks.extend(samples.iter().filter_map(downlink));
+        }
         let told = &mut self.told[usize::from(from)].samples;
         told.extend([downlinks, samples].into_iter().filter(|portion| !portion.is_empty()));
     }
@@ -667,10 +671,7 @@ impl World {
         let (entries, samples) = self.told.into_iter().map(|told| (told.entries, told.samples)).unzip();
         let (entries, portions) =
             (merged(entries, |entry| entry.at), merged(samples, |portion| portion.first().map_or(Instant::ZERO, |sample| sample.at)));
-        let mut samples = Vec::with_capacity(portions.iter().map(Vec::len).sum());
-        for mut portion in portions {
-            samples.append(&mut portion);
-        }
+        let samples = Samples::of(portions);
         let captured = self.tap.map_or_else(Vec::new, |tap| tap.captured());
         Collected { entries, samples, network: self.network, ledger: self.ledger, struck, captured }
     }

@@ -123,8 +123,7 @@ impl Case {
 
     fn plant_sample(&mut self, ms: u64, user: &str, stream: &str, what: Counted) {
         let sample = Sample { at: at(ms), user: lab::user_id(user), stream: lab::main_of(stream), what };
-        self.collected.samples.push(sample);
-        self.collected.samples.sort_by_key(|sample| sample.at);
+        self.collected.samples.insert(sample);
     }
 
     /// Whatever of a view arrived after one time and before another never did.

@@ -7,8 +7,8 @@
 //! - **Up** is what the server reports of what came there. A camera here sends what it means to whatever its line carries, so that its rate says nothing, and what the line cannot carry shows as loss.
 //! - **Down** takes no more packets for lost than the connection's own numbers miss (see [`Passage`]): what was lost between a publisher and the server is not lost again. A picture stands still for the
 //!   connection's sake only if it lost something, and a time in which nothing at all came of a stream, although nothing was lost, is its publisher's.
-//! - **The rate** of a video is compared with the highest layer that was asked for. For the first [`SETTLING`] only once that was reached: the server does not yet know what the line carries, which is not the line's fault.
-//!   A voice's rate is the speaker's affair.
+//! - **The rate** of a video is compared with the highest layer that was asked for. For the first [`SETTLING`], and after it stood still, only once that was reached: the server does not yet know what the line
+//!   carries, which is not the line's fault. A voice's rate is the speaker's affair.
 //!
 //! What no client can know is why less is sent to it than it asked for: if the *publisher's* line carries no high layer, all viewers find their rate wanting.
 
@@ -175,8 +175,13 @@ impl View {
             *reached |= u128::from(counters.octets.wrapping_sub(came)) * 8 >= enough && !active.is_zero();
             let is_settled = *reached || since.is_some_and(|since| flowing_since(since) >= SETTLING);
 
-            // What stood still while nothing of the stream came is its publisher's, and taken off.
+            // After a standstill a video is found anew, as at first.
+            if idle >= limits::QUALITY_WINDOW / 2 {
+                *since = since.map(|_| now);
+                *reached = false;
+            }
             let standing = frozen.saturating_add(self.pictures.standing_still(now)).max(*frozen_told);
+            // What stood still while nothing of the stream came is its publisher's, and taken off.
             let stood_still = (standing - core::mem::replace(frozen_told, standing)).saturating_sub(idle);
             self.freeze_ms = self.freeze_ms.wrapping_add(u32::try_from(stood_still.as_millis()).unwrap_or(u32::MAX >> 1));
             let activity = Activity { target_bps: if is_settled { highest.max_bps } else { 0 }, active };
