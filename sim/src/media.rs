@@ -171,6 +171,15 @@ impl Peer {
         back!(&mut self.0, peer => peer.flush(now));
     }
 
+    /// Whether there is surely nothing to flush and nothing to poll. What other media than modelled has to say is known by asking.
+    #[inline]
+    pub fn is_quiet(&self) -> bool {
+        match &self.0 {
+            Back::Model(peer) => peer.is_quiet(),
+            Back::WebRtc(_) => false,
+        }
+    }
+
     /// Takes the next output, oldest first.
     pub fn poll_output(&mut self) -> Option<PeerOutput> {
         back!(&mut self.0, peer => peer.poll_output())
