@@ -90,6 +90,7 @@ fn dias_way_down_is_told_as_bad_while_it_is_and_bens_never() {
 }
 
 const STAGE: &str = r#"
+title = "A stage"
 duration = "44 s"
 [link.good]
 rate = "50 Mbps"

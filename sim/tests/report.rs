@@ -63,7 +63,7 @@ fn the_quality_of_each_way_is_a_band_with_its_reasons() {
     // then it is told in a sentence for each way
     let dia = story_of(&page, "dia");
     assert!(dia.contains("The way up was excellent at first, good from 22 s (round trip 340 ms) and excellent from 26 s."), "{dia}");
-    assert!(dia.contains("The way down was excellent at first, very poor from 22 s (32 % of the wanted rate), poor from 48 s"), "{dia}");
+    assert!(dia.contains("The way down was excellent at first, very poor from 22 s (32 % of the wanted rate), poor from 48 s, good from 50 s and excellent from 52 s."), "{dia}");
     assert!(story_of(&page, "ben").contains("The way up was excellent throughout. The way down was excellent throughout."));
 
     // and drawn as bands whose stretches can be focused, say why, and lead to their events

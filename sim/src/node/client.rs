@@ -66,23 +66,26 @@ const CONNECTIONS_PER_START: u32 = 1 << 20;
 /// The same for media transports, of which each draws from a stream of its own.
 const PEERS_PER_START: u64 = 1 << 20;
 
-/// A client node.
+/// A client node. What a packet of media needs of it stands in front: hundreds of clients take turns in a processor's cache.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct ClientNode {
-    config: ClientConfig,
-    session: Session,
-    session_due: Option<Instant>,
+    now: Instant,
     /// When anything but the media transport wants to be told the time next ...
     next_due: Instant,
     /// ... which is asked anew once something happened: most of what comes is packets, which concern nobody else.
     stirred: bool,
     peer: Option<Peer>,
+    views: BTreeMap<StreamId, View>,
+    outputs: VecDeque<Output>,
+    config: ClientConfig,
+    session: Session,
+    session_due: Option<Instant>,
     /// Peers made so far: each draws from a stream of its own.
     peers_made: u64,
     /// The number of the stay that the transport was made for.
     stay: Option<MemberId>,
     camera: Option<Camera>,
-    views: BTreeMap<StreamId, View>,
     voices: Voices,
     /// Actions not yet taken, the next one first.
     script: VecDeque<(Instant, Action)>,
@@ -96,8 +99,6 @@ pub struct ClientNode {
     statistics: Statistics,
     quality: Quality,
     next_sample: Instant,
-    outputs: VecDeque<Output>,
-    now: Instant,
 }
 
 /// Where the user stands, as far as it knows.
@@ -280,6 +281,7 @@ impl ClientNode {
         self.voices.expect(self.now, &mut peer);
         self.peer = Some(peer);
         self.quality.restart(self.now);
+        self.statistics.restart();
         if let Some(camera) = &mut self.camera {
             camera.restart();
         }
@@ -472,6 +474,10 @@ impl Node for ClientNode {
             Input::Datagram(datagram) => {
                 if let Some(packet) = self.peer.as_mut().and_then(|peer| peer.handle_datagram(now, datagram)) {
                     self.packet(&packet);
+                }
+                // Nearly all that comes is packets of media that concern nobody else.
+                if !self.stirred && self.peer.as_ref().is_none_or(Peer::is_quiet) {
+                    return;
                 }
             }
             Input::Signal { connection, signal } => {

@@ -63,6 +63,13 @@ impl Samples {
         let place = self.portions.partition_point(|portion| portion.first().is_none_or(|first| first.at <= sample.at));
         self.portions.insert(place, vec![sample]);
     }
+
+    /// Takes out those that are not to be kept.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Sample) -> bool) {
+        for portion in &mut self.portions {
+            portion.retain(&mut keep);
+        }
+    }
 }
 
 impl<'a> IntoIterator for &'a Samples {
@@ -126,6 +133,10 @@ pub struct Part {
     pub totals: Totals,
     /// What flows; none before the second reading.
     pub rates: Option<Rates>,
+    /// Whether anybody tells what was lost of it.
+    pub is_loss_known: bool,
+    /// How unevenly it comes here, in microseconds; none where that is not asked.
+    pub jitter_us: Option<u64>,
     /// To the server and back, in microseconds; none where the transport cannot tell.
     pub rtt_us: Option<u64>,
 }

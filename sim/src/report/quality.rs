@@ -124,10 +124,14 @@ fn sentence(way: &str, stretches: &[Stretch]) -> String {
         [] => String::new(),
         [only] => format!("The way {way} was {} throughout.", name(only)),
         [first, rest @ ..] if rest.len() < ONE_BY_ONE => {
+            let mut last = first.verdict.reason;
             let steps: Vec<String> = rest
                 .iter()
                 .map(|stretch| {
-                    let reason = words::because(stretch.verdict.reason).map(|reason| format!(" ({reason})")).unwrap_or_default();
+                    // What is not forgotten yet needs no second telling.
+                    let is_new = core::mem::replace(&mut last, stretch.verdict.reason) != stretch.verdict.reason;
+                    let reason = words::because(stretch.verdict.reason).filter(|_| is_new);
+                    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
                     format!("{} from {}{reason}", name(stretch), Seconds(stretch.from_ns))
                 })
                 .collect();
@@ -149,7 +153,7 @@ fn sentence(way: &str, stretches: &[Stretch]) -> String {
 
 fn put_band(figure: &mut Figure, way: &str, stretches: &[Stretch], top: u64) {
     let axis = figure.axis;
-    figure.put_rail(top + BAND / 2, "stream", &format!("quality {way}"));
+    figure.put_rail(top + BAND / 2, "stream", &format!("way {way}"));
     for stretch in stretches {
         let (x, width) = (axis.percent(stretch.from_ns), axis.width(stretch.from_ns, stretch.to_ns));
         let level = stretch.verdict.level.number();

@@ -202,12 +202,14 @@ pub(super) fn write(datagram: &mut Datagram, token: u32, note: &Note) {
     datagram.absent_bytes = size_bytes.saturating_sub(u32::try_from(len).unwrap_or(u32::MAX));
 }
 
+#[inline]
 fn write_stamp(out: &mut Writer<'_>, Stamp { seq, sent_at, train }: Stamp) {
     out.put(seq.to_be_bytes());
     out.put(sent_at.as_nanos().to_be_bytes());
     out.put(train.to_be_bytes());
 }
 
+#[inline]
 fn write_track(out: &mut Writer<'_>, track: TrackId, layer: LayerId, flags: u8) {
     let audio = if track.kind == TrackKind::Audio { AUDIO } else { 0 };
     out.put([flags | audio]);
@@ -289,6 +291,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    #[inline]
     fn put<const N: usize>(&mut self, number: [u8; N]) {
         self.bytes[self.len..self.len + N].copy_from_slice(&number);
         self.len += N;

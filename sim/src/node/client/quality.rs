@@ -154,6 +154,7 @@ impl View {
     /// What came of each track in the window that ends now, over a transport that is connected since then.
     fn arrived(&mut self, now: Instant, connected_since: Instant) -> [Option<Arrived>; 2] {
         let track = |kind| TrackId { stream: self.info.id, kind };
+        let [audio_jitter, video_jitter] = self.jitters();
         let Flowing { since, reached, octets, idle_samples, frozen, frozen_told } = &mut self.flowing;
         let idle = SAMPLE_INTERVAL.saturating_mul(core::mem::take(idle_samples));
         let flowing_since = |since: Instant| now.saturating_since(since.max(connected_since));
@@ -163,7 +164,7 @@ impl View {
         let audio = self.info.offer.audio_bps.map(|_| Arrived {
             meant: Meant { track: track(TrackKind::Audio), activity: Activity { target_bps: 0, active: active(audio_since) } },
             counters: self.audio.counters(),
-            jitter: Some(self.audio.jitter.estimate()),
+            jitter: audio_jitter,
         });
 
         let counters = self.video.counters();
@@ -172,7 +173,8 @@ impl View {
             let came = core::mem::replace(octets, counters.octets);
             let bits_in_full = u128::from(highest.max_bps) * active.as_millis() / 1000;
             let enough = bits_in_full * u128::from(Thresholds::default().rate_enough.billionths()) / 1_000_000_000;
-            *reached |= u128::from(counters.octets.wrapping_sub(came)) * 8 >= enough && !active.is_zero();
+            // In a whole window: what comes after a standstill begins with key frames and repairs, at a rate that does not last.
+            *reached |= active == limits::QUALITY_WINDOW && u128::from(counters.octets.wrapping_sub(came)) * 8 >= enough;
             let is_settled = *reached || since.is_some_and(|since| flowing_since(since) >= SETTLING);
 
             // After a standstill a video is found anew, as at first.
@@ -185,10 +187,8 @@ impl View {
             let stood_still = (standing - core::mem::replace(frozen_told, standing)).saturating_sub(idle);
             self.freeze_ms = self.freeze_ms.wrapping_add(u32::try_from(stood_still.as_millis()).unwrap_or(u32::MAX >> 1));
             let activity = Activity { target_bps: if is_settled { highest.max_bps } else { 0 }, active };
-            // Pictures leave in bursts; where there is sound, its jitter is the way's.
-            let jitter = audio.is_none().then(|| self.video.jitter.estimate());
             let counters = Counters { freeze_ms: self.freeze_ms, ..counters };
-            Arrived { meant: Meant { track: track(TrackKind::Video), activity }, counters, jitter }
+            Arrived { meant: Meant { track: track(TrackKind::Video), activity }, counters, jitter: video_jitter }
         });
         [audio, video]
     }

@@ -1,6 +1,6 @@
 //! The streams that a user watches: asking for them, taking their packets in, and counting what came.
 
-use core::ops::Deref;
+use core::{ops::Deref, time::Duration};
 
 use greenroom_core::{
     id::{LayerId, StreamId},
@@ -36,6 +36,14 @@ impl View {
         self.pictures.excuse();
         self.flowing.begin(now, stream.video_muted);
         self.info = stream;
+    }
+
+    /// How unevenly its sound and its pictures come. Pictures leave in bursts, so that they are asked only where there is no sound.
+    pub(super) fn jitters(&self) -> [Option<Duration>; 2] {
+        match self.info.offer.audio_bps {
+            Some(_) => [Some(self.audio.jitter.estimate()), None],
+            None => [None, Some(self.video.jitter.estimate())],
+        }
     }
 
     /// What comes from now on is numbered anew: it comes over another transport.
@@ -156,8 +164,9 @@ impl ClientNode {
     fn sample(&mut self, view: &mut View) {
         let (audio, video) = (view.audio.take(), view.video.take());
         view.flowing.sampled(audio.packets + video.packets);
-        self.statistics.received(view.info.id, TrackKind::Audio, audio, view.audio.lost_packets());
-        self.statistics.received(view.info.id, TrackKind::Video, video, view.video.lost_packets());
+        let [audio_jitter, video_jitter] = view.jitters();
+        self.statistics.received(view.info.id, TrackKind::Audio, audio, view.audio.lost_packets(), audio_jitter);
+        self.statistics.received(view.info.id, TrackKind::Video, video, view.video.lost_packets(), video_jitter);
         let flow = Flow {
             packets: audio.packets + video.packets,
             bytes: audio.bytes + video.bytes,

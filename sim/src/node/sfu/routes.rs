@@ -42,13 +42,15 @@ struct LayerMeter {
     flowing: bool,
 }
 
+/// What a packet needs of a viewer besides its forwarder is in one cache line.
 #[derive(Debug)]
+#[repr(C, align(64))]
 struct Viewer {
     member: MemberId,
     slot: usize,
+    flow: Flow,
     audio: Option<Forwarder>,
     video: Option<Forwarder>,
-    flow: Flow,
 }
 
 /// What a change of forwarding starts and stops.
