@@ -1,7 +1,13 @@
 //! The chain: the steps of all streams in one order, and how far along it a budget goes. [`allocate`](super::allocate()) has the idea, this file the order.
 
-use alloc::vec::Vec;
-use core::hash::{Hash, Hasher};
+use alloc::{
+    collections::{BinaryHeap, binary_heap::PeekMut},
+    vec::Vec,
+};
+use core::{
+    cmp::Reverse,
+    hash::{Hash, Hasher},
+};
 
 use super::{Allocation, Budget, Choice, Demand, Priority, Reason, Rung};
 use crate::{id::StreamId, stream::BitsPerSecond};
@@ -23,8 +29,7 @@ pub struct Planner {
     climbers: Vec<Climber>,
     /// Their steps, one stream's behind the other's.
     steps: Vec<Step>,
-    /// Where an order is needed, the steps in it, the highest priority's first; and a queue of them for each priority.
-    turns: Vec<Turn>,
+    /// A queue for each priority, the highest first; those from `classes` on are empty.
     queues: Vec<Queue>,
     classes: usize,
     /// Where the level is sought up to which all steps fit.
@@ -72,36 +77,29 @@ struct Window {
     cut: usize,
 }
 
-/// The steps of the streams of one priority, in their order.
-#[derive(Clone, Copy, Debug, Default)]
+/// The next steps of the streams of one priority.
+#[derive(Clone, Debug, Default)]
 struct Queue {
-    /// Where the next of them stands among the turns, and where those of lower priorities begin.
-    next: usize,
-    end: usize,
-    /// What may still go ahead of the next one.
+    waiting: BinaryHeap<Reverse<Turn>>,
+    /// What may still go ahead of the first of them.
     ahead_bps: BitsPerSecond,
 }
 
-/// When a stream takes a step: by class, and within it by the level where the step stands; among equals, the lower rung first; then the lower id. One number, since that compares at once.
+/// When a stream takes its next step: the level where that stands; among equals, the lower rung first; then the lower id. One number, since that compares at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Turn(u128);
 
 impl Turn {
-    /// 256 priorities, all levels, and more rungs and streams than fit into memory.
-    fn of(class: usize, level: BitsPerSecond, place: usize, climber: usize) -> Self {
-        Self((class as u128) << 120 | u128::from(level) << 56 | (place as u128 & 0xfff_ffff) << 28 | climber as u128 & 0xfff_ffff)
-    }
-
-    fn class(self) -> usize {
-        (self.0 >> 120) as usize
+    fn of(level: BitsPerSecond, place: usize, climber: usize) -> Self {
+        Self(u128::from(level) << 64 | (place as u128 & 0xffff_ffff) << 32 | climber as u128 & 0xffff_ffff)
     }
 
     fn level(self) -> BitsPerSecond {
-        (self.0 >> 56 & u128::from(BitsPerSecond::MAX)) as BitsPerSecond
+        (self.0 >> 64) as BitsPerSecond
     }
 
     fn climber(self) -> usize {
-        (self.0 & 0xfff_ffff) as usize
+        (self.0 & 0xffff_ffff) as usize
     }
 }
 
@@ -189,10 +187,13 @@ impl Planner {
         // Whatever the budget, the next plan like this one finds room.
         self.windows.clear();
         self.windows.reserve(self.climbers.len());
-        self.turns.clear();
-        self.turns.reserve(self.steps.len());
-        self.queues.clear();
-        self.queues.resize(self.classes, Queue::default());
+        if self.queues.len() < self.classes {
+            self.queues.resize_with(self.classes, Queue::default);
+        }
+        for queue in &mut self.queues {
+            queue.waiting.clear();
+            queue.waiting.reserve(self.climbers.len());
+        }
         totals
     }
 
@@ -332,52 +333,53 @@ impl Planner {
             if part == Part::Climbs
                 && let Some(class) = self.only_class()
             {
+                self.queues[class].waiting.clear();
                 return self.climb_alone(class, budget, used_bps);
             }
             let (class, at) = self.first()?;
             if let Err(refused) = self.step(at, budget, used_bps) {
                 return Some(refused);
             }
-            self.queues[class].next += 1;
+            // Its next step stands in its place: that moves less than to take one off the queue and put another on.
+            let next = if part == Part::Climbs { self.next_turn(at, part) } else { None };
+            if let Some(mut place) = self.queues[class].waiting.peek_mut() {
+                match next {
+                    Some(turn) => *place = Reverse(turn),
+                    None => drop(PeekMut::pop(place)),
+                }
+            }
             self.set_credit(class, part);
         }
     }
 
-    /// Puts the steps of a class and all below it in order.
+    /// Queues the next step of every stream of a class and all below it.
     fn line_up(&mut self, part: Part, first_class: usize) {
-        let Self { climbers, steps, turns, queues, .. } = self;
-        turns.clear();
-        for (at, climber) in climbers.iter().enumerate().filter(|(_, climber)| climber.class >= first_class) {
-            let ladder = &steps[climber.first..climber.first + climber.steps];
-            let turn = |place, step: &Step| Turn::of(climber.class, step.level, place, at);
-            match part {
-                // Of floors that cost the same, those go first below which nothing is of use.
-                Part::Floors => turns.extend(ladder.first().map(|floor| turn(usize::from(!climber.insists), floor))),
-                Part::Climbs => turns.extend((climber.taken..).zip(&ladder[climber.taken..]).map(|(place, step)| turn(place, step))),
+        for at in 0..self.climbers.len() {
+            let class = self.climbers[at].class;
+            if class >= first_class
+                && let Some(turn) = self.next_turn(at, part)
+            {
+                self.queues[class].waiting.push(Reverse(turn));
             }
-        }
-        turns.sort_unstable();
-        let mut next = 0;
-        for (class, queue) in queues.iter_mut().enumerate() {
-            let end = next + turns[next..].partition_point(|turn| turn.class() == class);
-            *queue = Queue { next, end, ahead_bps: 0 };
-            next = end;
         }
         for class in first_class..self.classes {
             self.set_credit(class, part);
         }
     }
 
-    /// The next step of a class.
-    fn next_of(&self, class: usize) -> Option<Turn> {
-        let Queue { next, end, .. } = self.queues[class];
-        self.turns[next..end].first().copied()
-    }
-
     /// The class that waits, if it is the only one.
     fn only_class(&self) -> Option<usize> {
-        let mut waiting = (0..self.classes).filter(|class| self.next_of(*class).is_some());
+        let mut waiting = (0..self.classes).filter(|class| !self.queues[*class].waiting.is_empty());
         waiting.next().filter(|_| waiting.next().is_none())
+    }
+
+    /// When a stream takes its next step, if it has one.
+    fn next_turn(&self, at: usize, part: Part) -> Option<Turn> {
+        let climber = &self.climbers[at];
+        let Step { level, .. } = self.ladder(climber).get(climber.taken)?;
+        // Of floors that cost the same, those go first below which nothing is of use.
+        let place = if part == Part::Floors { usize::from(!climber.insists) } else { climber.taken };
+        Some(Turn::of(*level, place, at))
     }
 
     /// Lets others go ahead of the step that is now the first of its class.
@@ -386,7 +388,7 @@ impl Planner {
             Part::Floors => AHEAD_OF_FLOOR,
             Part::Climbs => AHEAD_OF_CLIMB,
         };
-        let ahead_bps = self.next_of(class).map_or(0, |first| self.next_bps(first) / share);
+        let ahead_bps = self.queues[class].waiting.peek().map_or(0, |first| self.next_bps(first.0) / share);
         self.queues[class].ahead_bps = ahead_bps;
     }
 
@@ -401,11 +403,11 @@ impl Planner {
     fn first(&mut self) -> Option<(usize, usize)> {
         let mut first: Option<(usize, Turn)> = None;
         for class in (0..self.classes).rev() {
-            let Some(own) = self.next_of(class) else { continue };
+            let Some(Reverse(own)) = self.queues[class].waiting.peek() else { continue };
             let goes_ahead =
                 first.is_some_and(|(_, below)| self.next_bps(below) <= self.queues[class].ahead_bps && below.level() < own.level());
             if !goes_ahead {
-                first = Some((class, own));
+                first = Some((class, *own));
             }
         }
         let (class, turn) = first?;
