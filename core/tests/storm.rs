@@ -198,7 +198,7 @@ proptest! {
         storm.lose(losses.into_iter().filter(|(who, _)| struck.insert(*who)).map(|(who, ms)| (members[who], TICK * ms)));
         storm.pass(Duration::from_secs(10));
         for layer in LAYERS {
-            storm.requests_of(layer);
+            storm.requests_of(layer); // asserts the interval
         }
         prop_assert_eq!(&storm.blind, &BTreeMap::new());
     }
