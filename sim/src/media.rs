@@ -34,6 +34,7 @@ mod webrtc;
 use core::{fmt, net::SocketAddrV4, ops::Deref, str::FromStr, time::Duration};
 
 use greenroom_core::{
+    audio::AudioLevel,
     id::{LayerId, Rid, StreamId},
     quality::ReceiverReport,
     stream::{BitsPerSecond, TrackKind},
@@ -166,6 +167,15 @@ impl Peer {
     /// Carries out what the calls since the last flush asked for. Costs next to nothing when they asked for nothing.
     pub fn flush(&mut self, now: Instant) {
         back!(&mut self.0, peer => peer.flush(now));
+    }
+
+    /// Whether there is surely nothing to flush and nothing to poll. What other media than modelled has to say is known by asking.
+    #[inline]
+    pub fn is_quiet(&self) -> bool {
+        match &self.0 {
+            Back::Model(peer) => peer.is_quiet(),
+            Back::WebRtc(_) => false,
+        }
     }
 
     /// Takes the next output, oldest first.
@@ -412,6 +422,8 @@ pub struct MediaPacket<P = Payload> {
     pub payload: P,
     /// Bytes of the payload that are counted but not carried (modelled media).
     pub absent_bytes: u32,
+    /// How loud it is, where a packet of audio says so (RFC 6464).
+    pub level: Option<AudioLevel>,
 }
 
 impl<P: Deref<Target = [u8]>> MediaPacket<P> {
@@ -422,8 +434,8 @@ impl<P: Deref<Target = [u8]>> MediaPacket<P> {
 
     /// The packet with a payload of its own.
     pub fn to_owned(&self) -> MediaPacket {
-        let MediaPacket { track, layer, seq, timestamp, marker, ref payload, absent_bytes } = *self;
-        MediaPacket { track, layer, seq, timestamp, marker, payload: (**payload).into(), absent_bytes }
+        let MediaPacket { track, layer, seq, timestamp, marker, ref payload, absent_bytes, level } = *self;
+        MediaPacket { track, layer, seq, timestamp, marker, payload: (**payload).into(), absent_bytes, level }
     }
 }
 

@@ -25,6 +25,7 @@ use std::{
 };
 
 use greenroom_core::{
+    audio::AudioLevel,
     id::{LayerId, Rid},
     stream::{BitsPerSecond, TrackKind},
     time::Instant,
@@ -36,7 +37,7 @@ use str0m::{
     format::Codec,
     media::{KeyframeRequestKind, MediaKind, Mid, Pt},
     net::{Protocol, Receive, Transmit},
-    rtp::{RawPacket, RtpPacket, RtpWrite, Ssrc, Vp8Descriptor, Vp8Patch},
+    rtp::{ExtensionValues, RawPacket, RtpPacket, RtpWrite, Ssrc, Vp8Descriptor, Vp8Patch},
 };
 
 use self::{
@@ -365,6 +366,9 @@ impl Inner {
         let mut rtp = RtpWrite::new(payload_type, seq.into(), packet.timestamp, std_instant(now), whole_payload(packet))
             .marker(packet.marker)
             .nackable(is_video);
+        if let Some(level) = packet.level {
+            rtp = rtp.ext_vals(level_extension(level));
+        }
         if let Some(rewrite) = rewrite.filter(|_| is_video) {
             rtp = rtp.vp8_patch(vp8_patch(&packet.payload, rewrite)?);
         }
@@ -482,6 +486,7 @@ impl Inner {
             marker: packet.header.marker,
             payload: packet.payload.into(),
             absent_bytes: 0,
+            level: packet.header.ext_vals.audio_level.and_then(|db| AudioLevel::new(db.unsigned_abs())),
         }));
     }
 
@@ -586,6 +591,14 @@ fn whole_payload(packet: &MediaPacket) -> Arc<[u8]> {
     }
     let zeros = core::iter::repeat_n(0, packet.absent_bytes as usize);
     packet.payload.iter().copied().chain(zeros).collect()
+}
+
+/// The header extension that says how loud a packet is. Whether it is speech is left to whoever reads it, as RFC 6464 allows.
+fn level_extension(level: AudioLevel) -> ExtensionValues {
+    let mut extension = ExtensionValues::default();
+    extension.audio_level = i8::try_from(level.below_full_scale_db()).ok().map(|db| -db);
+    extension.voice_activity = Some(false);
+    extension
 }
 
 /// The bytes to replace in a payload; none if its descriptor cannot be read. What a descriptor has no field for is left out.

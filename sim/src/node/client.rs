@@ -4,6 +4,7 @@ mod asks;
 mod quality;
 mod statistics;
 mod views;
+mod voices;
 
 use core::net::SocketAddrV4;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -24,6 +25,7 @@ use self::{
     quality::Quality,
     statistics::Statistics,
     views::{View, expect_tracks},
+    voices::Voices,
 };
 use super::{
     Connection, Input, Node, Output, Signal,
@@ -64,23 +66,27 @@ const CONNECTIONS_PER_START: u32 = 1 << 20;
 /// The same for media transports, of which each draws from a stream of its own.
 const PEERS_PER_START: u64 = 1 << 20;
 
-/// A client node.
+/// A client node. What a packet of media needs of it stands in front: hundreds of clients take turns in a processor's cache.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct ClientNode {
-    config: ClientConfig,
-    session: Session,
-    session_due: Option<Instant>,
+    now: Instant,
     /// When anything but the media transport wants to be told the time next ...
     next_due: Instant,
     /// ... which is asked anew once something happened: most of what comes is packets, which concern nobody else.
     stirred: bool,
     peer: Option<Peer>,
+    views: BTreeMap<StreamId, View>,
+    outputs: VecDeque<Output>,
+    config: ClientConfig,
+    session: Session,
+    session_due: Option<Instant>,
     /// Peers made so far: each draws from a stream of its own.
     peers_made: u64,
     /// The number of the stay that the transport was made for.
     stay: Option<MemberId>,
     camera: Option<Camera>,
-    views: BTreeMap<StreamId, View>,
+    voices: Voices,
     /// Actions not yet taken, the next one first.
     script: VecDeque<(Instant, Action)>,
     /// Actions that wait for the answer to one before.
@@ -93,8 +99,6 @@ pub struct ClientNode {
     statistics: Statistics,
     quality: Quality,
     next_sample: Instant,
-    outputs: VecDeque<Output>,
-    now: Instant,
 }
 
 /// Where the user stands, as far as it knows.
@@ -127,6 +131,7 @@ impl ClientNode {
             stay: None,
             camera: None,
             views: BTreeMap::new(),
+            voices: Voices::default(),
             script,
             parked: VecDeque::new(),
             calls: BTreeMap::new(),
@@ -209,7 +214,8 @@ impl ClientNode {
         self.entry(What::JoinCalled);
         let media = self.fresh_peer();
         let user = &self.config.user;
-        let join = JoinCall { name: user.name.clone(), media, ..JoinCall::new(self.config.room.clone(), user.id.clone(), user.role) };
+        let (name, audio_mode) = (user.name.clone(), user.hear.mode());
+        let join = JoinCall { name, media, audio_mode, ..JoinCall::new(self.config.room.clone(), user.id.clone(), user.role) };
         self.call(Call::Join(join), Asked::Join);
     }
 
@@ -272,6 +278,7 @@ impl ClientNode {
             expect_tracks(&mut peer, self.now, &view.info);
             view.restart();
         }
+        self.voices.expect(self.now, &mut peer);
         self.peer = Some(peer);
         self.quality.restart(self.now);
         self.statistics.restart();
@@ -307,6 +314,7 @@ impl ClientNode {
             session::Event::StreamRemoved { stream } => {
                 self.entry(What::StreamRemoved { stream: name(&stream) });
                 self.drop_view(stream.id);
+                self.drop_voice(stream.id);
             }
             session::Event::StreamMuted { stream } => {
                 let muted = What::StreamMuted { stream: name(&stream), audio: stream.audio_muted, video: stream.video_muted };
@@ -339,6 +347,7 @@ impl ClientNode {
                     self.out_of_room();
                 }
             }
+            session::Event::Volumes { voices } => self.entry(What::Volumes { voices }),
             session::Event::NetworkQuality { up, down } => self.entry(What::NetworkQuality { up, down }),
             session::Event::Republished { before, now } => self.republished(before, now),
             session::Event::Unsubscribed { stream, .. } => {
@@ -370,6 +379,7 @@ impl ClientNode {
         for stream in self.views.keys().copied().collect::<Vec<_>>() {
             self.drop_view(stream);
         }
+        self.voices.clear();
         self.peer = None;
         self.take_parked();
     }
@@ -403,6 +413,9 @@ impl ClientNode {
             PeerOutput::KeyFrameRequested { track, layer } => {
                 if let Some(camera) = self.camera.as_mut().filter(|camera| camera.stream() == track.stream) {
                     camera.request_key_frame(layer);
+                    if let Some(layer) = camera.rids().get(usize::from(layer.0)).cloned() {
+                        self.entry(What::KeyFrameAsked { stream: self.own_stream(), layer });
+                    }
                 }
             }
             PeerOutput::Estimate { .. } => {} // clients send what they are asked for: adapting the camera is the publisher's own business
@@ -461,6 +474,10 @@ impl Node for ClientNode {
             Input::Datagram(datagram) => {
                 if let Some(packet) = self.peer.as_mut().and_then(|peer| peer.handle_datagram(now, datagram)) {
                     self.packet(&packet);
+                }
+                // Nearly all that comes is packets of media that concern nobody else.
+                if !self.stirred && self.peer.as_ref().is_none_or(Peer::is_quiet) {
+                    return;
                 }
             }
             Input::Signal { connection, signal } => {

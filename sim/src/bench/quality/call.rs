@@ -82,6 +82,7 @@ impl Source {
                     marker: false,
                     payload: [0; 8].as_slice().into(),
                     absent_bytes: AUDIO_BYTES - 8,
+                    level: None,
                 });
                 self.audio_count += 1;
             }
@@ -98,7 +99,7 @@ impl Source {
                 let payload = [0x10, 0, 0, 0].as_slice().into();
                 let track = self.track(TrackKind::Video);
                 let (seq, marker, absent_bytes) = (self.video_seq, left == 0, bytes.saturating_sub(4));
-                write(&MediaPacket { track, layer: LayerId(0), seq, timestamp, marker, payload, absent_bytes });
+                write(&MediaPacket { track, layer: LayerId(0), seq, timestamp, marker, payload, absent_bytes, level: None });
                 self.video_seq += 1;
             }
             self.pictures += 1;

@@ -133,7 +133,8 @@ impl ClientNode {
         let lost = came.lost_since(core::mem::replace(passage, came));
         let lost_most = lost.saturating_add(core::mem::replace(lost_before, lost));
         let sent = self.camera.as_ref().map(meant).unwrap_or_default();
-        let arrived: Vec<_> = self.views.values_mut().flat_map(|view| view.arrived(now, connected_since)).flatten().collect();
+        let watched = self.views.values_mut().flat_map(|view| view.arrived(now, connected_since)).flatten();
+        let arrived: Vec<_> = watched.chain(self.voices.arrived()).collect();
         let (up, down) = observer.close_counted(limits::QUALITY_WINDOW, peer, &sent, &arrived, Some(lost_most));
         self.tell_session(session::Input::Window { up, down });
     }

@@ -101,7 +101,8 @@ impl ClientNode {
         }
         self.statistics.next = self.statistics.next.saturating_add(INTERVAL);
         let own = self.camera.as_ref().map(|camera| (camera.stream(), self.own_stream()));
-        let names: BTreeMap<_, _> = self.views.values().map(|view| (view.info.id, name(&view.info))).chain(own).collect();
+        let views = self.views.values().map(|view| (view.info.id, name(&view.info)));
+        let names: BTreeMap<_, _> = views.chain(self.voices.names()).chain(own).collect();
         let rtt_us = self.peer.as_ref().and_then(Peer::rtt).map(micros);
         for reported in self.peer.as_ref().map(Peer::reports).unwrap_or_default() {
             self.statistics.reported(&reported);

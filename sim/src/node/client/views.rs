@@ -58,7 +58,8 @@ impl ClientNode {
     pub(super) fn subscribe(&mut self, stream: StreamId) {
         let Some(view) = self.views.get(&stream) else { return };
         let name = name(&view.info);
-        let (audio, video) = (view.info.offer.audio_bps.is_some(), !view.info.offer.layers.is_empty());
+        // Who hears the loudest asks for nobody's voice.
+        let (audio, video) = (view.info.offer.audio_bps.is_some() && !self.listens(), !view.info.offer.layers.is_empty());
         self.call(Call::Subscribe { stream, audio, video, layers: LayerSet::HIGHEST, min_height: None }, Asked::Subscribe(stream, name));
     }
 
@@ -68,7 +69,8 @@ impl ClientNode {
         if stream.audio_muted || stream.video_muted {
             self.entry(What::StreamMuted { stream: name.clone(), audio: stream.audio_muted, video: stream.video_muted });
         }
-        if !self.config.user.watch.holds(&stream.user) {
+        self.expect_voice(&stream);
+        if !self.config.user.watch.holds(&stream.user) || (self.listens() && stream.offer.layers.is_empty()) {
             return;
         }
         let id = stream.id;
@@ -92,15 +94,20 @@ impl ClientNode {
     pub(super) fn drop_view(&mut self, stream: StreamId) {
         let Some(mut view) = self.views.remove(&stream) else { return };
         self.sample(&mut view); // what came since the last sample still counts
+        let listens = self.listens();
         if let Some(peer) = &mut self.peer {
-            for kind in [TrackKind::Audio, TrackKind::Video] {
-                peer.stop_track(self.now, TrackId { stream, kind });
+            let kinds: &[TrackKind] = if listens { &[TrackKind::Video] } else { &[TrackKind::Audio, TrackKind::Video] };
+            for kind in kinds {
+                peer.stop_track(self.now, TrackId { stream, kind: *kind });
             }
         }
     }
 
     pub(super) fn packet(&mut self, packet: &MediaPacket<impl Deref<Target = [u8]>>) {
         let now = self.now;
+        if self.voices.handle_packet(now, packet) {
+            return;
+        }
         let Some(view) = self.views.get_mut(&packet.track.stream) else {
             return;
         };
@@ -148,6 +155,7 @@ impl ClientNode {
             self.sample(view);
         }
         self.views = views;
+        self.sample_voices();
         self.take_statistics();
         self.take_window();
         true
