@@ -25,6 +25,7 @@
 //! A connection survives silence of twelve seconds and is given up within nineteen: the server end forgets a client that asked nothing for 15 s, the client a server that answered
 //! none of its checks for 15.5 s, and checks are 3 s apart. Both say [`PeerOutput::Disconnected`] once, and nothing any more after it.
 
+mod delays;
 mod jitter;
 mod model;
 mod observer;
@@ -45,6 +46,7 @@ use serde::{Deserialize, Serialize};
 use crate::net::{Datagram, octets::Octets};
 
 pub use self::{
+    delays::{Delays, Log},
     jitter::Jitter,
     observer::{Arrived, Meant, Observer},
     passage::Passage,
@@ -206,6 +208,14 @@ impl Peer {
     /// What came of everything that the other end sent here, by the connection's own numbers; at a client's end only.
     pub fn passage(&self) -> Passage {
         back!(&self.0, peer => peer.passage())
+    }
+
+    /// How long packets of each direction and round trips took, as far as this end can tell; at a client's end only, where packets are looked at. None where media is modelled.
+    pub fn delays(&self) -> Option<&Delays> {
+        match &self.0 {
+            Back::WebRtc(peer) => Some(peer.delays()),
+            Back::Model(_) => None,
+        }
     }
 
     /// What the other end reported last of each encoding that this end sends: in receiver reports, and so at a client's end only, where they are listened to. None where media is modelled.

@@ -19,7 +19,7 @@ use greenroom_sim::{
         trace::Trace,
     },
     random::Stream,
-    scenario::{Action, Camera, ClientSettings, Fault, FaultKind, Override, Scenario, SfuSettings, User, Watch, Ways, schema},
+    scenario::{Action, Camera, ClientSettings, Fault, FaultKind, Hear, Override, Scenario, SfuSettings, User, Voice, Watch, Ways, schema},
 };
 use serde_json::Value;
 
@@ -72,6 +72,8 @@ fn what_is_left_out_has_its_documented_default() {
             behind: None,
             nat: None,
             watch: Watch::All,
+            voice: None,
+            hear: Hear::Subscribed,
             actions: vec![(Instant::ZERO, Action::Join)],
         }],
         shared: vec![],
@@ -85,6 +87,17 @@ fn what_is_left_out_has_its_documented_default() {
         faults: vec![],
     };
     assert_eq!(parse(MINIMAL), expected);
+}
+
+#[test]
+fn a_voice_is_that_of_a_conversation_unless_the_file_says_otherwise() {
+    let with = |voice: &str| parse(&MINIMAL.replacen("id = \"ada\"", &format!("id = \"ada\"\n{voice}"), 1));
+    let voice = |text: &str| with(text).users[0].voice;
+    let usual = Voice { talk: Duration::from_millis(1004), pause: Duration::from_millis(1587), level_db: 26 };
+    assert_eq!((voice("voice = {}"), Voice::default()), (Some(usual), usual));
+    let own = Voice { pause: Duration::ZERO, level_db: 40, ..usual };
+    assert_eq!(voice("voice = { pause = \"0 s\", level = 40 }"), Some(own));
+    assert_eq!(with("hear = \"loudest\"").users[0].hear, Hear::Loudest);
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod dtls;
 mod naming;
 mod null;
 mod reports;
+mod timing;
 
 use core::{
     fmt::Write as _,
@@ -44,10 +45,11 @@ use self::{
     checks::Checks,
     naming::{WireRid, layer_id, mid_of, retransmission_of, ssrc, track_of, wire_rids},
     reports::Reports,
+    timing::Timing,
 };
 use super::{
-    Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Passage, PeerConfig, PeerOutput, Reported, TrackId,
-    Vp8Rewrite, passage::Numbers,
+    Counters, Delays, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Passage, PeerConfig, PeerOutput, Reported,
+    TrackId, Vp8Rewrite, passage::Numbers,
 };
 use crate::{
     entropy::{self, Draws, std_instant},
@@ -84,6 +86,7 @@ struct Inner {
     estimate: Option<BitsPerSecond>,
     checks: Checks,
     reports: Reports,
+    timing: Timing,
     numbers: Numbers,
     counters: Counters,
 }
@@ -154,6 +157,7 @@ impl Peer {
             estimate: None,
             checks: Checks::default(),
             reports: Reports::default(),
+            timing: Timing::default(),
             numbers: Numbers::default(),
             counters: Counters::default(),
         };
@@ -246,6 +250,10 @@ impl Peer {
 
     pub(super) fn rtt_count(&self) -> u64 {
         self.inner.checks.answers()
+    }
+
+    pub(super) fn delays(&self) -> &Delays {
+        self.inner.timing.delays()
     }
 
     pub(super) fn passage(&self) -> Passage {
@@ -392,7 +400,9 @@ impl Inner {
         if self.state == State::Over {
             return;
         }
-        self.checks.received(self.now, &datagram.payload);
+        if let Some(took) = self.checks.received(self.now, &datagram.payload) {
+            self.timing.round_trip(took);
+        }
         let read = Receive::new(Protocol::Udp, datagram.src.into(), datagram.dst.into(), &datagram.payload)
             .ok()
             .and_then(|receive| self.rtc.handle_input(Input::Receive(std_instant(self.now), receive)).ok());
@@ -459,16 +469,19 @@ impl Inner {
                     self.queue.push_back(PeerOutput::Estimate { bps });
                 }
             }
-            Event::RawPacket(raw) => match &*raw {
-                RawPacket::RtcpRx(rtcp) => self.reports.received(rtcp),
-                // Padding and what is sent again for probing among them: what str0m hands over as a packet is less than what came.
-                RawPacket::RtpRx(header, _) => {
-                    if let Some(number) = header.ext_vals.transport_cc {
-                        self.numbers.came(number);
+            Event::RawPacket(raw) => {
+                self.timing.passed(self.now, &raw);
+                match &*raw {
+                    RawPacket::RtcpRx(rtcp) => self.reports.received(rtcp),
+                    // Padding and what is sent again for probing among them: what str0m hands over as a packet is less than what came.
+                    RawPacket::RtpRx(header, _) => {
+                        if let Some(number) = header.ext_vals.transport_cc {
+                            self.numbers.came(number);
+                        }
                     }
+                    RawPacket::RtcpTx(_) | RawPacket::RtpTx(..) => {}
                 }
-                RawPacket::RtcpTx(_) | RawPacket::RtpTx(..) => {}
-            },
+            }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) | Event::Closed => self.give_up(),
             _ => {} // reports, statistics, and what later versions may say
         }
