@@ -522,6 +522,7 @@ impl Unacknowledged {
             seq,
             timestamp,
             marker: self.len_and_marker & LAST_OF_PICTURE != 0,
+            level: None,
         }
     }
 
@@ -534,7 +535,7 @@ impl Unacknowledged {
 impl History {
     #[inline]
     fn push(&mut self, media: &Media, body: &Body<'_>, payload: &Payload) {
-        let Head { track, layer, seq, timestamp, marker } = media.head;
+        let Head { track, layer, seq, timestamp, marker, level: _ } = media.head;
         let len = u8::try_from(body.payload.len()).unwrap_or(u8::MAX).min(LAST_OF_PICTURE - 1);
         let newest = Unacknowledged {
             number: media.stamp.seq,
