@@ -683,7 +683,7 @@ mod tests {
 
     #[test]
     fn tracks_come_and_go() {
-        let track = |stream| TrackId { stream: greenroom_core::id::StreamId(stream), kind: TrackKind::Video };
+        let track = |stream| TrackId { stream: StreamId(stream), kind: TrackKind::Video };
         let mut tracks = Tracks::default();
         for stream in 0..5 {
             tracks.add(track(stream), 3);

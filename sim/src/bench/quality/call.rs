@@ -105,12 +105,8 @@ impl Source {
             let (seq, payload, absent_bytes) = (written[kind].len() as u64, head.into(), bytes.saturating_sub(low(head.len() as u64)));
             written[kind].push(low(window as u64));
             did[window].sent[kind] += 1;
-            peer.write(
-                now,
-                &MediaPacket { track, layer: LayerId(0), seq, timestamp, marker, payload, absent_bytes, level: None },
-                None,
-                &mut out,
-            );
+            let packet = MediaPacket { track, layer: LayerId(0), seq, timestamp, marker, payload, absent_bytes, level: None };
+            peer.write(now, &packet, None, &mut out);
         };
         if self.next_audio <= now {
             self.next_audio = self.next_audio.saturating_add(AUDIO_EVERY);
