@@ -149,7 +149,7 @@ impl ClientNode {
         let lost_most = lost.saturating_add(core::mem::replace(lost_before, lost));
         let sent = self.camera.as_ref().map(meant).unwrap_or_default();
         let rtt = peer.rtt();
-        *best_rtt = best_rtt.into_iter().chain(rtt).min();
+        *best_rtt = (*best_rtt).into_iter().chain(rtt).min();
         let waits = rtt.zip(*best_rtt).is_some_and(|(rtt, best)| rtt >= best + WAIT);
         let strained = lost_most > 0 || waits;
         let watched = self.views.values_mut().flat_map(|view| view.arrived(now, connected_since, strained)).flatten();
