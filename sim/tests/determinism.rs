@@ -191,7 +191,7 @@ fn a_bystander_behind_a_line_of_his_own_changes_no_datagrams_fate() {
         };
         let (without, with) = (fates(SHORT), fates(&dan));
         let lost = without.iter().filter(|packet| packet.fate == Fate::Dropped("lost on the way")).count();
-        assert!(lost > 50, "{engine}: there is something to compare: {lost}");
+        assert!(lost > 40, "{engine}: there is something to compare: {lost}");
         assert_eq!(without, with, "{engine}");
     }
 }
