@@ -493,6 +493,7 @@ struct History {
     /// The place of the oldest, once there are [`HISTORY_PACKETS`].
     oldest: usize,
     /// Payloads that do not fit in there, the newest first: none where only their heads are carried. Boxed, so that what stands behind it is in the same cache line as what is above.
+    #[expect(clippy::box_collection, reason = "what stands behind it is to be near, and it is seldom looked at")]
     longer: Box<VecDeque<(u32, Payload)>>,
 }
 

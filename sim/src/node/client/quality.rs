@@ -206,7 +206,7 @@ impl View {
             }
             let standing = frozen.saturating_add(self.pictures.standing_still(now)).max(*frozen_told);
             // What stood still while nothing of the stream came is its publisher's, and taken off.
-            let stood_still = (standing - core::mem::replace(frozen_told, standing)).saturating_sub(idle);
+            let stood_still = standing.saturating_sub(core::mem::replace(frozen_told, standing)).saturating_sub(idle);
             self.freeze_ms = self.freeze_ms.wrapping_add(u32::try_from(stood_still.as_millis()).unwrap_or(u32::MAX >> 1));
             let activity = Activity { target_bps: if is_settled && (*strained || is_whole) { highest.max_bps } else { 0 }, active };
             let counters = Counters { freeze_ms: self.freeze_ms, ..counters };
