@@ -197,8 +197,10 @@ struct Speaker<T> {
 impl<T: Ord> Speaker<T> {
     /// How loud it is by now.
     fn loudness(&self, now: Instant) -> Loudness {
-        let silent = now.saturating_since(self.heard).saturating_sub(GAP);
-        self.loudness.towards(Loudness::SILENCE, silent)
+        let since = now.saturating_since(self.heard);
+        let overdue = since.saturating_sub(GAP);
+        // The usual case, of which a decision sees one for each speaker: no packet is overdue, so that there is nothing to reckon.
+        if overdue.is_zero() { self.loudness } else { self.loudness.towards(Loudness::SILENCE, overdue) }
     }
 
     fn hear(&mut self, now: Instant, level: Loudness) {

@@ -15,6 +15,7 @@
 
 mod direct;
 mod host;
+mod last_mile;
 mod schedule;
 mod tap;
 mod turmoil;
@@ -34,6 +35,7 @@ use greenroom_core::{
 
 use self::{
     host::{Blueprint, Host},
+    last_mile::LastMiles,
     schedule::Schedule,
     tap::{Tap, drops_of},
     weather::{Door, Weather},
@@ -480,6 +482,7 @@ struct World {
     told: Vec<Told>,
     ledger: Ledger,
     tap: Option<Box<Tap>>,
+    last_miles: LastMiles,
     /// What befalls links, where anything does.
     weather: Option<Box<Weather>>,
     end: Instant,
@@ -515,6 +518,7 @@ impl World {
             told: (0..=scenario.users.len()).map(|_| Told::default()).collect(),
             ledger: Ledger::new(scenario.users.len() + scenario.shared.len()),
             tap: None,
+            last_miles: LastMiles::default(),
             weather: (!scenario.faults.is_empty()).then(|| Box::new(Weather::new(&scenario.faults, scenario.users.len()))),
             end: Instant::ZERO.saturating_add(scenario.duration),
         }
@@ -613,6 +617,12 @@ impl World {
                 (0, Ok(()))
             }
         };
+        if from != SERVER
+            && direction == Direction::Down
+            && let Some(link) = self.network.downlink(client)
+        {
+            self.last_miles.entered(client, now, link.queue_delay(now));
+        }
         if let (Some(tap), Some((packet, before))) = (&mut self.tap, tapped) {
             tap.take(from, count, packet, copies, before, drops_of(&self.network, client, direction));
         }
@@ -665,6 +675,7 @@ impl World {
     /// Keeps samples; before those that tell what the server sent go some that tell the state of the links it went into.
     fn keep(&mut self, from: u16, samples: Vec<Sample>) {
         let mut downlinks = Vec::new();
+        let portion = self.told[usize::from(from)].samples.len();
         if from == SERVER {
             downlinks.reserve_exact(samples.len()); // one for each but the first, and no more: it is kept as it is
         }
@@ -674,7 +685,8 @@ impl World {
             let (mut capacity_bps, mut queue_delay) = (link.capacity_bps(sample.at), link.queue_delay(sample.at));
             if let Some(shared) = self.network.router_of(place).and_then(|router| self.network.downlink(router)) {
                 capacity_bps = [capacity_bps, shared.capacity_bps(sample.at)].into_iter().flatten().min();
-                queue_delay = queue_delay.saturating_add(shared.queue_delay(sample.at));
+                queue_delay = shared.queue_delay(sample.at);
+                self.last_miles.want(place, portion, downlinks.len());
             }
             let what = Counted::Downlink { capacity_bps, queue_delay };
             downlinks.push(Sample { at: sample.at, user: sample.user.clone(), stream: sample.stream.clone(), what });
@@ -688,6 +700,8 @@ impl World {
         self.balance(&nodes);
         let hosts = nodes.iter().filter_map(|node| node.host.as_deref());
         let struck = self.weather.map_or_else(Vec::new, |weather| weather.tally(hosts.flat_map(Host::struck)));
+        let told = &mut self.told[usize::from(SERVER)].samples;
+        self.last_miles.complete(told);
         let (entries, samples) = self.told.into_iter().map(|told| (told.entries, told.samples)).unzip();
         let entries = merged(entries, |entry| entry.at);
         let samples = Samples::of(merged(samples, |(at, _)| *at).into_iter().map(|(_, portion)| portion).collect());

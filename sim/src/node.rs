@@ -8,6 +8,7 @@ mod client;
 mod pictures;
 mod router;
 mod sfu;
+mod voice;
 
 use core::net::SocketAddrV4;
 use std::{
@@ -15,6 +16,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use bytes::Bytes;
 use greenroom_core::{time::Instant, wire::ServerMessage};
 
 pub use self::{
@@ -80,25 +82,29 @@ pub enum Signal {
     Closed,
 }
 
-/// A message on a signalling connection. It is bytes, whoever shares them. What the server says to two hundred clients is read by the first of them, and by the others after it:
-/// reading makes of the same bytes the same thing.
+/// A message on a signalling connection: bytes, and nothing that is not in them.
+///
+/// What the server says to two hundred clients it says once, and the first of them to look reads it for all. That is sound because reading is a function of the bytes alone, which nobody can change: who
+/// looks first makes no difference, nor whether anyone looked before, and two messages of the same bytes are the same whether they were read or not. Where bytes go through a socket each end makes its own
+/// message of them, and reads for itself.
 #[derive(Clone, Debug)]
 pub struct Message(Arc<Said>);
 
 #[derive(Debug)]
 struct Said {
-    bytes: Vec<u8>,
+    bytes: Bytes,
+    /// What a client reads, once one has looked.
     from_server: OnceLock<Option<ServerMessage>>,
 }
 
 impl Message {
     /// The message that these bytes are.
-    pub fn new(bytes: Vec<u8>) -> Self {
-        Self(Arc::new(Said { bytes, from_server: OnceLock::new() }))
+    pub fn new(bytes: impl Into<Bytes>) -> Self {
+        Self(Arc::new(Said { bytes: bytes.into(), from_server: OnceLock::new() }))
     }
 
     /// Its bytes.
-    pub fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &Bytes {
         &self.0.bytes
     }
 

@@ -186,13 +186,16 @@ impl Peer {
 
     pub(super) fn write(&mut self, now: Instant, packet: &MediaPacket, rewrite: Option<Vp8Rewrite>, out: &mut Vec<Datagram>) {
         self.flush(now);
-        let MediaPacket { track, layer, seq, timestamp, marker, ref payload, absent_bytes } = *packet;
+        let MediaPacket { track, layer, seq, timestamp, marker, ref payload, absent_bytes, level } = *packet;
         let Some(remote) = self.sending.remote else { return self.counters.unsent_packets += 1 };
         if !self.is_connected() || !self.sends(track, layer) || packet.size_bytes() > PAYLOAD_BYTES {
             return self.counters.unsent_packets += 1;
         }
-        let media =
-            Media { stamp: self.sending.estimator.stamp(self.now), repairs: None, head: Head { track, layer, seq, timestamp, marker } };
+        let media = Media {
+            stamp: self.sending.estimator.stamp(self.now),
+            repairs: None,
+            head: Head { track, layer, seq, timestamp, marker, level },
+        };
         let mut body = Body { beginning: beginning(payload), payload, absent_bytes };
         if track.kind == TrackKind::Video {
             body.beginning = rewrite.map_or(body.beginning, |rewrite| rewrite_vp8(body.beginning, rewrite));
@@ -229,10 +232,10 @@ impl Peer {
         match wire::read(self.receiving.token, &datagram.payload) {
             Some((Message::Media(Media { stamp, repairs, head }), payload)) => {
                 self.heard();
-                let Head { track, layer, seq, timestamp, marker } = head;
+                let Head { track, layer, seq, timestamp, marker, level } = head;
                 let expected = self.accept(stamp, repairs, datagram) && self.expects(track);
-                let absent_bytes = datagram.absent_bytes.saturating_sub(wire::absent_overhead_bytes(track.kind, repairs.is_some()));
-                expected.then_some(MediaPacket { track, layer, seq, timestamp, marker, payload, absent_bytes })
+                let absent_bytes = datagram.absent_bytes.saturating_sub(wire::absent_overhead_bytes(&head, repairs.is_some()));
+                expected.then_some(MediaPacket { track, layer, seq, timestamp, marker, payload, absent_bytes, level })
             }
             Some((Message::Note(note), _)) => {
                 self.heard();
@@ -490,6 +493,7 @@ struct History {
     /// The place of the oldest, once there are [`HISTORY_PACKETS`].
     oldest: usize,
     /// Payloads that do not fit in there, the newest first: none where only their heads are carried. Boxed, so that what stands behind it is in the same cache line as what is above.
+    #[expect(clippy::box_collection, reason = "what stands behind it is to be near, and it is seldom looked at")]
     longer: Box<VecDeque<(u32, Payload)>>,
 }
 
@@ -523,6 +527,7 @@ impl Unacknowledged {
             seq,
             timestamp,
             marker: self.len_and_marker & LAST_OF_PICTURE != 0,
+            level: None,
         }
     }
 
@@ -535,7 +540,7 @@ impl Unacknowledged {
 impl History {
     #[inline]
     fn push(&mut self, media: &Media, body: &Body<'_>, payload: &Payload) {
-        let Head { track, layer, seq, timestamp, marker } = media.head;
+        let Head { track, layer, seq, timestamp, marker, level: _ } = media.head;
         let len = u8::try_from(body.payload.len()).unwrap_or(u8::MAX).min(LAST_OF_PICTURE - 1);
         let newest = Unacknowledged {
             number: media.stamp.seq,
@@ -683,7 +688,7 @@ mod tests {
 
     #[test]
     fn tracks_come_and_go() {
-        let track = |stream| TrackId { stream: greenroom_core::id::StreamId(stream), kind: TrackKind::Video };
+        let track = |stream| TrackId { stream: StreamId(stream), kind: TrackKind::Video };
         let mut tracks = Tracks::default();
         for stream in 0..5 {
             tracks.add(track(stream), 3);

@@ -13,6 +13,7 @@ use greenroom_core::{
     vp8,
 };
 
+use super::voice::Speech;
 use crate::{
     media::{Fidelity, MediaPacket, Payload, TrackId},
     random::Stream,
@@ -72,6 +73,8 @@ struct Microphone {
     next_seq: u64,
     timestamp: u32,
     muted: bool,
+    /// What its packets say of their loudness.
+    speech: Option<Speech>,
 }
 
 /// What a camera of that description publishes.
@@ -102,6 +105,15 @@ impl Camera {
             audio,
             full_payloads: fidelity != Fidelity::Model,
         }
+    }
+
+    /// Lets packets of audio say how loud the user speaks.
+    #[must_use]
+    pub(super) fn with_speech(mut self, speech: Option<Speech>) -> Self {
+        if let Some(microphone) = &mut self.audio {
+            microphone.speech = speech;
+        }
+        self
     }
 
     /// The stream it publishes.
@@ -224,6 +236,7 @@ impl Encoder {
                 marker: packet + 1 == packets,
                 payload: payload(&head, size, full_payloads),
                 absent_bytes: absent_bytes(head.len(), size, full_payloads),
+                level: None,
             });
             self.next_seq += 1;
         }
@@ -264,6 +277,7 @@ impl Microphone {
             next_seq: starts.below(1 << 15),
             timestamp: low_u32(starts.below(1 << 32)),
             muted: false,
+            speech: None,
         }
     }
 
@@ -271,6 +285,7 @@ impl Microphone {
         while self.next_packet <= now {
             self.next_packet = self.next_packet.saturating_add(AUDIO_FRAME);
             self.timestamp = self.timestamp.wrapping_add(AUDIO_FRAME_TICKS);
+            let level = self.speech.as_mut().map(|speech| speech.next(AUDIO_FRAME));
             if self.muted {
                 continue;
             }
@@ -282,6 +297,7 @@ impl Microphone {
                 marker: false,
                 payload: payload(&[], self.packet_bytes, full_payloads),
                 absent_bytes: absent_bytes(0, self.packet_bytes, full_payloads),
+                level,
             });
             self.next_seq += 1;
         }

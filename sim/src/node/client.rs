@@ -4,6 +4,7 @@ mod asks;
 mod quality;
 mod statistics;
 mod views;
+mod voices;
 
 use core::net::SocketAddrV4;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -23,6 +24,7 @@ use self::{
     quality::Quality,
     statistics::Statistics,
     views::{View, expect_tracks},
+    voices::Voices,
 };
 use super::{
     Connection, Input, Message, Node, Output, Signal,
@@ -83,6 +85,7 @@ pub struct ClientNode {
     /// The number of the stay that the transport was made for.
     stay: Option<MemberId>,
     camera: Option<Camera>,
+    voices: Voices,
     /// Actions not yet taken, the next one first.
     script: VecDeque<(Instant, Action)>,
     /// Actions that wait for the answer to one before.
@@ -127,6 +130,7 @@ impl ClientNode {
             stay: None,
             camera: None,
             views: BTreeMap::new(),
+            voices: Voices::default(),
             script,
             parked: VecDeque::new(),
             calls: BTreeMap::new(),
@@ -215,7 +219,8 @@ impl ClientNode {
         self.entry(What::JoinCalled);
         let media = self.fresh_peer();
         let user = &self.config.user;
-        let join = JoinCall { name: user.name.clone(), media, ..JoinCall::new(self.config.room.clone(), user.id.clone(), user.role) };
+        let (name, audio_mode) = (user.name.clone(), user.hear.mode());
+        let join = JoinCall { name, media, audio_mode, ..JoinCall::new(self.config.room.clone(), user.id.clone(), user.role) };
         self.call(Call::Join(join), Asked::Join);
     }
 
@@ -278,8 +283,10 @@ impl ClientNode {
             expect_tracks(&mut peer, self.now, &view.info);
             view.restart();
         }
+        self.voices.expect(self.now, &mut peer);
         self.peer = Some(peer);
         self.quality.restart(self.now);
+        self.statistics.restart();
         if let Some(camera) = &mut self.camera {
             camera.restart();
         }
@@ -312,6 +319,7 @@ impl ClientNode {
             session::Event::StreamRemoved { stream } => {
                 self.entry(What::StreamRemoved { stream: name(&stream) });
                 self.drop_view(stream.id);
+                self.drop_voice(stream.id);
             }
             session::Event::StreamMuted { stream } => {
                 let muted = What::StreamMuted { stream: name(&stream), audio: stream.audio_muted, video: stream.video_muted };
@@ -344,6 +352,7 @@ impl ClientNode {
                     self.out_of_room();
                 }
             }
+            session::Event::Volumes { voices } => self.entry(What::Volumes { voices }),
             session::Event::NetworkQuality { up, down } => self.entry(What::NetworkQuality { up, down }),
             session::Event::Republished { before, now } => self.republished(before, now),
             session::Event::Unsubscribed { stream, .. } => {
@@ -375,6 +384,7 @@ impl ClientNode {
         for stream in self.views.keys().copied().collect::<Vec<_>>() {
             self.drop_view(stream);
         }
+        self.voices.clear();
         self.peer = None;
         self.take_parked();
     }
@@ -408,6 +418,9 @@ impl ClientNode {
             PeerOutput::KeyFrameRequested { track, layer } => {
                 if let Some(camera) = self.camera.as_mut().filter(|camera| camera.stream() == track.stream) {
                     camera.request_key_frame(layer);
+                    if let Some(layer) = camera.rids().get(usize::from(layer.0)).cloned() {
+                        self.entry(What::KeyFrameAsked { stream: self.own_stream(), layer });
+                    }
                 }
             }
             PeerOutput::Estimate { .. } => {} // clients send what they are asked for: adapting the camera is the publisher's own business

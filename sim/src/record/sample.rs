@@ -63,6 +63,21 @@ impl Samples {
         let place = self.portions.partition_point(|portion| portion.first().is_none_or(|first| first.at <= sample.at));
         self.portions.insert(place, vec![sample]);
     }
+
+    /// Takes out those that are not to be kept.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Sample) -> bool) {
+        for portion in &mut self.portions {
+            portion.retain(&mut keep);
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a mut Samples {
+    type Item = &'a mut Sample;
+    type IntoIter = Flatten<slice::IterMut<'a, Vec<Sample>>>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter_mut()
+    }
 }
 
 impl<'a> IntoIterator for &'a Samples {
@@ -100,6 +115,8 @@ pub enum Counted {
         /// Packets missing since the beginning: expected minus received.
         lost_packets: u64,
     },
+    /// By a user who hears the loudest: what arrived of a voice.
+    Heard(Flow),
     /// By the user: what its client's statistics say of a part of the stream, once a second.
     Part(Box<Part>),
     /// By the network: what it did to the server's datagrams for the user, all streams together, since the beginning.
@@ -124,6 +141,10 @@ pub struct Part {
     pub totals: Totals,
     /// What flows; none before the second reading.
     pub rates: Option<Rates>,
+    /// Whether anybody tells what was lost of it.
+    pub is_loss_known: bool,
+    /// How unevenly it comes here, in microseconds; none where that is not asked.
+    pub jitter_us: Option<u64>,
     /// To the server and back, in microseconds; none where the transport cannot tell.
     pub rtt_us: Option<u64>,
 }

@@ -68,7 +68,7 @@ pub(super) fn metrics(scenario: &Scenario, samples: &Samples) -> Vec<MetricRow> 
     let mut rows: BTreeMap<Key, MetricRow> = BTreeMap::new();
     let mut whole: BTreeSet<Key> = BTreeSet::new();
     for sample in samples {
-        if matches!(sample.what, Counted::Ingress(_) | Counted::Part(_)) {
+        if matches!(sample.what, Counted::Ingress(_) | Counted::Heard(_) | Counted::Part(_)) {
             continue;
         }
         let end = end_of(sample.at);
@@ -101,7 +101,7 @@ pub(super) fn metrics(scenario: &Scenario, samples: &Samples) -> Vec<MetricRow> 
             Counted::Downlink { queue_delay, .. } => {
                 row.queue_delay_us = u64::try_from(queue_delay.as_micros()).unwrap_or(u64::MAX);
             }
-            Counted::Ingress(_) | Counted::Part(_) => unreachable!("left out above"),
+            Counted::Ingress(_) | Counted::Heard(_) | Counted::Part(_) => unreachable!("left out above"),
         }
     }
     // A view that ended within an interval has no row for it: its rates would be those of a part, and its layer nobody's.

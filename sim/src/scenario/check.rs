@@ -24,6 +24,7 @@ use super::{
     links::{AccessLink, links, shared},
     mishaps::{self, Asked, since_start},
     quantity::InWords,
+    voice,
 };
 use crate::{
     net::{SERVER, link::Outage},
@@ -194,6 +195,7 @@ fn users(at: usize, entry: &UserTable, links: &BTreeMap<&str, AccessLink>, cast:
     }
 
     let watch = watch(at, &entry.watch, cast)?;
+    let voice = entry.voice.as_ref().map(|table| voice::voice(table, at)).transpose()?;
     let ids = &cast.ids[cast.entries[at].clone()];
     let user = |(n, id): (u32, &UserId)| User {
         id: id.clone(),
@@ -205,6 +207,8 @@ fn users(at: usize, entry: &UserTable, links: &BTreeMap<&str, AccessLink>, cast:
         behind: link.behind,
         nat: link.nat,
         watch: watch.clone(),
+        voice,
+        hear: entry.hear.into(),
         actions: vec![(instant(first.saturating_add(every.saturating_mul(n))), Action::Join)],
     };
     Ok((0..).zip(ids).map(user).collect())

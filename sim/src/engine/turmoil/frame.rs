@@ -3,6 +3,7 @@
 use core::net::{Ipv4Addr, SocketAddrV4};
 use std::io;
 
+use bytes::Bytes;
 use greenroom_core::time::Instant;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -105,7 +106,7 @@ fn parse_signal(frame: &[u8]) -> Option<(Connection, Arrival)> {
     let [kind] = reader.take()?;
     let signal = match kind {
         0 => Signal::Opened,
-        1 => Signal::Message(Message::new(reader.0.to_vec())),
+        1 => Signal::Message(Message::new(Bytes::copy_from_slice(reader.0))),
         2 => Signal::Closed,
         _ => return None,
     };
@@ -128,7 +129,7 @@ mod tests {
         assert!(matches!(read.input, Input::Datagram(read) if read == datagram));
 
         let connection = Connection::new(3, 1);
-        let message = Signal::Message(Message::new(b"{}".to_vec()));
+        let message = Signal::Message(Message::new(Bytes::from_static(b"{}")));
         let (which, read) = parse_signal(&signal(connection, &message, &arrival)[4..]).expect("it was just written");
         assert_eq!((which, read.key()), (connection, arrival.key()));
         assert!(matches!(read.input, Input::Signal { signal, .. } if signal == message));

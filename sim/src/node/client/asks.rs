@@ -9,7 +9,7 @@ use greenroom_core::{
 
 use super::{ClientNode, Standing};
 use crate::{
-    node::camera::Camera,
+    node::{camera::Camera, voice::Speech},
     record::{StreamName, What},
 };
 
@@ -94,7 +94,8 @@ impl ClientNode {
             (Asked::Publish, Answer::Published { stream }) => {
                 let owner = self.config.user.id.as_str();
                 let camera = Camera::new(self.now, &self.config.camera, stream, self.config.fidelity, self.config.seed, owner);
-                self.camera = Some(camera);
+                let speech = self.config.user.voice.map(|voice| Speech::new(voice, self.config.seed, owner));
+                self.camera = Some(camera.with_speech(speech));
                 self.send_tracks();
                 let stream = self.own_stream();
                 self.entry(What::Published { stream });

@@ -1,6 +1,6 @@
 //! The streams that a user watches: asking for them, taking their packets in, and counting what came.
 
-use core::ops::Deref;
+use core::{ops::Deref, time::Duration};
 
 use greenroom_core::{
     id::{LayerId, StreamId},
@@ -38,6 +38,14 @@ impl View {
         self.info = stream;
     }
 
+    /// How unevenly its sound and its pictures come. Pictures leave in bursts, so that they are asked only where there is no sound.
+    pub(super) fn jitters(&self) -> [Option<Duration>; 2] {
+        match self.info.offer.audio_bps {
+            Some(_) => [Some(self.audio.jitter.estimate()), None],
+            None => [None, Some(self.video.jitter.estimate())],
+        }
+    }
+
     /// What comes from now on is numbered anew: it comes over another transport.
     pub(super) fn restart(&mut self) {
         self.audio.restart();
@@ -50,7 +58,8 @@ impl ClientNode {
     pub(super) fn subscribe(&mut self, stream: StreamId) {
         let Some(view) = self.views.get(&stream) else { return };
         let name = name(&view.info);
-        let (audio, video) = (view.info.offer.audio_bps.is_some(), !view.info.offer.layers.is_empty());
+        // Who hears the loudest asks for nobody's voice.
+        let (audio, video) = (view.info.offer.audio_bps.is_some() && !self.listens(), !view.info.offer.layers.is_empty());
         self.call(Call::Subscribe { stream, audio, video, layers: LayerSet::HIGHEST, min_height: None }, Asked::Subscribe(stream, name));
     }
 
@@ -60,7 +69,8 @@ impl ClientNode {
         if stream.audio_muted || stream.video_muted {
             self.entry(What::StreamMuted { stream: name.clone(), audio: stream.audio_muted, video: stream.video_muted });
         }
-        if !self.config.user.watch.holds(&stream.user) {
+        self.expect_voice(&stream);
+        if !self.config.user.watch.holds(&stream.user) || (self.listens() && stream.offer.layers.is_empty()) {
             return;
         }
         let id = stream.id;
@@ -84,15 +94,20 @@ impl ClientNode {
     pub(super) fn drop_view(&mut self, stream: StreamId) {
         let Some(mut view) = self.views.remove(&stream) else { return };
         self.sample(&mut view); // what came since the last sample still counts
+        let listens = self.listens();
         if let Some(peer) = &mut self.peer {
-            for kind in [TrackKind::Audio, TrackKind::Video] {
-                peer.stop_track(self.now, TrackId { stream, kind });
+            let kinds: &[TrackKind] = if listens { &[TrackKind::Video] } else { &[TrackKind::Audio, TrackKind::Video] };
+            for kind in kinds {
+                peer.stop_track(self.now, TrackId { stream, kind: *kind });
             }
         }
     }
 
     pub(super) fn packet(&mut self, packet: &MediaPacket<impl Deref<Target = [u8]>>) {
         let now = self.now;
+        if self.voices.handle_packet(now, packet) {
+            return;
+        }
         let Some(view) = self.views.get_mut(&packet.track.stream) else {
             return;
         };
@@ -140,6 +155,7 @@ impl ClientNode {
             self.sample(view);
         }
         self.views = views;
+        self.sample_voices();
         self.take_statistics();
         self.take_window();
         true
@@ -148,8 +164,9 @@ impl ClientNode {
     fn sample(&mut self, view: &mut View) {
         let (audio, video) = (view.audio.take(), view.video.take());
         view.flowing.sampled(audio.packets + video.packets);
-        self.statistics.received(view.info.id, TrackKind::Audio, audio, view.audio.lost_packets());
-        self.statistics.received(view.info.id, TrackKind::Video, video, view.video.lost_packets());
+        let [audio_jitter, video_jitter] = view.jitters();
+        self.statistics.received(view.info.id, TrackKind::Audio, audio, view.audio.lost_packets(), audio_jitter);
+        self.statistics.received(view.info.id, TrackKind::Video, video, view.video.lost_packets(), video_jitter);
         let flow = Flow {
             packets: audio.packets + video.packets,
             bytes: audio.bytes + video.bytes,

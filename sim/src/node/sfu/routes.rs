@@ -67,6 +67,8 @@ pub(super) struct Arrival {
     pub(super) key_frame: bool,
     /// Its layer did not flow before.
     pub(super) began_to_flow: bool,
+    /// Tells its numbering from those of its publisher's other transports.
+    pub(super) source: u32,
 }
 
 /// A packet for one viewer.
@@ -163,13 +165,13 @@ impl Routes {
         let route = self.streams.get_mut(&packet.track.stream).filter(|route| route.publisher == publisher)?;
         route.ingress.count(now, packet.size_bytes());
         if packet.track.kind == TrackKind::Audio {
-            return Some(Arrival { key_frame: false, began_to_flow: false });
+            return Some(Arrival { key_frame: false, began_to_flow: false, source: route.source });
         }
         let meter = route.layers.get_mut(usize::from(packet.layer.0))?;
         meter.bytes += u64::from(packet.size_bytes());
         let began_to_flow = !core::mem::replace(&mut meter.flowing, true);
         let key_frame = vp8::Descriptor::parse(&packet.payload).is_some_and(|descriptor| descriptor.key_frame);
-        Some(Arrival { key_frame, began_to_flow })
+        Some(Arrival { key_frame, began_to_flow, source: route.source })
     }
 
     /// Offers a packet to every viewer's forwarder, and hands on what passes.
@@ -194,6 +196,7 @@ impl Routes {
             marker: false,
             payload: [].as_slice().into(),
             absent_bytes: 0,
+            level: None,
             track: packet.track,
         };
         for viewer in &mut route.viewers {
