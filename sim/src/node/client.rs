@@ -74,18 +74,19 @@ pub struct ClientNode {
     next_due: Instant,
     /// ... which is asked anew once something happened: most of what comes is packets, which concern nobody else.
     stirred: bool,
-    peer: Option<Peer>,
-    views: BTreeMap<StreamId, View>,
     outputs: VecDeque<Output>,
+    next_sample: Instant,
+    views: BTreeMap<StreamId, View>,
+    voices: Voices,
+    session_due: Option<Instant>,
+    peer: Option<Peer>,
     config: ClientConfig,
     session: Session,
-    session_due: Option<Instant>,
     /// Peers made so far: each draws from a stream of its own.
     peers_made: u64,
     /// The number of the stay that the transport was made for.
     stay: Option<MemberId>,
     camera: Option<Camera>,
-    voices: Voices,
     /// Actions not yet taken, the next one first.
     script: VecDeque<(Instant, Action)>,
     /// Actions that wait for the answer to one before.
@@ -97,7 +98,6 @@ pub struct ClientNode {
     owed: BTreeSet<Owed>,
     statistics: Statistics,
     quality: Quality,
-    next_sample: Instant,
 }
 
 /// Where the user stands, as far as it knows.

@@ -87,10 +87,12 @@ struct Transports {
     touched: Vec<usize>,
 }
 
+/// The peer in front: what a packet needs of it begins with a cache line.
 #[derive(Debug)]
+#[repr(C)]
 struct Transport {
-    member: MemberId,
     peer: Peer,
+    member: MemberId,
     armed: Option<Instant>,
     touched: bool,
 }
