@@ -7,7 +7,7 @@ use bytes::Bytes;
 use greenroom_core::time::Instant;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::Arrival;
+use super::{Arrival, Origin};
 use crate::{
     net::Datagram,
     node::{Connection, Input, Message, Signal},
@@ -24,8 +24,8 @@ const SIGNAL_BYTES_MAX: usize = 1 << 24;
 
 fn write_stamp(out: &mut Vec<u8>, arrival: &Arrival) {
     out.extend_from_slice(&arrival.at.as_nanos().to_le_bytes());
-    out.extend_from_slice(&arrival.from.to_le_bytes());
-    out.extend_from_slice(&arrival.count.to_le_bytes());
+    out.extend_from_slice(&arrival.origin.place().to_le_bytes());
+    out.extend_from_slice(&arrival.origin.count().to_le_bytes());
 }
 
 /// Reads little-endian numbers off the front of a frame.
@@ -68,7 +68,7 @@ pub(super) fn read_datagram(frame: &[u8]) -> Option<Arrival> {
     let (src, dst) = (reader.address()?, reader.address()?);
     let absent_bytes = u32::from_le_bytes(reader.take()?);
     let datagram = Datagram { src, dst, payload: reader.0.into(), absent_bytes };
-    Some(Arrival { at, from, count, input: Input::Datagram(datagram) })
+    Some(Arrival { at, origin: Origin::new(from, count), input: Input::Datagram(datagram) })
 }
 
 /// A frame of signalling, with its length before it.
@@ -110,7 +110,7 @@ fn parse_signal(frame: &[u8]) -> Option<(Connection, Arrival)> {
         2 => Signal::Closed,
         _ => return None,
     };
-    Some((connection, Arrival { at, from, count, input: Input::Signal { connection, signal } }))
+    Some((connection, Arrival { at, origin: Origin::new(from, count), input: Input::Signal { connection, signal } }))
 }
 
 #[cfg(test)]
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let datagram = Datagram { src: address_on(3, 7), dst: address_of(0), payload: (*b"media").into(), absent_bytes: 900 };
-        let arrival = Arrival { at: Instant::from_nanos(7), from: 3, count: 9, input: Input::Datagram(datagram.clone()) };
+        let arrival = Arrival { at: Instant::from_nanos(7), origin: Origin::new(3, 9), input: Input::Datagram(datagram.clone()) };
         let mut out = vec![1, 2, 3];
         write_datagram(&mut out, &arrival, &datagram);
         let read = read_datagram(&out).expect("it was just written");
