@@ -371,7 +371,8 @@ impl Planner {
                 // Of floors that cost the same, those go first below which nothing is of use.
                 Part::Floors => turns.extend(ladder.first().map(|floor| Turn::of(floor.level, usize::from(!climber.insists), at))),
                 Part::Climbs => {
-                    turns.extend((climber.taken..).zip(&ladder[climber.taken..]).map(|(place, step)| Turn::of(step.level, place, at)))
+                    let waiting = (climber.taken..).zip(&ladder[climber.taken..]);
+                    turns.extend(waiting.map(|(place, step)| Turn::of(step.level, place, at)));
                 }
             }
         }
