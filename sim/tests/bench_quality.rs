@@ -11,6 +11,7 @@ const DATA: &str = "sim/tests/data/bench-quality.json";
 const PAGE: &str = "docs/QUALITY.md";
 const PICTURE: &str = "docs/images/quality.svg";
 const MARK: &str = "<!-- bench: quality --seeds 0..1 -->\n";
+const HEARD_MARK: &str = "<!-- bench: quality --seeds 0..1, by ear -->\n";
 const HOW: &str = "cargo run --release -- bench quality --json > sim/tests/data/bench-quality.json, then GREENROOM_UPDATE=1 cargo test -p greenroom-sim --test bench_quality";
 
 fn in_repository(path: &str) -> PathBuf {
@@ -39,16 +40,21 @@ fn the_page_and_the_picture_are_made_of_what_is_stored() {
     assert_eq!(order, (0..cases.len()).collect::<Vec<_>>(), "every case of the grid, once; {HOW}");
     assert_eq!(quality::written(&cases, &outcomes), text(DATA), "{DATA} is as it would be written; {HOW}");
     let (table, picture) = (quality::markdown(&cases, &outcomes), quality::svg(&outcomes));
+    let heard = quality::heard_markdown(&outcomes);
     let mut page = text(PAGE);
-    let begin = page.find(MARK).expect("the page has the mark") + MARK.len();
-    let end = begin + page[begin..].find("<!-- end -->").expect("the tables end");
+    let place = |page: &str, mark: &str| {
+        let begin = page.find(mark).expect("the page has the mark") + mark.len();
+        begin..begin + page[begin..].find("<!-- end -->").expect("the tables end")
+    };
     if std::env::var_os("GREENROOM_UPDATE").is_some() {
-        page.replace_range(begin..end, &table);
+        page.replace_range(place(&page, MARK), &table);
+        page.replace_range(place(&page, HEARD_MARK), &heard);
         fs::write(in_repository(PAGE), page).unwrap();
         fs::write(in_repository(PICTURE), picture).unwrap();
         return;
     }
-    assert_eq!(&page[begin..end], table, "{PAGE} is out of date; {HOW}");
+    assert_eq!(page[place(&page, MARK)], table, "{PAGE} is out of date; {HOW}");
+    assert_eq!(page[place(&page, HEARD_MARK)], heard, "{PAGE} is out of date; {HOW}");
     assert_eq!(text(PICTURE), picture, "{PICTURE} is out of date; {HOW}");
 }
 
