@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use greenroom_sim::{
-    bench::quality::{self, Case, Outcome, Tally, Truth},
+    bench::quality::{self, Case, Codec, Heard, Outcome, Tally, Truth},
     media::Fidelity,
 };
 
@@ -63,6 +63,19 @@ fn what_is_stored_meets_the_goals() {
     let (cases, outcomes) = stored();
     for (goal, came, met) in quality::goals(&cases, &outcomes) {
         assert!(met, "{goal}: {came}");
+    }
+}
+
+#[test]
+fn a_listener_agrees_with_ours_oftener_than_with_others_whatever_the_codec() {
+    let (_, outcomes) = stored();
+    for codec in Codec::ALL {
+        let [ours, others @ ..] = [0, 1, 2, 3].map(|scorer| Heard::of(&outcomes, codec, scorer));
+        assert!(ours.windows > 15_000 && ours.pairs > 100_000, "{ours:?}");
+        assert_eq!(ours.exact + ours.stricter + ours.milder, ours.windows, "{ours:?}");
+        for other in others {
+            assert!(ours.exact > other.exact, "{codec:?}: {ours:?} {other:?}");
+        }
     }
 }
 
