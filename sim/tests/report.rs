@@ -76,7 +76,11 @@ fn the_quality_of_each_way_is_a_band_with_its_reasons() {
 
     // and the values have a column for each way
     assert!(page.contains("<th scope=\"col\" class=\"word\">quality up</th><th scope=\"col\" class=\"word\">quality down</th>"));
-    assert_eq!(plain(&page).matches("<td class=\"word\">5 very poor (32 % of the wanted rate)</td>").count(), 1, "a reason where its level begins");
+    assert_eq!(
+        plain(&page).matches("<td class=\"word\">5 very poor (32 % of the wanted rate)</td>").count(),
+        1,
+        "a reason where its level begins"
+    );
     assert!(plain(&page).contains("<td class=\"word\">5 very poor</td>"), "and the level for as long as it lasts");
 
     // while a record without scores has no bands
