@@ -123,6 +123,7 @@ fn what_is_not_of_the_grid_is_refused_with_a_reason() {
     for call in [
         r#"{"case":"voice: nobody's","seed":0,"phases":[]}"#,
         r#"{"case":"voice: rtt 40 ms, up: loss 30 %, jitter 0 ms","seed":0,"phases":[{"up":{"truth":9}}]}"#,
+        r#"{"case":"voice: rtt 40 ms, up: loss 30 %, jitter 0 ms","seed":0,"phases":[{"up":{"truth":1,"set":1,"rated":[1001,0]},"down":{"truth":1,"set":1}}]}"#,
         r#"{"case":"voice: rtt 40 ms, up: loss 30 %, jitter 0 ms","seed":-1,"phases":[]}"#,
     ] {
         let error = error(&format!("{{\"calls\":[{call}]}}"));

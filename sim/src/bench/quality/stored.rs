@@ -47,7 +47,7 @@ fn outcome(cases: &[Case], call: &Value) -> Option<Outcome> {
     for phase in call["phases"].as_array()? {
         let ways = [&phase["up"], &phase["down"]];
         let pair = |key: &str| Some([level(ways[0][key].as_u64()?)?, level(ways[1][key].as_u64()?)?]);
-        let rated = [rated(&ways[0]["rated"])?, rated(&ways[1]["rated"])?];
+        let rated = [rated(&ways[0]["rated"]).ok()?, rated(&ways[1]["rated"]).ok()?];
         let mut judged = Judged { truth: pair("truth")?, set: pair("set")?, rated, said: Default::default() };
         for (said, way) in judged.said.iter_mut().zip(ways) {
             for (levels, name) in said.iter_mut().zip(SCORERS) {
@@ -60,12 +60,15 @@ fn outcome(cases: &[Case], call: &Value) -> Option<Outcome> {
     Some(Outcome { case, seed: call["seed"].as_u64()?, phases })
 }
 
-/// Ratings, or none where there are none; nothing where it is something else.
-fn rated(value: &Value) -> Option<Option<Ratings>> {
-    let tenths = |value: &Value| value.as_u64().and_then(|tenths| u16::try_from(tenths).ok()).filter(|tenths| *tenths <= 1000);
+/// The ratings of a direction, or none where it has none.
+fn rated(value: &Value) -> Result<Option<Ratings>, Odd> {
+    let tenths = |value: &Value| value.as_u64().and_then(|tenths| u16::try_from(tenths).ok()).filter(|tenths| *tenths <= 1000).ok_or(Odd);
     match value {
-        Value::Null => Some(None),
-        Value::Array(both) if both.len() == 2 => Some(Some([tenths(&both[0])?, tenths(&both[1])?])),
-        _ => None,
+        Value::Null => Ok(None),
+        Value::Array(both) if both.len() == 2 => Ok(Some([tenths(&both[0])?, tenths(&both[1])?])),
+        _ => Err(Odd),
     }
 }
+
+/// It is not what [`written`] writes.
+struct Odd;
