@@ -463,11 +463,10 @@ fn read_ladder(rungs: &[Rung], steps: &mut Vec<Step>) {
 /// How many of the steps the stream had: up to its current layer, or to what takes no more; where that layer flows no longer, up to the next lower one.
 fn held(demand: &Demand<'_>, ladder: &[Step]) -> usize {
     let Some(current) = demand.current else { return 0 };
-    let past = |is_lower: &dyn Fn(&Step) -> bool| ladder.iter().rposition(is_lower).map_or(0, |at| at + 1);
-    match demand.rungs.iter().position(|rung| rung.layer == current) {
-        Some(at) if demand.rungs[at].bps > 0 => ladder.iter().take_while(|step| step.rung.bps <= demand.rungs[at].bps).count(),
-        Some(at) => past(&|step| demand.rungs[..at].contains(&step.rung)),
-        None => past(&|step| step.rung.layer < current),
+    match demand.rungs.iter().find(|rung| rung.layer == current).filter(|rung| rung.bps > 0) {
+        Some(had) => ladder.iter().take_while(|step| step.rung.bps <= had.bps).count(),
+        // Where a layer that does not flow stands among the others says nothing: they are in order of their rates.
+        None => ladder.iter().rposition(|step| step.rung.layer < current).map_or(0, |at| at + 1),
     }
 }
 
