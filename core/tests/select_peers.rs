@@ -23,7 +23,8 @@ fn cases(file: &str) -> Value {
 }
 
 fn layer(spatial: usize, temporal: usize) -> Layer {
-    Layer { spatial: LayerId(spatial as u8), temporal: TemporalId(temporal as u8) }
+    let small = |at: usize| u8::try_from(at).expect("a few layers");
+    Layer { spatial: LayerId(small(spatial)), temporal: TemporalId(small(temporal)) }
 }
 
 /// A camera, and what its subscriber wants of it.
@@ -40,7 +41,7 @@ impl Wanted {
     fn read(case: &Value) -> Self {
         let number = |key: &str| case[key].as_u64();
         let height = |name: &Value| RUNGS.iter().find(|rung| name == rung.0).map(|rung| rung.1);
-        let priority = number("prio").unwrap_or(0) as u8;
+        let priority = u8::try_from(number("prio").unwrap_or(0)).expect("at most 255");
         if let Some(rates_kbps) = case["temporal_kbps"].as_array() {
             let fps = |at: usize| case["fps"][at].as_u64().unwrap_or([7, 15, 30][at]);
             let enough = |at: &usize| fps(*at) >= number("min_fps").unwrap_or(0);
@@ -59,14 +60,14 @@ impl Wanted {
         Self { rungs, insists: wish.min_short_side.is_some(), priority, current }
     }
 
-    fn demand(&self, stream: usize) -> Demand<'_> {
+    fn demand(&self, stream: u32) -> Demand<'_> {
         let Self { ref rungs, insists, priority, current } = *self;
-        Demand { stream: StreamId(stream as u32), source: Source::Camera, priority: Priority(priority), insists, rungs, current }
+        Demand { stream: StreamId(stream), source: Source::Camera, priority: Priority(priority), insists, rungs, current }
     }
 }
 
 fn plan(budget_bps: BitsPerSecond, wanted: &[Wanted]) -> Allocation {
-    let demands: Vec<Demand<'_>> = wanted.iter().enumerate().map(|(at, wanted)| wanted.demand(at)).collect();
+    let demands: Vec<Demand<'_>> = (0..).zip(wanted).map(|(stream, wanted)| wanted.demand(stream)).collect();
     allocate(Budget::of(budget_bps), &demands)
 }
 
@@ -78,8 +79,9 @@ fn budget_of(case: &Value) -> BitsPerSecond {
     let Some(text) = case["budget"].as_str() else { return case["budget"].as_u64().expect("a number") };
     let rate = |letter: &str| RUNGS.iter().find(|rung| rung.0.starts_with(&letter.to_lowercase())).expect("L, M or H").2;
     if let Some((factor, letter)) = text.split_once('*') {
-        let hundredths = (factor.parse::<f64>().expect("a number") * 100.0).round() as BitsPerSecond;
-        return rate(letter) * hundredths / 100;
+        let (whole, part) = factor.split_once('.').unwrap_or((factor, ""));
+        let number = |text: &str| text.parse::<BitsPerSecond>().expect("a number");
+        return rate(letter) * (number(whole) * 100 + number(&format!("{part:0<2}"))) / 100;
     }
     let (letter, more) = text.split_once('+').expect("a sum");
     rate(letter) + more.trim_end_matches("kbps").parse::<BitsPerSecond>().expect("a number") * KBPS
@@ -147,7 +149,7 @@ fn alone(planner: &mut Planner, budget: Budget, rungs: &[Rung], current: Option<
 
 /// A layer as LiveKit writes it; `[-1, -1]` is none.
 fn pair(value: &Value) -> Option<Layer> {
-    let at = |index: usize| value[index].as_u64().map(|at| at as usize);
+    let at = |index: usize| value[index].as_u64().and_then(|at| usize::try_from(at).ok());
     Some(layer(at(0)?, at(1)?))
 }
 

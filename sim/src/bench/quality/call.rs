@@ -322,6 +322,7 @@ impl Side {
             end,
             estimate_from: case.video_bps.map(|_| START_BPS),
             report_every: Some(REPORT_EVERY),
+            estimate_every: None,
             seed: seed.wrapping_mul(2).wrapping_add(number.into()),
         };
         let mut peer = Peer::new(now, config);
