@@ -38,6 +38,11 @@ pub const ROOM_MEMBERS: usize = 10_000;
 pub const STREAMS_PER_MEMBER: usize = 2;
 /// Most layers of one stream. Three simulcast encodings are what browsers send; six leaves room for temporal layers beside them.
 pub const LAYERS_PER_STREAM: usize = 6;
+/// Most temporal layers of one encoding: VP8's payload descriptor has two bits for their number (RFC 7741 section 4.2).
+pub const TEMPORAL_LAYERS: u8 = 4;
+/// How long a layer must send more than its publisher declared before plans count with that. A choice: a page that is turned makes a screen burst for a second or two (Jitsi Videobridge's issue 2443 has 21 suspensions
+/// from such bursts), and a layer that really needs more does so for longer.
+pub const EXCESS_PATIENCE: Duration = Duration::from_secs(4);
 /// Most streams one member subscribes to. A choice: a seven by seven grid, and a share.
 pub const SUBSCRIPTIONS_PER_MEMBER: usize = 50;
 /// Times within a minute that a user's newer session takes the place of an older one. A choice: somebody who changes devices does so once or twice; two clients that

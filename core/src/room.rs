@@ -74,8 +74,8 @@ pub struct Room {
     replan: BTreeSet<MemberId>,
     /// When the next of them is to be planned.
     replan_at: Option<Instant>,
-    /// Plans that may not rise, by when they may again.
-    holds: BTreeSet<(Instant, MemberId)>,
+    /// Plans that are made again because more is believed of an estimate then, by when.
+    replans: BTreeSet<(Instant, MemberId)>,
     /// After a full batch of timers and plans, the next batch begins here.
     rest_until: Instant,
     /// One deadline for each member: the end of its patience or of its absence. It may lie too early, never too late.
@@ -93,6 +93,25 @@ pub struct Room {
     /// When the next of them are.
     dissolve_at: Option<Instant>,
     outputs: VecDeque<Output>,
+}
+
+/// What was measured of a layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+enum Measured {
+    /// Nothing: what was declared is believed.
+    #[default]
+    Nothing,
+    /// It does not flow.
+    Silent,
+    /// It flows as declared.
+    AsDeclared,
+    /// It flows with more than was declared.
+    Excess {
+        /// Since when.
+        since: Instant,
+        /// The least of that time, in bits per second.
+        least_bps: BitsPerSecond,
+    },
 }
 
 /// What became of a stay.
@@ -114,8 +133,8 @@ pub(crate) struct Numbers {
 struct PublishedStream {
     owner: MemberId,
     info: StreamInfo,
-    /// What each layer was last measured to need, in bits per second.
-    measured_bps: Vec<Option<BitsPerSecond>>,
+    /// What was measured of each layer.
+    measured: Vec<Measured>,
     /// Whoever receives any part of it.
     subscribers: BTreeSet<MemberId>,
     /// How many of them receive the video.
@@ -139,7 +158,7 @@ impl Room {
             waiting: BTreeSet::new(),
             replan: BTreeSet::new(),
             replan_at: None,
-            holds: BTreeSet::new(),
+            replans: BTreeSet::new(),
             rest_until: now,
             deadlines: BTreeSet::new(),
             keys: BTreeSet::new(),
@@ -214,8 +233,8 @@ impl Room {
             return Some(self.now);
         }
         let first_of = |timers: &BTreeSet<(Instant, MemberId)>| timers.first().map(|(at, _)| *at);
-        let (member, key, hold) = (first_of(&self.deadlines), first_of(&self.keys), first_of(&self.holds));
-        let first = [self.dissolve_at, member, key, self.key_frames.poll_timeout(), hold, self.replan_at].into_iter().flatten().min();
+        let (member, key, trust) = (first_of(&self.deadlines), first_of(&self.keys), first_of(&self.replans));
+        let first = [self.dissolve_at, member, key, self.key_frames.poll_timeout(), trust, self.replan_at].into_iter().flatten().min();
         first.map(|at| at.max(self.rest_until)).filter(|at| *at < Instant::MAX)
     }
 
@@ -309,11 +328,12 @@ impl Room {
             self.ask_again(stream, layer);
             return true;
         }
-        if let Some(&(at, member)) = self.holds.first()
+        if let Some(&(at, member)) = self.replans.first()
             && at.is_due(self.now)
         {
-            self.holds.pop_first();
-            self.release(member);
+            self.replans.pop_first();
+            self.members.get_mut(&member).expect("plans end with their members").replan_at = None;
+            self.plan(member);
             return true;
         }
         if self.replan_at.is_some_and(|at| at.is_due(self.now)) {
@@ -348,7 +368,7 @@ impl Room {
             ClientMessage::Unpublish { stream } => self.unpublish(member, stream),
             ClientMessage::Update { stream, offer } => self.update(member, stream, offer),
             ClientMessage::Subscribe { stream, audio, video, layers, min_height } => {
-                let wish = VideoWish { stream, layers, min_height };
+                let wish = VideoWish { layers, min_height, ..VideoWish::of(stream) };
                 self.subscribe(member, stream, audio, video.then_some(&wish))
             }
             ClientMessage::SubscribeVideo { wanted } => self.subscribe_video(member, &wanted),

@@ -15,7 +15,7 @@ use greenroom_core::{
     role::Role,
     room::{Event, Input, MediaInput, MediaOutput},
     select::Reason,
-    stream::{Layer, LayerSet, StreamOffer},
+    stream::{Layer, LayerSet, StreamOffer, TemporalLayers},
     wire::{Accepted, ClientMessage, RefusedWish, ServerMessage, VideoWish},
 };
 use hall::{HIGH, Hall, LOW, MIDDLE, all_of, camera, join, of, screen, user, video_of};
@@ -45,7 +45,12 @@ fn plan(hall: &Hall, member: MemberId, stream: StreamId) -> Option<VideoPlan> {
 }
 
 fn target(hall: &Hall, member: MemberId, stream: StreamId) -> Option<LayerId> {
-    plan(hall, member, stream)?.target
+    Some(plan(hall, member, stream)?.target?.spatial)
+}
+
+/// A spatial layer with all of its pictures.
+fn whole(layer: LayerId) -> greenroom_core::select::Layer {
+    greenroom_core::select::Layer::whole(layer)
 }
 
 fn unsubscribe(stream: StreamId, layers: Option<&[LayerId]>) -> ClientMessage {
@@ -53,12 +58,12 @@ fn unsubscribe(stream: StreamId, layers: Option<&[LayerId]>) -> ClientMessage {
 }
 
 fn wish(stream: StreamId) -> VideoWish {
-    VideoWish { stream, layers: LayerSet::HIGHEST, min_height: None }
+    VideoWish::of(stream)
 }
 
 fn switched(hall: &mut Hall, member: MemberId, stream: StreamId, layer: LayerId) {
     hall.tell(Input::Media(MediaInput::KeyFrame { stream, layer }));
-    hall.tell(Input::Media(MediaInput::Switched { member, stream, layer }));
+    hall.tell(Input::Media(MediaInput::Switched { member, stream, layer: whole(layer) }));
 }
 
 // Layers
@@ -175,9 +180,9 @@ fn a_wish_for_larger_pictures_is_not_starved_by_a_plan_that_rests() {
     // Given Bob, whose plan was just lowered to the lowest layer,
     let (mut hall, stream, bob) = ada_and_bob(camera());
     assert_eq!(hall.ask(2, video_of(stream, &[HIGH])), Ok(Accepted::Done));
-    hall.estimate(bob, 200_000);
+    hall.estimate(bob, 360_000);
     assert_eq!(target(&hall, bob, stream), Some(LOW));
-    hall.estimate(bob, 10_000_000);
+    hall.estimate(bob, 535_000);
     assert_eq!(target(&hall, bob, stream), Some(LOW));
     // when he finds 360p the lowest worth having, then he gets that, and no more before the rest is over.
     let wanted = vec![VideoWish { min_height: Some(360), ..wish(stream) }];
@@ -360,7 +365,7 @@ fn a_changed_stream_is_announced_once_and_stays_the_same_stream() {
     assert_eq!(hall.media(), [MediaOutput::Receive { member: ada, stream: updated }]);
     // A layer that stands where it stood flows on.
     hall.pass(BATCH);
-    assert_eq!(plan(&hall, bob, stream).map(|plan| (plan.target, plan.current)), Some((Some(HIGH), Some(HIGH))));
+    assert_eq!(plan(&hall, bob, stream).map(|plan| (plan.target, plan.current)), Some((Some(whole(HIGH)), Some(whole(HIGH)))));
     // What changes nothing is not told.
     hall.hush();
     assert_eq!(hall.ask(1, ClientMessage::Update { stream, offer }), Ok(Accepted::Done));
@@ -394,7 +399,7 @@ fn a_layer_that_is_taken_away_is_received_no_longer_and_wishes_follow_the_others
     assert_eq!(hall.ask(1, ClientMessage::Update { stream, offer: two }), Ok(Accepted::Done));
     hall.pass(BATCH);
     // then he gets the other, and nobody asks for key frames of what is gone.
-    assert_eq!(plan(&hall, bob, stream).map(|plan| (plan.layers, plan.target)), Some((of(&[MIDDLE]), Some(MIDDLE))));
+    assert_eq!(plan(&hall, bob, stream).map(|plan| (plan.layers, plan.target)), Some((of(&[MIDDLE]), Some(whole(MIDDLE)))));
     hall.pass_alive(3 * SECOND, &[1, 2]);
     let asked = |order: &MediaOutput| matches!(order, MediaOutput::RequestKeyFrame { layer: HIGH, .. });
     assert!(!hall.media().iter().any(asked));
@@ -407,13 +412,19 @@ fn a_layer_that_is_taken_away_is_received_no_longer_and_wishes_follow_the_others
     assert_eq!(hall.ask(1, ClientMessage::Update { stream, offer: one }), Ok(Accepted::Done));
     hall.pass(BATCH);
     let now = plan(&hall, bob, stream).expect("he receives it");
-    assert_eq!((now.layers, now.target, now.current), (of(&[LOW]), Some(LOW), None));
+    assert_eq!((now.layers, now.target, now.current), (of(&[LOW]), Some(whole(LOW)), None));
     // And when that one is replaced, nothing of what he named is left: he gets the highest there is.
-    let layer = |rid: &str, kbps: u64| Layer { rid: Rid::new(rid).expect("a valid rid"), width: None, height: 90, max_bps: kbps * 1000 };
+    let layer = |rid: &str, kbps: u64| Layer {
+        rid: Rid::new(rid).expect("a valid rid"),
+        width: None,
+        height: 90,
+        max_bps: kbps * 1000,
+        temporal_layers: TemporalLayers::ONE,
+    };
     let other = StreamOffer { layers: vec![layer("a", 100), layer("b", 200)], ..camera() };
     assert_eq!(hall.ask(1, ClientMessage::Update { stream, offer: other }), Ok(Accepted::Done));
     hall.pass(BATCH);
-    assert_eq!(plan(&hall, bob, stream).map(|plan| (plan.layers, plan.target)), Some((LayerSet::HIGHEST, Some(MIDDLE))));
+    assert_eq!(plan(&hall, bob, stream).map(|plan| (plan.layers, plan.target)), Some((LayerSet::HIGHEST, Some(whole(MIDDLE)))));
 }
 
 //

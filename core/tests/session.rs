@@ -12,7 +12,7 @@ use greenroom_core::{
     limits,
     role::Role,
     session::{Answer, Call, ConnectionId, ConnectionState, Event},
-    stream::{LayerSet, StreamInfo, StreamKind, StreamOffer},
+    stream::{StreamInfo, StreamKind, StreamOffer},
     wire::{Accepted, ClientMessage, LeaveReason, RefusedWish, ServerMessage, VideoWish},
 };
 
@@ -366,7 +366,7 @@ fn whether_a_video_is_worth_sending_is_told_when_it_changes() {
 #[test]
 fn videos_that_are_wanted_are_received_but_for_what_is_listed() {
     let mut desk = Desk::joined(&["bob"], vec![stream(1, "bob")]);
-    let wish = |id| VideoWish { stream: StreamId(id), layers: LayerSet::HIGHEST, min_height: None };
+    let wish = |id| VideoWish::of(StreamId(id));
     let id = desk.call(Call::SubscribeVideo { wanted: vec![wish(1), wish(2)] });
     assert_eq!(desk.messages(), [ClientMessage::SubscribeVideo { wanted: vec![wish(1), wish(2)] }]);
     let id_of_nonsense = desk.call(Call::SubscribeVideo { wanted: vec![] });

@@ -359,7 +359,7 @@ fn what_is_subscribed_to_is_what_calls_have_come_to() {
     let no_layer = [wants(1, true, true, layers(&[0])), drops(1, false, true, Some(layers(&[0])))];
     assert_eq!(asked_again_after(&no_layer), [asks(1, true, false, high)]);
     assert_eq!(asked_again_after(&[wants(1, true, true, high), drops(1, true, true, None)]), []);
-    let others_video = Call::SubscribeVideo { wanted: vec![VideoWish { stream: StreamId(2), layers: layers(&[0]), min_height: None }] };
+    let others_video = Call::SubscribeVideo { wanted: vec![VideoWish { layers: layers(&[0]), ..VideoWish::of(StreamId(2)) }] };
     let videos = [wants(1, true, true, high), others_video];
     assert_eq!(asked_again_after(&videos), [asks(1, true, false, high), asks(2, false, true, layers(&[0]))]);
     assert_eq!(asked_again_after(&[wants(9, true, true, high)]), [], "there is no such stream");

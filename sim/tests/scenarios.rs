@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use greenroom_core::{
     id::{Rid, UserId},
     role::Role,
-    stream::Layer,
+    stream::{Layer, TemporalLayers},
     time::Instant,
 };
 use greenroom_sim::{
@@ -52,7 +52,13 @@ fn what_is_left_out_has_its_documented_default() {
         overhead_bytes: 28,
         outages: vec![],
     };
-    let layer = |rid, height, max_bps| Layer { rid: Rid::new(rid).expect("a rid"), width: None, height, max_bps };
+    let layer = |rid, height, max_bps| Layer {
+        rid: Rid::new(rid).expect("a rid"),
+        width: None,
+        height,
+        max_bps,
+        temporal_layers: TemporalLayers::ONE,
+    };
     let expected = Scenario {
         name: "test".to_string(),
         title: "t".to_string(),

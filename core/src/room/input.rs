@@ -3,6 +3,7 @@
 use crate::{
     id::{LayerId, MemberId, RequestId, SessionId, StreamId, UserId, UserName},
     role::Role,
+    select::Layer,
     stream::BitsPerSecond,
     time::Instant,
     wire::{ClientFrame, LeaveReason, MediaDescription, Versions},
@@ -107,8 +108,10 @@ pub enum MediaInput {
         member: MemberId,
         /// In bits per second.
         bps: BitsPerSecond,
+        /// Whether so little was sent that the estimator cannot know: see [`Estimate`](crate::select::Estimate).
+        application_limited: bool,
     },
-    /// What a layer was measured to need lately; zero when nothing came.
+    /// What a layer was measured to need lately, all its temporal layers together; zero when nothing came, for longer than its pictures are apart.
     LayerRate {
         /// The stream.
         stream: StreamId,
@@ -138,6 +141,6 @@ pub enum MediaInput {
         /// Of which stream.
         stream: StreamId,
         /// The layer that flows now.
-        layer: LayerId,
+        layer: Layer,
     },
 }

@@ -2,10 +2,11 @@
 
 use alloc::{collections::BTreeSet, vec, vec::Vec};
 
-use super::{MediaOutput, PublishedStream, Room};
+use super::{Measured, MediaOutput, PublishedStream, Room};
 use crate::{
     code::Code,
     id::{LayerId, MemberId, StreamId},
+    select::Layer,
     stream::{StreamInfo, StreamKind, StreamOffer},
     wire::{Accepted, ServerMessage},
 };
@@ -33,11 +34,11 @@ impl Room {
         self.next_stream = next;
 
         let info = StreamInfo { id: stream, user: member.user.clone(), offer, audio_muted: false, video_muted: false };
-        let measured_bps = vec![None; info.offer.layers.len()];
+        let measured = vec![Measured::Nothing; info.offer.layers.len()];
         self.members.get_mut(&id).expect("checked above").published.insert(info.offer.kind, stream);
         self.shares += shares;
         self.streams
-            .insert(stream, PublishedStream { owner: id, info: info.clone(), measured_bps, subscribers: BTreeSet::new(), viewers: 0 });
+            .insert(stream, PublishedStream { owner: id, info: info.clone(), measured, subscribers: BTreeSet::new(), viewers: 0 });
         self.media(MediaOutput::Receive { member: id, stream: info.clone() });
         self.send_to_others(id, ServerMessage::StreamAdded { stream: info });
         Ok(Accepted::Published { stream })
@@ -58,7 +59,7 @@ impl Room {
         }
         let known = self.streams.get_mut(&stream).expect("looked up above");
         let before = core::mem::replace(&mut known.info.offer, offer.clone());
-        known.measured_bps = vec![None; offer.layers.len()];
+        known.measured = vec![Measured::Nothing; offer.layers.len()];
         let (info, subscribers) = (known.info.clone(), known.subscribers.iter().copied().collect::<Vec<_>>());
         self.media(MediaOutput::Receive { member: id, stream: info.clone() });
         self.send_to_others(id, ServerMessage::StreamUpdated { stream: info });
@@ -76,7 +77,7 @@ impl Room {
 
     /// A subscriber's wishes follow their layers to where these stand now. What it received of a layer that is gone or stands elsewhere has ended.
     fn follow_update(&mut self, id: MemberId, stream: StreamId, before: &StreamOffer, after: &StreamOffer) {
-        let gone = |layer: Option<LayerId>| layer.is_some_and(|layer| !stays(layer, before, after));
+        let gone = |layer: Option<Layer>| layer.is_some_and(|layer| !stays(layer.spatial, before, after));
         if let Some(plan) = self.video_plan(id, stream) {
             let (target_gone, current_gone) = (gone(plan.target), gone(plan.current));
             if target_gone {
@@ -111,6 +112,13 @@ impl Room {
         let after = (info.audio_muted, info.video_muted);
         if after != before {
             self.send_to_others(id, ServerMessage::StreamMuted { stream, user, audio: after.0, video: after.1 });
+        }
+        if after.1 != before.1 {
+            // A muted video takes nothing of anybody's budget, and what it left is there for others.
+            let viewers: Vec<MemberId> = self.streams[&stream].subscribers.iter().copied().collect();
+            for viewer in viewers {
+                self.plan_later(viewer);
+            }
         }
         Ok(Accepted::Done)
     }

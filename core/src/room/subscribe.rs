@@ -2,7 +2,7 @@
 
 use alloc::{collections::BTreeSet, vec::Vec};
 
-use super::{MediaOutput, Room};
+use super::{Measured, MediaOutput, Room};
 use crate::{
     code::Code,
     id::{MemberId, StreamId},
@@ -27,9 +27,10 @@ impl Room {
                 Some(plan) => {
                     plan.layers = plan.layers.union(wish.layers);
                     plan.min_height = wish.min_height.or(plan.min_height);
+                    plan.max_height = wish.max_height.or(plan.max_height);
                 }
                 video @ None => {
-                    *video = Some(VideoPlan { layers: wish.layers, min_height: wish.min_height, ..VideoPlan::default() });
+                    *video = Some(VideoPlan::of(wish));
                     self.viewer_came(stream);
                 }
             }
@@ -67,14 +68,14 @@ impl Room {
 
     /// A member is to receive the video of a stream just so, whatever it received of it before.
     fn want_video(&mut self, id: MemberId, wish: &VideoWish) -> Result<(), Code> {
-        let &VideoWish { stream, layers, min_height } = wish;
+        let stream = wish.stream;
         self.may_subscribe(id, stream, Some(wish))?;
         self.streams.get_mut(&stream).expect("checked above").subscribers.insert(id);
         let subscription = self.members.get_mut(&id).expect("the caller is a member").subscriptions.entry(stream).or_default();
         if let Some(plan) = &mut subscription.video {
-            (plan.layers, plan.min_height) = (layers, min_height);
+            plan.take_wish(wish);
         } else {
-            subscription.video = Some(VideoPlan { layers, min_height, ..VideoPlan::default() });
+            subscription.video = Some(VideoPlan::of(wish));
             self.viewer_came(stream);
             self.forward(id, stream);
         }
@@ -190,7 +191,7 @@ impl Room {
         known.viewers -= 1;
         if known.viewers == 0 {
             if known.info.offer.on_demand {
-                known.measured_bps.fill(None);
+                known.measured.fill(Measured::Nothing);
             }
             self.tell_video_needed(stream);
         }

@@ -6,7 +6,7 @@
 //! | lately | climbing is allowed up to |
 //! |---|---|
 //! | it only rose | the estimate: a clean rise is believed at once |
-//! | a plan was raised, within [`limits::UP_SPACING`] | the estimate that it was raised with |
+//! | a plan was raised, within [`limits::UP_SPACING`] | the estimate that it was raised with, unless this one is half as large again |
 //! | it fell, within [`limits::UP_HOLD`] | the lowest that it fell to within that time |
 //! | a plan was lowered, and the line has not been calm since | that, less a margin of 15 % |
 //! | a plan was lowered soon after it had risen, and [`limits::UP_RETRY`] is not over: the rise failed | no more than was there when it failed |
@@ -100,7 +100,7 @@ impl Trust {
             return;
         }
         self.limited_bps = None;
-        if self.lowered.is_some_and(|lowered| bps > lowered.bps.saturating_add(lowered.bps / 2)) {
+        if self.lowered.is_some_and(|lowered| exceeds_by_half(bps, lowered.bps)) {
             (self.lowered, self.recent) = (None, Recent::NONE);
         }
         self.recent.note(now, bps, bps < self.estimate_bps);
@@ -141,7 +141,8 @@ impl Trust {
         if self.is_cautious(now) {
             climb_bps = less_margin(climb_bps);
         }
-        if let Some(raised) = self.raised.filter(|raised| now.saturating_since(raised.at) < limits::UP_SPACING) {
+        let spaced = |raised: &Raised| now.saturating_since(raised.at) < limits::UP_SPACING && !exceeds_by_half(keep_bps, raised.bps);
+        if let Some(raised) = self.raised.filter(spaced) {
             climb_bps = climb_bps.min(raised.bps);
         }
         climb_bps = climb_bps.min(self.failed_bps(now).unwrap_or(climb_bps));
@@ -247,6 +248,11 @@ const fn part_of(now: Instant) -> u64 {
 
 fn less_margin(bps: BitsPerSecond) -> BitsPerSecond {
     scaled(bps, 1000, MARGIN_PERMILLE)
+}
+
+/// Whether the one is more than half as large again as the other: more than a line that wavers by ±20 % shows.
+const fn exceeds_by_half(bps: BitsPerSecond, other_bps: BitsPerSecond) -> bool {
+    bps > other_bps.saturating_add(other_bps / 2)
 }
 
 /// Rounded so that taking the margin off again leaves no less.

@@ -11,7 +11,7 @@ use crate::{
     role::Role,
     room::{self, MediaInput, MediaOutput, Room},
     session::{self, Call, CallId, ConnectionId, ConnectionState, JoinCall, Session},
-    stream::{Layer, LayerSet, StreamInfo, StreamKind, StreamOffer},
+    stream::{Layer, LayerSet, StreamInfo, StreamKind, StreamOffer, TemporalLayers},
     time::Instant,
     wire::{
         Accepted, ClientFrame, ClientMessage, LeaveReason, MediaDescription, MemberInfo, RefusedWish, ServerMessage, Version, Versions,
@@ -241,7 +241,7 @@ impl RoomWorld {
             22 | 23 => ClientMessage::Update { stream: self.stream(choices), offer: offer(choices) },
             24 | 25 => ClientMessage::SubscribeVideo {
                 wanted: (0..choices.below(4))
-                    .map(|_| VideoWish { stream: self.stream(choices), layers: layers(choices), min_height: min_height(choices) })
+                    .map(|_| VideoWish { stream: self.stream(choices), layers: layers(choices), min_height: min_height(choices), ..VideoWish::of(StreamId(0)) })
                     .collect(),
             },
             26 => ClientMessage::Rename { name: name(choices) },
@@ -272,11 +272,14 @@ impl RoomWorld {
         match choices.below(12) {
             0 => MediaInput::Ready { member, description: description(choices) },
             1 => MediaInput::Connected { member },
-            2..=6 => MediaInput::Estimate { member, bps: bps(choices) },
+            2..=6 => {
+                let bps = bps(choices);
+                MediaInput::Estimate { member, bps, application_limited: bps % 8 == 7 }
+            }
             7 | 8 => MediaInput::LayerRate { stream, layer: layer(choices), bps: bps(choices) },
             9 => MediaInput::KeyFrame { stream, layer: layer(choices) },
             10 => MediaInput::KeyFrameNeeded { member, stream },
-            _ => MediaInput::Switched { member, stream, layer: layer(choices) },
+            _ => MediaInput::Switched { member, stream, layer: crate::select::Layer::whole(layer(choices)) },
         }
     }
 }
@@ -373,7 +376,7 @@ impl Server {
     }
 
     fn wish(&self, choices: &mut Choices<'_>) -> VideoWish {
-        VideoWish { stream: self.stream(choices), layers: layers(choices), min_height: None }
+        VideoWish { stream: self.stream(choices), layers: layers(choices), ..VideoWish::of(StreamId(0)) }
     }
 
     /// Mostly a stream that the session sees.
@@ -568,6 +571,7 @@ pub(super) fn offer(choices: &mut Choices<'_>) -> StreamOffer {
             width: None,
             height,
             max_bps: *bps,
+            temporal_layers: TemporalLayers::default(),
         };
         (first..).zip([180, 360, 720, 720, 1080, 1080, 2160]).zip(rates).map(rung).collect()
     };

@@ -14,7 +14,6 @@ use crate::{
     role::Role,
     room::{MediaInput, MediaOutput, Room},
     service::{App, CallId, Config, Input, Output, RoomKey, ServerCall, Service},
-    stream::LayerSet,
     time::{Instant, UnixSeconds},
     wire::{ClientFrame, ClientMessage, LeaveReason, Version, Versions, VideoWish},
 };
@@ -115,7 +114,7 @@ impl World {
             }
             6 => {
                 let (room, member) = (self.room(choices), MemberId(u32::from(choices.below(4)) + 1));
-                Input::Media { room, input: MediaInput::Estimate { member, bps: u64::from(choices.bits()) } }
+                Input::Media { room, input: MediaInput::Estimate { member, bps: u64::from(choices.bits()), application_limited: false } }
             }
             7 => {
                 self.calls += 1;
@@ -172,7 +171,7 @@ impl World {
             }
             15 => {
                 let wanted =
-                    (0..choices.byte()).map(|_| VideoWish { stream: stream(choices), layers: LayerSet::HIGHEST, min_height: None });
+                    (0..choices.byte()).map(|_| VideoWish::of(stream(choices)));
                 ClientMessage::SubscribeVideo { wanted: wanted.collect() }
             }
             16..=18 => {

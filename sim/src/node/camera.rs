@@ -8,9 +8,9 @@ use core::time::Duration;
 
 use greenroom_core::{
     id::{LayerId, Rid, StreamId},
-    stream::{BitsPerSecond, StreamKind, StreamOffer, TrackKind},
+    stream::{BitsPerSecond, Layer, StreamKind, StreamOffer, TrackKind},
     time::Instant,
-    vp8,
+    vp8::{self, Picture},
 };
 
 use crate::{
@@ -31,6 +31,10 @@ const SIZE_SCALE: f64 = 0.15;
 const KEY_FRAME_SPACING: Duration = Duration::from_millis(200);
 /// Audio in one packet (RFC 7587 section 4.2: 20 ms is Opus's default).
 const AUDIO_FRAME: Duration = Duration::from_millis(20);
+/// The temporal layers of the pictures behind a key frame, over and over, for one, two and three of them (libvpx's patterns), each with its size by the mean picture's in thousandths, so that the layers take the shares
+/// that `TemporalLayers::shares_permille` promises, and whether the picture rests on the base alone.
+const PATTERNS: [&[(u8, u32, bool)]; 3] =
+    [&[(0, 1000, false)], &[(0, 1200, false), (1, 800, true)], &[(0, 1320, false), (2, 680, true), (1, 1320, true), (2, 680, false)]];
 /// Ticks of an audio timestamp in 20 ms at 48 kHz.
 const AUDIO_FRAME_TICKS: u32 = 960;
 
@@ -63,6 +67,9 @@ struct Encoder {
     first_timestamp: u32,
     picture_id: u16,
     tl0_pic_idx: u8,
+    pattern: &'static [(u8, u32, bool)],
+    /// Pictures since the last key frame.
+    since_key_frame: usize,
 }
 
 #[derive(Debug)]
@@ -88,7 +95,7 @@ impl Camera {
     /// A camera that starts now. `owner` names its random streams.
     pub(super) fn new(now: Instant, config: &scenario::Camera, stream: StreamId, fidelity: Fidelity, seed: u64, owner: &str) -> Self {
         let fps = config.fps.max(1);
-        let layers = config.layers.iter().map(|layer| Encoder::new(layer.max_bps, fps, seed, owner, &layer.rid)).collect();
+        let layers = config.layers.iter().map(|layer| Encoder::new(layer, fps, seed, owner)).collect();
         let audio = (config.audio_bps > 0).then(|| Microphone::new(now, config.audio_bps, seed, owner));
         Self {
             stream,
@@ -177,9 +184,10 @@ impl Camera {
 }
 
 impl Encoder {
-    fn new(rate_bps: BitsPerSecond, fps: u32, seed: u64, owner: &str, rid: &Rid) -> Self {
+    fn new(layer: &Layer, fps: u32, seed: u64, owner: &str) -> Self {
+        let Layer { rid, max_bps: rate_bps, .. } = layer;
         let mut starts = Stream::new(seed, owner, &format!("video/{rid}/start"));
-        let mean_bytes = u32::try_from(rate_bps / 8 / u64::from(fps)).unwrap_or(u32::MAX).max(PICTURE_BYTES_MIN);
+        let mean_bytes = u32::try_from(*rate_bps / 8 / u64::from(fps)).unwrap_or(u32::MAX).max(PICTURE_BYTES_MIN);
         Self {
             mean_bytes,
             sizes: Stream::new(seed, owner, &format!("video/{rid}/size")),
@@ -191,6 +199,8 @@ impl Encoder {
             first_timestamp: low_u32(starts.below(1 << 32)),
             picture_id: low_u16(starts.below(1 << 15)),
             tl0_pic_idx: low_u8(starts.below(1 << 8)),
+            pattern: PATTERNS[usize::from(layer.temporal_layers.get()).min(PATTERNS.len()) - 1],
+            since_key_frame: 0,
         }
     }
 
@@ -201,16 +211,19 @@ impl Encoder {
             self.key_frame_due = false;
             self.last_key_frame = Some(at);
         }
+        self.since_key_frame = if key_frame { 0 } else { self.since_key_frame + 1 };
+        let (temporal, size_permille, layer_sync) = self.pattern[self.since_key_frame % self.pattern.len()];
         self.picture_id = (self.picture_id + 1) & 0x7fff;
-        self.tl0_pic_idx = self.tl0_pic_idx.wrapping_add(1);
+        self.tl0_pic_idx = self.tl0_pic_idx.wrapping_add(u8::from(temporal == 0));
         let timestamp = self.first_timestamp.wrapping_add(low_u32(at.as_nanos() / 1_000 * 90 / 1_000));
-        let mut left = self.picture_bytes(key_frame);
+        let mut left = self.picture_bytes(key_frame, size_permille);
         // Packets of a picture differ by a byte at most, as libwebrtc makes them: no tiny last one.
         let packets = left.div_ceil(PAYLOAD_BYTES_MAX);
         for packet in 0..packets {
             let size = left.div_ceil(packets - packet);
             left -= size;
-            let head = vp8::head(packet == 0, key_frame, self.picture_id, self.tl0_pic_idx);
+            let numbers = Picture { picture_id: self.picture_id, tl0_pic_idx: self.tl0_pic_idx };
+            let head = vp8::layered_head(packet == 0, key_frame, numbers, temporal, layer_sync);
             send(MediaPacket {
                 track,
                 layer,
@@ -224,8 +237,8 @@ impl Encoder {
         }
     }
 
-    fn picture_bytes(&mut self, key_frame: bool) -> u32 {
-        let mean = self.mean_bytes;
+    fn picture_bytes(&mut self, key_frame: bool, permille: u32) -> u32 {
+        let mean = self.mean_bytes.saturating_mul(permille) / 1000;
         let factor = 1.0 + SIZE_SCALE * laplacian(&mut self.sizes);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between a quarter and four times the mean")]
         let drawn = (f64::from(mean) * factor.clamp(0.25, 4.0)) as u32;
@@ -314,12 +327,18 @@ const fn low_u8(n: u64) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use greenroom_core::stream::Layer;
+    use greenroom_core::stream::TemporalLayers;
 
     use super::*;
 
     fn camera(seed: u64) -> Camera {
-        let layer = |rid: &str, height, max_bps| Layer { rid: Rid::new(rid).unwrap(), width: None, height, max_bps };
+        let layer = |rid: &str, height, max_bps| Layer {
+            rid: Rid::new(rid).unwrap(),
+            width: None,
+            height,
+            max_bps,
+            temporal_layers: TemporalLayers::ONE,
+        };
         let config = scenario::Camera { fps: 30, audio_bps: 32_000, layers: vec![layer("q", 180, 150_000), layer("f", 720, 1_500_000)] };
         Camera::new(Instant::ZERO, &config, StreamId(1), Fidelity::WebRtc, seed, "ada")
     }
@@ -343,6 +362,21 @@ mod tests {
         // The standard error of a minute's mean is 0.15 * sqrt(2 / 1800) = 0.5 %: 2 % is four of them.
         assert!(bps(TrackKind::Video, 0).abs_diff(150_000) < 3_000, "{}", bps(TrackKind::Video, 0));
         assert!(bps(TrackKind::Video, 1).abs_diff(1_500_000) < 30_000, "{}", bps(TrackKind::Video, 1));
+    }
+
+    #[test]
+    fn temporal_layers_take_their_shares() {
+        for (count, shares) in [(2, vec![600, 1000]), (3, vec![330, 660, 1000])] {
+            let temporal_layers = TemporalLayers::new(count).unwrap();
+            let layer = Layer { rid: Rid::new("f").unwrap(), width: None, height: 720, max_bps: 1_500_000, temporal_layers };
+            let config = scenario::Camera { fps: 30, audio_bps: 0, layers: vec![layer] };
+            let packets = record(&mut Camera::new(Instant::ZERO, &config, StreamId(1), Fidelity::WebRtc, 1, "ada"), 60);
+            for (temporal, share) in (0_u8..).zip(shares) {
+                let upto = |p: &&MediaPacket| vp8::Descriptor::parse(&p.payload).unwrap().temporal_id <= Some(temporal);
+                let bps = packets.iter().filter(upto).map(|p| u64::from(p.size_bytes())).sum::<u64>() * 8 / 60;
+                assert!(bps.abs_diff(1_500 * share) < 30_000, "{bps} bps up to temporal layer {temporal} of {count}");
+            }
+        }
     }
 
     #[test]

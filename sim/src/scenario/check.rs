@@ -7,7 +7,7 @@ use greenroom_core::{
     id::{Rid, UserId, UserName},
     limits,
     role::Role,
-    stream::{Layer, OfferError, StreamKind, StreamOffer},
+    stream::{Layer, OfferError, StreamKind, StreamOffer, TemporalLayers},
     time::Instant,
 };
 
@@ -410,7 +410,12 @@ fn camera(table: &CameraTable) -> Result<Camera, Fault> {
     for (at, layer) in table.layers.iter().enumerate() {
         let rid = Rid::new(&layer.rid).map_err(|error| Fault::new(key_path!["camera", "layers", at, "rid"], error.to_string()))?;
         let max_bps = above_zero(layer.rate.0, || key_path!["camera", "layers", at, "rate"])?;
-        layers.push(Layer { rid, width: None, height: layer.height, max_bps });
+        let temporal = TemporalLayers::new(layer.temporal).filter(|layers| layers.get() <= 3);
+        let temporal_layers = temporal.ok_or_else(|| {
+            let expected = "expected 1, 2 or 3 temporal layers";
+            Fault::new(key_path!["camera", "layers", at, "temporal"], format!("{} is too many or too few; {expected}", layer.temporal))
+        })?;
+        layers.push(Layer { rid, width: None, height: layer.height, max_bps, temporal_layers });
     }
     let audio_bps = above_zero(table.audio.0, || key_path!["camera", "audio"])?;
 

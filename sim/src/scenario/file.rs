@@ -246,7 +246,7 @@ pub(super) struct CameraTable {
 impl Default for CameraTable {
     /// What browsers send for a 720p camera with three simulcast encodings (libwebrtc's simulcast.cc lists 150, 500 and 1200 to 2500 kbps as their targets) and Opus speech.
     fn default() -> Self {
-        let layer = |rid: &str, height, kbps: u64| LayerTable { rid: rid.to_string(), height, rate: Rate(kbps * 1000) };
+        let layer = |rid: &str, height, kbps: u64| LayerTable { rid: rid.to_string(), height, rate: Rate(kbps * 1000), temporal: 1 };
         Self { fps: 30, audio: Rate(32_000), layers: vec![layer("q", 180, 150), layer("h", 360, 500), layer("f", 720, 1500)] }
     }
 }
@@ -263,6 +263,14 @@ pub(super) struct LayerTable {
     pub(super) height: u16,
     /// What it takes.
     pub(super) rate: Rate,
+    /// How many temporal layers it has: 1, 2 or 3. Default: 1.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 3))]
+    pub(super) temporal: u8,
+}
+
+const fn one() -> u8 {
+    1
 }
 
 /// How the server is set up.
