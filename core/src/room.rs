@@ -111,6 +111,8 @@ enum Measured {
         since: Instant,
         /// The least of that time, in bits per second.
         least_bps: BitsPerSecond,
+        /// Whether it has gone on for so long that plans count with it.
+        lasts: bool,
     },
 }
 

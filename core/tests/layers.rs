@@ -367,7 +367,7 @@ fn a_bandwidth_estimator_is_told_where_to_aim_whenever_that_changes() {
     assert_eq!(bandwidth(hall.media()), []);
     // At the top there is nothing to probe for.
     hall.estimate(bob, 3_000_000);
-    assert_eq!(bandwidth(hall.media()).last().map(|b| b.minimum_bps), Some(1_530_000));
+    assert_eq!(hall.room.member(bob).map(|bob| bob.bandwidth.minimum_bps), Some(1_530_000));
 }
 
 #[test]

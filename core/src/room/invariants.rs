@@ -57,7 +57,10 @@ impl Room {
         assert_eq!(self.replans.len(), self.members.values().filter(|m| m.replan_at.is_some()).count(), "a plan of nobody");
         for (stream, layer, member) in &self.waiting {
             let plan = self.members[member].subscriptions[stream].video.as_ref().expect("who waits receives video");
-            assert!(plan.target.map(|target| target.spatial) == Some(*layer) && plan.waiting_since.is_some(), "{member} does not wait for {layer} of {stream}");
+            assert!(
+                plan.target.map(|target| target.spatial) == Some(*layer) && plan.waiting_since.is_some(),
+                "{member} does not wait for {layer} of {stream}"
+            );
         }
     }
 }

@@ -91,9 +91,9 @@ impl Room {
         if bps == 0 && silence_is_announced {
             return; // the layer comes back when it is lifted
         }
-        let before = measured.needed_bps(now, declared_bps);
+        let before = measured.needed_bps(declared_bps);
         *measured = measured.after(now, declared_bps, bps);
-        if measured.needed_bps(now, declared_bps) != before {
+        if measured.needed_bps(declared_bps) != before {
             let subscribers: Vec<_> = known.subscribers.iter().copied().collect();
             for subscriber in subscribers {
                 self.plan_later(subscriber);
@@ -179,7 +179,7 @@ impl Room {
         let top = plan.layers.highest_of(limits::LAYERS_PER_STREAM).map_or(0, |top| usize::from(top.0) + 1);
         let mut offers = Vec::new();
         for (spatial, (layer, measured)) in (0..).map(LayerId).zip(known.info.offer.layers.iter().zip(&known.measured)).take(top) {
-            let bps = measured.needed_bps(self.now, layer.max_bps);
+            let bps = measured.needed_bps(layer.max_bps);
             let shares = layer.temporal_layers.shares_permille();
             for (temporal, share) in (1..).zip(shares) {
                 let temporal = if usize::from(temporal) < shares.len() { TemporalId(temporal - 1) } else { TemporalId::TOP };
@@ -327,16 +327,18 @@ impl Measured {
         match self {
             _ if bps == 0 => Self::Silent,
             _ if bps <= declared_bps.saturating_add(declared_bps / 4) => Self::AsDeclared,
-            Self::Excess { since, least_bps } => Self::Excess { since, least_bps: least_bps.min(bps) },
-            Self::Nothing | Self::Silent | Self::AsDeclared => Self::Excess { since: now, least_bps: bps },
+            Self::Excess { since, least_bps, .. } => {
+                Self::Excess { since, least_bps: least_bps.min(bps), lasts: now.saturating_since(since) >= limits::EXCESS_PATIENCE }
+            }
+            Self::Nothing | Self::Silent | Self::AsDeclared => Self::Excess { since: now, least_bps: bps, lasts: false },
         }
     }
 
     /// What the layer is taken to need.
-    fn needed_bps(self, now: Instant, declared_bps: BitsPerSecond) -> BitsPerSecond {
+    fn needed_bps(self, declared_bps: BitsPerSecond) -> BitsPerSecond {
         match self {
             Self::Silent => 0,
-            Self::Excess { since, least_bps } if now.saturating_since(since) >= limits::EXCESS_PATIENCE => least_bps,
+            Self::Excess { least_bps, lasts: true, .. } => least_bps,
             Self::Nothing | Self::AsDeclared | Self::Excess { .. } => declared_bps,
         }
     }

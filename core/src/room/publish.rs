@@ -37,8 +37,7 @@ impl Room {
         let measured = vec![Measured::Nothing; info.offer.layers.len()];
         self.members.get_mut(&id).expect("checked above").published.insert(info.offer.kind, stream);
         self.shares += shares;
-        self.streams
-            .insert(stream, PublishedStream { owner: id, info: info.clone(), measured, subscribers: BTreeSet::new(), viewers: 0 });
+        self.streams.insert(stream, PublishedStream { owner: id, info: info.clone(), measured, subscribers: BTreeSet::new(), viewers: 0 });
         self.media(MediaOutput::Receive { member: id, stream: info.clone() });
         self.send_to_others(id, ServerMessage::StreamAdded { stream: info });
         Ok(Accepted::Published { stream })
