@@ -7,6 +7,8 @@ mod model;
 #[path = "select/scene.rs"]
 mod scene;
 
+use std::collections::BTreeMap;
+
 use greenroom_core::{
     id::{LayerId, StreamId, TemporalId},
     select::{Allocation, Budget, Layer, Offer, Planner, Reason, Rung, Source, Wish, allocate},
@@ -14,7 +16,7 @@ use greenroom_core::{
 };
 use proptest::{collection::vec, prelude::*, sample::SizeRange};
 
-use crate::scene::{Scene, Wanted, chain, layer, live, plan, rates, settled, wanted};
+use crate::scene::{Scene, Wanted, chain, layer, live, plan, rates, wanted};
 
 /// Ladders as they are declared, and as they are measured: with holes, and not always rising.
 fn ladder_bps() -> impl Strategy<Value = Vec<BitsPerSecond>> {
@@ -56,6 +58,12 @@ fn of(scene: &[Wanted], stream: StreamId) -> &Wanted {
 
 fn layers(allocation: &Allocation) -> Vec<(StreamId, Option<Layer>)> {
     allocation.choices.iter().map(|choice| (choice.stream, choice.layer)).collect()
+}
+
+/// The scene, with what was chosen as what its streams have.
+fn settled(scene: &[Wanted], allocation: &Allocation) -> Scene {
+    let chosen: BTreeMap<u32, Option<Layer>> = allocation.choices.iter().map(|choice| (choice.stream.0, choice.layer)).collect();
+    scene.iter().map(|wanted| Wanted { current: chosen[&wanted.stream], ..wanted.clone() }).collect()
 }
 
 /// Whether every stream has at least as much in `more`.
@@ -253,7 +261,8 @@ proptest! {
         prop_assert_eq!(plan(budget, &scene), used.into_allocation());
     }
 
-    // A13: where the wanted picture is not there, the next smaller one stands for it, and a larger one only where there is no smaller.
+    // A13: where the wanted picture is not there, the next smaller one stands for it, and a larger one only where there is no smaller.
+    // R-118 R-119
     #[test]
     fn a_missing_layer_is_replaced_by_the_next_lower(sides in vec(1_u16..9, 0..9), most in prop::option::of(0_u16..9), least in prop::option::of(0_u16..9), screen: bool) {
         let offers: Vec<Offer> = sides.iter().enumerate().map(|(at, side)| Offer { short_side: *side, rung: Rung { layer: layer(at), bps: 1 + at as u64 * 7 % 5 } }).collect();

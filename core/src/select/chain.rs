@@ -16,7 +16,7 @@ const AHEAD_OF_CLIMB: BitsPerSecond = 3;
 /// of no use below 2 Mbps, and none goes ahead of one who begins at 360p.
 const AHEAD_OF_FLOOR: BitsPerSecond = 8;
 /// How many times its own size a step stands higher than where it leads. A choice: with none, small steps wait for large ones, which on scenes with ragged ladders costs up to 6 % of what the best
-/// chain gives; with twice it is at most 2 % on all but one of some thousand, and a stream's step still waits for others only while they climb to rates that compare with its own.
+/// chain gives; with twice it costs less than 1 % (`docs/SELECTION.md`), and a stream's step waits for others only while they climb to rates that compare with its own.
 const SETBACK: BitsPerSecond = 2;
 
 /// Makes plans, and keeps the room to work in from one to the next, so that planning takes no memory from the heap once the largest plan was made.
@@ -156,6 +156,13 @@ impl Planner {
         if self.queues.len() < self.classes {
             self.queues.resize_with(self.classes, Queue::default);
         }
+        // Whatever the budget, the next plan like this one finds room.
+        self.levels.clear();
+        self.levels.reserve(self.steps.len());
+        for queue in &mut self.queues {
+            queue.waiting.clear();
+            queue.waiting.reserve(self.climbers.len());
+        }
     }
 
     /// Adds the steps of a stream, to the rungs that flow and cost less than all better ones. Returns how many of them it had: up to its current layer, or to what takes no more.
@@ -198,11 +205,14 @@ impl Planner {
     /// Takes the steps of one part in their order, as far as the budget goes. Returns the first that does not fit.
     fn take(&mut self, part: Part, budget: Budget, used_bps: &mut BitsPerSecond) -> Option<Refused> {
         self.line_up(part);
-        let mut has_risen = part == Part::Floors;
+        let mut is_alone = false;
         loop {
-            if let Some(class) = self.only_class().filter(|_| !has_risen) {
+            if part == Part::Climbs
+                && !is_alone
+                && let Some(class) = self.only_class()
+            {
                 self.rise(class, budget.climb_bps.saturating_sub(*used_bps), used_bps);
-                has_risen = true;
+                is_alone = true;
             }
             let at = self.pop_first()?;
             let climber = &self.climbers[at];
@@ -221,13 +231,14 @@ impl Planner {
             if part == Part::Climbs {
                 self.queue_next(at, part);
             }
-            self.set_credit(class, part);
+            if !is_alone {
+                self.set_credit(class, part);
+            }
         }
     }
 
     /// Queues the next step of every stream.
     fn line_up(&mut self, part: Part) {
-        self.queues.iter_mut().for_each(|queue| queue.waiting.clear());
         for at in 0..self.climbers.len() {
             self.queue_next(at, part);
         }
@@ -359,9 +370,10 @@ fn level_reached(steps: &mut [(BitsPerSecond, BitsPerSecond)], mut left_bps: Bit
     while !steps.is_empty() {
         let (low, middle, high) = steps.select_nth_unstable_by_key(steps.len() / 2, |step| step.0);
         let needs_bps = low.iter().try_fold(middle.1, |sum: BitsPerSecond, step| sum.checked_add(step.1));
-        match needs_bps.and_then(|needs_bps| left_bps.checked_sub(needs_bps)) {
-            Some(rest_bps) => (left_bps, steps) = (rest_bps, high),
-            None => (reached, steps) = (middle.0, low),
+        if let Some(rest_bps) = needs_bps.and_then(|needs_bps| left_bps.checked_sub(needs_bps)) {
+            (left_bps, steps) = (rest_bps, high);
+        } else {
+            (reached, steps) = (middle.0, low);
         }
     }
     reached

@@ -13,6 +13,8 @@ pub(crate) struct Step {
     /// What it takes.
     pub(crate) bps: BitsPerSecond,
     level: BitsPerSecond,
+    /// Which of the stream's rungs it leads to.
+    place: usize,
     yields: bool,
 }
 
@@ -34,21 +36,21 @@ pub(crate) fn chain(scene: &[Wanted]) -> Vec<Step> {
 
 fn floor(wanted: &Wanted) -> Option<Step> {
     let bps = *wanted.ladder_bps().first()?;
-    Some(Step { stream: wanted.stream, to_bps: bps, bps, level: bps, yields: !wanted.insists })
+    Some(Step { stream: wanted.stream, to_bps: bps, bps, level: bps, place: 0, yields: !wanted.insists })
 }
 
 fn climbs_of(wanted: &Wanted) -> Vec<Step> {
     let mut level = 0;
-    let step = |pair: &[BitsPerSecond]| {
+    let step = |(below, pair): (usize, &[BitsPerSecond])| {
         let (from_bps, to_bps) = (pair[0], pair[1]);
         level = level.max(3 * to_bps - 2 * from_bps);
-        Step { stream: wanted.stream, to_bps, bps: to_bps - from_bps, level, yields: false }
+        Step { stream: wanted.stream, to_bps, bps: to_bps - from_bps, level, place: below + 1, yields: false }
     };
-    wanted.ladder_bps().windows(2).map(step).collect()
+    wanted.ladder_bps().windows(2).enumerate().map(step).collect()
 }
 
 fn sorted(mut steps: Vec<Step>) -> Vec<Step> {
-    steps.sort_by_key(|step| (step.level, step.to_bps, step.yields, step.stream));
+    steps.sort_by_key(|step| (step.level, step.place, step.yields, step.stream));
     steps
 }
 

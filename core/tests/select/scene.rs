@@ -74,12 +74,6 @@ pub(crate) fn live(allocation: &Allocation) -> usize {
     allocation.choices.iter().filter(|choice| choice.layer.is_some()).count()
 }
 
-/// The scene, with what was chosen as what its streams have.
-pub(crate) fn settled(scene: &[Wanted], allocation: &Allocation) -> Scene {
-    let chosen: BTreeMap<u32, Option<Layer>> = allocation.choices.iter().map(|choice| (choice.stream.0, choice.layer)).collect();
-    scene.iter().map(|wanted| Wanted { current: chosen[&wanted.stream], ..wanted.clone() }).collect()
-}
-
 /// All plans for rising budgets, each with the least budget that gives it: from nothing to everything, as the plans themselves say what the next one takes.
 pub(crate) fn chain(scene: &[Wanted]) -> Vec<(BitsPerSecond, Allocation)> {
     let mut plans = vec![(0, plan(Budget::of(0), scene))];

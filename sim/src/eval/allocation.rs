@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use greenroom_core::{
     id::{LayerId, StreamId, TemporalId},
-    select::{Allocation, Budget, Demand, Layer, Offer, Planner, Priority, Reason, Rung, Source, Wish},
+    select::{Allocation, Budget, Demand, Estimate, Layer, Offer, Planner, Priority, Reason, Rung, Source, Trust, Wish},
     stream::BitsPerSecond,
+    time::Instant,
 };
 use serde_json::{Map, Value};
 
@@ -25,7 +26,7 @@ const LAYERS_MAX: usize = 255;
 pub(super) fn allocation(fields: Fields<'_>) -> Result<Answer, CaseError> {
     let budget_bps = rate(&Place::top("budget_bps"), fields.get("budget_bps"))?;
     let streams = streams(fields)?;
-    let allocation = plan(&mut Planner::default(), budget_bps, &streams);
+    let allocation = plan(&mut Planner::default(), Budget::of(budget_bps), &streams);
     let reasons = allocation.choices.iter().map(|choice| (name(&streams, choice.stream), told(choice.reason, &streams).into()));
     Ok(Answer::default()
         .with("layers", layers(&allocation, &streams))
@@ -40,20 +41,53 @@ pub(super) fn allocation_ramp(fields: Fields<'_>) -> Result<Answer, CaseError> {
     let budgets = fields.get("budgets_bps").and_then(Value::as_array).ok_or_else(|| fields.wrong("budgets_bps", "a list of rates"))?;
     let budgets: Vec<BitsPerSecond> =
         budgets.iter().enumerate().map(|(at, bps)| rate(&Place::item("budgets_bps", at), Some(bps))).collect::<Result<_, _>>()?;
-    let mut streams = streams(fields)?;
-    let mut planner = Planner::default();
+    let mut viewer = Viewer { streams: streams(fields)?, trust: Trust::new(0), planner: Planner::default(), now: Instant::ZERO };
     let (mut steps, mut columns, mut used) = (Vec::new(), Vec::new(), Vec::new());
-    for budget_bps in budgets {
-        let allocation = plan(&mut planner, budget_bps, &streams);
-        let layers = layers(&allocation, &streams);
+    for (at, budget_bps) in (0..).zip(budgets) {
+        let allocation = viewer.estimate(Instant::from_secs(at), budget_bps);
+        let layers = layers(&allocation, &viewer.streams);
         steps.push(serde_json::json!({ "budget_bps": budget_bps, "layers": layers, "used_bps": allocation.used_bps }));
         columns.push(Value::from(layers));
         used.push(Value::from(allocation.used_bps));
-        for choice in &allocation.choices {
-            streams[at(choice.stream)].current = choice.layer;
-        }
     }
     Ok(Answer::default().with("steps", steps).with("layers", columns).with("used_bps", used))
+}
+
+/// A subscriber to whom time passes: its budgets are estimates, which are believed as a room believes them.
+struct Viewer {
+    streams: Vec<Stream>,
+    trust: Trust,
+    planner: Planner,
+    now: Instant,
+}
+
+impl Viewer {
+    /// An estimate comes, after all that falls due before it.
+    fn estimate(&mut self, now: Instant, bps: BitsPerSecond) -> Allocation {
+        while let Some(at) = self.trust.poll_timeout(self.now).filter(|at| *at < now) {
+            self.now = at;
+            self.plan();
+        }
+        self.now = now;
+        self.trust.handle_estimate(now, Estimate { bps, application_limited: false });
+        self.plan()
+    }
+
+    fn plan(&mut self) -> Allocation {
+        let mut allocation = plan(&mut self.planner, self.trust.budget(self.now), &self.streams);
+        let place = |stream: &Stream, layer: Option<Layer>| stream.rungs.iter().position(|rung| Some(rung.layer) == layer);
+        let pairs = || allocation.choices.iter().map(|choice| (&self.streams[at(choice.stream)], choice.layer));
+        if pairs().any(|(stream, layer)| place(stream, layer) < place(stream, stream.current)) {
+            let budget = self.trust.lowered(self.now);
+            allocation = plan(&mut self.planner, budget, &self.streams);
+        } else if pairs().any(|(stream, layer)| layer != stream.current) {
+            self.trust.raised(self.now);
+        }
+        for choice in &allocation.choices {
+            self.streams[at(choice.stream)].current = choice.layer;
+        }
+        allocation
+    }
 }
 
 /// A stream of a case. Its number in the plan is its place in the case.
@@ -67,13 +101,13 @@ struct Stream {
     current: Option<Layer>,
 }
 
-fn plan(planner: &mut Planner, budget_bps: BitsPerSecond, streams: &[Stream]) -> Allocation {
+fn plan(planner: &mut Planner, budget: Budget, streams: &[Stream]) -> Allocation {
     let demand = |(number, stream)| {
         let &Stream { priority, insists, ref rungs, current, .. } = stream;
         Demand { stream: StreamId(number), priority, insists, rungs, current }
     };
     let demands: Vec<Demand<'_>> = (0..).zip(streams).map(demand).collect();
-    planner.plan(Budget::of(budget_bps), &demands).clone()
+    planner.plan(budget, &demands).clone()
 }
 
 fn at(stream: StreamId) -> usize {
@@ -338,6 +372,21 @@ mod tests {
                 "D": "the next layer of B goes first, and needs 1008 kbps of 1000 kbps",
             })
         );
+    }
+
+    #[test]
+    fn a_ramp_goes_down_at_once_and_is_not_moved_by_a_waver() {
+        let ask = |budgets: &[u64]| -> Vec<Value> {
+            let ramp = ask(&json!({"kind": "allocation_ramp", "streams": [stream("A", 0, 720)], "budgets_bps": budgets}));
+            ramp["layers"].as_array().expect("one for each budget").iter().map(|layers| layers["A"].clone()).collect()
+        };
+        let down = ask(&[2_000_000, 600_000]);
+        assert_eq!(down[0], "hd30");
+        assert!(bps_of(&down[1]) > 0 && bps_of(&down[1]) <= 600_000, "{down:?}");
+        let wavering: Vec<u64> = (0..120).map(|at| if at % 2 == 0 { 700_000 } else { 620_000 }).collect();
+        let layers = ask(&wavering);
+        let switches = layers.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        assert!(switches <= 4, "{switches} in two minutes: {layers:?}");
     }
 
     // R-118 R-119
