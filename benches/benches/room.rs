@@ -11,7 +11,7 @@ use greenroom_core::{
     role::Role,
     room::{Admission, Config, Input, Output, Room, Snapshot},
     time::Instant,
-    wire::{ClientFrame, ClientMessage, Versions},
+    wire::{AudioMode, ClientFrame, ClientMessage, Versions},
 };
 
 const SIZES: [u64; 3] = [10, 1_000, 10_000];
@@ -25,6 +25,7 @@ fn admit(user: &str, session: u64) -> Input {
         role: Role::Player,
         resumes: None,
         media: None,
+        audio_mode: AudioMode::Subscribed,
         key_until: None,
     };
     Input::Admit { session: SessionId(session), request: RequestId(1), admission }

@@ -8,7 +8,7 @@ use core::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use greenroom_core::{
     id::{LayerId, StreamId, TemporalId},
-    select::{Budget, Demand, Layer, Planner, Priority, Rung, allocate},
+    select::{Budget, Demand, Layer, Planner, Priority, Rung, Source, allocate},
     stream::BitsPerSecond,
 };
 
@@ -31,6 +31,7 @@ fn plan(c: &mut Criterion) {
                 .zip(&ladders)
                 .map(|(at, rungs)| Demand {
                     stream: StreamId(at),
+                    source: Source::Camera,
                     priority: priority(at),
                     insists: false,
                     rungs,

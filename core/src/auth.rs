@@ -77,7 +77,7 @@ pub enum Authority {
 /// As JSON, `{"signature":{"signature":"…","ctime":"…"}}` or `{"channel_key":{"key":"…"}}`; texts longer than a credential can be are refused on reading, before they are kept
 /// . `==` is there for comparing states; it does not run in constant time, so nothing may be admitted by it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", remote = "Self")]
 pub enum Credential {
     /// SparkRTC's signature.
     Signature {
@@ -222,6 +222,25 @@ impl fmt::Debug for Credential {
         f.write_str(match self {
             Self::Signature { .. } => "Signature(..)",
             Self::ChannelKey { .. } => "ChannelKey(..)",
+        })
+    }
+}
+
+// `remote = "Self"` makes the derived code an inherent function, so that its errors can be replaced.
+impl Serialize for Credential {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+/// What cannot be read is not quoted: a credential in the wrong place is a credential still, and errors end in logs.
+impl<'de> Deserialize<'de> for Credential {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer).map_err(|_| {
+            serde::de::Error::custom(format_args!(
+                "not a credential: expected {{\"signature\":{{\"signature\":…,\"ctime\":…}}}}, texts of at most {} and at most {} bytes, or {{\"channel_key\":{{\"key\":…}}}}, a text of at most {} bytes",
+                limits::SIGNATURE_BYTES, limits::CTIME_BYTES, limits::CHANNEL_KEY_BYTES,
+            ))
         })
     }
 }

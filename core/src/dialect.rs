@@ -11,6 +11,7 @@
 //! - It is *not offered*: the vendor prints it, and this version does not have it ([`Refused::NotOffered`]). No behaviour is guessed.
 
 pub mod agora;
+pub mod quality;
 pub mod sparkrtc;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
@@ -164,9 +165,10 @@ impl fmt::Debug for Blanked<'_> {
         let mut shown = f.debug_map();
         for (name, value) in self.0 {
             let lower = name.to_ascii_lowercase();
-            // By what vendors call such things, and rather one too many: "channelKey", "key", "signature", "secret", "password".
+            // By what vendors call such things, and rather one too many: "channelKey", "key", "signature", "secret", "password", "credential". What is said of a TURN server
+            // has a name in it that is as secret as the password.
             match value {
-                _ if ["key", "signature", "secret", "password"].iter().any(|word| lower.contains(word)) => {
+                _ if ["key", "signature", "secret", "password", "credential", "turn"].iter().any(|word| lower.contains(word)) => {
                     shown.entry(name, &format_args!(".."))
                 }
                 Value::Object(fields) => shown.entry(name, &Blanked(fields)),
@@ -272,6 +274,27 @@ pub enum HostOrder {
         /// Whether to send.
         on: bool,
     },
+    /// Play the voices of the loudest so, all of them alike, until told otherwise. As they come, before the first word.
+    PlayVoices {
+        /// How loud, in percent of how they come.
+        volume_percent: u8,
+        /// Whether they are silent here.
+        muted: bool,
+    },
+    /// Send no more than this of a published stream, its sound and all its resolutions together, so that a cap on bandwidth is kept.
+    LimitSending {
+        /// Which local stream, by name.
+        stream: String,
+        /// The most, in bits per second; none where it may send what it was made to send.
+        max_bps: Option<crate::stream::BitsPerSecond>,
+    },
+    /// Reach the service through one of these reverse proxies, each a URL of scheme, host and port.
+    UseProxies {
+        /// Which.
+        servers: Vec<String>,
+    },
+    /// Send and receive media through relays.
+    UseTurn(TurnServers),
     /// Capture no longer, and let go of the device.
     Release {
         /// For which local stream, by name.
@@ -279,6 +302,27 @@ pub enum HostOrder {
         /// What.
         source: Source,
     },
+}
+
+/// Relays for media, and how to be let through.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct TurnServers {
+    /// Where they are.
+    pub servers: Vec<String>,
+    /// The port for UDP; the relay's usual one when absent.
+    pub udp_port: Option<u16>,
+    /// Who is let through.
+    pub user_name: Option<String>,
+    /// By which password.
+    pub credential: Option<String>,
+}
+
+/// Without the name and the password, which are never logged.
+impl fmt::Debug for TurnServers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { servers, udp_port, user_name: _, credential: _ } = self;
+        f.debug_struct("TurnServers").field("servers", servers).field("udp_port", udp_port).finish_non_exhaustive()
+    }
 }
 
 /// What can be captured.

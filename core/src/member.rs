@@ -10,7 +10,7 @@ use crate::{
     select::{Layer, Trust},
     stream::{BitsPerSecond, LayerSet, StreamKind},
     time::Instant,
-    wire::{MediaDescription, VideoWish},
+    wire::{AudioMode, MediaDescription, VideoWish},
 };
 
 /// A user's stay in a room.
@@ -24,6 +24,8 @@ pub struct Member {
     pub name: Option<UserName>,
     /// What the member may do.
     pub role: Role,
+    /// Whose audio it receives.
+    pub audio_mode: AudioMode,
     /// Whether there is a connection.
     pub presence: Presence,
     /// When the room looks at the member again: the end of its silence or of its absence, or earlier.
@@ -46,6 +48,8 @@ pub struct Member {
     pub trust: Trust,
     /// When its plan is made again, because more is believed then.
     pub replan_at: Option<Instant>,
+    /// What bounds all that it sends and receives, where it asked for that.
+    pub cap: Option<Cap>,
     /// What its media transport was told last: the floor for padding, and what is wanted.
     pub bandwidth: Bandwidth,
 }
@@ -130,6 +134,26 @@ pub struct Bandwidth {
     pub minimum_bps: BitsPerSecond,
     /// More than this is of no use, in bits per second.
     pub desired_bps: BitsPerSecond,
+}
+
+/// A bound on all of a member's media, both ways together, in bits per second (R-241, C-42).
+///
+/// The two ways share it by a rule that both ends know, so that neither has to be told: what the member publishes comes first, up to a half, and the rest is for what it receives.
+/// A half because neither way may starve the other: a member that publishes more than it has is still to see somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cap(pub BitsPerSecond);
+
+impl Cap {
+    /// What of it may be sent by a member whose streams would take so much ([`StreamOffer::max_bps`](crate::stream::StreamOffer::max_bps)).
+    pub const fn to_send(self, offered_bps: BitsPerSecond) -> BitsPerSecond {
+        let half = self.0 / 2;
+        if offered_bps < half { offered_bps } else { half }
+    }
+
+    /// What of it may be received by that member.
+    pub const fn to_receive(self, offered_bps: BitsPerSecond) -> BitsPerSecond {
+        self.0 - self.to_send(offered_bps)
+    }
 }
 
 /// What a member receives of one stream.

@@ -19,13 +19,15 @@
 //! admission without a key, the credential of a switch is not looked at, and a renewal is granted and changes nothing.
 //!
 //! Concerns have their files: what goes in and out in `room/config.rs`, `room/input.rs` and `room/output.rs`; entering and leaving in `room/join.rs`, keys in
-//! `room/key.rs`, `room/publish.rs`, `room/subscribe.rs`, roles, removal and the room's end in `room/moderate.rs`, layers in `room/plan.rs`.
+//! `room/key.rs`, `room/publish.rs`, `room/subscribe.rs`, roles, removal and the room's end in `room/moderate.rs`, layers in `room/plan.rs`, voices in `room/listen.rs`.
 
+mod bandwidth;
 mod config;
 mod input;
 mod invariants;
 mod join;
 mod key;
+mod listen;
 mod moderate;
 mod output;
 mod plan;
@@ -37,6 +39,7 @@ use alloc::{
     vec::Vec,
 };
 
+use self::listen::Listening;
 pub use self::{
     config::{Config, Duplicates},
     input::{Admission, Input, MediaInput},
@@ -76,6 +79,8 @@ pub struct Room {
     replan_at: Option<Instant>,
     /// Plans that are made again because more is believed of an estimate then, by when.
     replans: BTreeSet<(Instant, MemberId)>,
+    /// Who hears the loudest, and who they are.
+    listening: Listening,
     /// After a full batch of timers and plans, the next batch begins here.
     rest_until: Instant,
     /// One deadline for each member: the end of its patience or of its absence. It may lie too early, never too late.
@@ -125,9 +130,11 @@ struct Ended {
 
 /// Where the numbers of stays and streams begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Numbers {
-    pub(crate) member: u32,
-    pub(crate) stream: u32,
+pub struct Numbers {
+    /// The number of the next stay.
+    pub member: u32,
+    /// The number of the next stream.
+    pub stream: u32,
 }
 
 /// A stream and what the room knows of it beyond what everyone does.
@@ -161,6 +168,7 @@ impl Room {
             replan: BTreeSet::new(),
             replan_at: None,
             replans: BTreeSet::new(),
+            listening: Listening::new(),
             rest_until: now,
             deadlines: BTreeSet::new(),
             keys: BTreeSet::new(),
@@ -178,8 +186,10 @@ impl Room {
         self.ended.len()
     }
 
-    /// The same room, with numbers of stays and streams that were never given in the rooms before it.
-    pub(crate) fn numbered_from(mut self, Numbers { member, stream }: Numbers) -> Self {
+    /// The same room, with numbers of stays and streams that were never given in the rooms before it. A server that starts anew after a crash begins above the numbers that it may
+    /// have given, so that nobody comes back to somebody else's stay; a high half that counts its starts will do.
+    #[must_use]
+    pub fn numbered_from(mut self, Numbers { member, stream }: Numbers) -> Self {
         (self.next_member, self.next_stream) = (member, stream);
         self
     }
@@ -236,7 +246,8 @@ impl Room {
         }
         let first_of = |timers: &BTreeSet<(Instant, MemberId)>| timers.first().map(|(at, _)| *at);
         let (member, key, trust) = (first_of(&self.deadlines), first_of(&self.keys), first_of(&self.replans));
-        let first = [self.dissolve_at, member, key, self.key_frames.poll_timeout(), trust, self.replan_at].into_iter().flatten().min();
+        let (key_frame, voices) = (self.key_frames.poll_timeout(), self.listening.poll_timeout());
+        let first = [self.dissolve_at, member, key, key_frame, voices, trust, self.replan_at].into_iter().flatten().min();
         first.map(|at| at.max(self.rest_until)).filter(|at| *at < Instant::MAX)
     }
 
@@ -251,14 +262,14 @@ impl Room {
 
     /// The connections that a message to `to` goes out on, in a fixed order.
     pub fn sessions_of<'a>(&'a self, to: &'a Recipients) -> impl Iterator<Item = SessionId> + 'a {
-        let (one, except) = match to {
-            Recipients::Session(session) => (Some(*session), None),
-            Recipients::Members { except } => (None, Some(*except)),
+        let (one, except, listeners) = match to {
+            Recipients::Session(session) => (Some(*session), None, None),
+            Recipients::Members { except } => (None, Some(*except), None),
+            Recipients::Listeners => (None, None, Some(&self.listening)),
         };
-        let many = except
-            .into_iter()
-            .flat_map(move |except| self.members.values().filter(move |m| Some(m.id) != except).filter_map(|m| m.presence.session()));
-        one.into_iter().chain(many)
+        let many = except.into_iter().flat_map(move |except| self.members.values().filter(move |m| Some(m.id) != except));
+        let listeners = listeners.into_iter().flat_map(Listening::listeners).map(|id| &self.members[&id]);
+        one.into_iter().chain(many.chain(listeners).filter_map(|member| member.presence.session()))
     }
 
     /// Everyone in the room, in the order of entering.
@@ -330,6 +341,9 @@ impl Room {
             self.ask_again(stream, layer);
             return true;
         }
+        if self.listening_timers() {
+            return true;
+        }
         if let Some(&(at, member)) = self.replans.first()
             && at.is_due(self.now)
         {
@@ -364,6 +378,13 @@ impl Room {
         let Some(member) = member else {
             return self.refuse(session, request, Code::NOT_IN_ROOM);
         };
+        let shifts_share = matches!(
+            message,
+            ClientMessage::Publish { .. }
+                | ClientMessage::Update { .. }
+                | ClientMessage::Unpublish { .. }
+                | ClientMessage::SwitchRole { .. }
+        );
         let result = match message {
             ClientMessage::Leave => Ok(self.leave(member)),
             ClientMessage::Publish { offer } => self.publish(member, offer),
@@ -379,9 +400,14 @@ impl Room {
             ClientMessage::SwitchRole { role, credential: _ } => Ok(self.switch_role(member, role)),
             ClientMessage::Media { description } => Ok(self.open_media(member, description)),
             ClientMessage::Rename { name } => Ok(self.rename(member, name)),
+            ClientMessage::LimitBandwidth { max_bps } => Ok(self.limit_bandwidth(member, max_bps)),
+            ClientMessage::Audience => Ok(self.audience(member)),
             ClientMessage::Renew { credential: _ } => Ok(Accepted::Done), // who checks credentials says Renewed instead
             ClientMessage::Join { .. } | ClientMessage::Ping | ClientMessage::Unknown => unreachable!("answered above"),
         };
+        if shifts_share {
+            self.share_anew(member);
+        }
         match result {
             Ok(accepted) => self.send(session, ServerMessage::Accepted { request, accepted }),
             Err(code) => self.refuse(session, request, code),

@@ -16,6 +16,7 @@ mod allocate;
 mod chain;
 mod keyframe;
 mod ladder;
+mod policy;
 mod trust;
 
 pub use self::{
@@ -23,5 +24,6 @@ pub use self::{
     chain::Planner,
     keyframe::KeyFrameRequests,
     ladder::{Layer, Offer, Rung, Source, Wish, arrange},
+    policy::Policy,
     trust::{Estimate, Trust},
 };

@@ -341,7 +341,7 @@ impl Service {
     pub fn sessions_of<'a>(&'a self, room: Option<&RoomKey>, to: &'a Recipients) -> impl Iterator<Item = SessionId> + 'a {
         let (one, many) = match to {
             Recipients::Session(session) => (Some(*session), None),
-            Recipients::Members { .. } => (None, room.and_then(|key| self.rooms.get(key))),
+            Recipients::Members { .. } | Recipients::Listeners => (None, room.and_then(|key| self.rooms.get(key))),
         };
         one.into_iter().chain(many.into_iter().flat_map(move |room| room.sessions_of(to)))
     }

@@ -34,6 +34,7 @@ mod backoff;
 mod calls;
 mod config;
 mod connect;
+mod health;
 mod input;
 mod messages;
 mod others;
@@ -42,6 +43,7 @@ mod phase;
 mod rebuild;
 mod reconnect;
 mod room_view;
+mod watching;
 
 use alloc::{collections::VecDeque, vec::Vec};
 use core::time::Duration;
@@ -57,9 +59,11 @@ use crate::{
     code::Code,
     id::{MemberId, RequestId, StreamId, UserId, UserName},
     limits,
+    quality::NetworkQuality,
     role::Role,
     stream::{StreamInfo, StreamOffer},
     time::Instant,
+    watch::Watch,
     wire::{Accepted, ClientFrame, ClientMessage, ServerMessage},
 };
 
@@ -70,6 +74,8 @@ pub struct Session {
     now: Instant,
     phase: Phase,
     backoff: Backoff,
+    /// Over the videos that are received, while the application wants to know which of them died.
+    watch: Option<Watch<StreamId>>,
     next_connection: u32,
     next_request: u32,
     outputs: VecDeque<Output>,
@@ -90,7 +96,7 @@ impl Session {
             ..config
         };
         let backoff = Backoff::new(limits::BACKOFF_FIRST, limits::BACKOFF_MAX, config.seed);
-        Self { config, now, phase: Phase::Idle, backoff, next_connection: 1, next_request: 1, outputs: VecDeque::new() }
+        Self { config, now, phase: Phase::Idle, backoff, watch: None, next_connection: 1, next_request: 1, outputs: VecDeque::new() }
     }
 
     /// Takes in one input. Timers that are due fire first.
@@ -106,7 +112,10 @@ impl Session {
             Input::Failed { connection, code } => self.closed(connection, Some(code)),
             Input::Closed { connection } => self.closed(connection, None),
             Input::Received { connection, message } => self.received(connection, message),
+            Input::Window { up, down } => self.measured(&up, &down),
+            Input::Picture { stream } => self.picture(stream),
         }
+        self.watch_what_is_received();
         Ok(())
     }
 
@@ -134,6 +143,8 @@ impl Session {
                 }
             }
         }
+        self.watch_what_is_received();
+        self.look_for_the_dead();
     }
 
     /// Takes the next output, oldest first.
@@ -146,7 +157,8 @@ impl Session {
         if !self.outputs.is_empty() {
             return Some(self.now);
         }
-        self.phase.deadline(&self.config).filter(|at| *at < Instant::MAX)
+        let check = self.watch.as_ref().and_then(Watch::poll_timeout);
+        [self.phase.deadline(&self.config), check].into_iter().flatten().min().filter(|at| *at < Instant::MAX)
     }
 
     /// The most outputs that one call makes: of [`Session::handle_input`] with an input when no timer is due, of [`Session::handle_timeout`] without. A snapshot of the
@@ -164,12 +176,17 @@ impl Session {
             (Some(Input::Received { .. }), Phase::Reconnecting { attempt: Attempt::Rebuilding(rebuild), .. }) => rebuild.len() + known,
             (Some(_) | None, _) => 0,
         };
-        limits::OPEN_REQUESTS + 4 + news
+        limits::OPEN_REQUESTS + 5 + news
     }
 
     /// How the connection stands.
     pub fn state(&self) -> ConnectionState {
         self.phase.state()
+    }
+
+    /// How good the connection is, up and down, while in a room.
+    pub fn quality(&self) -> Option<NetworkQuality> {
+        self.phase.view().map(|view| view.quality.now())
     }
 
     /// The number of the stay, while in a room.
@@ -332,6 +349,7 @@ impl Session {
         let to = self.state();
         if from != to {
             self.event(Event::StateChanged { from, to });
+            self.follow_state(to);
         }
     }
 }

@@ -277,6 +277,11 @@ impl StreamOffer {
         Ok(())
     }
 
+    /// The most that its publisher means to send at a time, in bits per second: the audio and every layer.
+    pub fn max_bps(&self) -> BitsPerSecond {
+        self.layers.iter().fold(self.audio_bps.unwrap_or(0), |sum, layer| sum.saturating_add(layer.max_bps))
+    }
+
     /// Whether there is video that is sent only while somebody receives it.
     pub fn sends_video_on_demand(&self) -> bool {
         self.on_demand && !self.layers.is_empty()

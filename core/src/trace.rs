@@ -6,15 +6,19 @@
 mod choices;
 mod history;
 pub mod laws;
+mod room_history;
 mod service_history;
+mod session_history;
 
 use alloc::vec::Vec;
 use core::{fmt::Debug, hash::Hash, time::Duration};
 
 pub use self::{
     choices::Choices,
-    history::{ROOM, room_history, session_configs, session_history},
+    history::ROOM,
+    room_history::room_history,
     service_history::{service_config, service_history},
+    session_history::{session_configs, session_history},
 };
 use crate::{
     dialect,

@@ -14,8 +14,8 @@ use core::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::{
-    client::{ClientFrame, ClientMessage, VideoWish},
-    server::{Accepted, LeaveReason, MemberInfo, RefusedWish, ServerMessage},
+    client::{AudioMode, ClientFrame, ClientMessage, VideoWish},
+    server::{Accepted, Audience, LeaveReason, MemberInfo, RefusedWish, ServerMessage, Voice},
 };
 use crate::limits;
 

@@ -16,7 +16,7 @@ use greenroom_core::{
     room::{self, Room},
     service::{self, App, Service},
     time::{Instant, UnixSeconds},
-    wire::{ClientFrame, ClientMessage, Versions},
+    wire::{AudioMode, ClientFrame, ClientMessage, Versions},
 };
 
 struct Counting;
@@ -61,6 +61,7 @@ fn join(number: u64) -> ClientFrame {
         media: None,
         credential: None,
         relay: false,
+        audio_mode: AudioMode::Subscribed,
     };
     ClientFrame { request: RequestId(1), message }
 }

@@ -30,9 +30,10 @@ fn role() -> impl Strategy<Value = Role> {
 
 fn says() -> impl Strategy<Value = Say> {
     // Mostly one app and one room, so that people meet.
-    let join = (prop_oneof![5 => Just(0_u8), 1 => Just(1)], prop_oneof![3 => Just(0_u8), 1 => Just(1)], 0..3_u8, role(), 0..3_u8);
+    let join =
+        (prop_oneof![5 => Just(0_u8), 1 => Just(1)], prop_oneof![3 => Just(0_u8), 1 => Just(1)], 0..3_u8, role(), 0..3_u8, any::<bool>());
     prop_oneof![
-        10 => join.prop_map(|(app, room, user, role, name)| Say::Join { app, room, user, role, name }),
+        10 => join.prop_map(|(app, room, user, role, name, listens)| Say::Join { app, room, user, role, name, listens }),
         2 => Just(Say::ComeBack),
         1 => Just(Say::Leave),
         3 => any::<bool>().prop_map(|aux| Say::Publish { aux }),
@@ -56,6 +57,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             0 => Step::Dissolve { app, room },
             what => Step::Pause { app, room, paused: what == 1 },
         }),
+        4 => (prop_oneof![3 => Just(0_u8), 1 => Just(1)], 0..3_u8).prop_map(|(room, user)| Step::Speak { app: 0, room, user }),
         2 => prop::sample::select(vec![1_u32, 900, 900, 2_000, 2_000, 5_900, 6_100, 25_000, 31_000, 70_000]).prop_map(|ms| Step::Pass { ms }),
         20 => (0..SLOTS, late, says()).prop_map(|(slot, late, what)| Step::Say { slot, late, what }),
     ];
@@ -75,7 +77,7 @@ fn first_difference<H: host::Host>(host: impl Fn() -> H) -> Option<String> {
     }
 }
 
-// R-004 R-005 R-021 R-023 R-059 R-061 R-062 R-064 R-066 R-067 R-070 R-075 R-078 R-079 R-083 R-088 R-089 R-098 R-101 R-103 R-146 R-151 R-154
+// R-004 R-005 R-021 R-023 R-059 R-061 R-062 R-064 R-066 R-067 R-070 R-075 R-078 R-079 R-083 R-088 R-089 R-098 R-101 R-103 R-135 R-137 R-141 R-146 R-151 R-154
 #[test]
 fn a_service_does_what_a_plain_model_of_it_does() {
     if let Some(why) = first_difference(run::service) {
@@ -94,12 +96,13 @@ fn a_late_leave_that_removes_the_successor_is_found() {
 #[test]
 fn histories_reach_crowds_and_every_refusal() {
     let mut runner = TestRunner::deterministic();
-    let (mut granted, mut stays, mut refused) = (0, 0, BTreeSet::new());
+    let (mut granted, mut stays, mut heard, mut refused) = (0, 0, 0, BTreeSet::new());
     for _ in 0..2000 {
         let steps = steps().new_tree(&mut runner).expect("a history can always be made").current();
         let met = run::play(run::service(), &steps).expect("another test says how they part");
         granted += met.granted;
         stays = stays.max(met.stays);
+        heard = heard.max(met.heard);
         refused.extend(met.refused);
     }
     let expected = [
@@ -116,8 +119,8 @@ fn histories_reach_crowds_and_every_refusal() {
         Code::NOT_SUBSCRIBED,
     ];
     let missing: Vec<_> = expected.iter().filter(|code| !refused.contains(code)).collect();
-    println!("{granted} requests granted, {stays} stays at a time at most, refused with {refused:?}");
-    assert!(missing.is_empty() && granted > 10_000 && stays >= 5, "never met: {missing:?}");
+    println!("{granted} requests granted, {stays} stays at a time at most, {heard} heard at a time, refused with {refused:?}");
+    assert!(missing.is_empty() && granted > 10_000 && stays >= 5 && heard >= 2, "never met: {missing:?}");
 }
 
 #[test]

@@ -202,12 +202,13 @@ fn a_join_that_is_refused_takes_no_idle_rooms_place() {
     lobby.enter(1, Join::open("one", "ada")).expect("there is place");
     lobby.ask(1, ClientMessage::Leave).expect("she is in");
     lobby.open(2);
-    let ClientMessage::Join { app, room, user, name, role, resumes, media, credential, relay, .. } = Join::open("two", "bob").message()
+    let ClientMessage::Join { app, room, user, name, role, resumes, media, credential, relay, audio_mode, .. } =
+        Join::open("two", "bob").message()
     else {
         panic!("not the answer to a join")
     };
     let versions = Versions { min: Version(7), max: Version(8) };
-    let join = ClientMessage::Join { versions, app, room, user, name, role, resumes, media, credential, relay };
+    let join = ClientMessage::Join { versions, app, room, user, name, role, resumes, media, credential, relay, audio_mode };
     assert_eq!(lobby.ask(2, join), Err(Code::BAD_REQUEST));
     assert!(lobby.service.room(&key(OPEN, "one")).is_some());
 }

@@ -760,6 +760,8 @@ fn histories_reach_what_a_room_does() {
         "LayerDecided",
         "LayerSwitched",
         "Left",
+        "Listen",
+        "Loudest",
         "Media",
         "Open",
         "PeerJoined",
@@ -777,6 +779,7 @@ fn histories_reach_what_a_room_does() {
         "StreamRemoved",
         "StreamUpdated",
         "VideoNeeded",
+        "Volumes",
     ];
     assert_eq!(reached, all);
 }

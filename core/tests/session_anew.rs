@@ -5,11 +5,12 @@ mod desk;
 
 use core::time::Duration;
 
-use desk::{Act, Desk, changed, joined, key, persistent, publish, resumed, sound, stream, subscribe, user};
+use desk::{Act, Desk, changed, joined, key, network_is, persistent, publish, resumed, sound, stream, subscribe, user};
 use greenroom_core::{
     code::Code,
     id::{MemberId, StreamId},
     limits,
+    quality::Level,
     role::Role,
     session::{Answer, Call, ConnectionState, Event},
     stream::{LayerSet, StreamInfo, StreamKind},
@@ -92,6 +93,7 @@ fn a_session_that_keeps_trying_enters_anew_and_builds_up_what_stood() {
         events[1..],
         [
             changed(ConnectionState::Reconnecting, ConnectionState::Connected),
+            network_is(Level::Unknown),
             Event::StreamRemoved { stream: stream(2, "eve") },
             Event::PeerLeft { user: user("eve"), name: None, reason: LeaveReason::LEFT },
             Event::PeerJoined { user: user("max"), name: None },
@@ -111,7 +113,7 @@ fn a_session_that_had_nothing_is_back_as_soon_as_it_is_let_in() {
     the_stay_is_gone(&mut desk);
     desk.grant(anew(&["bob"], vec![]));
     assert_eq!(desk.session.state(), ConnectionState::Connected);
-    assert!(matches!(desk.events()[..], [Event::Restored { .. }, Event::StateChanged { .. }]));
+    assert!(matches!(desk.events()[..], [Event::Restored { .. }, Event::StateChanged { .. }, Event::NetworkQuality { .. }]));
 }
 
 #[test]
@@ -149,7 +151,7 @@ fn what_cannot_be_had_again_is_told() {
     let request = desk.request_of(is_publish);
     desk.receive(ServerMessage::Refused { request, code: Code::ROOM_PAUSED });
     assert_eq!(
-        desk.events()[2..],
+        desk.events()[3..],
         [
             Event::StreamRemoved { stream: stream(2, "eve") },
             Event::Republished { before: StreamId(5), now: Err(Code::ROOM_PAUSED) },
@@ -179,7 +181,7 @@ fn a_stream_of_the_same_number_and_another_user_is_another_stream() {
     assert!(!desk.messages().iter().any(|message| matches!(message, ClientMessage::Subscribe { .. })));
     desk.grant(Accepted::Published { stream: StreamId(3) });
     assert_eq!(
-        desk.events()[2..6],
+        desk.events()[3..7],
         [
             Event::StreamRemoved { stream: stream(1, "bob") },
             Event::StreamRemoved { stream: stream(2, "eve") },
@@ -206,7 +208,7 @@ fn what_is_heard_while_building_up_is_part_of_what_was_missed() {
     desk.receive(ServerMessage::Refused { request, code: Code::NO_SUCH_STREAM });
     let events = desk.events();
     assert_eq!(
-        events[4..],
+        events[5..],
         [
             Event::PeerLeft { user: user("bob"), name: None, reason: LeaveReason::LEFT },
             Event::PeerLeft { user: user("eve"), name: None, reason: LeaveReason::LEFT },
@@ -363,4 +365,13 @@ fn what_is_subscribed_to_is_what_calls_have_come_to() {
     let videos = [wants(1, true, true, high), others_video];
     assert_eq!(asked_again_after(&videos), [asks(1, true, false, high), asks(2, false, true, layers(&[0]))]);
     assert_eq!(asked_again_after(&[wants(9, true, true, high)]), [], "there is no such stream");
+}
+
+//
+#[test]
+fn a_cap_on_bandwidth_is_told_again_unless_it_was_lifted() {
+    let limit = |max_bps| Call::LimitBandwidth { max_bps };
+    let asked = asked_again_after(&[limit(Some(4_000_000)), limit(Some(3_072_000))]);
+    assert_eq!(asked, [ClientMessage::LimitBandwidth { max_bps: Some(3_072_000) }]);
+    assert_eq!(asked_again_after(&[limit(Some(4_000_000)), limit(None)]), []);
 }

@@ -166,14 +166,17 @@ fn histories_reach_what_a_session_does() {
     let reached: Vec<_> = kinds.iter().map(String::as_str).collect();
     let all = [
         "Answered",
+        "Audience",
         "Connect",
         "Disconnect",
         "Interrupted",
         "Join",
         "KeyRefused",
         "Leave",
+        "LimitBandwidth",
         "Media",
         "Mute",
+        "NetworkQuality",
         "PeerJoined",
         "PeerLeft",
         "PeerRenamed",
@@ -190,6 +193,8 @@ fn histories_reach_what_a_session_does() {
         "StreamMuted",
         "StreamRemoved",
         "StreamUpdated",
+        "StreamsInterrupted",
+        "StreamsRecovered",
         "Subscribe",
         "SubscribeVideo",
         "SwitchRole",
@@ -199,6 +204,7 @@ fn histories_reach_what_a_session_does() {
         "Unsubscribed",
         "Update",
         "VideoNeeded",
+        "Volumes",
     ];
     assert_eq!(reached, all);
 }

@@ -5,11 +5,12 @@ mod desk;
 
 use core::time::Duration;
 
-use desk::{Act, Desk, answered, changed, joined, name, persistent, resumed, sound, stream, subscribe, user};
+use desk::{Act, Desk, answered, changed, joined, name, network_is, persistent, resumed, sound, stream, subscribe, user};
 use greenroom_core::{
     code::Code,
     id::{MemberId, RequestId, StreamId},
     limits,
+    quality::Level,
     session::{AfterWindow, Answer, Call, Config, ConnectionId, ConnectionState, Event, Input},
     stream::{StreamInfo, StreamKind, StreamOffer},
     wire::{Accepted, ClientMessage, LeaveReason, MediaDescription, MemberInfo, ServerMessage},
@@ -29,7 +30,8 @@ fn a_lost_connection_cuts_calls_short_and_reconnecting_begins_at_once() {
         [
             answered(id, Err(Code::CUT_SHORT)),
             Event::Interrupted { code: Code::CLOSED_BY_PEER },
-            changed(ConnectionState::Connected, ConnectionState::Reconnecting)
+            changed(ConnectionState::Connected, ConnectionState::Reconnecting),
+            network_is(Level::Disconnected),
         ]
     );
     assert_eq!(desk.connects, [ConnectionId(1), ConnectionId(2)]);
@@ -71,6 +73,7 @@ fn a_session_comes_back_as_the_same_stay_and_hears_what_it_missed() {
         [
             Event::Restored { after: 2 * SECOND },
             changed(ConnectionState::Reconnecting, ConnectionState::Connected),
+            network_is(Level::Unknown),
             Event::StreamRemoved { stream: stream(1, "bob") },
             Event::PeerLeft { user: user("bob"), name: None, reason: LeaveReason::LEFT },
             Event::PeerJoined { user: user("max"), name: None },
@@ -257,7 +260,7 @@ fn whoever_comes_back_hears_of_other_names_and_of_streams_that_changed() {
         streams: vec![louder.clone(), both.clone()],
     });
     assert_eq!(
-        desk.events()[2..],
+        desk.events()[3..],
         [
             Event::PeerRenamed { user: user("bob"), name: name("Robert") },
             Event::StreamUpdated { stream: louder },
@@ -381,5 +384,6 @@ fn that_the_connection_is_back_is_told() {
     desk.open();
     desk.hush_events();
     desk.grant(joined(&[], vec![], true));
-    assert_eq!(desk.events(), [Event::Restored { after: 2 * SECOND }, changed(ConnectionState::Reconnecting, ConnectionState::Connected)]);
+    let back = changed(ConnectionState::Reconnecting, ConnectionState::Connected);
+    assert_eq!(desk.events(), [Event::Restored { after: 2 * SECOND }, back, network_is(Level::Unknown)]);
 }

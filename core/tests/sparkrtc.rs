@@ -11,9 +11,17 @@ mod laws;
 mod links;
 #[path = "sparkrtc/muting.rs"]
 mod muting;
+#[path = "sparkrtc/network.rs"]
+mod network;
 #[path = "sparkrtc/publishing.rs"]
 mod publishing;
+#[path = "sparkrtc/quality.rs"]
+mod quality;
 #[path = "sparkrtc/rooms.rs"]
 mod rooms;
+#[path = "sparkrtc/statistics.rs"]
+mod statistics;
 #[path = "sparkrtc/subscribing.rs"]
 mod subscribing;
+#[path = "sparkrtc/voices.rs"]
+mod voices;

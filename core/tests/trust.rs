@@ -5,7 +5,7 @@ use core::time::Duration;
 use greenroom_core::{
     id::{LayerId, StreamId, TemporalId},
     rng::Rng,
-    select::{Budget, Demand, Estimate, Layer, Planner, Priority, Rung, Trust},
+    select::{Budget, Demand, Estimate, Layer, Planner, Priority, Rung, Source, Trust},
     stream::BitsPerSecond,
     time::Instant,
 };
@@ -91,6 +91,7 @@ impl Viewer {
             .zip(self.ladders.iter().zip(&self.layers))
             .map(|(stream, (rungs, current))| Demand {
                 stream: StreamId(stream),
+                source: Source::Camera,
                 priority: Priority::default(),
                 insists: false,
                 rungs,
@@ -173,7 +174,12 @@ fn a_slow_wave_turns_a_stream_up_once_a_minute_at_most() {
                 viewer.switches.drain(..since); // it begins at the bottom, and climbs rung by rung
                 // A rise over two rungs is one rise.
                 let mut before = false;
-                viewer.switches.retain(|(.., up)| *up && !core::mem::replace(&mut before, *up) || { before = *up; false });
+                viewer.switches.retain(|(.., up)| {
+                    *up && !core::mem::replace(&mut before, *up) || {
+                        before = *up;
+                        false
+                    }
+                });
                 let most = viewer.most_in_a_minute();
                 assert!(most <= 1, "{most} rises in a minute, of {bps} with {period_ticks} and {of_1000}: {:?}", viewer.switches);
             }

@@ -54,10 +54,12 @@ fn every_line_of_a_client_comes_out_as_it_went_in() {
             ClientMessage::SubscribeVideo { .. } => 12,
             ClientMessage::Renew { .. } => 13,
             ClientMessage::Rename { .. } => 14,
+            ClientMessage::LimitBandwidth { .. } => 15,
+            ClientMessage::Audience => 16,
             _ => panic!("a message without a line in wire/v1/client.jsonl: {frame:?}"),
         })
         .collect();
-    assert_eq!(kinds, (0..=14).collect());
+    assert_eq!(kinds, (0..=16).collect());
 }
 
 #[test]
@@ -86,10 +88,12 @@ fn every_line_of_a_server_comes_out_as_it_went_in() {
             ServerMessage::VideoNeeded { .. } => 17,
             ServerMessage::KeyRefused { .. } => 18,
             ServerMessage::Closing { .. } => 19,
+            ServerMessage::Volumes { .. } => 20,
+            ServerMessage::Accepted { accepted: Accepted::Audience { .. }, .. } => 21,
             _ => panic!("a message without a line in wire/v1/server.jsonl: {message:?}"),
         })
         .collect();
-    assert_eq!(kinds, (0..=19).collect());
+    assert_eq!(kinds, (0..=20).collect());
 }
 
 /// A line with a field more, at every level that is an object with fields. A credential is none: its one name says of which kind it is, and what is inside has fields.

@@ -7,6 +7,8 @@ mod codes;
 mod eval;
 mod run;
 mod script;
+mod selftest;
+mod sweep;
 mod table;
 
 use std::process::ExitCode;
@@ -25,8 +27,14 @@ struct Arguments {
 enum Command {
     /// Run a scenario and report what happened and why
     Run(run::RunArguments),
+    /// Run a scenario on many seeds and tell which checks held on all of them
+    ///
+    /// Both engines run, unless one is named, and must come to the same verdicts and leave the room in the same state. The exit status is 1 if a check failed or engines differ.
+    Sweep(sweep::SweepArguments),
     /// Play a story in a vendor's own words and print what every party sees
     Script(script::ScriptArguments),
+    /// Hold the laboratory against theory and print the scorecard
+    Selftest(selftest::SelftestArguments),
     /// Print the JSON Schema of scenario files
     Schema,
     /// Print the tables of error codes: greenroom's own, SparkRTC's and Agora's
@@ -64,7 +72,9 @@ impl From<Exit> for ExitCode {
 pub fn main() -> ExitCode {
     let exit = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Script(arguments) => script::run(&arguments),
+        Command::Selftest(arguments) => selftest::selftest(&arguments),
         Command::Schema => {
             say(&format!("{:#}\n", crate::scenario::schema()));
             Exit::Passed

@@ -9,10 +9,16 @@
 //! turmoil delivers on whole milliseconds, which makes congestion control collapse. So its datagrams carry the exact time at which they are due, travel faster than that, and
 //! every node replays its arrivals and timers in exact order within each tick (*windowed exact*). The order of events at one node is therefore the same in both engines: by
 //! time, timers first, then by sender, then by the sender's own count.
+//!
+//! Faults are known before a run begins. What befalls a host happens in its node's own order of events (`host`), what befalls links where things enter them (`weather`): both lie in what engines
+//! share, so that both do the same at the same nanosecond.
 
 mod direct;
+mod host;
 mod schedule;
+mod tap;
 mod turmoil;
+mod weather;
 
 use core::{
     fmt,
@@ -26,12 +32,23 @@ use greenroom_core::{
     time::Instant,
 };
 
-use self::schedule::Schedule;
+use self::{
+    host::{Blueprint, Host},
+    schedule::Schedule,
+    tap::{Tap, drops_of},
+    weather::{Door, Weather},
+};
 use crate::{
     media::Fidelity,
-    net::network::{Network, SERVER, address_of},
+    net::{
+        Datagram,
+        clock::Clock,
+        link::{Drops, Verdict},
+        nat::Nat,
+        network::{Carried, Network, SERVER, address_of, inside_of, node_at, outside_of},
+    },
     node::{ClientConfig, ClientNode, Connection, Input, Node, Output, SfuConfig, SfuNode, Signal},
-    record::{Counted, Entry, Sample},
+    record::{Account, Captured, Counted, Direction, Entry, Ledger, Sample},
     scenario::Scenario,
 };
 
@@ -122,12 +139,26 @@ pub struct Collected {
     pub samples: Vec<Sample>,
     /// The network, with its counters.
     pub network: Network,
+    /// What became of every datagram.
+    pub ledger: Ledger,
+    /// How often each of the scenario's faults struck, in their order.
+    pub struck: Vec<u64>,
+    /// Every datagram, in order of time, then of sender, where that was asked for.
+    pub captured: Vec<Captured>,
 }
 
-/// Runs a scenario to its end. To be called on a thread of its own that [`entropy`](crate::entropy) rules.
-pub fn run(scenario: &Scenario, engine: Engine, fidelity: Fidelity, seed: u64, progress: &Progress) -> Result<Collected, EngineError> {
+/// Runs a scenario to its end, and keeps every datagram if `captures` says so. To be called on a thread of its own that [`entropy`](crate::entropy) rules.
+pub fn run(
+    scenario: &Scenario,
+    engine: Engine,
+    fidelity: Fidelity,
+    seed: u64,
+    captures: bool,
+    progress: &Progress,
+) -> Result<Collected, EngineError> {
     let nodes = nodes(scenario, fidelity, seed);
-    let world = World::new(scenario, seed);
+    let mut world = World::new(scenario, seed);
+    world.tap = captures.then(|| Box::new(Tap::default()));
     let end = Instant::ZERO.saturating_add(scenario.duration);
     match engine {
         Engine::Turmoil => turmoil::run(nodes, world, end, seed, progress),
@@ -137,28 +168,32 @@ pub fn run(scenario: &Scenario, engine: Engine, fidelity: Fidelity, seed: u64, p
 
 fn nodes(scenario: &Scenario, fidelity: Fidelity, seed: u64) -> Vec<Driver> {
     let room = RoomId::new("stage").expect("five printable characters");
-    let sfu = SfuConfig { address: address_of(SERVER), room: room.clone(), settings: scenario.sfu.clone(), fidelity, seed };
-    let mut nodes = vec![Driver::new(SERVER, Machine::Sfu(Box::new(SfuNode::new(Instant::ZERO, sfu))))];
+    let sfu = SfuConfig { address: address_of(SERVER), room: room.clone(), settings: scenario.sfu.clone(), fidelity, seed, starts: 0 };
+    let mut nodes = vec![Driver::new(SERVER, Blueprint::Sfu(sfu), scenario)];
     for (place, user) in (1_u16..).zip(&scenario.users) {
         let (user, room, camera) = (user.clone(), room.clone(), scenario.camera.clone());
-        let config = ClientConfig { node: place, address: address_of(place), room, user, camera, fidelity, seed };
-        nodes.push(Driver::new(place, Machine::Client(Box::new(ClientNode::new(Instant::ZERO, config)))));
+        let address = if user.nat.is_some() { inside_of(place) } else { address_of(place) };
+        let after_window = scenario.client.after_window;
+        let config = ClientConfig { node: place, address, room, user, camera, fidelity, seed, after_window, starts: 0 };
+        nodes.push(Driver::new(place, Blueprint::Client(Box::new(config)), scenario));
     }
     nodes
 }
 
-/// A node of either kind.
+/// A node of either kind, or what a crash has left of it.
 #[derive(Debug)]
 enum Machine {
     Sfu(Box<SfuNode>),
     Client(Box<ClientNode>),
+    Down,
 }
 
 impl Machine {
-    fn handle_input(&mut self, now: Instant, input: Input) {
+    fn handle_input(&mut self, now: Instant, input: &Input) {
         match self {
             Self::Sfu(node) => node.handle_input(now, input),
             Self::Client(node) => node.handle_input(now, input),
+            Self::Down => {}
         }
     }
 
@@ -166,6 +201,7 @@ impl Machine {
         match self {
             Self::Sfu(node) => node.handle_timeout(now),
             Self::Client(node) => node.handle_timeout(now),
+            Self::Down => {}
         }
     }
 
@@ -173,6 +209,7 @@ impl Machine {
         match self {
             Self::Sfu(node) => node.poll_output(),
             Self::Client(node) => node.poll_output(),
+            Self::Down => None,
         }
     }
 
@@ -180,6 +217,7 @@ impl Machine {
         match self {
             Self::Sfu(node) => node.poll_timeout(),
             Self::Client(node) => node.poll_timeout(),
+            Self::Down => None,
         }
     }
 }
@@ -194,9 +232,39 @@ struct Driver {
     now: Instant,
     /// The node's next timer, asked once after each step.
     timer: Option<Instant>,
+    /// When a queue that the node sends into has to decide next.
+    queue: Option<Instant>,
     /// Steps at one instant, to notice a node that spins.
     steps_now: u32,
     sent: u64,
+    /// Datagrams that the node took in, by sender.
+    delivered: Delivered,
+    /// What stands between the node and the world, where there is anything: nothing, in a run without faults and translators.
+    host: Option<Box<Host>>,
+}
+
+/// Datagrams that a node took in, by sender.
+#[derive(Debug)]
+struct Delivered {
+    /// All that a client takes in comes from the server, and is counted in place.
+    by_server: u64,
+    by_client: Vec<u64>,
+}
+
+impl Delivered {
+    #[inline]
+    fn count(&mut self, from: u16, input: &Input) {
+        if let Input::Datagram(_) = input {
+            match usize::from(from).checked_sub(1) {
+                None => self.by_server += 1,
+                Some(client) => self.by_client[client] += 1,
+            }
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = (u16, u64)> {
+        (SERVER..).zip(core::iter::once(self.by_server).chain(self.by_client.iter().copied()))
+    }
 }
 
 /// Steps of one node at one instant that no honest node needs: ten thousand datagrams can arrive at once, a hundred thousand cannot.
@@ -219,33 +287,73 @@ impl Arrival {
 }
 
 impl Driver {
-    fn new(place: u16, machine: Machine) -> Self {
-        let timer = machine.poll_timeout();
-        Self { place, machine, inbox: VecDeque::new(), now: Instant::ZERO, timer, steps_now: 0, sent: 0 }
+    fn new(place: u16, blueprint: Blueprint, scenario: &Scenario) -> Self {
+        let nat = usize::from(place).checked_sub(1).and_then(|at| scenario.users[at].nat).map(|nat| Nat::new(nat, outside_of(place, 0)));
+        let is_plain = scenario.faults.is_empty() && nat.is_none();
+        let clients = if place == SERVER { scenario.users.len() } else { 0 };
+        let machine = blueprint.build(Instant::ZERO, &Clock::default());
+        let mut driver = Self {
+            place,
+            machine,
+            inbox: VecDeque::new(),
+            now: Instant::ZERO,
+            timer: None,
+            queue: None,
+            steps_now: 0,
+            sent: 0,
+            delivered: Delivered { by_server: 0, by_client: vec![0; clients] },
+            host: None,
+        };
+        if !is_plain {
+            let host = Host::new(place, blueprint, nat, &scenario.faults);
+            driver.machine = host.first_process();
+            driver.host = Some(Box::new(host));
+        }
+        driver.timer = driver.fires_at();
+        driver
+    }
+
+    /// When the node's timer fires, in true time.
+    fn fires_at(&self) -> Option<Instant> {
+        let timer = self.machine.poll_timeout();
+        match &self.host {
+            None => timer,
+            Some(host) => host.fires_at(timer),
+        }
     }
 
     /// When the node has something to do.
     fn next(&self) -> Option<Instant> {
-        let arrival = self.inbox.front().map(|arrival| arrival.at);
-        match (self.timer, arrival) {
-            (Some(timer), Some(arrival)) => Some(timer.min(arrival).max(self.now)),
-            (one, other) => one.or(other).map(|at| at.max(self.now)),
+        const NEVER: Instant = Instant::MAX; // where all of them are numbers, the least of them takes no branches
+        let arrival = self.inbox.front().map_or(NEVER, |arrival| arrival.at);
+        let mut due = self.timer.unwrap_or(NEVER).min(arrival).max(self.now);
+        if let Some(host) = &self.host {
+            due = host.next(Some(due).filter(|at| *at < NEVER)).unwrap_or(NEVER);
         }
+        let due = due.min(self.queue.unwrap_or(NEVER).max(self.now));
+        (due < NEVER).then_some(due)
     }
 
     /// Hands the node something that is on its way, and says whether that is what arrives first.
+    #[inline]
     fn expect(&mut self, arrival: Arrival) -> Result<bool, EngineError> {
         if arrival.at < self.now {
             return Err(EngineError::Late { node: self.place, due: arrival.at, now: self.now });
         }
         let key = arrival.key();
-        let place = self.inbox.iter().rposition(|other| other.key() < key).map_or(0, |before| before + 1);
-        if place == self.inbox.len() {
+        if self.inbox.back().is_none_or(|last| last.key() < key) {
             self.inbox.push_back(arrival);
-        } else {
-            self.inbox.insert(place, arrival);
+            return Ok(self.inbox.len() == 1);
         }
-        Ok(place == 0)
+        Ok(self.expect_earlier(arrival))
+    }
+
+    /// The same where something arrives later that was sent earlier.
+    fn expect_earlier(&mut self, arrival: Arrival) -> bool {
+        let key = arrival.key();
+        let place = self.inbox.iter().rposition(|other| other.key() < key).map_or(0, |before| before + 1);
+        self.inbox.insert(place, arrival);
+        place == 0
     }
 
     /// Lets the node do the one thing that is due next, at the time that [`Driver::next`] said: timers before arrivals.
@@ -255,22 +363,73 @@ impl Driver {
             return Err(EngineError::Spinning { node: self.place, now: at });
         }
         self.now = at;
-        if self.timer.is_some_and(|timer| timer <= at) {
+        if self.host.is_some() {
+            self.step_on_host(at);
+        } else if self.timer.is_some_and(|timer| timer <= at) {
             self.machine.handle_timeout(at);
-        } else if let Some(arrival) = self.inbox.pop_front() {
-            self.machine.handle_input(at, arrival.input);
+        } else if self.queue.is_some() && self.inbox.front().is_none_or(|arrival| arrival.at > at) {
+            // A queue of its links is due; the world sees to that after each step.
+        } else if let Some(arrival) = self.inbox.front() {
+            self.delivered.count(arrival.from, &arrival.input);
+            self.machine.handle_input(at, &arrival.input);
+            self.inbox.pop_front();
+            if self.inbox.is_empty() {
+                self.inbox.clear(); // the next one is written where the first one was: memory that is at hand
+            }
         }
         Ok(())
     }
 
-    /// Takes what the node wants done, and counts it.
+    /// The same where the world is not let through as it is; what befalls the host comes before timers.
+    fn step_on_host(&mut self, at: Instant) {
+        let Some(host) = &mut self.host else { return };
+        let timer_is_due = self.timer.is_some_and(|timer| timer <= at);
+        let waiting = self.inbox.iter().take_while(|arrival| arrival.at <= at).count() + usize::from(timer_is_due);
+        if host.befall(at, &mut self.machine, waiting) {
+            return;
+        }
+        if host.stands_still(at) {
+            return; // a queue of its links is due, and nothing else
+        }
+        let shown = host.shown_at(at);
+        if timer_is_due {
+            return self.machine.handle_timeout(shown);
+        }
+        if self.inbox.front().is_none_or(|arrival| arrival.at > at) {
+            return;
+        }
+        let Some(arrival) = self.inbox.pop_front() else { return };
+        self.steps_now = 0; // a process that stood still has a long queue to work through, and every arrival was sent by somebody
+        let from = arrival.from;
+        if let Some(input) = host.receive(at, arrival) {
+            self.delivered.count(from, &input);
+            self.machine.handle_input(shown, &input);
+        }
+    }
+
+    /// Takes what the node wants done, with the count of it: of the first datagram, where there are several.
     fn poll_output(&mut self) -> Option<(u64, Output)> {
-        let Some(output) = self.machine.poll_output() else {
-            self.timer = self.machine.poll_timeout();
+        let output = if self.host.is_some() { self.poll_output_on_host() } else { self.machine.poll_output() };
+        let Some(output) = output else {
+            self.timer = self.fires_at();
             return None;
         };
-        self.sent += 1;
-        Some((self.sent, output))
+        let count = self.sent + 1;
+        self.sent += if let Output::Datagrams(datagrams) = &output { datagrams.len() as u64 } else { 1 };
+        Some((count, output))
+    }
+
+    fn poll_output_on_host(&mut self) -> Option<Output> {
+        let host = self.host.as_mut()?;
+        if let Some(output) = host.poll_output() {
+            return Some(output);
+        }
+        loop {
+            let output = self.machine.poll_output()?;
+            if let Some(output) = host.send(self.now, output) {
+                return Some(output);
+            }
+        }
     }
 }
 
@@ -281,13 +440,24 @@ struct World {
     places: BTreeMap<UserId, u16>,
     /// What each node told, in order of time.
     told: Vec<Told>,
+    ledger: Ledger,
+    tap: Option<Box<Tap>>,
+    /// What befalls links, where anything does.
+    weather: Option<Box<Weather>>,
+    end: Instant,
 }
 
 /// What one node told.
 #[derive(Debug, Default)]
 struct Told {
     entries: VecDeque<Entry>,
-    samples: VecDeque<Sample>,
+    /// As they were told, each portion at one time: most of what a run remembers is this, and it is moved but once.
+    samples: VecDeque<Vec<Sample>>,
+}
+
+/// The client whose link is between two nodes, and which way.
+const fn way_of(from: u16, to: u16) -> (u16, Direction) {
+    if from == SERVER { (to, Direction::Down) } else { (from, Direction::Up) }
 }
 
 /// Something to be carried to a node.
@@ -303,6 +473,10 @@ impl World {
             network: Network::new(&scenario.users, seed),
             places: (1_u16..).zip(&scenario.users).map(|(place, user)| (user.id.clone(), place)).collect(),
             told: (0..=scenario.users.len()).map(|_| Told::default()).collect(),
+            ledger: Ledger::new(scenario.users.len()),
+            tap: None,
+            weather: (!scenario.faults.is_empty()).then(|| Box::new(Weather::new(&scenario.faults))),
+            end: Instant::ZERO.saturating_add(scenario.duration),
         }
     }
 
@@ -317,15 +491,24 @@ impl World {
     ) -> Result<(), EngineError> {
         let mut deliver = |to: u16, at: Instant, input: Input| carry(Delivery { to, arrival: Arrival { at, from, count, input } });
         match output {
-            Output::Datagram(datagram) => match self.network.carry(now, from, &datagram) {
-                Some((to, at)) if at < Instant::MAX => deliver(to, at, Input::Datagram(datagram)),
-                Some(_) | None => Ok(()),
-            },
+            Output::Datagrams(mut datagrams) => {
+                for (count, datagram) in (count..).zip(&mut datagrams) {
+                    self.send(now, from, count, datagram, &mut carry)?;
+                }
+                Ok(())
+            }
             Output::Connect { connection } => {
                 // TCP's three-way handshake (RFC 9293 section 3.5): the client is connected when the answer to its SYN comes, the server when its own is acknowledged.
-                let syn = self.network.signalling_arrival(now, from, from);
-                let syn_ack = self.network.signalling_arrival(syn, SERVER, from);
-                let ack = self.network.signalling_arrival(syn_ack, from, from);
+                let syn = self.signal(now, from, from);
+                let door = self.weather.as_mut().map_or(Door::Open, |weather| weather.door(syn));
+                if door == Door::Silent {
+                    return Ok(());
+                }
+                let syn_ack = self.signal(syn, SERVER, from);
+                if door == Door::Refused {
+                    return deliver(from, syn_ack, Input::Signal { connection, signal: Signal::Closed });
+                }
+                let ack = self.signal(syn_ack, from, from);
                 deliver(from, syn_ack, Input::Signal { connection, signal: Signal::Opened })?;
                 deliver(SERVER, ack, Input::Signal { connection, signal: Signal::Opened })
             }
@@ -342,38 +525,168 @@ impl World {
                 Ok(())
             }
             Output::Samples(samples) => {
-                for sample in samples {
-                    self.keep(from, sample);
-                }
+                self.keep(from, samples);
                 Ok(())
             }
         }
     }
 
-    fn other_end(&self, now: Instant, from: u16, connection: Connection) -> (u16, Instant) {
-        let client = connection.client();
-        let to = if from == SERVER { client } else { SERVER };
-        (to, self.network.signalling_arrival(now, from, client))
+    /// Sends a datagram into its link, hands to `carry` what comes out of it, and enters it into the books.
+    fn send(
+        &mut self,
+        now: Instant,
+        from: u16,
+        count: u64,
+        datagram: &mut Datagram,
+        carry: &mut impl FnMut(Delivery) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        let Some(to) = node_at(datagram.dst) else {
+            self.ledger.nowhere += 1;
+            return Ok(());
+        };
+        let (client, direction) = way_of(from, to);
+        let Some(account) = self.ledger.account(client, direction) else { return Ok(()) };
+        account.sent += 1;
+        let tapped =
+            self.tap.is_some().then(|| (Captured::of(now, client, direction, datagram), drops_of(&self.network, client, direction)));
+        let (end, weather) = (self.end, &mut self.weather);
+        let mut deliver = |at: Instant, is_copy: bool, datagram: Datagram| {
+            account.due(now, at, end, is_copy);
+            if let Some(weather) = weather {
+                weather.carried(client, direction, at);
+            }
+            if at == Instant::MAX {
+                return Ok(());
+            }
+            carry(Delivery { to, arrival: Arrival { at, from, count, input: Input::Datagram(datagram) } })
+        };
+        let (copies, delivered) = match self.network.carry(now, from, to, count, datagram) {
+            Verdict::Deliver { at } => (1, deliver(at, false, datagram.take())),
+            Verdict::DeliverTwice { at, again } => {
+                (2, deliver(at, false, datagram.clone()).and_then(|()| deliver(again, true, datagram.take())))
+            }
+            Verdict::Drop(_) | Verdict::Waits => {
+                if let Some(weather) = weather {
+                    weather.swallowed(client, direction, now);
+                }
+                (0, Ok(()))
+            }
+        };
+        if let (Some(tap), Some((packet, before))) = (&mut self.tap, tapped) {
+            tap.take(from, count, packet, copies, before, drops_of(&self.network, client, direction));
+        }
+        delivered
     }
 
-    /// Keeps a sample; beside each that tells what the server sent goes one that tells the state of the link it went into.
-    fn keep(&mut self, from: u16, sample: Sample) {
-        let link = matches!(sample.what, Counted::Sent { .. })
-            .then(|| self.places.get(&sample.user).and_then(|place| self.network.downlink(*place)))
-            .flatten();
-        let samples = &mut self.told[usize::from(from)].samples;
-        if let Some(link) = link {
+    /// Lets the queues that a node sends into decide what they have to by `now`, hands what arrives to `carry`, and says when they have to decide next.
+    fn decide(
+        &mut self,
+        now: Instant,
+        from: u16,
+        mut carry: impl FnMut(Delivery) -> Result<(), EngineError>,
+    ) -> Result<Option<Instant>, EngineError> {
+        let (end, ledger, mut weather, mut last, mut carried) = (self.end, &mut self.ledger, self.weather.as_deref_mut(), None, Ok(()));
+        self.network.decide(now, from, |Carried { to, at, count, datagram }| {
+            let (client, direction) = way_of(from, to);
+            let is_copy = last.replace((to, count)) == Some((to, count));
+            ledger.account(client, direction).into_iter().for_each(|account| account.due(now, at, end, is_copy));
+            if let Some(weather) = &mut weather {
+                weather.carried(client, direction, at);
+            }
+            if let Some(tap) = &mut self.tap {
+                tap.came_out(from, count);
+            }
+            if carried.is_ok() && at < Instant::MAX {
+                carried = carry(Delivery { to, arrival: Arrival { at, from, count, input: Input::Datagram(datagram) } });
+            }
+        });
+        carried.map(|()| self.network.next_decision(from))
+    }
+
+    /// When signalling that `from` sends arrives at the other end of its connection to or from `client`.
+    fn signal(&mut self, now: Instant, from: u16, client: u16) -> Instant {
+        let at = self.network.signalling_arrival(now, from, client);
+        let Some(weather) = &mut self.weather else { return at };
+        let direction = if from == SERVER { Direction::Down } else { Direction::Up };
+        weather.swallowed(client, direction, now); // TCP sends again what a partition swallows
+        weather.carried(client, direction, at);
+        at
+    }
+
+    fn other_end(&mut self, now: Instant, from: u16, connection: Connection) -> (u16, Instant) {
+        let client = connection.client();
+        let to = if from == SERVER { client } else { SERVER };
+        (to, self.signal(now, from, client))
+    }
+
+    /// Keeps samples; before those that tell what the server sent go some that tell the state of the links it went into.
+    fn keep(&mut self, from: u16, samples: Vec<Sample>) {
+        let downlink = |sample: &Sample| {
+            let Counted::Sent { .. } = sample.what else { return None };
+            let link = self.network.downlink(*self.places.get(&sample.user)?)?;
             let what = Counted::Downlink { capacity_bps: link.capacity_bps(sample.at), queue_delay: link.queue_delay(sample.at) };
-            let downlink = Sample { at: sample.at, user: sample.user.clone(), stream: sample.stream.clone(), what };
-            samples.push_back(downlink);
-        }
-        samples.push_back(sample);
+            Some(Sample { at: sample.at, user: sample.user.clone(), stream: sample.stream.clone(), what })
+        };
+        let downlinks: Vec<Sample> = if from == SERVER { samples.iter().filter_map(downlink).collect() } else { Vec::new() };
+        let told = &mut self.told[usize::from(from)].samples;
+        told.extend([downlinks, samples].into_iter().filter(|portion| !portion.is_empty()));
     }
 
     /// The record, in order of time, then of node; what one node told at one time stays in its order.
-    fn collect(self) -> Collected {
+    fn collect(mut self, nodes: Vec<Driver>) -> Collected {
+        self.balance(&nodes);
+        let hosts = nodes.iter().filter_map(|node| node.host.as_deref());
+        let struck = self.weather.map_or_else(Vec::new, |weather| weather.tally(hosts.flat_map(Host::struck)));
         let (entries, samples) = self.told.into_iter().map(|told| (told.entries, told.samples)).unzip();
-        Collected { entries: merged(entries, |entry| entry.at), samples: merged(samples, |sample| sample.at), network: self.network }
+        let (entries, portions) =
+            (merged(entries, |entry| entry.at), merged(samples, |portion| portion.first().map_or(Instant::ZERO, |sample| sample.at)));
+        let mut samples = Vec::with_capacity(portions.iter().map(Vec::len).sum());
+        for mut portion in portions {
+            samples.append(&mut portion);
+        }
+        let captured = self.tap.map_or_else(Vec::new, |tap| tap.captured());
+        Collected { entries, samples, network: self.network, ledger: self.ledger, struck, captured }
+    }
+
+    /// Enters into the books what links dropped, and what came of the rest at the other end.
+    fn balance(&mut self, nodes: &[Driver]) {
+        for node in nodes.iter().skip(1) {
+            for (direction, link) in
+                [(Direction::Up, self.network.uplink(node.place)), (Direction::Down, self.network.downlink(node.place))]
+            {
+                let (Some(account), Some(link)) = (self.ledger.account(node.place, direction), link) else { continue };
+                let drops = link.drops();
+                let Drops { queue, loss, outage, aqm, policer, too_large } = drops;
+                let causes = [
+                    ("queue full", queue),
+                    ("lost", loss),
+                    ("outage", outage),
+                    ("waited too long", aqm),
+                    ("policed", policer),
+                    ("too large", too_large),
+                ];
+                for (cause, datagrams) in causes {
+                    account.drop(cause, datagrams);
+                }
+                account.in_flight += self.network.waiting(node.place, direction == Direction::Down);
+            }
+        }
+        for node in nodes {
+            let end = self.end;
+            let mut enter = |from: u16, change: &dyn Fn(&mut Account)| {
+                let (client, direction) = if node.place == SERVER { (from, Direction::Up) } else { (node.place, Direction::Down) };
+                self.ledger.account(client, direction).into_iter().for_each(change);
+            };
+            for (from, delivered) in node.delivered.all() {
+                enter(from, &|account| account.delivered += delivered);
+            }
+            for arrival in node.inbox.iter().filter(|arrival| arrival.at < end && matches!(arrival.input, Input::Datagram(_))) {
+                enter(arrival.from, &|account| account.in_flight += 1);
+            }
+            for ((from, cause), datagrams) in node.host.iter().flat_map(|host| &host.drops().by_cause) {
+                enter(*from, &|account| account.drop(cause, *datagrams));
+            }
+        }
     }
 }
 

@@ -6,7 +6,8 @@
 //! # Laws
 //!
 //! - `handle_datagram` and `handle_timeout` compute; `poll_output` pops; `poll_timeout` reads.
-//! - The other methods that change a peer only take note, so that the packets of a picture cost one round of the back end and not one each.
+//! - The other methods that change a peer only take note, so that the packets of a picture cost one round of the back end and not one each; but for packets of modelled media, which
+//!   [`Peer::write`] and [`Peer::handle_datagram`] hand through at once.
 //!   **After the last of them, call [`Peer::flush`]; then poll.** Whoever forgets loses no packet: while something waits for a flush, `poll_timeout` answers with the
 //!   present, and `handle_timeout` flushes.
 //! - While outputs are queued, `poll_timeout` answers with the last `now` the peer was told. Otherwise it lies after it.
@@ -27,7 +28,7 @@
 mod model;
 mod webrtc;
 
-use core::{fmt, net::SocketAddrV4, str::FromStr};
+use core::{fmt, net::SocketAddrV4, ops::Deref, str::FromStr, time::Duration};
 
 use greenroom_core::{
     id::{LayerId, Rid, StreamId},
@@ -99,11 +100,23 @@ impl Peer {
         back!(&mut self.0, peer => peer.stop_track(now, track));
     }
 
-    /// Sends a packet of a track, with the sequence number and timestamp it says, the sequence numbers of each layer rising. To be flushed.
+    /// Sends a packet of a track, with the sequence number and timestamp it says, the sequence numbers of each layer rising.
+    ///
+    /// Modelled media has no reason to wait: what it sends goes to `out` at once. Other media is to be flushed, which the answer says.
     ///
     /// Without a connection, or when the track is not one this end sends, the packet is dropped and [counted](Counters::unsent_packets).
-    pub fn write(&mut self, now: Instant, packet: &MediaPacket, rewrite: Option<Vp8Rewrite>) {
-        back!(&mut self.0, peer => peer.write(now, packet, rewrite));
+    #[inline]
+    pub fn write(&mut self, now: Instant, packet: &MediaPacket, rewrite: Option<Vp8Rewrite>, out: &mut Vec<Datagram>) -> Written {
+        match &mut self.0 {
+            Back::Model(peer) => {
+                peer.write(now, packet, rewrite, out);
+                Written::Out
+            }
+            Back::WebRtc(peer) => {
+                peer.write(now, packet, rewrite);
+                Written::ToFlush
+            }
+        }
     }
 
     /// Asks the other end for a key frame of a layer it sends (PLI, RFC 4585 section 6.3.1). To be flushed.
@@ -117,9 +130,22 @@ impl Peer {
         back!(&mut self.0, peer => peer.set_bandwidth(now, minimum, desired));
     }
 
-    /// Takes in a datagram.
-    pub fn handle_datagram(&mut self, now: Instant, datagram: &Datagram) {
-        back!(&mut self.0, peer => peer.handle_datagram(now, datagram));
+    /// Whether a datagram from an address that is not known to be the other end's comes of it all the same: one that only the other end could have made. So a server finds members behind a translator, and
+    /// those that have moved.
+    pub fn accepts(&self, datagram: &Datagram) -> bool {
+        back!(&self.0, peer => peer.accepts(datagram))
+    }
+
+    /// Takes in a datagram. The packet of modelled media that it carries is at hand at once; all else is polled.
+    #[inline]
+    pub fn handle_datagram<'d>(&mut self, now: Instant, datagram: &'d Datagram) -> Option<MediaPacket<&'d [u8]>> {
+        match &mut self.0 {
+            Back::Model(peer) => peer.handle_datagram(now, datagram),
+            Back::WebRtc(peer) => {
+                peer.handle_datagram(now, datagram);
+                None
+            }
+        }
     }
 
     /// Does what is due.
@@ -145,6 +171,14 @@ impl Peer {
     /// Whether media can flow.
     pub fn is_connected(&self) -> bool {
         back!(&self.0, peer => peer.is_connected())
+    }
+
+    /// To the other end and back, as the newest check of the path took; none before the first answer, at a server's end (which checks nothing), and where media is modelled.
+    pub fn rtt(&self) -> Option<Duration> {
+        match &self.0 {
+            Back::WebRtc(peer) => peer.rtt(),
+            Back::Model(_) => None,
+        }
     }
 
     /// What went wrong without anyone being at fault, so far.
@@ -302,9 +336,18 @@ pub struct TrackId {
 /// An RTP payload, or the head of it. Modelled heads have at most 10 bytes and are in place; so many cost no more room than the pointer would.
 pub type Payload = Octets<22>;
 
-/// One RTP packet, as nodes see it.
-#[derive(Clone, Debug)]
-pub struct MediaPacket {
+/// What became of a packet that was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It is on its way, or dropped.
+    Out,
+    /// It waits for [`Peer::flush`].
+    ToFlush,
+}
+
+/// One RTP packet, as nodes see it: with a payload of its own, or one that it borrows.
+#[derive(Clone, Copy, Debug)]
+pub struct MediaPacket<P = Payload> {
     /// The track it belongs to.
     pub track: TrackId,
     /// The layer it belongs to; the lowest for a track without layers.
@@ -316,15 +359,21 @@ pub struct MediaPacket {
     /// Last packet of a picture.
     pub marker: bool,
     /// The RTP payload, or the head of it.
-    pub payload: Payload,
+    pub payload: P,
     /// Bytes of the payload that are counted but not carried (modelled media).
     pub absent_bytes: u32,
 }
 
-impl MediaPacket {
+impl<P: Deref<Target = [u8]>> MediaPacket<P> {
     /// Size of the RTP payload, in bytes.
     pub fn size_bytes(&self) -> u32 {
         u32::try_from(self.payload.len()).unwrap_or(u32::MAX).saturating_add(self.absent_bytes)
+    }
+
+    /// The packet with a payload of its own.
+    pub fn to_owned(&self) -> MediaPacket {
+        let MediaPacket { track, layer, seq, timestamp, marker, ref payload, absent_bytes } = *self;
+        MediaPacket { track, layer, seq, timestamp, marker, payload: (**payload).into(), absent_bytes }
     }
 }
 

@@ -8,6 +8,9 @@ mod client;
 mod pictures;
 mod sfu;
 
+use core::net::SocketAddrV4;
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use greenroom_core::time::Instant;
 
@@ -55,6 +58,11 @@ pub enum Input {
         /// What.
         signal: Signal,
     },
+    /// The host has gone over to another network: its connections are gone, and it is reached elsewhere.
+    Moved {
+        /// Where.
+        address: SocketAddrV4,
+    },
 }
 
 /// What happens on a signalling connection, to either end of it.
@@ -71,8 +79,8 @@ pub enum Signal {
 /// What a node wants done, and what it has to tell.
 #[derive(Clone, Debug)]
 pub enum Output {
-    /// Send a datagram.
-    Datagram(Datagram),
+    /// Send these datagrams, in this order. Many at once, because one packet makes one for every viewer: they are written here, and stay here until each lies in its receiver's inbox.
+    Datagrams(Vec<Datagram>),
     /// Open a signalling connection to the server.
     Connect {
         /// The number for it.
@@ -90,7 +98,7 @@ pub enum Output {
         /// Which.
         connection: Connection,
     },
-    /// Something happened. Boxed: datagrams are ten thousand times as many, and should not carry the size of this about.
+    /// Something happened. Boxed: all else is small, and should not carry the size of this about.
     Entry(Box<Entry>),
     /// Things were measured.
     Samples(Vec<Sample>),
@@ -100,12 +108,20 @@ pub enum Output {
 ///
 /// Whoever drives a node hands it instants that never fall, and calls `handle_timeout` for timers that are due before it hands over an input of the same instant.
 pub trait Node {
-    /// Takes in one input.
-    fn handle_input(&mut self, now: Instant, input: Input);
+    /// Takes in one input. It is lent: a datagram is read where it lies.
+    fn handle_input(&mut self, now: Instant, input: &Input);
     /// Does what is due.
     fn handle_timeout(&mut self, now: Instant);
     /// Takes the next output, oldest first.
     fn poll_output(&mut self) -> Option<Output>;
     /// When the node wants to be told the time next.
     fn poll_timeout(&self) -> Option<Instant>;
+}
+
+/// Puts a datagram behind the others, with those that go out right before it.
+fn send(outputs: &mut VecDeque<Output>, datagram: Datagram) {
+    match outputs.back_mut() {
+        Some(Output::Datagrams(datagrams)) => datagrams.push(datagram),
+        _ => outputs.push_back(Output::Datagrams(vec![datagram])),
+    }
 }

@@ -2,16 +2,24 @@
 //!
 //! Everything that reads a run (checks, report, files) reads these types and nothing else.
 
+mod capture;
 mod entry;
 pub mod files;
+mod ledger;
 mod metric;
+mod roster;
 mod sample;
+mod statistics;
 mod summary;
 
 pub use self::{
+    capture::{Captured, Fate, pcapng},
     entry::{Direction, Entry, StreamName, What},
+    ledger::{Account, Ledger},
     metric::MetricRow,
-    sample::{Counted, Flow, SAMPLE_INTERVAL, Sample},
+    roster::{Roster, roster_hash, rosters},
+    sample::{Counted, Flow, Part, SAMPLE_INTERVAL, Sample, next_sample},
+    statistics::StatisticsRow,
     summary::{CheckResult, Summary, Viewer},
 };
 
@@ -28,4 +36,6 @@ pub struct Record {
     pub entries: Vec<Entry>,
     /// What was measured, in order of time, then viewer, then stream.
     pub metrics: Vec<MetricRow>,
+    /// What clients' statistics said, in order of time, then user, then stream and part.
+    pub statistics: Vec<StatisticsRow>,
 }

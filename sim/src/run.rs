@@ -10,7 +10,7 @@ use crate::{
     engine::{self, Collected, Engine, EngineError, Progress},
     entropy,
     media::Fidelity,
-    record::{Record, Summary},
+    record::{Captured, Record, StatisticsRow, Summary},
     scenario::Scenario,
 };
 
@@ -36,17 +36,37 @@ const STACK_BYTES: usize = 64 << 20;
 
 /// Runs a scenario on a thread of its own, checks what happened, and sums it up.
 pub fn run(scenario: &Scenario, settings: Settings, progress: &Progress) -> Result<Record, EngineError> {
-    let Settings { engine, media, seed } = settings;
     let started = WallInstant::now();
     let collected = collect(scenario, settings, progress)?;
+    Ok(record(scenario, settings, started, collected))
+}
+
+/// The same, with every datagram in the order in which they were sent, for [`record::pcapng`](crate::record::pcapng).
+pub fn run_captured(scenario: &Scenario, settings: Settings, progress: &Progress) -> Result<(Record, Vec<Captured>), EngineError> {
+    let started = WallInstant::now();
+    let mut collected = gather(scenario, settings, true, progress)?;
+    let captured = core::mem::take(&mut collected.captured);
+    Ok((record(scenario, settings, started, collected), captured))
+}
+
+fn record(scenario: &Scenario, settings: Settings, started: WallInstant, collected: Collected) -> Record {
+    let Settings { engine, media, seed } = settings;
     let wall_seconds = started.elapsed().as_secs_f64();
 
-    let checks =
-        check::all(&check::Evidence { scenario, entries: &collected.entries, samples: &collected.samples, network: &collected.network });
+    let checks = check::all(&check::Evidence {
+        scenario,
+        entries: &collected.entries,
+        samples: &collected.samples,
+        network: &collected.network,
+        ledger: &collected.ledger,
+        struck: &collected.struck,
+    });
     let mut entries = tables::network_entries(scenario);
+    entries.extend(tables::fault_entries(scenario, &collected.struck));
     entries.extend(collected.entries);
     entries.sort_by_key(|entry| entry.at);
     let metrics = tables::metrics(scenario, &collected.samples);
+    let statistics = collected.samples.iter().filter_map(StatisticsRow::of).collect();
     let viewers = tables::viewers(scenario, &entries, &metrics);
     let sim_seconds = scenario.duration.as_secs_f64();
     let summary = Summary {
@@ -64,11 +84,15 @@ pub fn run(scenario: &Scenario, settings: Settings, progress: &Progress) -> Resu
         checks,
         viewers,
     };
-    Ok(Record { title: scenario.title.clone(), about: scenario.about.clone(), summary, entries, metrics })
+    Record { title: scenario.title.clone(), about: scenario.about.clone(), summary, entries, metrics, statistics }
 }
 
 /// Runs a scenario on a thread of its own, and leaves what it brought as it came: what [`run`] makes its record of.
 pub fn collect(scenario: &Scenario, settings: Settings, progress: &Progress) -> Result<Collected, EngineError> {
+    gather(scenario, settings, false, progress)
+}
+
+fn gather(scenario: &Scenario, settings: Settings, captures: bool, progress: &Progress) -> Result<Collected, EngineError> {
     let Settings { engine, media, seed } = settings;
-    entropy::isolated(seed, STACK_BYTES, || engine::run(scenario, engine, media, seed, progress))
+    entropy::isolated(seed, STACK_BYTES, || engine::run(scenario, engine, media, seed, captures, progress))
 }

@@ -7,7 +7,10 @@
 mod check;
 mod document;
 mod error;
+mod fault;
 mod file;
+mod links;
+mod mishaps;
 mod overrides;
 mod quantity;
 mod shape;
@@ -18,6 +21,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 use greenroom_core::{
     id::{UserId, UserName},
     role::Role,
+    select::Policy,
+    session::AfterWindow,
     stream::{BitsPerSecond, Layer},
     time::Instant,
 };
@@ -26,15 +31,19 @@ use serde::Deserialize as _;
 use toml::{Spanned, de::DeTable};
 
 use self::{
-    document::{Fault, Text},
+    document::{Text, Wrong},
     file::File,
 };
 pub use self::{
     error::{Invalid, ScenarioError},
+    fault::{Believer, Fault, FaultKind, Ways},
     overrides::Override,
     shape::schema,
 };
-use crate::net::link::LinkConfig;
+use crate::net::{link::LinkConfig, nat::NatConfig};
+
+/// What the server's host is called in files and reports.
+pub const SERVER_NAME: &str = "sfu";
 
 /// A story to run, checked: whatever it names exists, and whatever it asks for can be asked for at its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,25 +62,34 @@ pub struct Scenario {
     pub camera: Camera,
     /// How the server is set up.
     pub sfu: SfuSettings,
+    /// How clients are set up.
+    pub client: ClientSettings,
+    /// What befalls hosts and links, in the file's order, groups spelled out.
+    pub faults: Vec<Fault>,
 }
 
 impl Scenario {
+    /// What the host at that place is called: `sfu`, or its user's id.
+    pub fn host_name(&self, place: u16) -> &str {
+        usize::from(place).checked_sub(1).and_then(|at| self.users.get(at)).map_or(SERVER_NAME, |user| user.id.as_str())
+    }
+
     /// Reads the scenario from the file at `path`, with `overrides` set in it.
     pub fn load(path: &Path, overrides: &[Override]) -> Result<Self, ScenarioError> {
         let label = path.display().to_string();
         let text =
             fs::read_to_string(path).map_err(|error| ScenarioError::Unreadable { file: label.clone(), reason: error.to_string() })?;
         let name = path.file_stem().map_or_else(|| label.clone(), |stem| stem.to_string_lossy().into_owned());
-        read(&label, &name, &text, overrides)
+        read(&label, &name, path.parent().unwrap_or(Path::new("")), &text, overrides)
     }
 
-    /// Reads the scenario called `name` from `text`, with `overrides` set in it.
+    /// Reads the scenario called `name` from `text`, with `overrides` set in it. Files that it names are looked for in the current directory.
     pub fn parse(name: &str, text: &str, overrides: &[Override]) -> Result<Self, ScenarioError> {
-        read(name, name, text, overrides)
+        read(name, name, Path::new(""), text, overrides)
     }
 }
 
-fn read(label: &str, name: &str, file: &str, overrides: &[Override]) -> Result<Scenario, ScenarioError> {
+fn read(label: &str, name: &str, folder: &Path, file: &str, overrides: &[Override]) -> Result<Scenario, ScenarioError> {
     let text = Text::new(label, file, overrides);
     let mut root = DeTable::parse(text.file()).map_err(|error| {
         let place = error.span().unwrap_or(file.len()..file.len());
@@ -80,14 +98,14 @@ fn read(label: &str, name: &str, file: &str, overrides: &[Override]) -> Result<S
     overrides::apply(&text, &mut root)?;
     shape::check(&root).map_err(|fault| text.error(&root, fault))?;
     let file = typed(&root).map_err(|fault| text.error(&root, fault))?;
-    check::scenario(name, &file).map_err(|fault| text.error(&root, fault))
+    check::scenario(name, &file, folder).map_err(|fault| text.error(&root, fault))
 }
 
 /// The file in its types. What can still be wrong after the shape is right are texts that have to mean something: quantities.
-fn typed(root: &Spanned<DeTable<'_>>) -> Result<File, Fault> {
+fn typed(root: &Spanned<DeTable<'_>>) -> Result<File, Wrong> {
     File::deserialize(toml::de::Deserializer::from(root.clone())).map_err(|error| {
         let path = error.span().map(|place| document::path_to(root, &place)).unwrap_or_default();
-        Fault::new(path, error.message())
+        Wrong::new(path, error.message())
     })
 }
 
@@ -106,6 +124,8 @@ pub struct User {
     pub up: LinkConfig,
     /// The link from the server.
     pub down: LinkConfig,
+    /// What translates addresses between the user's network and the link.
+    pub nat: Option<NatConfig>,
     /// Whose streams the user subscribes to, now and when they come.
     pub watch: Watch,
     /// What the user does, in order of time. What stands at one time is done in the order in which it stands.
@@ -171,6 +191,13 @@ pub struct Camera {
     pub layers: Vec<Layer>,
 }
 
+/// How clients are set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientSettings {
+    /// What a client does when the place that was kept for it is gone.
+    pub after_window: AfterWindow,
+}
+
 /// How the server is set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SfuSettings {
@@ -178,4 +205,6 @@ pub struct SfuSettings {
     pub reconnect_window: Duration,
     /// Where the estimate of what a viewer can receive begins, in bits per second.
     pub start_estimate_bps: BitsPerSecond,
+    /// Which rule shares a viewer's connection.
+    pub policy: Policy,
 }

@@ -7,7 +7,7 @@ use greenroom_sim::{
     check::{self, Evidence},
     engine::Collected,
     media::Fidelity,
-    record::{Counted, Entry, Flow, Sample, What},
+    record::{Account, Counted, Direction, Entry, Flow, Sample, What},
     scenario::Scenario,
 };
 
@@ -100,8 +100,8 @@ impl Case {
     }
 
     fn failures(&self) -> Vec<(String, String)> {
-        let Collected { entries, samples, network } = &self.collected;
-        let results = check::all(&Evidence { scenario: &self.scenario, entries, samples, network });
+        let Collected { entries, samples, network, ledger, struck, .. } = &self.collected;
+        let results = check::all(&Evidence { scenario: &self.scenario, entries, samples, network, ledger, struck });
         results.into_iter().filter(|result| !result.ok).map(|result| (result.name, result.detail)).collect()
     }
 
@@ -492,12 +492,15 @@ fn whoever_is_gone_neither_watches_nor_is_watched() {
 /// What was looked at is told as well: a check that looked at nothing would pass for nothing.
 #[test]
 fn checks_say_how_much_they_looked_at() {
-    let case = Case::new();
-    let Collected { entries, samples, network } = &case.collected;
-    let results = check::all(&Evidence { scenario: &case.scenario, entries, samples, network });
-    for result in results {
-        let looked_at: u64 = result.detail.split(' ').next().and_then(|number| number.parse().ok()).expect("it begins with a number");
-        assert!(looked_at > 0, "{}: {}", result.name, result.detail);
+    let looked_at = |case: Case| -> Vec<(String, u64)> {
+        let Collected { entries, samples, network, ledger, struck, .. } = &case.collected;
+        let results = check::all(&Evidence { scenario: &case.scenario, entries, samples, network, ledger, struck });
+        let number = |detail: &str| detail.split(' ').next().and_then(|number| number.parse().ok()).expect("it begins with a number");
+        results.into_iter().map(|result| (result.name, number(&result.detail))).collect()
+    };
+    // Where nothing befalls anybody, two have nothing to look at.
+    for ((name, calm), (_, broken)) in looked_at(Case::new()).into_iter().zip(looked_at(Case::of(BROKEN))) {
+        assert!(calm.max(broken) > 0, "{name}");
     }
 }
 
@@ -508,4 +511,180 @@ fn names_of_streams_do_not_get_mixed_up() {
     let mut case = Case::of(&only_ada);
     case.plant_sample(19_000, "ben", "cem", forwarded(1, 18_990, 18_990));
     case.assert_fails("subscribers-only", "at 18.990 s, ben: 1 packets of cem/main were forwarded to it, to which it is not subscribed");
+}
+
+// ---- one-stay-per-user ----------------------------------------------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_user_who_comes_twice_is_found() {
+    let mut case = Case::new();
+    case.plant(15_000, "ben", What::PeerJoined { peer: lab::user_id("ada") });
+    case.assert_fails("one-stay-per-user", "at 15.000 s, ben: sees ada come, who is there already");
+}
+
+#[test]
+fn a_user_who_sees_itself_is_found() {
+    let mut case = Case::new();
+    case.plant(15_000, "ben", What::PeerJoined { peer: lab::user_id("ben") });
+    case.assert_fails("one-stay-per-user", "at 15.000 s, ben: sees itself among the others");
+}
+
+#[test]
+fn somebody_who_goes_without_having_come_is_found() {
+    let mut case = Case::new();
+    case.plant(15_000, "eva", What::PeerLeft { peer: lab::user_id("nobody"), reason: 0 });
+    case.assert_fails("one-stay-per-user", "at 15.000 s, eva: sees nobody go, who was not there");
+}
+
+#[test]
+fn a_stream_that_is_offered_twice_is_found() {
+    let mut case = Case::new();
+    case.plant(15_000, "tom", What::StreamAdded { stream: lab::main_of("ada") });
+    case.assert_fails("one-stay-per-user", "at 15.000 s, tom: is offered ada/main, which is there already");
+}
+
+// ---- recovery and faults-struck -------------------------------------------------------------------------------------------------------------------------------------
+
+/// A call that the server's crash breaks off at 5 s.
+const BROKEN: &str = r#"
+title = "broken"
+duration = "45 s"
+[link.fibre]
+delay = "10 ms"
+[client]
+after_window = "keep_trying"
+[[user]]
+id = "ada"
+role = "joiner"
+link = "fibre"
+publish = true
+[[user]]
+id = "ben"
+role = "player"
+link = "fibre"
+join = "1 s"
+[[event]]
+at = "5 s"
+host = "sfu"
+do = "crash"
+for = "1 s"
+"#;
+
+#[test]
+fn somebody_who_does_not_come_back_is_found() {
+    let mut case = Case::of(BROKEN);
+    let ben = lab::user_id("ben");
+    case.drop_entries(|entry| entry.user.as_ref() == Some(&ben) && matches!(entry.what, What::Restored { .. }));
+    case.assert_fails("recovery", "at 45.000 s, ben: is still being reconnected");
+}
+
+#[test]
+fn somebody_who_is_gone_after_the_fault_is_found() {
+    let mut case = Case::of(BROKEN);
+    case.plant(44_990, "ben", What::Left);
+    case.assert_fails("recovery", "at 45.000 s, ben: is not in the room, 30 s after the last fault");
+}
+
+#[test]
+fn somebody_in_another_role_is_found() {
+    let mut case = Case::of(BROKEN);
+    case.plant(44_000, "ben", What::RoleChanged { role: Role::Joiner });
+    case.assert_fails("recovery", "at 45.000 s, ben: is a joiner, and should be a player");
+}
+
+#[test]
+fn a_viewer_that_receives_nothing_after_the_fault_is_found() {
+    let mut case = Case::of(BROKEN);
+    let last = case.last_arrival("ben", "ada", 42_500);
+    case.silence("ben", "ada", 42_500, 45_000);
+    let failures = case.failures();
+    let names: Vec<&str> = failures.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["liveness", "recovery"], "both have a reason to complain");
+    assert_eq!(failures[1].1, format!("at {}, ben: receives nothing of ada, 30 s after the last fault", printed(last)));
+}
+
+#[test]
+fn a_fault_that_hits_nothing_is_found() {
+    let mut case = Case::of(BROKEN);
+    assert!(case.collected.struck[0] > 0);
+    case.collected.struck[0] = 0;
+    case.assert_fails("faults-struck", "at 5.000 s, sfu: the crash that the scenario asks for hit nothing");
+}
+
+/// Nobody sends anything through a link in the time of its partition: the file asks for more than it gets.
+#[test]
+fn a_partition_of_somebody_who_is_silent_fails_its_run() {
+    let quiet = "title = \"quiet\"\nduration = \"8 s\"\n[link.fibre]\ndelay = \"10 ms\"\n[[user]]\nid = \"ada\"\nrole = \"player\"\nlink = \"fibre\"\n\
+                 [[event]]\nat = \"5100 ms\"\nhost = \"ada\"\ndo = \"partition\"\ndirection = \"up\"\nfor = \"1 ms\"\n";
+    let record = lab::run_model(&lab::parse(quiet));
+    assert_eq!(lab::failures(&record), ["faults-struck: at 5.100 s, ada: the partition that the scenario asks for hit nothing"]);
+}
+
+// ---- the books ------------------------------------------------------------------------------------------------------------------------------------------------------
+
+impl Case {
+    /// The books of Ben's link from the server.
+    fn account_of_ben(&mut self) -> &mut Account {
+        self.collected.ledger.account(2, Direction::Down).expect("Ben is the second user")
+    }
+}
+
+#[test]
+fn a_datagram_that_is_lost_without_a_cause_is_found() {
+    let mut case = Case::new();
+    let account = case.account_of_ben();
+    account.delivered -= 1;
+    let (sent, delivered, in_flight) = (account.sent, account.delivered, account.in_flight);
+    let detail = format!(
+        "at 40.000 s, ben: {sent} datagrams went down, and {} are accounted for: {delivered} delivered, 0 dropped, {in_flight} in flight",
+        sent - 1
+    );
+    case.assert_fails("conservation", &detail);
+}
+
+#[test]
+fn a_datagram_that_is_handed_over_twice_is_found() {
+    let mut case = Case::new();
+    case.account_of_ben().delivered += 1;
+    let failures = case.failures();
+    assert_eq!(failures.len(), 1);
+    assert_eq!(failures[0].0, "conservation");
+}
+
+#[test]
+fn a_datagram_that_is_too_fast_is_found() {
+    let mut case = Case::new();
+    let account = case.account_of_ben();
+    (account.shortest, account.shortest_at) = (Some(Duration::from_nanos(9_999_999)), at(7000));
+    case.assert_fails("causality", "at 7.000 s, ben: a datagram went down in 9999999 ns, and the way takes 10000000 ns");
+}
+
+#[test]
+fn a_datagram_that_overtakes_is_found() {
+    let mut case = Case::new();
+    let account = case.account_of_ben();
+    (account.overtakings, account.overtaken_at) = (1, Some(at(7000)));
+    case.assert_fails("order", "at 7.000 s, ben: 1 datagrams that went down overtook others, on a link that keeps their order");
+}
+
+// ---- fairness -------------------------------------------------------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_viewer_that_goes_short_among_equals_is_found() {
+    let text = CALL.replace(
+        "[[user]]\nid = \"cem\"",
+        "[[user]]\nid = \"bea\"\nrole = \"player\"\nlink = \"fibre\"\njoin = \"1 s\"\n[[user]]\nid = \"cem\"",
+    );
+    let mut case = Case::of(&text);
+    let bea = lab::user_id("bea");
+    for sample in case.collected.samples.iter_mut().filter(|sample| sample.user == bea) {
+        if let Counted::Received { flow, .. } = &mut sample.what {
+            flow.bytes /= 10;
+        }
+    }
+    let failures = case.failures();
+    assert_eq!(failures.len(), 1, "{failures:?}");
+    let (name, detail) = &failures[0];
+    assert_eq!(name, "fairness");
+    assert!(detail.contains("bea: received") && detail.contains("of ada/main where"), "{detail}");
 }

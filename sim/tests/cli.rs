@@ -167,7 +167,7 @@ fn a_run_leaves_four_files_and_a_table() {
     }
     let mut files: Vec<_> = fs::read_dir(scratch.0.join("out/call")).unwrap().map(|file| file.unwrap().file_name()).collect();
     files.sort();
-    assert_eq!(files, ["events.jsonl", "metrics.csv", "report.html", "summary.json"]);
+    assert_eq!(files, ["events.jsonl", "metrics.csv", "report.html", "statistics.csv", "summary.json"]);
     for file in files {
         assert!(fs::metadata(scratch.0.join("out/call").join(&file)).unwrap().len() > 0, "{file:?} is empty");
     }
@@ -254,7 +254,7 @@ fn a_failed_check_is_exit_code_one_and_told_in_every_mode() {
     let quiet = run(&scratch, &thin, &["--quiet", "--verify"]);
     told(&quiet);
     assert!(quiet.stdout.is_empty());
-    assert!(fs::read_to_string(scratch.0.join("out/call/report.html")).unwrap().contains("1 of 6 checks failed"));
+    assert!(fs::read_to_string(scratch.0.join("out/call/report.html")).unwrap().contains("1 of 13 checks failed"));
 }
 
 #[test]
@@ -310,4 +310,156 @@ fn a_scenario_may_stand_anywhere_and_be_called_anything() {
     let output = greenroom(&scratch, &["run", path.to_str().unwrap(), "--engine", "direct", "--media", "model", "--quiet"]);
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
     assert!(Path::new(&scratch.0).join("out/ein anruf.v2/summary.json").exists());
+}
+
+#[test]
+fn a_sweep_tells_what_held_on_how_many_seeds() {
+    let scratch = Scratch::new();
+    let call = scratch.write("call.toml", CALL);
+    let sweep = |arguments: &[&str]| {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_greenroom")).arg("sweep").arg(&call).args(arguments).stdin(Stdio::null()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, table, complaints) = sweep(&["--seeds", "0..3", "--jobs", "2"]);
+    assert_eq!((code, complaints.as_str()), (Some(0), ""));
+    assert!(table.starts_with("call, model media, seeds 0..3\n") && table.contains("liveness"), "{table}");
+    assert!(table.ends_with("6 of 6 runs passed; engines differ on 0 seeds\n"), "{table}");
+
+    // The same runs, whatever the number of jobs.
+    let (_, one, _) = sweep(&["--seeds", "0..3", "--jobs", "1", "--json"]);
+    let (_, four, _) = sweep(&["--seeds", "0..3", "--jobs", "4", "--json"]);
+    assert_eq!(one, four);
+    let runs: Vec<Value> = one.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(runs.len(), 6);
+    assert!(runs.iter().all(|run| run["ok"] == true && run["trace_hash"].as_str().is_some_and(|hash| hash.len() == 16)));
+    assert_eq!(runs[0]["trace_hash"], runs[1]["trace_hash"], "both engines");
+    assert_ne!(runs[0]["trace_hash"], runs[2]["trace_hash"], "another seed");
+
+    let (code, _, complaints) = sweep(&["--seeds", "3..3"]);
+    assert_eq!(code, Some(2));
+    assert!(complaints.contains("expected a range that is not empty, such as 0..200"), "{complaints}");
+}
+
+/// A scenario that asks for a fault which hits nothing.
+#[test]
+fn a_sweep_with_a_failed_check_says_which_seed_and_ends_with_1() {
+    let scratch = Scratch::new();
+    let call = scratch.write(
+        "call.toml",
+        &format!("{CALL}\n[[event]]\nat = \"2500 ms\"\nhost = \"ben\"\ndo = \"hold\"\ndirection = \"up\"\nfor = \"1 us\"\n"),
+    );
+    let output = Command::new(env!("CARGO_BIN_EXE_greenroom"))
+        .arg("sweep")
+        .arg(&call)
+        .args(["--seeds", "7..8", "--engine", "direct"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let complaints = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        complaints.contains("direct, seed 7: check faults-struck failed: at 2.500 s, ben: the hold that the scenario asks for hit nothing"),
+        "{complaints}"
+    );
+}
+
+/// Reads a pcapng file block by block, as little as is needed: type and body of each.
+fn blocks(file: &[u8]) -> Vec<(u32, &[u8])> {
+    let word = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap());
+    let (mut blocks, mut at) = (Vec::new(), 0);
+    while at < file.len() {
+        let length = word(at + 4) as usize;
+        assert_eq!((length % 4, word(at + length - 4) as usize), (0, length), "both lengths of a block, at {at}");
+        blocks.push((word(at), &file[at + 8..at + length - 4]));
+        at += length;
+    }
+    blocks
+}
+
+#[test]
+fn a_capture_holds_every_datagram_in_virtual_time() {
+    let scratch = Scratch::new();
+    let call = scratch.write("call.toml", &CALL.replace("delay = \"20 ms\"", "delay = \"20 ms\"\nloss = \"5 %\""));
+    let (pcap, out) = (scratch.0.join("call.pcapng"), scratch.0.join("out"));
+    let run = |media: &str| {
+        let arguments =
+            ["--engine", "direct", "--media", media, "--json", "--out", out.to_str().unwrap(), "--pcap", pcap.to_str().unwrap()];
+        let output = Command::new(env!("CARGO_BIN_EXE_greenroom")).arg("run").arg(&call).args(arguments).output().unwrap();
+        let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+        summary["datagrams"].as_u64().unwrap()
+    };
+    let datagrams = run("model");
+    let file = fs::read(&pcap).unwrap();
+    let blocks = blocks(&file);
+    assert_eq!(blocks.iter().filter(|(kind, _)| *kind == 0x0A0D_0D0A).count(), 1);
+    assert_eq!(blocks.iter().filter(|(kind, _)| *kind == 1).count(), 4, "an interface for each direction of two links");
+    let packets: Vec<&[u8]> = blocks.iter().filter(|(kind, _)| *kind == 6).map(|(_, body)| *body).collect();
+    assert_eq!(packets.len() as u64, datagrams);
+    let word = |packet: &[u8], at: usize| u32::from_le_bytes(packet[at..at + 4].try_into().unwrap());
+    let times: Vec<u64> = packets.iter().map(|packet| u64::from(word(packet, 4)) << 32 | u64::from(word(packet, 8))).collect();
+    assert!(
+        times.is_sorted() && times.last().is_some_and(|last| (2_900_000_000..3_000_000_000).contains(last)),
+        "nanoseconds of three seconds"
+    );
+    for packet in &packets {
+        let (captured, original) = (word(packet, 12) as usize, word(packet, 16));
+        let frame = &packet[20..20 + captured];
+        assert_eq!(frame[12..15], [8, 0, 0x45], "IPv4");
+        assert_eq!(u32::from(u16::from_be_bytes([frame[16], frame[17]])) + 14, original, "the IP packet's length is the whole one");
+    }
+    let dropped = packets.iter().filter(|packet| packet.windows(25).any(|bytes| bytes == b"dropped: lost on the way\0")).count();
+    assert!((packets.len() / 40..packets.len() / 10).contains(&dropped), "{dropped} of {} have a comment, with 5 % lost", packets.len());
+
+    // Wireshark's own reader, where it is installed.
+    if let Ok(version) = Command::new("tshark").arg("-v").output()
+        && version.status.success()
+    {
+        let datagrams = run("webrtc-null");
+        let tshark = |arguments: &[&str]| {
+            let output = Command::new("tshark").args(["-r", pcap.to_str().unwrap()]).args(arguments).output().unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let all = tshark(&[
+            "-T",
+            "fields",
+            "-e",
+            "frame.interface_name",
+            "-e",
+            "udp.length",
+            "-e",
+            "ip.checksum.status",
+            "-o",
+            "ip.check_checksum:TRUE",
+        ]);
+        assert_eq!(all.lines().count() as u64, datagrams);
+        assert!(all.lines().all(|line| line.ends_with("\t1")), "every header's checksum is good");
+        let names: std::collections::BTreeSet<&str> = all.lines().filter_map(|line| line.split('\t').next()).collect();
+        assert_eq!(names, ["ada/down", "ada/up", "ben/down", "ben/up"].into());
+        assert!(tshark(&["-Y", "stun"]).lines().count() > 3, "ICE's checks are read as STUN");
+    }
+}
+
+#[test]
+fn selftest_prints_a_scorecard_and_says_whether_all_is_met() {
+    let scratch = Scratch::new();
+    let output = greenroom(&scratch, &["selftest", "links", "ser-"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.starts_with("oracle      reading"), "{text}");
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[1], ["ser-1", "arrival,", "ms", "60", "60", "exact", "pass"]);
+    assert!(text.ends_with("\n4 of 4 oracles pass; 0 of 14 readings miss\n"), "{text}");
+
+    let output = greenroom(&scratch, &["selftest", "links", "gilbert", "--json"]);
+    let card: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((card["passed"].as_u64(), card["failed"].as_u64(), output.status.code()), (Some(3), Some(0), Some(0)));
+    let reading = &card["oracles"][0]["readings"][1];
+    assert_eq!(
+        (reading["what"].as_str(), reading["expected"].as_f64(), reading["readings"].as_array().map(Vec::len)),
+        (Some("mean burst"), Some(4.0), Some(3))
+    );
+
+    let output = greenroom(&scratch, &["selftest", "links", "nothing-like-that"]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("no oracle has \"nothing-like-that\" in its name; known: ser-1, "));
 }

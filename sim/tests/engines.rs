@@ -44,7 +44,7 @@ fn scenarios_that_come_with_the_program_pass_on_both_engines() {
             assert_eq!(summary.story_hash, first.story_hash, "{name} on {} with {}", summary.engine, summary.media);
         }
     }
-    for name in ["audience-200", "first-call", "small-stage", "train-tunnel"] {
+    for name in ["audience-200", "chaos", "first-call", "small-stage", "train-tunnel"] {
         assert!(names.contains(name), "{name} is gone");
     }
 }

@@ -208,8 +208,21 @@ fn what_a_run_writes_has_the_names_that_tools_read() {
         assert_eq!(names, expected);
     }
     let names: Vec<&str> = summary["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
-    let checks =
-        ["allocation-within-estimate", "subscribers-only", "players-never-publish", "contiguous-sequence", "joins-answered", "liveness"];
+    let checks = [
+        "allocation-within-estimate",
+        "subscribers-only",
+        "players-never-publish",
+        "contiguous-sequence",
+        "joins-answered",
+        "liveness",
+        "one-stay-per-user",
+        "recovery",
+        "faults-struck",
+        "conservation",
+        "causality",
+        "order",
+        "fairness",
+    ];
     assert_eq!(names, checks);
     assert_eq!((&summary["scenario"], &summary["engine"], &summary["media"]), (&"first-call".into(), &"direct".into(), &"model".into()));
     assert_eq!(

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use greenroom_core::time::Instant;
 use greenroom_sim::{
-    net::link::{DropReason, Link, LinkConfig, Outage, QueueLimit, RateSchedule, Verdict},
+    net::link::{Capacity, DropReason, Jitter, Link, LinkConfig, Loss, Outage, Queue, QueueLimit, RateSchedule, Verdict},
     random::Stream,
 };
 
@@ -16,18 +16,19 @@ const SIZE: u32 = 1250;
 const MBPS: u64 = 1_000_000;
 
 fn plain(rate_bps: u64) -> LinkConfig {
-    LinkConfig { rate: RateSchedule::constant(rate_bps), overhead_bytes: 0, ..LinkConfig::default() }
+    LinkConfig { capacity: Capacity::constant(rate_bps), overhead_bytes: 0, ..LinkConfig::default() }
 }
 
 fn stepped(steps: &[(u64, Option<u64>)]) -> LinkConfig {
     let steps = steps.iter().map(|&(ms, rate)| (Instant::from_millis(ms), rate)).collect();
-    LinkConfig { rate: RateSchedule::new(steps).expect("steps rise from zero"), overhead_bytes: 0, ..LinkConfig::default() }
+    LinkConfig { capacity: RateSchedule::new(steps).expect("steps rise from zero").into(), overhead_bytes: 0, ..LinkConfig::default() }
 }
 
 fn arrival(verdict: Verdict) -> Option<Instant> {
     match verdict {
         Verdict::Deliver { at } => Some(at),
         Verdict::Drop(_) => None,
+        Verdict::DeliverTwice { .. } | Verdict::Waits => panic!("neither duplicates nor waits: {verdict:?}"),
     }
 }
 
@@ -142,7 +143,8 @@ fn a_step_to_unlimited_releases_everything_at_once() {
 
 #[test]
 fn a_rate_of_zero_for_good_is_never() {
-    let mut link = Link::new(LinkConfig { queue: QueueLimit::Packets(1), ..stepped(&[(0, Some(1000)), (100, Some(0))]) }, 1, "link");
+    let mut link =
+        Link::new(LinkConfig { queue: Queue::DropTail(QueueLimit::Packets(1)), ..stepped(&[(0, Some(1000)), (100, Some(0))]) }, 1, "link");
     assert_eq!(arrives(&mut link, Instant::ZERO, 125), Instant::MAX);
     assert_eq!(arrives(&mut link, Instant::from_secs(9), 125), Instant::MAX);
     assert_eq!(link.offer(Instant::from_secs(10), 125), Verdict::Drop(DropReason::Queue));
@@ -202,7 +204,7 @@ fn steps_that_are_no_schedule_are_refused() {
 // Twice the capacity for 100 s: what gets through is the capacity, to the packet.
 #[test]
 fn a_saturated_transmitter_never_rests() {
-    let mut link = Link::new(LinkConfig { queue: QueueLimit::Packets(10), ..plain(MBPS) }, 1, "link");
+    let mut link = Link::new(LinkConfig { queue: Queue::DropTail(QueueLimit::Packets(10)), ..plain(MBPS) }, 1, "link");
     let delivered = (0..20_000)
         .filter_map(|n| arrival(link.offer(Instant::from_millis(5 * n), SIZE)))
         .filter(|at| *at <= Instant::from_secs(100))
@@ -213,7 +215,7 @@ fn a_saturated_transmitter_never_rests() {
 #[test]
 fn a_burst_fills_the_queue_and_the_rest_is_dropped() {
     let accepted = |queue| {
-        let mut link = Link::new(LinkConfig { queue, ..plain(MBPS) }, 1, "link");
+        let mut link = Link::new(LinkConfig { queue: Queue::DropTail(queue), ..plain(MBPS) }, 1, "link");
         let accepted = (0..100).filter_map(|_| arrival(link.offer(Instant::ZERO, SIZE))).count();
         assert_eq!(accepted as u64 + link.drops().queue, 100);
         accepted
@@ -228,7 +230,7 @@ fn a_burst_fills_the_queue_and_the_rest_is_dropped() {
 
 #[test]
 fn the_queue_counts_overhead_and_only_what_still_waits() {
-    let config = LinkConfig { queue: QueueLimit::Bytes(2 * 1278), overhead_bytes: 28, ..plain(MBPS) };
+    let config = LinkConfig { queue: Queue::DropTail(QueueLimit::Bytes(2 * 1278)), overhead_bytes: 28, ..plain(MBPS) };
     let mut link = Link::new(config, 1, "link");
     let burst: Vec<_> = (0..4).map(|_| arrival(link.offer(Instant::ZERO, SIZE)).is_some()).collect();
     assert_eq!(burst, [true, true, true, false]);
@@ -241,7 +243,7 @@ fn the_queue_counts_overhead_and_only_what_still_waits() {
 #[test]
 fn a_queue_that_emptied_has_all_of_its_room_again() {
     for queue in [QueueLimit::Bytes(2500), QueueLimit::Packets(2), QueueLimit::Time(Duration::from_millis(20))] {
-        let mut link = Link::new(LinkConfig { queue, ..plain(MBPS) }, 1, "link");
+        let mut link = Link::new(LinkConfig { queue: Queue::DropTail(queue), ..plain(MBPS) }, 1, "link");
         for second in 0..3 {
             let accepted = (0..5).filter_map(|_| arrival(link.offer(Instant::from_secs(second), SIZE))).count();
             assert_eq!(accepted, 3, "{queue:?}, burst {second}");
@@ -264,7 +266,10 @@ fn queue_delay_is_the_wait_that_a_packet_would_have() {
 fn no_wait_is_longer_than_the_limit_even_across_a_rate_step() {
     let limit = Duration::from_millis(300);
     let mut link = Link::new(
-        LinkConfig { queue: QueueLimit::Time(limit), ..stepped(&[(0, Some(MBPS)), (2000, Some(MBPS / 4)), (6000, Some(MBPS))]) },
+        LinkConfig {
+            queue: Queue::DropTail(QueueLimit::Time(limit)),
+            ..stepped(&[(0, Some(MBPS)), (2000, Some(MBPS / 4)), (6000, Some(MBPS))])
+        },
         1,
         "link",
     );
@@ -282,7 +287,7 @@ fn no_wait_is_longer_than_the_limit_even_across_a_rate_step() {
 // 1 - C / λ
 #[test]
 fn a_constant_overload_loses_what_exceeds_the_capacity() {
-    let mut link = Link::new(LinkConfig { queue: QueueLimit::Time(Duration::from_millis(300)), ..plain(MBPS) }, 1, "link");
+    let mut link = Link::new(LinkConfig { queue: Queue::DropTail(QueueLimit::Time(Duration::from_millis(300))), ..plain(MBPS) }, 1, "link");
     let lost = (0..12_500).filter(|n| arrival(link.offer(Instant::from_millis(8 * n), SIZE)).is_none()).count();
     assert!(lost.abs_diff(2500) < 63, "{lost} of 12500; theory says 2500 and the fill of the queue");
 }
@@ -310,7 +315,7 @@ struct Queueing {
 /// Offers `packets` in a Poisson process of that load to a 1 Mbps link; sizes have a mean of 1250 bytes, that is 10 ms.
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
 fn poisson(load: f64, queue: QueueLimit, exponential_sizes: bool, packets: u32, seed: u64) -> Queueing {
-    let mut link = Link::new(LinkConfig { queue, ..plain(MBPS) }, seed, "link");
+    let mut link = Link::new(LinkConfig { queue: Queue::DropTail(queue), ..plain(MBPS) }, seed, "link");
     let (mut gaps, mut sizes) = (Stream::new(seed, "source", "gaps"), Stream::new(seed, "source", "sizes"));
     let (mut now_ns, mut wait_ns, mut waited, mut delivered) = (0, 0, 0_u32, 0_u32);
     for _ in 0..packets {
@@ -381,7 +386,7 @@ fn count(losses: &[bool]) -> usize {
 #[test]
 fn loss_happens_as_often_as_it_should() {
     for seed in SEEDS {
-        let lost = count(&losses(LinkConfig { loss_ppb: 10_000_000, ..LinkConfig::default() }, seed, 1000, 1_000_000));
+        let lost = count(&losses(LinkConfig { loss: Loss::independent(10_000_000), ..LinkConfig::default() }, seed, 1000, 1_000_000));
         assert!(lost.abs_diff(10_000) < 398, "seed {seed}: {lost}");
     }
 }
@@ -390,7 +395,7 @@ fn loss_happens_as_often_as_it_should() {
 #[test]
 fn losses_do_not_know_of_each_other() {
     for seed in SEEDS {
-        let lost = losses(LinkConfig { loss_ppb: 50_000_000, ..LinkConfig::default() }, seed, 1000, 1_000_000);
+        let lost = losses(LinkConfig { loss: Loss::independent(50_000_000), ..LinkConfig::default() }, seed, 1000, 1_000_000);
         let pairs = lost.windows(2).filter(|pair| pair[0] && pair[1]).count();
         assert!(pairs.abs_diff(2500) < 210, "seed {seed}: {pairs}");
     }
@@ -398,7 +403,7 @@ fn losses_do_not_know_of_each_other() {
 
 #[test]
 fn the_same_packets_are_lost_whatever_the_rate_the_pace_and_the_delay() {
-    let lossy = LinkConfig { loss_ppb: 10_000_000, ..LinkConfig::default() };
+    let lossy = LinkConfig { loss: Loss::independent(10_000_000), ..LinkConfig::default() };
     let reference = losses(lossy.clone(), 1, 10_000, 60_000);
     assert_eq!(
         reference,
@@ -407,21 +412,26 @@ fn the_same_packets_are_lost_whatever_the_rate_the_pace_and_the_delay() {
     );
     assert_eq!(
         reference,
-        losses(LinkConfig { rate: RateSchedule::constant(MBPS), jitter: Duration::from_millis(9), ..lossy }, 1, 10_000, 60_000)
+        losses(
+            LinkConfig { capacity: Capacity::constant(MBPS), jitter: Jitter::up_to(Duration::from_millis(9)), ..lossy },
+            1,
+            10_000,
+            60_000
+        )
     );
     assert!(count(&reference).abs_diff(600) < 98, "{}", count(&reference));
 }
 
 #[test]
 fn a_lost_packet_has_used_its_capacity() {
-    let mut link = Link::new(LinkConfig { loss_ppb: 1_000_000_000, ..plain(MBPS) }, 1, "link");
+    let mut link = Link::new(LinkConfig { loss: Loss::independent(1_000_000_000), ..plain(MBPS) }, 1, "link");
     assert_eq!(link.offer(Instant::ZERO, SIZE), Verdict::Drop(DropReason::Loss));
     assert_eq!(link.queue_delay(Instant::ZERO), Duration::from_millis(10));
 }
 
 #[test]
 fn two_links_of_one_run_lose_different_packets() {
-    let lossy = LinkConfig { loss_ppb: 500_000_000, ..LinkConfig::default() };
+    let lossy = LinkConfig { loss: Loss::independent(500_000_000), ..LinkConfig::default() };
     let (mut one, mut other) = (Link::new(lossy.clone(), 1, "ada/up"), Link::new(lossy, 1, "ada/down"));
     let differ = (0..1000).filter(|_| one.offer(Instant::ZERO, 1) != other.offer(Instant::ZERO, 1)).count();
     assert!(differ.abs_diff(500) < 64, "{differ} of 1000 differ");
@@ -435,7 +445,7 @@ fn jitter_is_bounded_and_never_reorders() {
         let (delay, jitter) = (Duration::from_millis(20), Duration::from_millis(30));
         let smooth_config = LinkConfig { delay, ..plain(2 * MBPS) };
         let mut smooth = Link::new(smooth_config.clone(), seed, "link");
-        let mut rough = Link::new(LinkConfig { jitter, ..smooth_config }, seed, "link");
+        let mut rough = Link::new(LinkConfig { jitter: Jitter::up_to(jitter), ..smooth_config }, seed, "link");
         let mut draws = Stream::new(seed, "source", "gaps");
         let (mut now_ns, mut last) = (0, Instant::ZERO);
         for n in 0..50_000 {
@@ -455,7 +465,7 @@ fn jitter_is_bounded_and_never_reorders() {
 #[test]
 fn jitter_is_uniform_where_packets_are_far_apart() {
     for seed in SEEDS {
-        let mut link = Link::new(LinkConfig { jitter: Duration::from_millis(30), ..LinkConfig::default() }, seed, "link");
+        let mut link = Link::new(LinkConfig { jitter: Jitter::up_to(Duration::from_millis(30)), ..LinkConfig::default() }, seed, "link");
         let mut quarters = [0_u32; 4];
         let mut sum_ns = 0;
         for n in 0..100_000 {
@@ -472,7 +482,7 @@ fn jitter_is_uniform_where_packets_are_far_apart() {
 // Jitter before a queue would make one: at 90 % load a link whose jitter sits in the wrong place waits 12.5 ms on average. Here the queue must not even notice.
 #[test]
 fn jitter_makes_no_queue() {
-    let mut link = Link::new(LinkConfig { jitter: Duration::from_millis(40), ..plain(MBPS) }, 1, "link");
+    let mut link = Link::new(LinkConfig { jitter: Jitter::up_to(Duration::from_millis(40)), ..plain(MBPS) }, 1, "link");
     for n in 0..20_000 {
         let now = Instant::from_nanos(11_111_111 * n);
         assert_eq!(link.queue_delay(now), Duration::ZERO, "packet {n}");
@@ -504,9 +514,9 @@ fn an_outage_takes_what_enters_and_leaves_what_is_on_its_way() {
 fn every_packet_arrives_or_is_counted_once() {
     for seed in SEEDS {
         let config = LinkConfig {
-            queue: QueueLimit::Bytes(20_000),
-            jitter: Duration::from_millis(5),
-            loss_ppb: 50_000_000,
+            queue: Queue::DropTail(QueueLimit::Bytes(20_000)),
+            jitter: Jitter::up_to(Duration::from_millis(5)),
+            loss: Loss::independent(50_000_000),
             outages: vec![Outage { from: Instant::from_secs(3), to: Instant::from_secs(4) }],
             ..stepped(&[(0, Some(MBPS)), (5000, Some(0)), (6000, Some(3 * MBPS))])
         };
@@ -518,6 +528,7 @@ fn every_packet_arrives_or_is_counted_once() {
                 Verdict::Drop(DropReason::Queue) => 1,
                 Verdict::Drop(DropReason::Loss) => 2,
                 Verdict::Drop(DropReason::Outage) => 3,
+                other => panic!("{other:?} was not asked for"),
             };
             counted[slot] += 1;
         }
@@ -529,7 +540,7 @@ fn every_packet_arrives_or_is_counted_once() {
 
 #[test]
 fn the_same_seed_and_name_make_the_same_link() {
-    let rough = LinkConfig { jitter: Duration::from_millis(5), loss_ppb: 100_000_000, ..plain(MBPS) };
+    let rough = LinkConfig { jitter: Jitter::up_to(Duration::from_millis(5)), loss: Loss::independent(100_000_000), ..plain(MBPS) };
     let run = |seed, name| {
         let mut link = Link::new(rough.clone(), seed, name);
         (0..500).map(|n| link.offer(Instant::from_millis(9 * n), 1000)).collect::<Vec<_>>()

@@ -120,7 +120,15 @@ impl Pair {
     }
 
     fn write(&mut self, from: usize, packet: &MediaPacket) {
-        self.peers[from].write(self.now, packet, None);
+        self.write_rewritten(from, packet, None);
+    }
+
+    fn write_rewritten(&mut self, from: usize, packet: &MediaPacket, rewrite: Option<Vp8Rewrite>) {
+        let mut sent = Vec::new();
+        self.peers[from].write(self.now, packet, rewrite, &mut sent);
+        for datagram in sent {
+            self.carry(from, datagram);
+        }
     }
 
     fn flush(&mut self, end: usize) {
@@ -130,22 +138,32 @@ impl Pair {
 
     fn collect(&mut self, end: usize) {
         while let Some(output) = self.peers[end].poll_output() {
-            let PeerOutput::Datagram(datagram) = output else {
-                self.said[end].push((self.now, output));
-                continue;
-            };
-            self.hash.write_u64(self.now.as_nanos());
-            self.hash.write(&datagram.payload);
-            self.hash.write_u32(datagram.absent_bytes);
-            self.sizes_bytes[end].push(datagram.size_bytes());
-            let mut arrival = Some(self.now);
-            if let (SERVER, Some(downlink)) = (end, &mut self.downlink) {
-                arrival = downlink.offer(self.now, datagram.size_bytes());
+            match output {
+                PeerOutput::Datagram(datagram) => self.carry(end, datagram),
+                output => self.said[end].push((self.now, output)),
             }
-            if let (Some(arrival), false) = (arrival, self.cut) {
-                self.sent += 1;
-                self.flying.insert((arrival.saturating_add(self.delay), self.sent), (1 - end, datagram));
-            }
+        }
+    }
+
+    fn carry(&mut self, end: usize, datagram: Datagram) {
+        self.hash.write_u64(self.now.as_nanos());
+        self.hash.write(&datagram.payload);
+        self.hash.write_u32(datagram.absent_bytes);
+        self.sizes_bytes[end].push(datagram.size_bytes());
+        let mut arrival = Some(self.now);
+        if let (SERVER, Some(downlink)) = (end, &mut self.downlink) {
+            arrival = downlink.offer(self.now, datagram.size_bytes());
+        }
+        if let (Some(arrival), false) = (arrival, self.cut) {
+            self.sent += 1;
+            self.flying.insert((arrival.saturating_add(self.delay), self.sent), (1 - end, datagram));
+        }
+    }
+
+    /// Hands a datagram to the peer at its other end, and keeps the packet that came with it.
+    fn hand(&mut self, to: usize, datagram: &Datagram) {
+        if let Some(packet) = self.peers[to].handle_datagram(self.now, datagram) {
+            self.said[to].push((self.now, PeerOutput::Packet(packet.to_owned())));
         }
     }
 
@@ -169,7 +187,7 @@ impl Pair {
             }
             while let Some(entry) = self.flying.first_entry().filter(|entry| entry.key().0 <= self.now) {
                 let (to, datagram) = entry.remove();
-                self.peers[to].handle_datagram(self.now, &datagram);
+                self.hand(to, &datagram);
                 self.collect(to);
             }
         }
@@ -337,7 +355,7 @@ fn a_rewritten_packet_shows_its_new_ids_and_nothing_else_new() {
         let mut pair = Pair::connected(fidelity, 1);
         pair.begin(SERVER, VIDEO, &[]);
         for packet in [&long, &short] {
-            pair.peers[SERVER].write(pair.now, packet, Some(Vp8Rewrite { picture_id: 0x1234, tl0_pic_idx: 77 }));
+            pair.write_rewritten(SERVER, packet, Some(Vp8Rewrite { picture_id: 0x1234, tl0_pic_idx: 77 }));
             pair.flush(SERVER);
         }
         pair.run_for(Duration::from_millis(50));
@@ -622,7 +640,7 @@ fn garbage_is_counted_and_harms_nothing() {
                 }
                 bytes.truncate(rng.usize(..=bytes.len()));
                 datagram.payload = bytes.into();
-                pair.peers[to].handle_datagram(pair.now, &datagram);
+                pair.hand(to, &datagram);
                 pair.collect(to);
             }
             for end in [CLIENT, SERVER] {
@@ -638,7 +656,7 @@ fn garbage_is_counted_and_harms_nothing() {
                     payload: bytes.into(),
                     absent_bytes: rng.u32(..2000),
                 };
-                pair.peers[end].handle_datagram(pair.now, &datagram);
+                pair.hand(end, &datagram);
                 pair.collect(end);
             }
         }
@@ -696,12 +714,12 @@ fn a_modelled_packet_is_as_large_as_a_real_one() {
             let mut camera = Camera::default();
             let mut counted: BTreeMap<u32, u32> = BTreeMap::new();
             for n in 0..240 {
+                let before = pair.sizes_bytes[CLIENT].len();
                 let payload = vec![0; 80].into();
                 pair.write(
                     CLIENT,
                     &MediaPacket { track: AUDIO, layer: LayerId(0), seq: n, timestamp: 0, marker: false, payload, absent_bytes: 0 },
                 );
-                let before = pair.sizes_bytes[CLIENT].len();
                 camera.film(&mut pair, CLIENT, 3, PICTURE);
                 if n >= 210 {
                     pair.sizes_bytes[CLIENT][before..].iter().for_each(|bytes| *counted.entry(*bytes).or_default() += 1);

@@ -11,7 +11,7 @@ use greenroom_sim::{
     engine::{Engine, Progress},
     entropy,
     media::Fidelity,
-    record::{MetricRow, Record},
+    record::{MetricRow, Record, StatisticsRow},
     run::{self, Settings},
     scenario::Scenario,
 };
@@ -171,6 +171,7 @@ fn fields_and_columns_are_those_of_the_program() {
     let told: BTreeSet<String> = first_column(between(&simulation, "### summary.json", "### events.jsonl")).into_iter().collect();
     assert_eq!(told, fields);
     assert_eq!(first_column(between(&simulation, "### metrics.csv", "### report.html")), MetricRow::HEADER);
+    assert_eq!(first_column(between(&simulation, "### statistics.csv", "## Checks")), StatisticsRow::HEADER);
 }
 
 /// Names of the kinds of events, from the declaration that serde makes them of.

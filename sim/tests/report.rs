@@ -497,6 +497,7 @@ fn empty() -> Record {
         },
         entries: Vec::new(),
         metrics: Vec::new(),
+        statistics: Vec::new(),
     }
 }
 

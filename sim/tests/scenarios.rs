@@ -6,13 +6,20 @@ use std::{collections::BTreeSet, fs, path::Path};
 use greenroom_core::{
     id::{Rid, UserId},
     role::Role,
+    select::Policy,
+    session::AfterWindow,
     stream::{Layer, TemporalLayers},
     time::Instant,
 };
 use greenroom_sim::{
-    net::link::{LinkConfig, Outage, QueueLimit, RateSchedule},
+    net::{
+        codel::CoDelConfig,
+        fq_codel::FqCoDelConfig,
+        link::{BucketConfig, Capacity, Jitter, LinkConfig, Loss, Outage, Queue, QueueLimit, RateSchedule, Reorder, Spread},
+        trace::Trace,
+    },
     random::Stream,
-    scenario::{Action, Camera, Override, Scenario, SfuSettings, User, Watch, schema},
+    scenario::{Action, Camera, ClientSettings, Fault, FaultKind, Override, Scenario, SfuSettings, User, Watch, Ways, schema},
 };
 use serde_json::Value;
 
@@ -44,13 +51,10 @@ link = "fibre"
 #[test]
 fn what_is_left_out_has_its_documented_default() {
     let link = LinkConfig {
-        rate: RateSchedule::unlimited(),
-        queue: QueueLimit::Time(Duration::from_millis(300)),
+        queue: Queue::DropTail(QueueLimit::Time(Duration::from_millis(300))),
         delay: Duration::from_millis(10),
-        jitter: Duration::ZERO,
-        loss_ppb: 0,
         overhead_bytes: 28,
-        outages: vec![],
+        ..LinkConfig::default()
     };
     let layer = |rid, height, max_bps| Layer {
         rid: Rid::new(rid).expect("a rid"),
@@ -71,6 +75,7 @@ fn what_is_left_out_has_its_documented_default() {
             link: "fibre".to_string(),
             up: link.clone(),
             down: link,
+            nat: None,
             watch: Watch::All,
             actions: vec![(Instant::ZERO, Action::Join)],
         }],
@@ -79,7 +84,9 @@ fn what_is_left_out_has_its_documented_default() {
             audio_bps: 32_000,
             layers: vec![layer("q", 180, 150_000), layer("h", 360, 500_000), layer("f", 720, 1_500_000)],
         },
-        sfu: SfuSettings { reconnect_window: Duration::from_secs(30), start_estimate_bps: 300_000 },
+        sfu: SfuSettings { reconnect_window: Duration::from_secs(30), start_estimate_bps: 300_000, policy: Policy::CHAIN },
+        client: ClientSettings { after_window: AfterWindow::GiveUp },
+        faults: vec![],
     };
     assert_eq!(parse(MINIMAL), expected);
 }
@@ -110,20 +117,21 @@ fn a_direction_has_its_own_keys_and_the_common_ones() {
     let ada = user(&scenario, "ada");
     let steps = vec![(Instant::ZERO, None), (Instant::from_secs(3), Some(0)), (Instant::from_secs(4), Some(1_000_000))];
     let down = LinkConfig {
-        rate: RateSchedule::new(steps).expect("a schedule"),
-        queue: QueueLimit::Time(Duration::from_millis(200)),
+        capacity: RateSchedule::new(steps).expect("a schedule").into(),
+        queue: Queue::DropTail(QueueLimit::Time(Duration::from_millis(200))),
         delay: Duration::from_millis(3),
-        jitter: Duration::from_millis(8),
-        loss_ppb: 3_000_000,
+        jitter: Jitter::up_to(Duration::from_millis(8)),
+        loss: Loss::independent(3_000_000),
         overhead_bytes: 48,
         outages: vec![Outage { from: Instant::from_secs(4), to: Instant::from_secs(6) }],
+        ..LinkConfig::default()
     };
     assert_eq!(ada.down, down);
     let up = LinkConfig {
-        rate: RateSchedule::constant(2_000_000),
-        queue: QueueLimit::Packets(20),
+        capacity: Capacity::constant(2_000_000),
+        queue: Queue::DropTail(QueueLimit::Packets(20)),
         delay: Duration::from_millis(35),
-        loss_ppb: 10_000_000,
+        loss: Loss::independent(10_000_000),
         outages: vec![],
         ..down
     };
@@ -185,13 +193,18 @@ fn load(name: &str) -> Scenario {
 fn every_scenario_file_is_a_scenario() {
     let mut names = BTreeSet::new();
     for entry in fs::read_dir(repository().join("scenarios")).expect("the directory") {
-        let name = entry.expect("an entry").file_name().into_string().expect("a plain name");
+        let entry = entry.expect("an entry");
+        // Beside the scenarios lie the traces that some of them play.
+        if entry.path().is_dir() {
+            continue;
+        }
+        let name = entry.file_name().into_string().expect("a plain name");
         let scenario = load(&name);
         assert_eq!(format!("{}.toml", scenario.name), name);
         assert!(!scenario.about.is_empty(), "{name} says what it is about");
         names.insert(name);
     }
-    let known = ["audience-200.toml", "first-call.toml", "small-stage.toml", "train-tunnel.toml"].map(str::to_string);
+    let known = ["audience-200.toml", "first-call.toml", "small-stage.toml", "train-tunnel.toml", "two-routers.toml"].map(str::to_string);
     assert!(names.is_superset(&known.into()), "{names:?}");
 }
 
@@ -203,7 +216,7 @@ fn the_first_call_is_as_its_file_says() {
         ("first-call", "The first call", Duration::from_secs(60))
     );
     let steps = [(0, 2_500_000), (20, 600_000), (40, 2_500_000)].map(|(at, rate)| (Instant::from_secs(at), Some(rate)));
-    assert_eq!(user(&scenario, "dia").down.rate.steps(), steps);
+    assert_eq!(user(&scenario, "dia").down.capacity.steps(), steps);
     assert_eq!(user(&scenario, "dia").watch, Watch::Users([user_id("ada")].into()));
     assert_eq!(
         user(&scenario, "ben").actions,
@@ -310,7 +323,7 @@ fn an_unknown_key() {
         "    5 | rte = \"100 Mbps\""
         "      | ^^^");
     assert_says!(refusal("down.rate", "down.colour"),
-        "call.toml:10:6: link.dsl.down.colour: no such key; known: delay, jitter, loss, outages, overhead, queue, rate"
+        "call.toml:10:6: link.dsl.down.colour: no such key; known: delay, duplicate, holds, jitter, loss, mtu, outages, overhead, policer, queue, rate, reorder and 2 more"
         "   10 | down.colour = [{ at = \"0 s\", is = \"2 Mbps\" }, { at = \"5 s\", is = \"1 Mbps\" }]"
         "      |      ^^^^^^");
     assert_says!(refusal("watch = [\"ada\"]", "wacth = [\"ada\"]"),
@@ -394,7 +407,7 @@ fn an_unknown_word() {
         "   21 | role = \"plyer\""
         "      |        ^^^^^^^");
     assert_says!(refusal("do = \"leave\"", "do = \"dance\""),
-        "call.toml:33:6: event.0.do: expected \"publish\", \"unpublish\", \"switch_role\", \"mute\", \"unmute\", \"leave\" or \"join\", found \"dance\""
+        "call.toml:33:6: event.0.do: expected \"publish\", \"unpublish\", \"switch_role\", \"mute\", \"unmute\", \"leave\", \"join\", \"crash\", \"pause\", \"partition\", \"hold\", \"close\", \"half_open\", \"rebind\", \"move\" or \"clock\", found \"dance\""
         "   33 | do = \"dance\""
         "      |      ^^^^^^^");
 }
@@ -649,7 +662,7 @@ fn an_override_sets_a_value_by_name_or_by_place() {
     ])
     .expect("a scenario");
     let (ada, dia) = (user(&scenario, "ada"), user(&scenario, "dia"));
-    assert_eq!(dia.down.rate, RateSchedule::constant(1_000_000));
+    assert_eq!(dia.down.capacity, Capacity::constant(1_000_000));
     assert_eq!(dia.down.outages, [Outage { from: Instant::from_secs(1), to: Instant::from_secs(2) }]);
     assert_eq!(dia.watch, Watch::All);
     assert_eq!(dia.actions.last(), Some(&(Instant::from_secs(7), Action::Leave)));
@@ -657,7 +670,7 @@ fn an_override_sets_a_value_by_name_or_by_place() {
     assert_eq!((scenario.camera.layers[0].height, scenario.camera.layers[1].max_bps), (90, 2_000_000));
     assert_eq!((scenario.sfu.start_estimate_bps, scenario.title.as_str()), (1_000_000, "2026"));
     let fibre = with(&["link.fibre.up.loss=2 %"]).expect("a scenario");
-    assert_eq!((user(&fibre, "ada").up.loss_ppb, user(&fibre, "ada").down.loss_ppb), (20_000_000, 0));
+    assert_eq!((user(&fibre, "ada").up.loss, user(&fibre, "ada").down.loss), (Loss::independent(20_000_000), Loss::None));
 }
 
 #[test]
@@ -722,6 +735,144 @@ fn an_override_that_is_none() {
         said("link..rate=5"),
         "--set link..rate=5: expected keys with dots between them before the \"=\", such as link.dsl.down.rate"
     );
+}
+
+// ---- kinds of queue, jitter and loss -------------------------------------------------------------------------------------------------------------------------------
+
+/// The link of one user whose link has these lines.
+fn link_with(lines: &str) -> Result<LinkConfig, String> {
+    let text = MINIMAL.replace("delay = \"10 ms\"", &format!("delay = \"10 ms\"\n{lines}"));
+    Scenario::parse("t", &text, &[]).map(|scenario| user(&scenario, "ada").down.clone()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_table_says_what_kind_of_queue_jitter_and_loss_it_is() {
+    let link = |lines: &str| link_with(lines).unwrap_or_else(|error| panic!("{error}"));
+    let codel = CoDelConfig { interval: Duration::from_millis(50), ..CoDelConfig::default() };
+    let limit = QueueLimit::Time(Duration::from_secs(1));
+    assert_eq!(link("queue = { kind = \"codel\", limit = \"1 s\", interval = \"50 ms\" }").queue, Queue::CoDel(codel, limit));
+    assert_eq!(link("queue = { kind = \"codel\" }").queue, Queue::CoDel(CoDelConfig::default(), QueueLimit::Unlimited));
+    let fq_codel = FqCoDelConfig { quantum_bytes: 300, flows: 16, ..FqCoDelConfig::default() };
+    assert_eq!(
+        link("queue = { kind = \"fq_codel\", quantum = \"300 B\", flows = 16 }").queue,
+        Queue::FqCoDel(fq_codel, QueueLimit::Packets(10_240))
+    );
+    assert_eq!(link("queue = { kind = \"drop_tail\", limit = \"9 packets\" }").queue, Queue::DropTail(QueueLimit::Packets(9)));
+
+    assert_eq!(
+        link("jitter = { kind = \"rfc8868\" }").jitter,
+        Jitter { spread: Spread::Rfc8868 { std_ns: 5_000_000, max_ns: 15_000_000 }, reorder: false }
+    );
+    let normal = Spread::Normal { std_ns: 2_000_000, clip_ns: 6_000_000 };
+    assert_eq!(
+        link("jitter = { kind = \"normal\", deviation = \"2 ms\", reorder = true }").jitter,
+        Jitter { spread: normal, reorder: true }
+    );
+    let uniform = Spread::Uniform { min_ns: 1_000_000, max_ns: 4_000_000 };
+    assert_eq!(
+        link("jitter = { kind = \"uniform\", least = \"1 ms\", most = \"4 ms\" }").jitter,
+        Jitter { spread: uniform, reorder: false }
+    );
+
+    assert_eq!(
+        link("loss = { kind = \"gilbert\", enter = \"1 %\", leave = \"25 %\" }").loss,
+        Loss::Gilbert { enter_ppb: 10_000_000, leave_ppb: 250_000_000 }
+    );
+    let elliott = Loss::GilbertElliott { enter_ppb: 10_000_000, leave_ppb: 250_000_000, good_loss_ppb: 0, bad_loss_ppb: 500_000_000 };
+    assert_eq!(link("loss = { kind = \"gilbert_elliott\", enter = \"1 %\", leave = \"25 %\", bad = \"50 %\" }").loss, elliott);
+    let correlated = Loss::Correlated { loss_ppb: 10_000_000, correlation_ppb: 500_000_000 };
+    assert_eq!(link("loss = { kind = \"correlated\", share = \"1 %\", correlation = \"50 %\" }").loss, correlated);
+
+    let all = link(
+        "duplicate = \"1 %\"\nmtu = \"1500 B\"\nreorder = { share = \"2 %\", by = \"9 ms\" }\nholds = [{ from = \"1 s\", to = \"2 s\" }]\nshaper = { rate = \"1 Mbps\", burst = \"9 kB\" }",
+    );
+    assert_eq!((all.duplicate_ppb, all.mtu_bytes), (10_000_000, Some(1500)));
+    assert_eq!(all.reorder, Reorder { late_ppb: 20_000_000, by: Duration::from_millis(9) });
+    assert_eq!(all.holds, [Outage { from: Instant::from_secs(1), to: Instant::from_secs(2) }]);
+    assert_eq!((all.shaper, all.policer), (Some(BucketConfig { rate_bps: 1_000_000, burst_bytes: 9000 }), None));
+}
+
+#[test]
+fn a_trace_lies_beside_the_scenario_and_a_direction_has_its_own_or_a_rate() {
+    let folder = std::env::temp_dir().join(format!("greenroom-traces-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    let load = |lines: &str| {
+        let path = folder.join("test.toml");
+        fs::write(&path, MINIMAL.replace("delay = \"10 ms\"", &format!("delay = \"10 ms\"\n{lines}"))).expect("written");
+        Scenario::load(&path, &[]).map(|scenario| user(&scenario, "ada").clone()).map_err(|error| error.to_string())
+    };
+    fs::write(folder.join("cell.down"), "10\n10\n25\n").expect("written");
+    fs::write(folder.join("broken"), "10\nten\n").expect("written");
+    let ada = load("trace = \"cell.down\"\nup.rate = \"1 Mbps\"").expect("a scenario");
+    let said = [load("trace = \"cell.down\"\nrate = \"1 Mbps\""), load("trace = \"broken\""), load("trace = \"nowhere\"")]
+        .map(|result| result.expect_err("refused"));
+    fs::remove_dir_all(&folder).expect("removed");
+    assert_eq!(
+        (ada.up.capacity, ada.down.capacity),
+        (Capacity::constant(1_000_000), Capacity::Trace(Trace::new(vec![10, 10, 25]).expect("a trace")))
+    );
+    assert!(said[0].contains(":6:9: link.fibre.trace: a link has a rate or a trace, not both"), "{}", said[0]);
+    assert!(
+        said[1].contains("link.fibre.trace: ") && said[1].contains("line 2: found \"ten\", expected a time in whole milliseconds"),
+        "{}",
+        said[1]
+    );
+    assert!(said[2].contains("link.fibre.trace: ") && said[2].contains("nowhere cannot be read: "), "{}", said[2]);
+}
+
+#[test]
+fn what_a_kind_cannot_use_or_cannot_do_without_is_told() {
+    for (lines, said) in [
+        ("queue = { kind = \"red\" }", "t:6:18: link.fibre.queue.kind: expected \"drop_tail\", \"codel\" or \"fq_codel\", found \"red\""),
+        ("queue = { limit = \"1 s\" }", "t:6:9: link.fibre.queue: kind is missing; expected \"drop_tail\", \"codel\" or \"fq_codel\""),
+        ("queue = { kind = \"drop_tail\", target = \"5 ms\" }", "t:6:31: link.fibre.queue.target: drop_tail has no such key"),
+        ("queue = { kind = \"codel\", quantum = \"5 B\" }", "t:6:27: link.fibre.queue.quantum: codel has no such key"),
+        ("queue = { kind = \"codel\", interval = \"0 s\" }", "t:6:38: link.fibre.queue.interval: expected more than nothing"),
+        ("queue = { kind = \"fq_codel\", flows = 0 }", "t:6:38: link.fibre.queue.flows: expected a whole number from 1 to 65536, found 0"),
+        (
+            "queue = { kind = \"fq_codel\", quantum = \"0 B\" }",
+            "t:6:40: link.fibre.queue.quantum: expected a size above zero: without it no flow has a turn",
+        ),
+        ("jitter = { kind = \"uniform\" }", "t:6:10: link.fibre.jitter: most is missing; uniform needs a time such as \"8 ms\""),
+        (
+            "jitter = { kind = \"uniform\", least = \"9 ms\", most = \"8 ms\" }",
+            "t:6:53: link.fibre.jitter.most: expected at least 9 ms, which is the least; found 8 ms",
+        ),
+        ("jitter = { kind = \"normal\" }", "t:6:10: link.fibre.jitter: deviation is missing; normal needs a time such as \"5 ms\""),
+        ("jitter = { kind = \"rfc8868\", least = \"5 ms\" }", "t:6:30: link.fibre.jitter.least: rfc8868 has no such key"),
+        (
+            "jitter = { kind = \"normal\", deviation = \"3 ms\" }",
+            "t:6:10: link.fibre.jitter: a packet could come 9 ms early, which leaves less than 3 ms of the delay of 10 ms; expected a smaller most",
+        ),
+        (
+            "loss = { kind = \"gilbert\", enter = \"1 %\" }",
+            "t:6:8: link.fibre.loss: leave is missing; gilbert needs a share such as \"1 %\"",
+        ),
+        (
+            "loss = { kind = \"gilbert\", enter = \"1 %\", leave = \"1 %\", bad = \"1 %\" }",
+            "t:6:58: link.fibre.loss.bad: gilbert has no such key",
+        ),
+        (
+            "loss = { kind = \"independent\", share = \"101 %\" }",
+            "t:6:40: link.fibre.loss.share: expected a share such as \"0.1 %\", found \"101 %\": it is too large",
+        ),
+        (
+            "loss = { kind = \"four_state\", p13 = \"60 %\", p31 = \"1 %\", p32 = \"1 %\", p23 = \"1 %\", p14 = \"50 %\" }",
+            "t:6:8: link.fibre.loss: p13 and p14 are together above 1; they are two ways out of one state",
+        ),
+        ("shaper = { rate = \"0 bps\", burst = \"1 B\" }", "t:6:19: link.fibre.shaper.rate: expected a rate above zero"),
+        (
+            "policer = { rate = \"1 bps\", burst = \"0 B\" }",
+            "t:6:37: link.fibre.policer.burst: expected a size above zero: a packet larger than the bucket never goes",
+        ),
+        (
+            "holds = [{ from = \"2 s\", to = \"1 s\" }]",
+            "t:6:31: link.fibre.holds.0.to: the hold ends at 1 s, not after its beginning at 2 s",
+        ),
+    ] {
+        let refused = link_with(lines).expect_err(lines);
+        assert_eq!(refused.lines().next(), Some(said), "{lines}");
+    }
 }
 
 // ---- the schema and the page ---------------------------------------------------------------------------------------------------------------------------------------
@@ -798,8 +949,11 @@ fn completed(fragment: &str) -> String {
 fn every_example_on_the_page_is_right() {
     let page = fs::read_to_string(repository().join("docs/SCENARIOS.md")).expect("the page");
     let blocks = blocks(&page);
-    assert_eq!((blocks.len(), blocks.iter().filter(|(fragment, _)| *fragment).count()), (7, 6));
+    assert_eq!((blocks.len(), blocks.iter().filter(|(fragment, _)| *fragment).count()), (12, 10));
+    // Files are looked for beside the scenario, and the page's examples stand nowhere.
+    let folder = repository().join("scenarios/traces/");
     for (fragment, block) in blocks {
+        let block = block.replace("\"traces/", &format!("\"{}/", folder.display()));
         parse(&if fragment { completed(&block) } else { block });
     }
     // The camera and the server are printed as defaults, and are.
@@ -823,4 +977,128 @@ fn the_example_of_an_error_on_the_page_is_right() {
         fs::read_to_string(repository().join("scenarios/first-call.toml")).expect("the file").replace("link = \"dsl\"", "link = \"dls\"");
     let said = Scenario::parse("scenarios/first-call.toml", &file, &[]).expect_err("refused").to_string();
     assert!(page.contains(&said), "{said}");
+}
+
+// ---- faults --------------------------------------------------------------------------------------------------------------------------------------------------------
+
+/// Ada and Ben behind a router, Cem without one; `events` is what befalls them.
+fn troubled(events: &[&str]) -> String {
+    let mut text = "title = \"t\"\nduration = \"60 s\"\n[link.home]\ndelay = \"10 ms\"\nnat = {}\n[link.fibre]\ndelay = \"10 ms\"\n[client]\nafter_window = \"keep_trying\"\n".to_owned();
+    for (id, link) in [("ada", "home"), ("ben", "home"), ("cem", "fibre")] {
+        text.push_str("[[user]]\nrole = \"joiner\"\njoin = \"1 s\"\n");
+        for (key, value) in [("id", id), ("link", link)] {
+            text.extend([key, " = \"", value, "\"\n"]);
+        }
+    }
+    for event in events {
+        text.extend(["[[event]]\n", &event.replace("; ", "\n"), "\n"]);
+    }
+    text
+}
+
+#[test]
+fn faults_are_those_of_the_file() {
+    let scenario = parse(&troubled(&[
+        "at = \"5 s\"; host = \"sfu\"; do = \"crash\"; for = \"2 s\"",
+        "at = \"10 s\"; host = \"ben\"; do = \"partition\"; direction = \"up\"; for = \"4 s\"",
+        "at = \"20 s\"; host = \"cem\"; do = \"clock\"; drift = \"-50 ppm\"; leap = \"3 s\"",
+        "at = \"30 s\"; host = \"ada\"; do = \"crash\"; silent = true; for = \"5 s\"",
+    ]));
+    let fault =
+        |at_s, until_s: Option<u64>, host, kind| Fault { at: Instant::from_secs(at_s), until: until_s.map(Instant::from_secs), host, kind };
+    assert_eq!(
+        scenario.faults,
+        [
+            fault(5, Some(7), 0, FaultKind::Crash { silent: false }),
+            fault(10, Some(14), 2, FaultKind::Partition(Ways { up: true, down: false })),
+            fault(20, None, 3, FaultKind::Clock { drift_ppb: -50_000, leap: Duration::from_secs(3) }),
+            fault(30, Some(35), 1, FaultKind::Crash { silent: true }),
+        ]
+    );
+    assert_eq!(user(&scenario, "ben").up.outages, [Outage { from: Instant::from_secs(10), to: Instant::from_secs(14) }]);
+    assert_eq!(user(&scenario, "ben").down.outages, []);
+    assert_eq!(
+        user(&scenario, "ada").actions,
+        [(Instant::from_secs(1), Action::Join), (Instant::from_secs(35), Action::Join)],
+        "it enters anew"
+    );
+}
+
+/// The one message about a file of which one thing is wrong: where it is, and what.
+fn told(events: &[&str]) -> String {
+    let message = Scenario::parse("call.toml", &troubled(events), &[]).expect_err("something is wrong").to_string();
+    let (place, rest) = message.split_once(": ").expect("a place and a problem");
+    assert!(place.starts_with("call.toml:") && place.matches(':').count() == 2, "line and column: {message}");
+    rest.lines().next().expect("a line").to_owned()
+}
+
+#[test]
+fn faults_that_cannot_be_are_told_by_line_and_key() {
+    let at = |seconds: u32, rest: &str| format!("at = \"{seconds} s\"; {rest}");
+    let one = |seconds, rest| told(&[&at(seconds, rest)]);
+    assert_eq!(
+        one(5, "host = \"sfu\"; do = \"crsh\""),
+        "event.0.do: expected \"publish\", \"unpublish\", \"switch_role\", \"mute\", \"unmute\", \"leave\", \"join\", \"crash\", \"pause\", \"partition\", \"hold\", \"close\", \
+         \"half_open\", \"rebind\", \"move\" or \"clock\", found \"crsh\"; did you mean \"crash\"?"
+    );
+    assert_eq!(one(5, "host = \"adda\"; do = \"pause\"; for = \"1 s\""), "event.0.host: no host is called \"adda\"; did you mean \"ada\"?");
+    assert_eq!(
+        one(5, "user = \"ada\"; do = \"pause\"; for = \"1 s\""),
+        "event.0.user: pause befalls a host, it is not done by a user; expected host = \"sfu\" or a user's id"
+    );
+    assert_eq!(one(5, "host = \"ada\"; do = \"leave\""), "event.0.host: leave is done by a user; expected user = \"ada\" or another id");
+    assert_eq!(one(5, "do = \"close\""), "event.0: host is missing; expected a text in quotes");
+    assert_eq!(one(5, "do = \"leave\""), "event.0: user is missing; expected a text in quotes");
+    assert_eq!(one(5, "host = \"ada\"; do = \"pause\""), "event.0.do: pause for how long? expected for = \"4 s\" or the like beside it");
+    assert_eq!(one(5, "host = \"ada\"; do = \"pause\"; for = \"0 s\""), "event.0.for: expected more than nothing");
+    assert_eq!(
+        one(5, "host = \"ada\"; do = \"close\"; for = \"1 s\""),
+        "event.0.for: belongs to crash, pause, partition and hold; close has no for"
+    );
+    assert_eq!(
+        one(5, "host = \"ada\"; do = \"crash\"; direction = \"up\""),
+        "event.0.direction: belongs to partition and hold; crash has no direction"
+    );
+    assert_eq!(one(5, "host = \"ada\"; do = \"move\"; silent = true"), "event.0.silent: belongs to crash; move has no silent");
+    assert_eq!(one(5, "host = \"ada\"; do = \"move\"; role = \"player\""), "event.0.role: belongs to switch_role; move has no role");
+    assert_eq!(
+        one(5, "host = \"ada\"; do = \"clock\""),
+        "event.0.do: what of it? expected drift = \"200 ppm\", leap = \"2 s\", or both beside it"
+    );
+    assert_eq!(one(60, "host = \"ada\"; do = \"close\""), "event.0.at: 60 s is after the end; the scenario lasts 60 s");
+    assert_eq!(one(0, "host = \"ada\"; do = \"move\""), "event.0.host: ada is not there to suffer it: it enters at 1 s");
+    assert_eq!(
+        told(&[&at(3, "user = \"ada\"; do = \"leave\""), &at(5, "host = \"ada\"; do = \"close\"")]),
+        "event.1.host: ada is not there to suffer it: it left at 3 s"
+    );
+    assert_eq!(
+        told(&[&at(3, "host = \"ada\"; do = \"crash\""), &at(5, "user = \"ada\"; do = \"leave\"")]),
+        "event.1.do: ada can do nothing at 5 s: its host crashed at 3 s"
+    );
+    assert_eq!(
+        told(&[&at(3, "host = \"ada\"; do = \"crash\"; for = \"9 s\""), &at(5, "host = \"ada\"; do = \"pause\"; for = \"1 s\"")]),
+        "event.1.host: ada is not there to suffer it: its host crashed at 3 s"
+    );
+    assert_eq!(
+        told(&[&at(3, "host = \"sfu\"; do = \"crash\"; for = \"3 s\""), &at(5, "host = \"ada\"; do = \"close\"")]),
+        "event.1.at: an end of the connection is down then: the crash of sfu lasts from 3 s to 6 s"
+    );
+    assert_eq!(
+        told(&[
+            &at(3, "host = \"ada\"; do = \"hold\"; for = \"3 s\""),
+            &at(5, "host = \"sfu\"; do = \"hold\"; direction = \"up\"; for = \"3 s\"")
+        ]),
+        "event.1.at: the link suffers that already: the hold of ada lasts from 3 s to 6 s"
+    );
+    assert_eq!(
+        one(5, "host = \"cem\"; do = \"rebind\""),
+        "event.0.host: cem has no NAT to be bound anew; expected nat = {} in [link.fibre], or do = \"move\""
+    );
+    assert_eq!(
+        one(5, "host = \"sfu\"; do = \"move\""),
+        "event.0.host: move is for users' hosts; the server has one address, and many connections"
+    );
+    let gives_up = troubled(&[&at(5, "host = \"sfu\"; do = \"crash\"; for = \"1 s\"")]).replace("keep_trying", "give_up");
+    let message = Scenario::parse("call.toml", &gives_up, &[]).expect_err("nobody would come back").to_string();
+    assert!(message.contains("expected after_window = \"keep_trying\" in [client]"), "{message}");
 }

@@ -59,6 +59,26 @@ const STORIES: &[&str] = &[
     "sparkrtc/22-nobody-answers",
     // R-259 R-260 R-261
     "sparkrtc/23-regions",
+    // R-134 R-135 R-136 R-137 R-138 R-141
+    "sparkrtc/24-the-three-loudest",
+    // R-137 R-138 R-139 R-140
+    "sparkrtc/25-how-loud-they-are",
+    // R-128 R-129 R-130 R-131 R-132 R-133
+    "sparkrtc/26-streams-that-die",
+    // R-115 R-155 R-156 R-157 R-158 R-162
+    "sparkrtc/28-statistics",
+    // R-120 R-160 R-161 R-190
+    "sparkrtc/29-rtc-stats",
+    // R-241
+    "sparkrtc/30-a-cap-on-bandwidth",
+    // R-111 R-112 R-113 R-114 R-115 R-116 R-117 R-118 R-119 R-123 R-126
+    "sparkrtc/31-two-sizes-and-a-floor",
+    // R-238 R-239 R-240
+    "sparkrtc/32-through-a-proxy",
+    // R-163 R-164 R-166
+    "sparkrtc/33-how-good-the-line-is",
+    // R-163 R-164
+    "sparkrtc/34-nobody-is-measured-outside",
     // R-001
     "sparkrtc/bad-input/01-no-app-id",
     "sparkrtc/bad-input/02-app-id-too-long-by-one",
@@ -107,6 +127,32 @@ const STORIES: &[&str] = &[
     "sparkrtc/bad-input/29-subscribe-to-oneself",
     // R-056 R-076 R-105
     "sparkrtc/bad-input/30-no-arguments",
+    // R-241
+    "sparkrtc/bad-input/31-bandwidth-too-low-by-one",
+    "sparkrtc/bad-input/32-bandwidth-too-high-by-one",
+    "sparkrtc/bad-input/33-bandwidth-not-given",
+    // R-160
+    "sparkrtc/bad-input/34-statistics-every-0-ms",
+    "sparkrtc/bad-input/35-statistics-without-interval",
+    // R-239
+    "sparkrtc/bad-input/36-proxy-without-port",
+    "sparkrtc/bad-input/37-proxy-of-another-scheme",
+    // R-240
+    "sparkrtc/bad-input/38-no-turn-server",
+    "sparkrtc/bad-input/39-turn-port-too-high-by-one",
+    "sparkrtc/bad-input/40-turn-port-zero",
+    // R-155
+    "sparkrtc/bad-input/41-transport-statistics-too-early",
+    // R-113
+    "sparkrtc/bad-input/42-no-such-capture-result",
+    // R-134 R-139
+    "sparkrtc/bad-input/43-top-three-too-late",
+    // R-139
+    "sparkrtc/bad-input/44-top-three-volume",
+    // R-140
+    "sparkrtc/bad-input/45-top-three-mute",
+    // R-128
+    "sparkrtc/bad-input/46-detection-interval",
     // R-007 R-063 R-074 R-093 R-110 R-149 R-150
     "agora/01-a-call",
     // R-072
@@ -127,6 +173,8 @@ const STORIES: &[&str] = &[
     "agora/09-names-of-channels",
     // R-072
     "agora/10-bad-arguments",
+    // R-167
+    "agora/11-how-good-the-line-is",
 ];
 
 #[test]
@@ -218,6 +266,21 @@ fn a_story_that_is_not_understood_is_not_played_at_all() {
         (r#"{"at_ms":1,"who":"a","call":"jion","args":{}}"#, "did you mean \"join\"?"),
         (r#"{"at_ms":1,"who":"b","net":"cut"}"#, "nobody is called \"b\""),
         (r#"{"at_ms":1,"who":"a","host":"thunder"}"#, "thunder"),
+        (r#"{"at_ms":1,"who":"a","media":"levle","args":{"level":30}}"#, "there is no media input \"levle\""),
+        (r#"{"at_ms":1,"who":"a","media":"level"}"#, "the level is missing; {\"level\":30} says how loud"),
+        (r#"{"at_ms":1,"who":"a","media":"level","args":{"level":128}}"#, "the level is 128; "),
+        (r#"{"at_ms":1,"who":"a","media":"level","args":{"level":"30"}}"#, "the level is \"30\"; "),
+        (r#"{"at_ms":1,"who":"a","media":"level","args":{"level":30,"user":"bob"}}"#, "\"user\" has no place in a level"),
+        (r#"{"at_ms":1,"who":"a","media":"frame","args":{}}"#, "not valid at \"user\": expected a user id"),
+        (
+            r#"{"at_ms":1,"who":"a","media":"frame","args":{"user":"bob","type":"aux"}}"#,
+            "not valid at \"type\": expected \"main\" or \"auxiliary\"",
+        ),
+        (
+            r#"{"at_ms":1,"who":"a","media":"window","args":{"up":{"rtt_ms":-1}}}"#,
+            "\"up.rtt_ms\": expected a number of milliseconds, not negative",
+        ),
+        (r#"{"at_ms":1,"who":"a","media":"window","args":{"left":{}}}"#, "\"left\": expected up or down"),
     ];
     for (line, says) in wrong {
         let error = script::play(&format!("{setting}\n{created}\n{line}\n")).expect_err(line);

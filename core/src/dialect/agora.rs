@@ -23,6 +23,8 @@
 //!   returns, the uid of the owner.
 //! - **Who there is.** Agora prints no event for somebody who enters, a stream that is withdrawn, or a link that is back. [`Output::Notice`]s say so: `peer-join`, `stream-removed`,
 //!   `stream-updated`, `restored`, and `removed` where the service ended the stay. A strict client has none of them (R-032, R-074, R-093, C-35).
+//! - **How good the network is.** Agora's document lists it as a feature and prints neither a call nor an event for it. What the session knows is told in a notice, `network-quality`, with the level of each
+//!   direction and its reason; no printed interface is made up for it.
 //! - **A page makes its client** with `createRtcClient`, or with the first call on it. A second one is refused with 1 until the first is closed. A second
 //!   page of one machine is the platform input `otherInstance`: its `init` is refused with 19.
 //! - **A local stream's `close`** frees its devices and takes it off the page. It stays published until `unpublish` or `leave`: no more is printed.
@@ -35,10 +37,15 @@
 //! | `agentUnreachable` | | it cannot be reached |
 //! | `agentTooOld` | `url`, optional | it is too old, and where to get a newer one |
 //! | `otherInstance` | `running` | whether another page of this machine uses the agent |
-//! | `captureSucceeded` | `stream`, `medium`, both optional | the device delivers; all that are asked for where they are left out |
+//! | `captureSucceeded` | `stream`, `medium`, `width` and `height`, all optional | the device delivers; all that are asked for where they are left out, and in the size that was asked for |
 //! | `captureFailed` | the same, and `code`, optional | it does not, now or when it is asked next: 16, 1003, 1011, 1012 or 1501 |
 //!
 //! `medium` is `audio` or `video`. Media inputs are for what Agora's document does not describe.
+//!
+//! # Statistics
+//!
+//! The document advertises statistics of the network, tests, ratings and complaints, and prints no operation, event or field of any. So this dialect has none: a name that was made up here
+//! would be mistaken for Agora's. Whoever embeds it counts with [`stats`](crate::stats), which is no vendor's.
 
 mod args;
 mod calls;
@@ -61,7 +68,7 @@ pub use self::{
     preset::{app, room_config, service_config, session_config},
 };
 use self::{host::Host, news::Remote, stream::LocalStream};
-use super::{Input, Output, Refused, Settings, StreamRef, VendorCall, nearest};
+use super::{Input, Output, Refused, Settings, StreamRef, VendorCall, nearest, quality};
 use crate::{
     code::{Code, agora::error, vendor::VendorCode},
     id::{AppId, StreamId, UserId},
@@ -255,7 +262,11 @@ impl Client {
                 self.handle_timeout(now);
                 self.heard_from_host(news);
             }
-            Input::Media { name, .. } => return Err(no_media_input(name)),
+            Input::Media { name, args } => {
+                let told = media_input(name, &args)?;
+                self.handle_timeout(now);
+                self.tell(told);
+            }
             Input::Found { connection } => self.pass_on(now, connection, |connection| session::Input::Found { connection }),
             Input::Failed { connection, code } => self.pass_on(now, connection, |connection| session::Input::Failed { connection, code }),
             Input::Opened { connection } => self.pass_on(now, connection, |connection| session::Input::Opened { connection }),
@@ -456,10 +467,11 @@ impl Connections {
     }
 }
 
-/// Every media input belongs to something that Agora's document does not describe, or that is not offered yet.
-fn no_media_input(name: String) -> Refused {
+/// Reads a media input. How loud somebody is, and what can be sent to whom, the server measures; and nobody watches over pictures here.
+fn media_input(name: String, args: &Value) -> Result<session::Input, Refused> {
     match name.as_str() {
-        "frame" | "level" | "window" | "estimate" => Refused::NotOffered { call: name },
-        _ => Refused::UnknownInput { kind: "media", name, known: "frame, level, window, estimate" },
+        "window" => quality::window(args),
+        "frame" => Err(Refused::NotOffered { call: name }),
+        _ => Err(Refused::UnknownInput { kind: "media", name, known: "frame, window" }),
     }
 }

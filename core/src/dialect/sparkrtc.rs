@@ -24,7 +24,7 @@
 //!
 //! - A call that waits for the server returns when it is answered, also where the vendor prints a plain value (`renewSignature`, `removeResolution`): a promise cannot be told from a value in a log.
 //! - A change to a published stream holds at once on this side. Should the room not take it, the call fails, and the change is told again with the next one, or when the link is back.
-//! - Events whose payload is printed as one plain value have it under its printed name: `{"roomId": …}`, `{"status": …}`.
+//! - Events whose payload is printed as one plain value have it under its printed name: `{"roomId": …}`, `{"status": …}`. One that is printed as a list is the list.
 //! - `leave` lets go of every device, as the documents say, and leaves streams initialised, as they say too: the next `publish` takes the devices again.
 
 mod arguments;
@@ -34,11 +34,14 @@ mod capture;
 pub mod codes;
 mod events;
 mod names;
+mod network;
 mod preset;
 mod publishing;
+mod statistics;
 mod stream_calls;
 mod streams;
 mod subscribing;
+mod voices;
 
 use alloc::{
     collections::{BTreeMap, VecDeque},
@@ -53,10 +56,12 @@ use self::{
     capabilities::Capabilities,
     capture::{Job, Verdict},
     streams::{LocalStream, Remote},
+    voices::TopThree,
 };
 pub use self::{
     names::check_call,
     preset::{room_config, service_config, session_config},
+    statistics::{NativeCallback, NativeStats},
 };
 use super::{HostOrder, Input, Output, Refused, Settings, StreamRef, VendorCall};
 use crate::{
@@ -94,6 +99,10 @@ pub struct Client {
     jobs: BTreeMap<String, Job>,
     /// What the platform said ahead of a capture.
     verdicts: BTreeMap<(Option<String>, TrackKind), Verdict>,
+    /// How the loudest three are played, while their mode is on.
+    top_three: Option<TopThree>,
+    bandwidth: network::Bandwidth,
+    statistics: statistics::Statistics,
     /// What the session was asked and has not answered.
     open: BTreeMap<CallId, Open>,
     next_call: u32,
@@ -112,6 +121,8 @@ struct Object {
 struct Stay {
     room: RoomId,
     user: UserId,
+    /// The name to show.
+    name: Option<UserName>,
     role: Role,
 }
 
@@ -151,6 +162,7 @@ impl Caller {
 enum Then {
     Join {
         room: RoomId,
+        name: Option<UserName>,
     },
     Leave,
     Publish {
@@ -185,7 +197,16 @@ enum Then {
         role: Role,
     },
     Renew,
-    Rename,
+    Watch,
+    Rename {
+        name: UserName,
+    },
+    /// Statistics of what is sent, once it is known who receives it.
+    LocalStats {
+        medium: TrackKind,
+    },
+    /// The room is to know the cap on bandwidth.
+    Bandwidth,
 }
 
 /// What becomes of a call at once.
@@ -234,6 +255,9 @@ impl Client {
             handlers: BTreeMap::new(),
             jobs: BTreeMap::new(),
             verdicts: BTreeMap::new(),
+            top_three: None,
+            bandwidth: network::Bandwidth::default(),
+            statistics: statistics::Statistics::default(),
             open: BTreeMap::new(),
             next_call: 1,
             outputs: VecDeque::new(),
@@ -254,14 +278,23 @@ impl Client {
             }
             Input::Host { name, args } => {
                 let word = names::host_input(&name, &args, self.capabilities)?;
+                if let names::Host::Statistics(report) = &word {
+                    self.check_report(report).map_err(|wrong| Refused::BadInput { name, at: wrong.at, expected: wrong.expected })?;
+                }
                 self.handle_timeout(now);
                 self.host(word);
                 self.drain();
                 return Ok(());
             }
-            Input::Media { name, .. } => {
-                return Err(names::media_input(name));
-            }
+            Input::Media { name, args } => match names::media_input(name, &args)? {
+                names::Media::Frame { user, kind } => {
+                    self.handle_timeout(now);
+                    self.frame(user, kind);
+                    self.drain();
+                    return Ok(());
+                }
+                names::Media::Window(input) => input,
+            },
             Input::Found { connection } => session::Input::Found { connection },
             Input::Failed { connection, code } => session::Input::Failed { connection, code },
             Input::Opened { connection } => session::Input::Opened { connection },
@@ -279,6 +312,7 @@ impl Client {
         self.now = self.now.max(now);
         self.session.handle_timeout(self.now);
         self.drain();
+        self.beat();
     }
 
     /// Takes the next output, oldest first.
@@ -288,7 +322,10 @@ impl Client {
 
     /// When to call again at the latest.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.outputs.is_empty() { self.session.poll_timeout() } else { Some(self.now) }
+        if !self.outputs.is_empty() {
+            return Some(self.now);
+        }
+        self.session.poll_timeout().into_iter().chain(self.next_beat()).min()
     }
 
     /// The most outputs that one call makes: of [`Client::handle_input`] with that input, or of [`Client::handle_timeout`] without.
@@ -303,7 +340,7 @@ impl Client {
             Some(_) | None => self.session.outputs_max(None),
         };
         let ignored = if let Some(Input::Call(call)) = input { arguments::ignored(call).len() } else { 0 };
-        8 + ignored + 6 * inner + 8 * (self.streams.len() + 1) + 3 * self.remotes.len()
+        9 + ignored + 6 * inner + 8 * (self.streams.len() + 1) + 3 * self.remotes.len()
     }
 
     /// The session underneath.
@@ -395,6 +432,7 @@ impl Client {
                 session::Output::Event(event) => self.heard(event),
             }
         }
+        self.hold_back();
     }
 
     /// The room, for a call that needs it and the link to it.

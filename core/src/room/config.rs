@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::{id::RoomId, limits, stream::BitsPerSecond};
+use crate::{id::RoomId, limits, select::Policy, stream::BitsPerSecond};
 
 /// How a room behaves.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +26,8 @@ pub struct Config {
     pub one_share: bool,
     /// What a member is assumed to be able to receive before its media transport has an estimate, in bits per second.
     pub start_estimate_bps: BitsPerSecond,
+    /// Which rule shares a member's connection among the videos it receives.
+    pub policy: Policy,
 }
 
 impl Config {
@@ -42,6 +44,7 @@ impl Config {
             one_share: false,
             // Where libwebrtc's congestion control starts: 300 kbps.
             start_estimate_bps: 300_000,
+            policy: Policy::CHAIN,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! What a room is told.
 
 use crate::{
+    audio::AudioLevel,
     id::{LayerId, MemberId, RequestId, SessionId, StreamId, UserId, UserName},
     role::Role,
     select::Layer,
     stream::BitsPerSecond,
     time::Instant,
-    wire::{ClientFrame, LeaveReason, MediaDescription, Versions},
+    wire::{AudioMode, ClientFrame, LeaveReason, MediaDescription, Versions},
 };
 
 /// What a room is told.
@@ -82,6 +83,8 @@ pub struct Admission {
     pub resumes: Option<MemberId>,
     /// How the client's media transport is reached.
     pub media: Option<MediaDescription>,
+    /// Whose audio it is to receive. One that comes back has what it had.
+    pub audio_mode: AudioMode,
     /// The last instant at which its key is good; none without end. One that has passed is refused with [`Code::KEY_EXPIRED`](crate::code::Code::KEY_EXPIRED), unless it comes back to a
     /// stay whose grace runs: that goes on, with the rest of its grace.
     pub key_until: Option<Instant>,
@@ -110,6 +113,13 @@ pub enum MediaInput {
         bps: BitsPerSecond,
         /// Whether so little was sent that the estimator cannot know: see [`Estimate`](crate::select::Estimate).
         application_limited: bool,
+    },
+    /// How loud a packet of a member's audio is. Told for each packet, of every member that sends audio.
+    Level {
+        /// Whose.
+        member: MemberId,
+        /// How loud.
+        level: AudioLevel,
     },
     /// What a layer was measured to need lately, all its temporal layers together; zero when nothing came, for longer than its pictures are apart.
     LayerRate {

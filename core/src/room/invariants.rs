@@ -1,7 +1,7 @@
 //! What must hold between any two calls, whatever happened.
 
 use super::Room;
-use crate::{limits, member::Presence, stream::StreamKind};
+use crate::{id::MemberId, limits, member::Presence, stream::StreamKind, wire::AudioMode};
 
 impl Room {
     /// Panics where the room's books do not agree with each other, which would be our bug. Costs a walk through the room, so only debug builds do it.
@@ -55,6 +55,9 @@ impl Room {
             }
         }
         assert_eq!(self.replans.len(), self.members.values().filter(|m| m.replan_at.is_some()).count(), "a plan of nobody");
+        let listens = |id: &MemberId| self.members.get(id).is_some_and(|member| member.audio_mode == AudioMode::Loudest);
+        assert!(self.listening.listeners().all(|id| listens(&id)), "somebody listens who is not there, or did not ask to");
+        assert!(self.listening.seated().all(|id| self.may_be_heard(id)), "somebody is heard who is not there, or is muted");
         for (stream, layer, member) in &self.waiting {
             let plan = self.members[member].subscriptions[stream].video.as_ref().expect("who waits receives video");
             assert!(

@@ -20,13 +20,13 @@ const MINUTE: Duration = Duration::from_secs(60);
 impl Room {
     /// A join that comes as a message is an admission without a key. It must say who enters: to find a free id is a service's business.
     pub(super) fn join(&mut self, session: SessionId, request: RequestId, message: ClientMessage) {
-        let ClientMessage::Join { versions, room, user, name, role, resumes, media, .. } = message else {
+        let ClientMessage::Join { versions, room, user, name, role, resumes, media, audio_mode, .. } = message else {
             unreachable!("only joins come here");
         };
         let Some(user) = user.filter(|_| room == self.config.id) else {
             return self.refuse(session, request, Code::BAD_REQUEST);
         };
-        let admission = Admission { versions, user, assigned: false, name, role, resumes, media, key_until: None };
+        let admission = Admission { versions, user, assigned: false, name, role, resumes, media, audio_mode, key_until: None };
         self.let_in(session, request, admission, None);
     }
 
@@ -119,7 +119,7 @@ impl Room {
     }
 
     fn enter(&mut self, session: SessionId, request: RequestId, id: MemberId, admission: Admission, version: Version) {
-        let Admission { user, assigned, name, role, media, .. } = admission;
+        let Admission { user, assigned, name, role, media, audio_mode, .. } = admission;
         self.members.insert(
             id,
             Member {
@@ -127,6 +127,7 @@ impl Room {
                 user: user.clone(),
                 name: name.clone(),
                 role,
+                audio_mode,
                 presence: Presence::Here { session, last_heard: self.now },
                 deadline: self.now,
                 key: Key::Endless,
@@ -138,6 +139,7 @@ impl Room {
                 estimate_bps: None,
                 trust: Trust::new(self.config.start_estimate_bps),
                 replan_at: None,
+                cap: None,
                 bandwidth: Bandwidth::default(),
             },
         );
@@ -147,6 +149,7 @@ impl Room {
 
         let assigned = assigned.then(|| user.clone());
         self.outputs.push_back(Output::Snapshot(Snapshot { session, request, member: id, user: assigned, version, role, resumed: false }));
+        self.begin_to_listen(id, session);
         if self.shows(role) {
             self.send_to_others(id, ServerMessage::PeerJoined { user: user.clone(), name });
         }
@@ -183,6 +186,7 @@ impl Room {
         }
         self.outputs.push_back(Output::Snapshot(Snapshot { session, request, member: id, user, version, role, resumed: true }));
         self.event(Event::Back { member: id });
+        self.begin_to_listen(id, session);
         // What the lost connection may have taken with it, and the snapshot does not tell.
         let member = &self.members[&id];
         if let (MediaState::Opening, Some(description)) = (member.media, member.media_answer.clone()) {
@@ -226,6 +230,7 @@ impl Room {
         for stream in received {
             self.drop_subscription(id, stream);
         }
+        self.listen_no_longer(id);
         let member = self.members.remove(&id).expect("only stays that go on are ended");
         self.users.remove(&member.user);
         if self.members.is_empty() {
@@ -330,5 +335,6 @@ impl Room {
         for (stream, audio, video) in received {
             self.media(MediaOutput::Forward { member: id, stream, audio, video });
         }
+        self.attach_listener(id);
     }
 }

@@ -65,6 +65,7 @@ impl Room {
             self.dissolved = true;
             self.replan.clear();
             self.replan_at = None;
+            self.listening.clear();
             self.dissolve_at = (!self.members.is_empty()).then_some(self.now);
             if self.rest_until <= self.now {
                 self.work_off();

@@ -1,5 +1,6 @@
 //! What a room wants done, and the mistakes of whoever embeds it.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::{
@@ -49,6 +50,8 @@ pub enum Recipients {
         /// The one left out.
         except: Option<MemberId>,
     },
+    /// Every member that has a connection and hears the loudest ([`AudioMode::Loudest`](crate::wire::AudioMode::Loudest)).
+    Listeners,
 }
 
 /// The answer to a join: described, because it lists everyone in the room. A join in a room of ten thousand is then as quick as one in an empty room, and ten thousand
@@ -125,6 +128,17 @@ pub enum MediaOutput {
         stream: StreamId,
         /// The layer.
         target: Option<Layer>,
+    },
+    /// Forward the voices of the loudest to a member, beside what it subscribes to: see [`MediaOutput::Loudest`]. It ends with the transport.
+    Listen {
+        /// To whom.
+        member: MemberId,
+    },
+    /// These are the loudest from now on, in place of those before. Each member that listens ([`MediaOutput::Listen`]) is to get the audio of the first [`limits::LOUDEST`](crate::limits::LOUDEST)
+    /// of them who are not itself: so one order serves all, and nobody hears itself.
+    Loudest {
+        /// At most one more than anybody hears. Those who are heard by everyone stand first.
+        speakers: Vec<MemberId>,
     },
     /// Ask a publisher for a key frame.
     RequestKeyFrame {

@@ -15,7 +15,7 @@ use crate::{
     id::{LayerId, MemberId, StreamId, TemporalId},
     limits,
     member::{Bandwidth, MediaState, VideoPlan},
-    select::{self, Allocation, Budget, Choice, Demand, Estimate, Layer, Offer, Priority, Rung, Source, Wish},
+    select::{Allocation, Budget, Choice, Demand, Estimate, Layer, Offer, Priority, Rung, Source, Wish},
     stream::{BitsPerSecond, StreamKind},
     time::Instant,
     wire::{MediaDescription, ServerMessage},
@@ -27,6 +27,7 @@ const DESIRED_PERMILLE: u64 = 1200;
 /// What a member wants of one stream, and what it has.
 struct Wanted {
     stream: StreamId,
+    source: Source,
     priority: Priority,
     insists: bool,
     target: Option<Layer>,
@@ -53,6 +54,7 @@ impl Room {
                     self.plan(member);
                 }
             }
+            MediaInput::Level { member, level } => self.level(member, level),
             MediaInput::LayerRate { stream, layer, bps } => self.layer_rate(stream, layer, bps),
             MediaInput::KeyFrame { stream, layer } => self.key_frames.arrived(stream, layer),
             MediaInput::KeyFrameNeeded { member, stream } => {
@@ -116,39 +118,42 @@ impl Room {
             return;
         };
         let now = self.now;
+        let cap_bps = self.receive_cap_bps(member);
         let audio_bps: BitsPerSecond = member
             .subscriptions
             .iter()
             .filter(|(_, subscription)| subscription.audio)
             .filter_map(|(stream, _)| self.streams[stream].info.offer.audio_bps)
-            .fold(0, |sum: BitsPerSecond, bps| sum.saturating_add(bps));
+            .fold(self.voices_bps(id), |sum: BitsPerSecond, bps| sum.saturating_add(bps));
         let subscriptions = member.subscriptions.iter();
         let wanted: Vec<Wanted> =
             subscriptions.filter_map(|(stream, subscription)| self.wanted(*stream, subscription.video.as_ref()?)).collect();
         let demands: Vec<Demand<'_>> = wanted.iter().map(Wanted::demand).collect();
         // Audio goes first: it is cheap, and a call without it is none.
         let for_video = |Budget { keep_bps, climb_bps }| Budget {
-            keep_bps: keep_bps.saturating_sub(audio_bps),
-            climb_bps: climb_bps.saturating_sub(audio_bps),
+            keep_bps: keep_bps.min(cap_bps).saturating_sub(audio_bps),
+            climb_bps: climb_bps.min(cap_bps).saturating_sub(audio_bps),
         };
-        let held_bps = wanted.iter().fold(0, |sum: BitsPerSecond, wanted| sum.saturating_add(wanted.held_bps()));
         let mut trust = member.trust.clone();
-        let mut budget = for_video(trust.budget(now));
-        if held_bps > budget.keep_bps {
-            budget = for_video(trust.lowered(now));
+        let mut allocation = self.config.policy.allocate(for_video(trust.budget(now)), &demands);
+        // What the line does not carry any more is a sign of the line; what a member's own bound or another stream takes is none.
+        let held_bps = wanted.iter().fold(audio_bps, |sum: BitsPerSecond, wanted| sum.saturating_add(wanted.held_bps()));
+        let is_lower = |(choice, wanted): (&Choice, &Wanted)| wanted.place(choice.layer) < wanted.place(wanted.target);
+        if held_bps > trust.estimate_bps() && allocation.choices.iter().zip(&wanted).any(is_lower) {
+            allocation = self.config.policy.allocate(for_video(trust.lowered(now)), &demands);
         }
-        let Allocation { choices, used_bps, minimum_bps, desired_bps } = select::allocate(budget, &demands);
+        let Allocation { choices, used_bps, minimum_bps, desired_bps } = allocation;
         if choices.iter().zip(&wanted).any(|(choice, wanted)| wanted.place(choice.layer) > wanted.place(wanted.target)) {
             trust.raised(now);
         }
         let next_bps = if minimum_bps > used_bps { trust.estimate_needed(now, minimum_bps.saturating_add(audio_bps)) } else { 0 };
-        let desired_bps = permille(desired_bps, DESIRED_PERMILLE).saturating_add(audio_bps).max(next_bps);
+        let desired_bps = permille(desired_bps, DESIRED_PERMILLE).saturating_add(audio_bps).max(next_bps).min(cap_bps);
         // While the line drains no step up is looked for, so nothing is padded. What is wanted stays wanted: the aim of the estimator is not capped.
         let used_bps = used_bps.saturating_add(audio_bps);
         let floor_bps = if trust.is_draining(now) { used_bps } else { used_bps.max(next_bps) };
         let bandwidth = Bandwidth { minimum_bps: floor_bps.min(desired_bps), desired_bps };
         let replan_at = trust.poll_timeout(now).filter(|_| next_bps > 0);
-        let estimate_bps = trust.estimate_bps();
+        let estimate_bps = trust.estimate_bps().min(cap_bps);
         self.plan_again_at(id, replan_at);
         let member = self.members.get_mut(&id).expect("looked up above");
         member.trust = trust;
@@ -189,7 +194,7 @@ impl Room {
         }
         let mut rungs = Vec::new();
         Wish { source, min_short_side: plan.min_height, max_short_side: plan.max_height }.ladder(&offers, &mut rungs);
-        Some(Wanted { stream, priority: Priority(plan.priority), insists: plan.min_height.is_some(), target: plan.target, rungs })
+        Some(Wanted { stream, source, priority: Priority(plan.priority), insists: plan.min_height.is_some(), target: plan.target, rungs })
     }
 
     fn plan_again_at(&mut self, id: MemberId, at: Option<Instant>) {
@@ -299,8 +304,8 @@ impl Room {
 
 impl Wanted {
     fn demand(&self) -> Demand<'_> {
-        let Self { stream, priority, insists, target: _, ref rungs } = *self;
-        Demand { stream, priority, insists, rungs, current: self.kept() }
+        let Self { stream, source, priority, insists, target: _, ref rungs } = *self;
+        Demand { stream, source, priority, insists, rungs, current: self.kept() }
     }
 
     /// What counts as there already: the layer decided before, or, where that is gone or wanted no longer, the one that takes its place.

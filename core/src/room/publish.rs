@@ -71,6 +71,7 @@ impl Room {
         if offer.sends_video_on_demand() && !before.sends_video_on_demand() {
             self.tell_video_needed(stream);
         }
+        self.hush(id);
         Ok(Accepted::Done)
     }
 
@@ -111,6 +112,7 @@ impl Room {
         let after = (info.audio_muted, info.video_muted);
         if after != before {
             self.send_to_others(id, ServerMessage::StreamMuted { stream, user, audio: after.0, video: after.1 });
+            self.hush(id);
         }
         if after.1 != before.1 {
             // A muted video takes nothing of anybody's budget, and what it left is there for others.
@@ -150,6 +152,7 @@ impl Room {
         let user = member.user.clone();
         self.media(MediaOutput::StopReceiving { member: owner, stream });
         self.send_to_others(owner, ServerMessage::StreamRemoved { stream, user });
+        self.hush(owner);
     }
 }
 
@@ -168,7 +171,7 @@ mod tests {
         role::Role,
         room::{Config, Input, Output},
         time::Instant,
-        wire::{ClientFrame, ClientMessage, Versions},
+        wire::{AudioMode, ClientFrame, ClientMessage, Versions},
     };
 
     //
@@ -191,6 +194,7 @@ mod tests {
             media: None,
             credential: None,
             relay: false,
+            audio_mode: AudioMode::Subscribed,
         };
         let publish =
             |kind| ClientMessage::Publish { offer: StreamOffer { kind, audio_bps: Some(32_000), layers: Vec::new(), on_demand: false } };

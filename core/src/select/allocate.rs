@@ -23,7 +23,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{Layer, Planner, Rung};
+use super::{Layer, Planner, Rung, Source};
 use crate::{id::StreamId, stream::BitsPerSecond};
 
 /// What the connection carries.
@@ -51,6 +51,8 @@ pub struct Priority(pub u8);
 pub struct Demand<'a> {
     /// The stream. Each occurs once in a call.
     pub stream: StreamId,
+    /// What its pictures show.
+    pub source: Source,
     /// Whose steps go first.
     pub priority: Priority,
     /// Whether the subscriber named the least that is worth having. Of two streams whose lowest rungs cost the same, the one that has no use for less goes first.

@@ -41,7 +41,7 @@ impl Service {
 
     /// Whether a join may be. Changes nothing.
     fn examine(&self, session: SessionId, join: ClientMessage) -> Result<Pass, Code> {
-        let ClientMessage::Join { versions, app, room, user, name, role, resumes, media, credential, relay } = join else {
+        let ClientMessage::Join { versions, app, room, user, name, role, resumes, media, credential, relay, audio_mode } = join else {
             unreachable!("only joins come here");
         };
         let user = user.filter(|user| user.as_str() != NOBODY || !self.app(app.as_ref()).is_some_and(|(_, app)| app.assigns_users));
@@ -97,7 +97,7 @@ impl Service {
                 UserScope::Room => {}
             }
         }
-        let admission = Admission { versions, user, assigned, name, role, resumes, media, key_until };
+        let admission = Admission { versions, user, assigned, name, role, resumes, media, audio_mode, key_until };
         Ok(Pass { room: key, admission, assigned: assigned.then_some(Assigned { shown: credential }) })
     }
 

@@ -69,6 +69,8 @@ impl Shares {
             | ClientMessage::SwitchRole { .. }
             | ClientMessage::Renew { .. }
             | ClientMessage::Rename { .. }
+            | ClientMessage::LimitBandwidth { .. }
+            | ClientMessage::Audience
             | ClientMessage::Media { .. }
             | ClientMessage::Unknown => self.commands.take(now, COMMANDS, 1),
         }

@@ -16,6 +16,7 @@ impl Session {
         let message = match call {
             Call::Join(join) => return self.call_join(id, join),
             Call::Leave => return self.call_leave(id),
+            Call::Watch { interval } => return self.call_watch(id, interval),
             Call::Publish { offer } => ClientMessage::Publish { offer },
             Call::Update { stream, offer } => ClientMessage::Update { stream, offer },
             Call::Unpublish { stream } => ClientMessage::Unpublish { stream },
@@ -28,6 +29,8 @@ impl Session {
             Call::SwitchRole { role, credential } => ClientMessage::SwitchRole { role, credential },
             Call::Renew { credential } => ClientMessage::Renew { credential },
             Call::Rename { name } => ClientMessage::Rename { name },
+            Call::LimitBandwidth { max_bps } => ClientMessage::LimitBandwidth { max_bps },
+            Call::Audience => ClientMessage::Audience,
             Call::Media { description } => ClientMessage::Media { description },
         };
         self.request(id, message);
@@ -84,5 +87,6 @@ pub(super) fn join_message(join: &JoinCall, resumes: Option<MemberId>) -> Client
         media: join.media.clone(),
         credential: join.credential.clone(),
         relay: join.relay,
+        audio_mode: join.audio_mode,
     }
 }

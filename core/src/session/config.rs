@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::limits;
+use crate::{limits, quality::Rules};
 
 /// How a session behaves. Spans below [`limits::SPAN_MIN`] are taken as that.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +27,8 @@ pub struct Config {
     /// Whether a first connection that fails, or on which the join goes unanswered, is tried again, with a warning ([`Event::Trouble`](super::Event::Trouble), R-033), until the application leaves.
     /// What the server refuses, and what no other attempt can mend, ends the join all the same.
     pub retry_join: bool,
+    /// What counts as how good a connection.
+    pub quality: Rules,
     /// For spreading retries over time; two sessions of one seed wait alike.
     pub seed: u64,
 }
@@ -43,6 +45,7 @@ impl Default for Config {
             lost_after: None,
             lookup_timeout: None,
             retry_join: false,
+            quality: Rules::default(),
             seed: 0,
         }
     }

@@ -6,9 +6,11 @@ use crate::{
     auth::Credential,
     code::Code,
     id::{AppId, RoomId, StreamId, UserId, UserName},
+    quality::Reading,
     role::Role,
-    stream::{LayerSet, StreamOffer},
-    wire::{MediaDescription, ServerMessage, VideoWish},
+    stream::{BitsPerSecond, LayerSet, StreamOffer},
+    watch::WatchInterval,
+    wire::{AudioMode, MediaDescription, ServerMessage, VideoWish},
 };
 
 /// A connection, as a session numbers its attempts: news of an earlier one are ignored.
@@ -58,6 +60,18 @@ pub enum Input {
         connection: ConnectionId,
         /// The message.
         message: ServerMessage,
+    },
+    /// Whoever carries the session's media has measured it for a while, two seconds as a rule ([`quality`](crate::quality)). Outside of a room it says nothing.
+    Window {
+        /// What the session sends.
+        up: Reading,
+        /// What it receives.
+        down: Reading,
+    },
+    /// A good picture of somebody's video came: whole, and fit to be shown. It matters to [`Call::Watch`] alone, and may be left unsaid while there is no watch.
+    Picture {
+        /// The stream.
+        stream: StreamId,
     },
 }
 
@@ -140,10 +154,22 @@ pub enum Call {
         /// The name.
         name: Option<UserName>,
     },
+    /// Bound all media that is sent and received, together. It holds until it is lifted, in a stay that begins anew after an interruption, too.
+    LimitBandwidth {
+        /// The most, in bits per second; no bound when absent.
+        max_bps: Option<BitsPerSecond>,
+    },
+    /// Ask which of one's own streams anybody receives.
+    Audience,
     /// Describe a media transport that takes the place of the one before.
     Media {
         /// How it is reached.
         description: MediaDescription,
+    },
+    /// Tell which videos have died and which came back, as long as the stay goes on. It needs no server.
+    Watch {
+        /// After how long without a good picture; absent, nothing is told any more.
+        interval: Option<WatchInterval>,
     },
 }
 
@@ -163,7 +189,10 @@ impl Call {
             Self::SwitchRole { .. } => "switch_role",
             Self::Renew { .. } => "renew",
             Self::Rename { .. } => "rename",
+            Self::LimitBandwidth { .. } => "limit_bandwidth",
+            Self::Audience => "audience",
             Self::Media { .. } => "media",
+            Self::Watch { .. } => "watch",
         }
     }
 }
@@ -187,11 +216,23 @@ pub struct JoinCall {
     pub credential: Option<Credential>,
     /// Whether the user is in another room and relays into this one.
     pub relay: bool,
+    /// Whose audio the user is to receive.
+    pub audio_mode: AudioMode,
 }
 
 impl JoinCall {
     /// A join of that user, and nothing more than it takes.
     pub fn new(room: RoomId, user: UserId, role: Role) -> Self {
-        Self { app: None, room, user: Some(user), name: None, role, media: None, credential: None, relay: false }
+        Self {
+            app: None,
+            room,
+            user: Some(user),
+            name: None,
+            role,
+            media: None,
+            credential: None,
+            relay: false,
+            audio_mode: AudioMode::Subscribed,
+        }
     }
 }

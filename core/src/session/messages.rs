@@ -68,6 +68,7 @@ impl Session {
             | ServerMessage::StreamMuted { .. }
             | ServerMessage::VideoNeeded { .. }
             | ServerMessage::KeyRefused { .. }
+            | ServerMessage::Volumes { .. }
             | ServerMessage::Media { .. }
             | ServerMessage::Closing { .. }
             | ServerMessage::Pong
@@ -118,6 +119,7 @@ impl Session {
             | ServerMessage::StreamMuted { .. }
             | ServerMessage::VideoNeeded { .. }
             | ServerMessage::KeyRefused { .. }
+            | ServerMessage::Volumes { .. }
             | ServerMessage::Media { .. }) => {
                 if let Phase::Joined { view, .. } = &mut self.phase {
                     let events = view.apply(news);
@@ -165,7 +167,12 @@ impl Session {
                     self.let_back_in(member, role, members, streams);
                 }
                 // Let in as somebody else, or something else.
-                Accepted::Joined { .. } | Accepted::Published { .. } | Accepted::Subscribed { .. } | Accepted::Done | Accepted::Unknown => {
+                Accepted::Joined { .. }
+                | Accepted::Published { .. }
+                | Accepted::Subscribed { .. }
+                | Accepted::Audience { .. }
+                | Accepted::Done
+                | Accepted::Unknown => {
                     self.answered_with_nonsense();
                 }
             },
@@ -182,6 +189,7 @@ impl Session {
             | ServerMessage::StreamMuted { .. }
             | ServerMessage::VideoNeeded { .. }
             | ServerMessage::KeyRefused { .. }
+            | ServerMessage::Volumes { .. }
             | ServerMessage::Media { .. }
             | ServerMessage::Closing { .. }
             | ServerMessage::Pong
@@ -206,6 +214,7 @@ impl Session {
             | ServerMessage::StreamMuted { .. }
             | ServerMessage::VideoNeeded { .. }
             | ServerMessage::KeyRefused { .. }
+            | ServerMessage::Volumes { .. }
             | ServerMessage::Media { .. }
             | ServerMessage::Closing { .. }
             | ServerMessage::Pong

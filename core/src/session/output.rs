@@ -7,10 +7,11 @@ use super::{CallId, ConnectionId};
 use crate::{
     code::Code,
     id::{StreamId, UserId, UserName},
+    quality::Verdict,
     role::Role,
     stream::StreamInfo,
     time::Instant,
-    wire::{ClientFrame, LeaveReason, MediaDescription, RefusedWish},
+    wire::{Audience, ClientFrame, LeaveReason, MediaDescription, RefusedWish, Voice},
 };
 
 /// What a session wants done.
@@ -146,6 +147,28 @@ pub enum Event {
         /// The stream, as it is now.
         stream: StreamInfo,
     },
+    /// How good the connection is has changed, in one direction or both. Told with the reasons of both.
+    NetworkQuality {
+        /// From the session to the server.
+        up: Verdict,
+        /// From the server to the session.
+        down: Verdict,
+    },
+    /// Videos that are received have shown no good picture for the interval of the watch. Each is told once.
+    StreamsInterrupted {
+        /// Those that died at one stroke, by user and kind.
+        streams: Vec<StreamInfo>,
+    },
+    /// A good picture of a video came that had been told as interrupted.
+    StreamsRecovered {
+        /// Which.
+        streams: Vec<StreamInfo>,
+    },
+    /// These are heard now, and so loud, where the session hears the loudest. Nobody, when all are silent.
+    Volumes {
+        /// The others among the loudest, the loudest first: at most [`limits::LOUDEST`](crate::limits::LOUDEST).
+        voices: Vec<Voice>,
+    },
     /// How the server's media transport is reached.
     Media {
         /// How it is reached.
@@ -172,6 +195,11 @@ pub enum Answer {
     Subscribed {
         /// What is not received, and why.
         refused: Vec<RefusedWish>,
+    },
+    /// Which of one's own streams anybody receives, by number.
+    Audience {
+        /// Each of them, received or not.
+        streams: Vec<Audience>,
     },
     /// Done; there is nothing to add.
     Done,

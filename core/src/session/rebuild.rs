@@ -51,7 +51,7 @@ impl Rebuild {
         match asked {
             ClientMessage::Publish { offer } => drop(self.unpublished.insert(offer.kind, code)),
             ClientMessage::Subscribe { stream, .. } => drop(self.unsubscribed.insert(stream, code)),
-            _ => {} // to mute a stream that is there no longer: its end is told
+            _ => {} // to mute a stream that is there no longer: its end is told; or a bound, which no server refuses
         }
     }
 }
@@ -81,6 +81,8 @@ impl Session {
             subscription.follow(view.others.stream(*stream), fresh.others.stream(*stream));
             subscription.request(*stream)
         }));
+
+        missing.extend(view.max_bps.map(|bps| ClientMessage::LimitBandwidth { max_bps: Some(bps) }));
 
         for stream in unknown {
             fresh.own.remove(&stream);
@@ -132,7 +134,8 @@ impl Session {
             | ServerMessage::StreamRemoved { .. }
             | ServerMessage::StreamMuted { .. }
             | ServerMessage::VideoNeeded { .. }
-            | ServerMessage::KeyRefused { .. }) => drop(rebuild.fresh.apply(news)), // told at the end, as part of the difference
+            | ServerMessage::KeyRefused { .. }
+            | ServerMessage::Volumes { .. }) => drop(rebuild.fresh.apply(news)), // told at the end, as part of the difference
         }
         self.rebuilt();
     }
@@ -164,11 +167,15 @@ impl Session {
         news.extend(needed.map(|(stream, needed)| Event::VideoNeeded { stream, needed }));
         news.extend(rebuild.fresh.key_refused.map(|code| Event::KeyRefused { code }));
 
+        if rebuild.fresh.voices != view.voices {
+            news.push(Event::Volumes { voices: rebuild.fresh.voices.clone() });
+        }
         let after = self.now.saturating_since(away.since);
         let link = Link::new(self.now, rebuild.connection, &self.config);
-        let view = RoomView { media: view.media.clone(), ..rebuild.fresh.clone() };
+        let view = RoomView { media: view.media.clone(), quality: view.quality.clone(), ..rebuild.fresh.clone() };
         self.event(Event::Restored { after });
         self.enter(Phase::Joined { link, view });
+        self.watch_anew();
         self.events(news);
     }
 }

@@ -1,15 +1,17 @@
 //! What a session knows of its room and of its own place there, and how it catches up after an absence.
 
 use alloc::{collections::BTreeMap, vec::Vec};
+use core::cmp::Reverse;
 
 use super::{Answer, Event, JoinCall, others::Others};
 use crate::{
     code::Code,
     id::{MemberId, StreamId, UserId},
     limits,
+    quality::Quality,
     role::Role,
-    stream::{LayerSet, StreamInfo, StreamKind, StreamOffer},
-    wire::{Accepted, ClientMessage, MediaDescription, MemberInfo, RefusedWish, ServerMessage, VideoWish},
+    stream::{BitsPerSecond, LayerSet, StreamInfo, StreamKind, StreamOffer},
+    wire::{Accepted, AudioMode, ClientMessage, MediaDescription, MemberInfo, RefusedWish, ServerMessage, VideoWish, Voice},
 };
 
 /// The room as one session sees it.
@@ -25,10 +27,16 @@ pub(super) struct RoomView {
     pub(super) own: BTreeMap<StreamId, OwnStream>,
     /// What was granted of the streams of others, and stands: at most [`limits::SUBSCRIPTIONS_PER_MEMBER`].
     pub(super) subscriptions: BTreeMap<StreamId, Subscription>,
+    /// The bound of all media, where there is one.
+    pub(super) max_bps: Option<BitsPerSecond>,
     /// How the server's media transport is reached, as it was told last.
     pub(super) media: Option<MediaDescription>,
     /// Why the present credential is good no longer, once that was told.
     pub(super) key_refused: Option<Code>,
+    /// How good the connection is.
+    pub(super) quality: Quality,
+    /// Who of the loudest others is heard, and how loud, as it was told last.
+    pub(super) voices: Vec<Voice>,
 }
 
 /// A stream of one's own, as the server confirmed it.
@@ -82,8 +90,11 @@ impl RoomView {
             others: Others::of(members, others.into_iter()),
             own: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
+            max_bps: None,
             media: None,
             key_refused: None,
+            quality: Quality::default(),
+            voices: Vec::new(),
         };
         for stream in own {
             view.add_own(stream.id, OwnStream::of(stream));
@@ -159,6 +170,7 @@ impl RoomView {
                 let before = self.key_refused.replace(code);
                 (before != Some(code)).then_some(Event::KeyRefused { code }).into_iter().collect()
             }
+            ServerMessage::Volumes { voices } => self.hear(voices),
             // Said again after a lost connection, it is no news.
             ServerMessage::Media { description } => {
                 let before = self.media.replace(description.clone());
@@ -175,6 +187,17 @@ impl RoomView {
         }
     }
 
+    /// Who is heard now, oneself left out. Whoever did not ask to hear the loudest is told of no volume.
+    fn hear(&mut self, voices: Vec<Voice>) -> Vec<Event> {
+        if self.join.audio_mode != AudioMode::Loudest {
+            return Vec::new();
+        }
+        let mut voices: Vec<Voice> = voices.into_iter().filter(|voice| voice.user != self.user).take(limits::LOUDEST).collect();
+        voices.sort_by(|one, other| (Reverse(one.volume), &one.user).cmp(&(Reverse(other.volume), &other.user)));
+        let before = core::mem::replace(&mut self.voices, voices.clone());
+        (before != voices).then_some(Event::Volumes { voices }).into_iter().collect()
+    }
+
     /// A request was granted: takes on what it changes, and answers for it.
     pub(super) fn grant(&mut self, asked: ClientMessage, accepted: Accepted) -> Result<Answer, Code> {
         match (asked, accepted) {
@@ -186,15 +209,23 @@ impl RoomView {
                 self.receive_videos(wanted, &refused);
                 Ok(Answer::Subscribed { refused })
             }
-            // An answer of the wrong kind: the server broke the protocol, and the caller still needs an answer.
-            (ClientMessage::Publish { .. } | ClientMessage::SubscribeVideo { .. }, Accepted::Done) => Err(Code::INTERNAL),
-            (asked, Accepted::Done) => {
+            (ClientMessage::Audience, Accepted::Audience { streams }) => Ok(Answer::Audience { streams }),
+            (asked, Accepted::Done)
+                if !matches!(asked, ClientMessage::Publish { .. } | ClientMessage::SubscribeVideo { .. } | ClientMessage::Audience) =>
+            {
                 self.done(asked);
                 Ok(Answer::Done)
             }
-            (_, Accepted::Joined { .. } | Accepted::Published { .. } | Accepted::Subscribed { .. } | Accepted::Unknown) => {
-                Err(Code::INTERNAL)
-            }
+            // An answer of the wrong kind: the server broke the protocol, and the caller still needs an answer.
+            (
+                _,
+                Accepted::Done
+                | Accepted::Joined { .. }
+                | Accepted::Published { .. }
+                | Accepted::Subscribed { .. }
+                | Accepted::Audience { .. }
+                | Accepted::Unknown,
+            ) => Err(Code::INTERNAL),
         }
     }
 
@@ -230,10 +261,12 @@ impl RoomView {
             }
             ClientMessage::Rename { name } => self.join.name = name,
             ClientMessage::Media { description } => self.join.media = Some(description),
+            ClientMessage::LimitBandwidth { max_bps } => self.max_bps = max_bps,
             ClientMessage::Join { .. }
             | ClientMessage::Leave
             | ClientMessage::Publish { .. }
             | ClientMessage::SubscribeVideo { .. }
+            | ClientMessage::Audience
             | ClientMessage::Ping
             | ClientMessage::Unknown => {}
         }

@@ -8,6 +8,7 @@ use super::{
     history::{STEPS_MAX, description, layers, name, offer, role, span, stream, text},
 };
 use crate::{
+    audio::AudioLevel,
     auth::{Authority, Credential, Secret, channel_key, signature},
     id::{AppId, MemberId, RequestId, RoomId, SessionId, SourceId, UserId},
     limits,
@@ -15,7 +16,7 @@ use crate::{
     room::{MediaInput, MediaOutput, Room},
     service::{App, CallId, Config, Input, Output, RoomKey, ServerCall, Service},
     time::{Instant, UnixSeconds},
-    wire::{ClientFrame, ClientMessage, LeaveReason, Version, Versions, VideoWish},
+    wire::{AudioMode, ClientFrame, ClientMessage, LeaveReason, Version, Versions, VideoWish},
 };
 
 /// An app without keys.
@@ -114,7 +115,13 @@ impl World {
             }
             6 => {
                 let (room, member) = (self.room(choices), MemberId(u32::from(choices.below(4)) + 1));
-                Input::Media { room, input: MediaInput::Estimate { member, bps: u64::from(choices.bits()), application_limited: false } }
+                let level = AudioLevel::from_extension(choices.byte());
+                let input = if choices.flag() {
+                    MediaInput::Level { member, level }
+                } else {
+                    MediaInput::Estimate { member, bps: u64::from(choices.bits()), application_limited: false }
+                };
+                Input::Media { room, input }
             }
             7 => {
                 self.calls += 1;
@@ -170,8 +177,7 @@ impl World {
                 ClientMessage::Subscribe { stream, audio, video, layers: layers(choices), min_height: None }
             }
             15 => {
-                let wanted =
-                    (0..choices.byte()).map(|_| VideoWish::of(stream(choices)));
+                let wanted = (0..choices.byte()).map(|_| VideoWish::of(stream(choices)));
                 ClientMessage::SubscribeVideo { wanted: wanted.collect() }
             }
             16..=18 => {
@@ -180,6 +186,7 @@ impl World {
             }
             19 | 20 => ClientMessage::Renew { credential: self.own_credential(session, choices) },
             21 => ClientMessage::Media { description: description(choices) },
+            22 if choices.one_in(4) => ClientMessage::Audience,
             22 => ClientMessage::Ping,
             _ if choices.flag() => ClientMessage::Rename { name: name(choices) },
             _ => ClientMessage::Unknown,
@@ -215,6 +222,7 @@ impl World {
             media: choices.flag().then(|| description(choices)),
             credential,
             relay: choices.one_in(4),
+            audio_mode: if choices.flag() { AudioMode::Loudest } else { AudioMode::Subscribed },
         }
     }
 

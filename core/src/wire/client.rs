@@ -10,7 +10,7 @@ use crate::{
     auth::Credential,
     id::{AppId, MemberId, RequestId, RoomId, StreamId, UserId, UserName},
     role::Role,
-    stream::{LayerSet, StreamOffer},
+    stream::{BitsPerSecond, LayerSet, StreamOffer},
 };
 
 /// One message on its way to the server, with the number that its answer will carry.
@@ -58,6 +58,9 @@ pub enum ClientMessage {
         /// Whether the user is in another room and relays into this one.
         #[serde(default, skip_serializing_if = "Not::not")]
         relay: bool,
+        /// Whose audio the user is to receive, as long as it stays.
+        #[serde(default, skip_serializing_if = "AudioMode::is_left_out")]
+        audio_mode: AudioMode,
     },
     /// Leave the room.
     Leave,
@@ -151,11 +154,41 @@ pub enum ClientMessage {
         /// How it is reached.
         description: MediaDescription,
     },
+    /// Bound all media that one sends and receives, together. It stays with the stay, and a later word takes the place of an earlier one.
+    LimitBandwidth {
+        /// The most, in bits per second; no bound when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_bps: Option<BitsPerSecond>,
+    },
+    /// Which of one's own streams does anybody receive?
+    Audience,
     /// I am here.
     Ping,
     /// A message of a kind that this version does not know.
     #[serde(other)]
     Unknown,
+}
+
+/// Whose audio somebody receives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum AudioMode {
+    /// That of the streams it subscribes to, and no other: nothing, until it does.
+    #[default]
+    Subscribed,
+    /// That of the loudest others as well, whoever they are at the moment.
+    Loudest,
+    /// A mode that this version does not know; it is taken as [`AudioMode::Subscribed`].
+    #[serde(other)]
+    Unknown,
+}
+
+impl AudioMode {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    fn is_left_out(&self) -> bool {
+        *self == Self::Subscribed
+    }
 }
 
 /// The video of one stream, as a subscriber wants it.

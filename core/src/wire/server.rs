@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MediaDescription, Version};
 use crate::{
+    audio::Volume,
     code::Code,
     id::{MemberId, RequestId, StreamId, UserId, UserName},
     role::Role,
@@ -97,6 +98,12 @@ pub enum ServerMessage {
         /// Whether its video is muted.
         video: bool,
     },
+    /// How loud the loudest are, for whoever hears them: those, and no others, are heard now. Nobody hears itself: a client leaves itself out, and takes the first
+    /// [`limits::LOUDEST`](crate::limits::LOUDEST) of the rest.
+    Volumes {
+        /// At most one more than anybody hears. Those who are heard by everyone stand first.
+        voices: Vec<Voice>,
+    },
     /// How the server's media transport for this client is reached.
     Media {
         /// How it is reached.
@@ -152,6 +159,11 @@ pub enum Accepted {
         /// What is not received, and why.
         refused: Vec<RefusedWish>,
     },
+    /// Which of one's own streams anybody receives.
+    Audience {
+        /// Each of them, received or not, the main one first.
+        streams: Vec<Audience>,
+    },
     /// Done; there is nothing to add.
     Done,
     /// Granted in a way that this version does not know.
@@ -166,6 +178,28 @@ pub struct RefusedWish {
     pub stream: StreamId,
     /// Why.
     pub code: Code,
+}
+
+/// One of the loudest.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Voice {
+    /// Who.
+    pub user: UserId,
+    /// How loud.
+    pub volume: Volume,
+}
+
+/// Whether anybody receives a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Audience {
+    /// The stream.
+    pub stream: StreamId,
+    /// Whether anybody receives its audio.
+    #[serde(default)]
+    pub audio: bool,
+    /// Whether anybody receives its video.
+    #[serde(default)]
+    pub video: bool,
 }
 
 /// A member of the room, as the others know it.

@@ -16,7 +16,7 @@ use greenroom_core::{
 };
 use serde_json::{Value, json};
 
-use crate::page::{bad, event, good, link, notice, object, settings};
+use crate::page::{bad, event, good, link, network_is, notice, object, settings};
 
 /// Pages and a room, with nothing between them that takes time.
 struct Channel {
@@ -250,8 +250,8 @@ fn a_short_absence_is_nobodys_business_but_the_users() {
     channel.network = true;
     channel.wait(Duration::from_secs(20));
     let lines = channel.lines(1);
-    assert_eq!(lines[..1], [link("CONNECTION_INTERRUPTED")]);
-    assert_eq!((lines.len(), &lines[1]["notice"]), (2, &json!("restored")));
+    assert_eq!(lines[..2], [link("CONNECTION_INTERRUPTED"), network_is(true)]);
+    assert_eq!((&lines[2]["notice"], &lines[3..]), (&json!("restored"), &[network_is(false)][..]));
     assert_eq!(channel.lines(0), Vec::<Value>::new());
     channel.on(0, "cam", "disableVideo");
     channel.on(0, "cam", "enableVideo");

@@ -4,19 +4,20 @@ use core::time::Duration;
 
 use greenroom_core::{
     code::Code,
+    dialect::{Input, Refused, Settings},
     id::{MemberId, StreamId},
     wire::{Accepted, ClientMessage},
 };
 use serde_json::{Value, json};
 
-use crate::page::{Page, bad, event, good, good_on, joined, link, notice, rendered, stream_of};
+use crate::page::{Page, bad, event, good, good_on, joined, link, network_is, notice, rendered, settings, stream_of};
 
 //
 #[test]
 fn a_lost_link_is_told_at_once_and_tried_again() {
     let mut page = Page::joined(7, &[], vec![]);
     page.close();
-    assert_eq!(page.lines(), [link("CONNECTION_INTERRUPTED")]);
+    assert_eq!(page.lines(), [link("CONNECTION_INTERRUPTED"), network_is(true)]);
     assert_eq!(page.connects.len(), 2);
 }
 
@@ -25,7 +26,7 @@ fn a_lost_link_is_told_at_once_and_tried_again() {
 fn a_silent_link_is_lost_too() {
     let mut page = Page::joined(7, &[], vec![]);
     page.wait(Duration::from_secs(6));
-    assert_eq!(page.lines(), [link("CONNECTION_INTERRUPTED")]);
+    assert_eq!(page.lines(), [link("CONNECTION_INTERRUPTED"), network_is(true)]);
 }
 
 //
@@ -45,7 +46,8 @@ fn after_ten_seconds_the_loss_is_told_once_and_attempts_go_on() {
     page.next_attempt();
     page.open();
     page.grant(joined(None, &[], vec![], true));
-    let [back] = &page.lines()[..] else { panic!("one line") };
+    let [back, known] = &page.lines()[..] else { panic!("two lines") };
+    assert_eq!(*known, network_is(false));
     assert_eq!(back["notice"], "restored");
 }
 
@@ -58,13 +60,29 @@ fn a_link_that_is_back_in_time_is_not_lost_and_the_next_ten_seconds_are_new_ones
     page.hush();
     page.open(); // the first attempt is under way
     page.grant(joined(None, &[], vec![], true));
-    assert_eq!(page.lines(), [notice("restored", json!({ "afterMs": 1000 }))]);
+    assert_eq!(page.lines(), [notice("restored", json!({ "afterMs": 1000 })), network_is(false)]);
     page.close();
-    assert_eq!(page.lines(), [link("CONNECTION_INTERRUPTED")]);
+    assert_eq!(page.lines(), [link("CONNECTION_INTERRUPTED"), network_is(true)]);
     page.wait(Duration::from_millis(9_999));
     assert_eq!(page.lines(), Vec::<Value>::new());
     page.wait(Duration::from_millis(1));
     assert_eq!(page.lines(), [link("CONNECTION_LOST")]);
+}
+
+//
+#[test]
+fn how_good_the_link_is_has_no_printed_interface_and_is_a_notice() {
+    let window = || Input::Media { name: "window".into(), args: json!({ "down": { "loss_pct": 20 } }) };
+    let mut page = Page::joined(7, &[], vec![]);
+    page.tell(window());
+    let lossy = json!({ "level": 5, "reason": "loss", "lossPpm": 200_000 });
+    let told = json!({ "uplink": { "level": 1, "reason": "clear" }, "downlink": lossy });
+    assert_eq!(page.lines(), [notice("network-quality", told)]);
+    let mut strict = Page::joined_with(Settings { strict: true, ..settings() }, 7, &[], vec![]);
+    strict.tell(window());
+    assert_eq!(strict.lines(), Vec::<Value>::new());
+    let bad = Input::Media { name: "window".into(), args: json!({ "down": { "loss_pct": "much" } }) };
+    assert!(matches!(strict.try_tell(bad), Err(Refused::BadInput { at, .. }) if at == "down.loss_pct"));
 }
 
 //

@@ -247,6 +247,12 @@ pub(crate) fn event(name: &str, data: Value) -> Value {
     json!({ "event": name, "data": data })
 }
 
+/// What is told of the network while it is away, and when it is back.
+pub(crate) fn network_is(away: bool) -> Value {
+    let told = if away { json!({ "level": 6, "reason": "disconnected" }) } else { json!({ "level": 0, "reason": "unmeasured" }) };
+    notice("network-quality", json!({ "uplink": told, "downlink": told }))
+}
+
 pub(crate) fn notice(name: &str, data: Value) -> Value {
     json!({ "notice": name, "data": data })
 }

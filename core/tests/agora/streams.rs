@@ -2,7 +2,7 @@
 
 use greenroom_core::{
     code::Code,
-    dialect::{HostOrder, Source},
+    dialect::{HostOrder, Settings, Source},
     id::StreamId,
     wire::{Accepted, ClientMessage, ServerMessage},
 };
@@ -171,7 +171,7 @@ fn the_id_of_a_stream_is_its_owners_uid() {
 //
 #[test]
 fn a_device_that_fails_fails_init_and_can_be_tried_again() {
-    let mut page = Page::with(greenroom_core::dialect::Settings { auto_capture: false, ..settings() });
+    let mut page = Page::with(Settings { auto_capture: false, ..settings() });
     page.create("cam", json!({ "local": true, "video": true }));
     assert_eq!(page.on("cam", "init", json!({})), Vec::<Value>::new());
     let order = |source| HostOrder::Capture { stream: "cam".into(), source, device: None };
@@ -248,4 +248,33 @@ fn a_stream_whose_name_was_given_away_meanwhile_is_withdrawn() {
     page.grant(Accepted::Published { stream: StreamId(5) });
     assert_eq!(page.lines(), [good("publish", Value::Null)]);
     assert!(matches!(page.newest(), ClientMessage::Unpublish { stream: StreamId(5) }));
+}
+
+//
+#[test]
+fn what_a_camera_cannot_deliver_is_sent_in_the_size_that_was_set() {
+    let mut page = Page::with(Settings { auto_capture: false, ..settings() });
+    page.call("init", json!({ "appId": "app1" }));
+    page.create("cam", json!({ "local": true, "audio": false, "video": true }));
+    page.on("cam", "setVideoProfile", json!({ "profile": "720P" }));
+    page.on("cam", "init", json!({}));
+    let data = json!({ "stream": "cam", "width": 640, "height": 480, "encodedWidth": 1280, "encodedHeight": 720 });
+    let told = page.host("captureSucceeded", json!({ "medium": "video", "width": 640, "height": 480 }));
+    assert_eq!(told, [notice("capture-fell-back", data), good_on("cam", "init", Value::Null)]);
+    let mut page = Page::joined(7, &[], vec![]);
+    page.publish("cam", 5);
+    let before = page.newest().clone();
+    page.host("captureSucceeded", json!({ "medium": "video", "width": 640, "height": 480 }));
+    assert_eq!(*page.newest(), before, "the room is told nothing");
+}
+
+//
+#[test]
+fn a_profile_beyond_what_is_recommended_is_taken_with_a_word_about_it() {
+    let mut page = Page::ready();
+    page.create("cam", json!({ "local": true, "audio": true, "video": true }));
+    let done = good_on("cam", "setVideoProfile", Value::Null);
+    let told = page.on("cam", "setVideoProfile", json!({ "profile": "720P_3" }));
+    assert_eq!(told, [notice("beyond-recommendation", json!({ "profile": "720P_3" })), done.clone()]);
+    assert_eq!(page.on("cam", "setVideoProfile", json!({ "profile": "480P_7" })), [done]);
 }

@@ -8,6 +8,7 @@ use greenroom_core::{
     auth::Credential,
     code::Code,
     id::{MemberId, RequestId, RoomId, StreamId, UserId, UserName},
+    quality::{Level, Reason, Verdict},
     role::Role,
     session::{AfterWindow, Answer, Call, CallId, Config, ConnectionId, ConnectionState, Event, Input, JoinCall, Output, Session},
     stream::{LayerSet, StreamInfo, StreamKind, StreamOffer},
@@ -218,6 +219,13 @@ pub fn joined(members: &[&str], streams: Vec<StreamInfo>, resumed: bool) -> Acce
         members: members.iter().map(|name| MemberInfo { user: user(name), name: None }).collect(),
         streams,
     }
+}
+
+/// What is told of both directions when the connection goes or comes back.
+pub fn network_is(level: Level) -> Event {
+    let reason = if level == Level::Disconnected { Reason::Disconnected } else { Reason::Unmeasured };
+    let verdict = Verdict { level, reason };
+    Event::NetworkQuality { up: verdict, down: verdict }
 }
 
 pub fn changed(from: ConnectionState, to: ConnectionState) -> Event {

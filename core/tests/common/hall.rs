@@ -14,7 +14,7 @@ use greenroom_core::{
     stream::{Layer, LayerSet, StreamKind, StreamOffer, TemporalLayers},
     time::Instant,
     trace::{Step, room_history},
-    wire::{Accepted, ClientFrame, ClientMessage, MediaDescription, ServerMessage, Versions},
+    wire::{Accepted, AudioMode, ClientFrame, ClientMessage, MediaDescription, ServerMessage, Versions},
 };
 
 pub struct Hall {
@@ -223,6 +223,7 @@ pub fn join(name: &str, role: Role, resumes: Option<MemberId>) -> ClientMessage 
         media: None,
         credential: None,
         relay: false,
+        audio_mode: AudioMode::Subscribed,
     }
 }
 
@@ -236,6 +237,7 @@ pub fn admission(name: &str, key_until: Option<Instant>) -> Admission {
         role: Role::Joiner,
         resumes: None,
         media: None,
+        audio_mode: AudioMode::Subscribed,
         key_until,
     }
 }

@@ -15,7 +15,7 @@ use greenroom_core::{
     service::{App, CallId, Config, Input, Output, RoomKey, ServerCall, Service},
     stream::{StreamKind, StreamOffer},
     time::{Instant, UnixSeconds},
-    wire::{Accepted, ClientFrame, ClientMessage, ServerMessage, Versions},
+    wire::{Accepted, AudioMode, ClientFrame, ClientMessage, ServerMessage, Versions},
 };
 
 /// The date when stories begin.
@@ -280,7 +280,19 @@ impl Join {
 
     pub fn message(self) -> ClientMessage {
         let Self { app, room, user, role, resumes, credential, relay } = self;
-        ClientMessage::Join { versions: Versions::SUPPORTED, app, room, user, name: None, role, resumes, media: None, credential, relay }
+        ClientMessage::Join {
+            versions: Versions::SUPPORTED,
+            app,
+            room,
+            user,
+            name: None,
+            role,
+            resumes,
+            media: None,
+            credential,
+            relay,
+            audio_mode: AudioMode::Subscribed,
+        }
     }
 }
 

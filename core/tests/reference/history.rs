@@ -29,6 +29,8 @@ pub enum Step {
     Dissolve { app: u8, room: u8 },
     /// Nothing may be published, or may be again.
     Pause { app: u8, room: u8, paused: bool },
+    /// A packet of somebody's sound comes, and it is loud.
+    Speak { app: u8, room: u8, user: u8 },
     /// Time passes.
     Pass { ms: u32 },
 }
@@ -42,6 +44,8 @@ pub enum Say {
         user: u8,
         role: Role,
         name: u8,
+        /// Whether it hears the loudest.
+        listens: bool,
     },
     /// Goes on with the stay that the slot was told of last.
     ComeBack,
@@ -95,6 +99,7 @@ fn step(choices: &mut Choices<'_>) -> Step {
         3 => Step::Remove { app: choices.below(2), room: choices.below(2), user: choices.below(3) },
         4 if choices.one_in(4) => Step::Dissolve { app: choices.below(2), room: choices.below(2) },
         4 => Step::Pause { app: choices.below(2), room: choices.below(2), paused: choices.one_in(3) },
+        7 | 8 => Step::Speak { app: 0, room: u8::from(choices.one_in(4)), user: choices.below(3) },
         5 | 6 => Step::Pass { ms: [1, 900, 2_000, 5_900, 6_100, 25_000, 31_000, 70_000][usize::from(choices.below(8))] },
         _ => Step::Say { slot, late, what: say(choices) },
     }
@@ -105,7 +110,7 @@ fn say(choices: &mut Choices<'_>) -> Say {
         0..=7 => {
             // Mostly one app and one room, so that people meet.
             let (app, room) = (u8::from(choices.one_in(6)), u8::from(choices.one_in(4)));
-            Say::Join { app, room, user: choices.below(3), role: role(choices), name: choices.below(3) }
+            Say::Join { app, room, user: choices.below(3), role: role(choices), name: choices.below(3), listens: choices.flag() }
         }
         8 | 9 => Say::ComeBack,
         10 => Say::Leave,

@@ -3,6 +3,7 @@
 //! It knows nothing of messages, batches or timers as the service has them; it knows who is where, and until when. What it leaves open is the order of what happens at one instant.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 
 use greenroom_core::{code::Code, limits, role::Role, stream::StreamKind, time::Instant};
 
@@ -16,6 +17,7 @@ pub type Place = (u8, u8);
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     pub connections: Vec<Connection>,
+    pub now: Instant,
     pub stays: Vec<Stay>,
     pub paused: Vec<Place>,
     /// Stays that the server ended: place, number, why, and until when that is told.
@@ -49,6 +51,10 @@ pub struct Stay {
     takeovers: Vec<Instant>,
     pub streams: Vec<Stream>,
     pub received: Vec<Received>,
+    /// Whether it hears the loudest.
+    pub listens: bool,
+    /// From when and until when it is heard, having spoken. There are fewer users than a room has places for voices.
+    loud: Option<(Instant, Instant)>,
     /// The others and their names, as this one was told.
     pub told: Vec<(u8, u8)>,
 }
@@ -119,6 +125,32 @@ impl Model {
         Ok(())
     }
 
+    /// A loud packet comes of somebody. It counts where somebody listens, if the speaker publishes sound that is not muted.
+    pub fn speak(&mut self, now: Instant, place: Place, user: u8) {
+        if !self.stays.iter().any(|stay| stay.place == place && stay.listens) {
+            return;
+        }
+        let speakers = self.stays.iter_mut().filter(|stay| stay.place == place && stay.user == user && stay.sounds());
+        for stay in speakers {
+            let begun = stay.loud.filter(|(_, until)| now < *until).map(|(from, _)| from);
+            stay.loud = Some((begun.unwrap_or(now.saturating_add(limits::VOICE_DECISION)), now.saturating_add(limits::VOICE_HOLD)));
+        }
+    }
+
+    /// Who is heard in a room.
+    pub fn voices(&self, place: Place) -> BTreeSet<u8> {
+        let is_loud = |stay: &&Stay| stay.loud.is_some_and(|(from, until)| from <= self.now && self.now < until);
+        self.stays.iter().filter(|stay| stay.place == place).filter(is_loud).map(|stay| stay.user).collect()
+    }
+
+    /// Who sends no sound any more is not heard, and where nobody listens, nobody is.
+    fn hush(&mut self) {
+        let listened: BTreeSet<Place> = self.stays.iter().filter(|stay| stay.listens).map(|stay| stay.place).collect();
+        for stay in self.stays.iter_mut().filter(|stay| !stay.sounds() || !listened.contains(&stay.place)) {
+            stay.loud = None;
+        }
+    }
+
     pub fn pause(&mut self, place: Place, paused: bool) -> Result<(), Code> {
         if !self.room_exists(place) {
             return Err(Code::NO_SUCH_ROOM);
@@ -132,6 +164,7 @@ impl Model {
 
     /// Time passes: whoever is silent for too long is away, whoever is away for too long has left, and connections and rooms that lead nowhere go.
     pub fn pass(&mut self, now: Instant) {
+        self.now = now;
         while let Some(at) = self.next_end().filter(|at| *at <= now) {
             let due = |until: Option<Instant>| until.is_some_and(|until| until <= at);
             let silent: Vec<u64> = self.stays.iter().filter(|stay| due(stay.silent_at())).filter_map(|stay| stay.connection).collect();
@@ -162,7 +195,9 @@ impl Model {
         }
         let Some(at) = self.stays.iter().position(|stay| stay.connection == Some(id)) else {
             return match (say, resumes) {
-                (Say::Join { app, room, user, role, name }, _) => self.enter(now, id, (*app, *room), *user, *role, *name, granted),
+                (Say::Join { app, room, user, role, name, listens }, _) => {
+                    self.enter(now, id, (*app, *room), *user, *role, *name, *listens, granted)
+                }
                 (Say::ComeBack, Some((place, user, number))) => self.come_back(now, id, place, user, number),
                 (Say::Ping, _) => Verdict::Pong,
                 _ => Verdict::Refused(Code::NOT_IN_ROOM),
@@ -176,14 +211,16 @@ impl Model {
             _ => {}
         }
         self.stays[at].heard = now;
-        match self.inside(now, at, say, granted) {
+        let verdict = self.inside(now, at, say, granted);
+        self.hush();
+        match verdict {
             Ok(verdict) => verdict,
             Err(code) => Verdict::Refused(code),
         }
     }
 
     #[expect(clippy::too_many_arguments, reason = "a join says so much")]
-    fn enter(&mut self, now: Instant, id: u64, place: Place, user: u8, role: Role, name: u8, number: u32) -> Verdict {
+    fn enter(&mut self, now: Instant, id: u64, place: Place, user: u8, role: Role, name: u8, listens: bool, number: u32) -> Verdict {
         if role == Role::Joiner && self.joins_elsewhere(place, user) {
             return Verdict::Refused(Code::JOINER_ELSEWHERE);
         }
@@ -220,6 +257,8 @@ impl Model {
             takeovers,
             streams,
             received,
+            listens,
+            loud: None,
             told,
         });
         self.seat(id);
@@ -341,6 +380,7 @@ impl Model {
         if closes {
             self.connections.retain(|connection| Some(connection.id) != stay.connection);
         }
+        self.hush();
         if !self.stays.iter().any(|other| other.place == place) {
             self.idle.push((place, now.saturating_add(limits::ROOM_IDLE)));
         }
@@ -393,6 +433,11 @@ impl Model {
 }
 
 impl Stay {
+    /// Whether it publishes sound that is not muted: here, every stream has sound.
+    fn sounds(&self) -> bool {
+        self.streams.iter().any(|stream| !stream.audio_muted)
+    }
+
     /// When the connection counts as lost, if nothing more is heard.
     fn silent_at(&self) -> Option<Instant> {
         self.connection.map(|_| self.heard.saturating_add(limits::HEARTBEAT_TIMEOUT))

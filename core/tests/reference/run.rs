@@ -4,16 +4,17 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use greenroom_core::{
+    audio::AudioLevel,
     auth::Authority,
     code::Code,
     id::{AppId, MemberId, RequestId, RoomId, SessionId, SourceId, StreamId, UserId, UserName},
     member::Member,
     role::Role,
-    room::Room,
+    room::{MediaInput, Room},
     service::{App, CallId, Config, Input, Output, RoomKey, ServerCall, Service},
     stream::{LayerSet, StreamInfo, StreamKind, StreamOffer},
     time::{Instant, UnixSeconds},
-    wire::{Accepted, ClientFrame, ClientMessage, ServerMessage, Versions},
+    wire::{Accepted, AudioMode, ClientFrame, ClientMessage, ServerMessage, Versions},
 };
 
 use super::{
@@ -40,6 +41,8 @@ pub struct Met {
     pub refused: BTreeSet<Code>,
     /// Most stays at a time.
     pub stays: usize,
+    /// Most who are heard in a room at a time.
+    pub heard: usize,
 }
 
 /// Plays a history. The error says at which step service and model part, and how.
@@ -52,6 +55,7 @@ pub fn play<H: Host>(host: H, steps: &[Step]) -> Result<Met, String> {
             format!("service and model part after\n{}\n     {why}", list.join("\n"))
         })?;
         run.met.stays = run.met.stays.max(run.model.stays.len());
+        run.met.heard = run.met.heard.max(run.model.voices((0, 0)).len());
     }
     Ok(run.met)
 }
@@ -83,6 +87,8 @@ struct View {
     user: u8,
     members: BTreeMap<String, Option<String>>,
     streams: BTreeMap<StreamId, StreamInfo>,
+    /// Whom it hears, itself included.
+    voices: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -131,6 +137,16 @@ impl<H: Host> Run<H> {
                 let expected = self.model.pause((*app, *room), *paused);
                 let room = key((*app, *room));
                 self.server_call(if *paused { ServerCall::PauseRoom { room } } else { ServerCall::ResumeRoom { room } }, expected)
+            }
+            Step::Speak { app, room, user } => {
+                let place = (*app, *room);
+                let member = self.host.service().room(&key(place)).and_then(|room| room.member_of(&user_id(*user))).map(|member| member.id);
+                // Levels of somebody who has left come late.
+                let input =
+                    MediaInput::Level { member: member.unwrap_or(MemberId(u32::MAX)), level: AudioLevel::new(30).expect("within 127 dB") };
+                self.model.speak(self.now, place, *user);
+                self.tell(Input::Media { room: key(place), input });
+                Ok(())
             }
             Step::Pass { ms } => {
                 self.pass(Duration::from_millis(u64::from(*ms)));
@@ -231,7 +247,7 @@ impl<H: Host> Run<H> {
         let place = self.model.stays.iter().find(|stay| stay.connection == Some(id)).map(|stay| stay.place);
         let streams = place.map(|place| self.model.streams(place)).unwrap_or_default();
         let stream = |nth: u8| StreamId(streams.get(usize::from(nth)).map_or(9999, |(_, number)| *number));
-        let join = |(app, room): Place, user: u8, role, name: u8, resumes| ClientMessage::Join {
+        let join = |(app, room): Place, user: u8, role, name: u8, resumes, audio_mode| ClientMessage::Join {
             versions: Versions::SUPPORTED,
             app: Some(key((app, room)).app),
             room: key((app, room)).room,
@@ -242,11 +258,17 @@ impl<H: Host> Run<H> {
             media: None,
             credential: None,
             relay: false,
+            audio_mode,
         };
         let layers = LayerSet::HIGHEST;
         Some(match what {
-            Say::Join { app, room, user, role, name } => join((*app, *room), *user, *role, *name, None),
-            Say::ComeBack => resumes.map(|(place, user, number)| join(place, user, Role::Joiner, 0, Some(MemberId(number))))?,
+            Say::Join { app, room, user, role, name, listens } => {
+                let audio_mode = if *listens { AudioMode::Loudest } else { AudioMode::Subscribed };
+                join((*app, *room), *user, *role, *name, None, audio_mode)
+            }
+            Say::ComeBack => {
+                resumes.map(|(place, user, number)| join(place, user, Role::Joiner, 0, Some(MemberId(number)), AudioMode::Subscribed))?
+            }
             Say::Leave => ClientMessage::Leave,
             Say::Publish { aux } => ClientMessage::Publish { offer: offer(if *aux { StreamKind::Aux } else { StreamKind::Main }) },
             Say::Unpublish { nth } => ClientMessage::Unpublish { stream: stream(*nth) },
@@ -303,6 +325,7 @@ impl<H: Host> Run<H> {
                     (known.audio_muted, known.video_muted) = (audio, video);
                 }
             }
+            ServerMessage::Volumes { voices } => view.voices = voices.into_iter().map(|voice| voice.user.to_string()).collect(),
             _ => {}
         }
     }
@@ -315,6 +338,7 @@ impl<H: Host> Run<H> {
                 Accepted::Joined { member, members, streams, .. } => {
                     let view = View {
                         user: 0,
+                        voices: BTreeSet::new(),
                         members: members.iter().map(|m| (m.user.to_string(), m.name.as_ref().map(UserName::to_string))).collect(),
                         streams: streams.iter().map(|stream| (stream.id, stream.clone())).collect(),
                     };
@@ -368,6 +392,16 @@ impl<H: Host> Run<H> {
                     key(place),
                     USERS[usize::from(stay.user)],
                     view.members
+                ));
+            }
+            let heard = if stay.listens { self.model.voices(place) } else { BTreeSet::new() };
+            let heard: BTreeSet<String> = heard.into_iter().map(|user| USERS[usize::from(user)].to_string()).collect();
+            if view.voices != heard {
+                return Err(format!(
+                    "{}: {} hears {:?}, and the model says {heard:?}",
+                    key(place),
+                    USERS[usize::from(stay.user)],
+                    view.voices
                 ));
             }
             let others = stays.iter().filter(|other| other.user != stay.user);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use greenroom_core::{
     id::{LayerId, StreamId, TemporalId},
-    select::{Allocation, Budget, Demand, Layer, Planner, Priority, Rung},
+    select::{Allocation, Budget, Demand, Layer, Planner, Priority, Rung, Source},
     stream::BitsPerSecond,
 };
 
@@ -36,7 +36,7 @@ pub(crate) fn wanted(stream: u32, priority: u8, ladder_bps: &[BitsPerSecond]) ->
 impl Wanted {
     pub(crate) fn demand(&self) -> Demand<'_> {
         let Self { stream, priority, insists, ref rungs, current } = *self;
-        Demand { stream: StreamId(stream), priority: Priority(priority), insists, rungs, current }
+        Demand { stream: StreamId(stream), source: Source::Camera, priority: Priority(priority), insists, rungs, current }
     }
 
     /// The rates that flow and are less than those of all better layers, lowest first: what there is to climb.

@@ -24,7 +24,13 @@ const CALLS: &[&str] = &[
     "checkSystemRequirements",
     "createClient",
     "createStream",
+    "enableRtcStats",
     "getConnectionState",
+    "getLocalAudioStats",
+    "getLocalVideoStats",
+    "getRemoteAudioStats",
+    "getRemoteVideoStats",
+    "getTransportStats",
     "join",
     "leave",
     "off",
@@ -32,6 +38,9 @@ const CALLS: &[&str] = &[
     "publish",
     "renewSignature",
     "setLogLevel",
+    "setNetworkBandwidth",
+    "setProxyServer",
+    "setTurnServer",
     "startLiveStreaming",
     "subscribe",
     "switchRole",
@@ -54,6 +63,8 @@ const METHODS: &[&str] = &[
     "unmuteVideo",
     "addAudioTrackCapture",
     "addResolution",
+    "StreamInitializeResult.getMediaCaptureResult",
+    "StreamInitializeResult.getMediaCaptureResultByType",
     "addTrack",
     "addVideoTrackCapture",
     "initialize",
@@ -96,6 +107,14 @@ const NAMES: &[&str] = &[
     "authorization",
     "level",
     "strictCheckBrowser",
+    "enable",
+    "interval",
+    "server",
+    "turnServerConfig",
+    "turnServers",
+    "udpPort",
+    "bandwidthParam",
+    "maxBandwidth",
     "direction",
 ];
 
@@ -138,6 +157,9 @@ fn sensible() -> impl Strategy<Value = VendorCall> {
         call("batchSubscribe", json!({ "subscribeInfos": [{ "userId": "bob" }] })),
         call("switchRole", json!({ "role": 2, "authorization": authorization })),
         call("switchRole", json!({ "role": 0, "authorization": authorization })),
+        call("enableRtcStats", json!({ "enable": true, "interval": 700 })),
+        call("setNetworkBandwidth", json!({ "bandwidthParam": { "maxBandwidth": 3072 } })),
+        call("getLocalAudioStats", json!({})),
     ])
 }
 
@@ -195,6 +217,10 @@ fn any_input() -> impl Strategy<Value = Input> {
         2 => connection.clone().prop_map(|connection| Input::Opened { connection }),
         1 => connection.clone().prop_map(|connection| Input::Closed { connection }),
         4 => (connection, message).prop_map(|(connection, message)| Input::Received { connection, message }),
+        1 => (0..3_u64, 0..10_000_u64).prop_map(|(ssrc, bytes)| {
+            let sent = json!({ "stream": { "local": "cam" }, "media": "audio", "ssrc": ssrc, "bytesSent": bytes, "packetsSent": bytes });
+            Input::Host { name: "statistics".into(), args: json!({ "rttMs": bytes, "streams": [sent] }) }
+        }),
         1 => select(vec!["audio", "video"]).prop_map(|medium| Input::Host { name: "captureSucceeded".into(), args: json!({ "medium": medium }) }),
     ]
 }

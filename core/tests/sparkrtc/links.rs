@@ -52,7 +52,8 @@ fn a_short_outage_is_not_seen_by_others_and_nothing_is_lost() {
     let lines = theatre.lines(1);
     let state = json!({ "event": "connection-state-changed", "data": { "prevState": "CONNECTED", "curState": "RECONNECTING" } });
     let events: Vec<&Value> = lines.iter().filter(|line| !line["event"].is_null()).collect();
-    assert_eq!(events, [&state], "silence is no error yet");
+    let quality = json!({ "event": "network-quality", "data": { "uplinkNetworkQuality": 6, "downlinkNetworkQuality": 6 } });
+    assert_eq!(events, [&state, &quality], "silence is no error yet");
     assert!(lines.iter().any(|line| line["notice"] == "link-interrupted" && line["data"]["errorCode"] == "90100016"), "{lines:?}");
     assert_eq!(theatre.call(1, "unpublish", json!({ "stream": { "local": "cam" } })), failed("unpublish", 90_100_008));
     // What needs no link goes on, and the room hears of it later.
@@ -70,8 +71,8 @@ fn a_long_outage_ends_the_stay() {
     theatre.set_cut(1, true);
     theatre.pass(Duration::from_secs(60));
     let events = theatre.events(1);
-    assert_eq!(events[1], ("Error".to_owned(), json!({ "errorCode": "90100013", "errorMsg": "websocket reconnect timeout" })));
-    assert_eq!(events[2].1, json!({ "prevState": "RECONNECTING", "curState": "DISCONNECTED" }));
+    assert_eq!(events[2], ("Error".to_owned(), json!({ "errorCode": "90100013", "errorMsg": "websocket reconnect timeout" })));
+    assert_eq!(events[3].1, json!({ "prevState": "RECONNECTING", "curState": "DISCONNECTED" }));
     assert_eq!(theatre.events(0)[0].1["reason"]["code"], 7);
     assert_eq!(theatre.call(1, "unpublish", json!({ "stream": { "local": "cam" } }))[0]["notice"], "argument-refused");
     theatre.set_cut(1, false);

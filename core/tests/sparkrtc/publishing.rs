@@ -193,3 +193,80 @@ fn closing_a_stream_lets_go_of_its_devices_and_ends_its_publication() {
     assert_eq!(theatre.names(1), ["stream-removed"]);
     assert_eq!(theatre.on(0, "cam", "initialize", json!({})), failed("initialize", 90_100_001));
 }
+
+//
+#[test]
+fn an_initialize_result_is_asked_for_all_media_or_for_one() {
+    let mut theatre = Theatre::joined(&["ada"]);
+    let all = "StreamInitializeResult.getMediaCaptureResult";
+    let by_type = "StreamInitializeResult.getMediaCaptureResultByType";
+    theatre.publish(0, "cam");
+    theatre.host(0, "captureFailed", json!({ "medium": "video", "code": 90_100_018 }));
+    let lines = theatre.on(0, "cam", "addResolution", json!({ "profile": "720p_1" }));
+    let result = lines.last().expect("it returns")["value"].clone();
+    assert_eq!((&result["code"], result["mediaCaptureResults"].as_array().map(Vec::len)), (&json!(90_100_018), Some(1)));
+    assert_eq!(theatre.on(0, "cam", all, json!({})), ok(all, result["mediaCaptureResults"].clone()));
+    let video = theatre.on(0, "cam", by_type, json!({ "type": "video" }));
+    assert_eq!(video[0]["value"]["error"]["code"], 90_100_018);
+    assert_eq!(theatre.on(0, "cam", by_type, json!({ "type": "audio" })), ok(by_type, Value::Null), "it was not asked for");
+    assert_eq!(code_of(&theatre.on(0, "cam", by_type, json!({ "type": "smell" }))), 90_000_005);
+    theatre.tell(
+        0,
+        greenroom_core::dialect::Input::Call(greenroom_core::dialect::VendorCall {
+            bind: Some("new".into()),
+            ..greenroom_core::dialect::VendorCall::new("createStream", crate::theatre::map(json!({ "config": { "audio": true } })))
+        }),
+    );
+    assert_eq!(theatre.on(0, "new", all, json!({})), failed(all, 90_100_001), "there is no result yet");
+}
+
+// R-123 C-34
+#[test]
+fn sound_and_share_keep_the_profile_they_were_initialised_with() {
+    let mut theatre = Theatre::joined(&["ada"]);
+    theatre.make(0, "cam", json!({ "audio": true }));
+    theatre.make(0, "share", json!({ "screen": true }));
+    for (stream, call, profile) in [("cam", "setAudioProfile", "high"), ("share", "setScreenProfile", "1080p")] {
+        let before = theatre.on(0, stream, "getStreamInfo", json!({}));
+        assert_eq!(theatre.on(0, stream, call, json!({ "profile": profile })), failed(call, 90_100_001));
+        assert_eq!(theatre.on(0, stream, "getStreamInfo", json!({})), before);
+    }
+}
+
+//
+#[test]
+fn a_profile_s_own_rates_are_bits_per_second_like_those_of_its_table() {
+    let mut theatre = Theatre::joined(&["ada"]);
+    theatre.publish(0, "cam");
+    let rates = |theatre: &mut Theatre, profile: Value| {
+        theatre.on(0, "cam", "setVideoProfile", json!({ "profile": profile }));
+        let info = theatre.on(0, "cam", "getStreamInfo", json!({}))[0]["value"]["videoProfiles"][0].clone();
+        (info["minBitrate"].clone(), info["maxBitrate"].clone())
+    };
+    let named = rates(&mut theatre, json!("480p_1"));
+    assert_eq!(named, (json!(250_000), json!(900_000)));
+    let fields = json!({ "width": 640, "height": 480, "frameRate": 15, "minBitrate": 250_000, "maxBitrate": 900_000 });
+    assert_eq!(rates(&mut theatre, fields), named);
+}
+
+//
+#[test]
+fn what_a_camera_cannot_deliver_is_sent_as_it_is_captured() {
+    let mut theatre = Theatre::joined(&["ada", "bob"]);
+    theatre.host(0, "captureSucceeded", json!({ "medium": "video", "width": 320, "height": 240 }));
+    theatre.publish(0, "cam");
+    let info = theatre.on(0, "cam", "getStreamInfo", json!({}));
+    assert_eq!(
+        (&info[0]["value"]["videoProfiles"][0]["width"], &info[0]["value"]["videoProfiles"][0]["height"]),
+        (&json!(320), &json!(240))
+    );
+    assert_eq!(
+        theatre.on_remote(1, "ada", "getStreamInfo")["value"]["videoProfiles"][0]["height"],
+        240,
+        "the others hear of the real size"
+    );
+    for wrong in [json!({ "medium": "video", "width": 320 }), json!({ "medium": "video", "width": 0, "height": 240 })] {
+        let told = theatre.try_tell(0, greenroom_core::dialect::Input::Host { name: "captureSucceeded".into(), args: wrong });
+        assert!(matches!(told, Err(greenroom_core::dialect::Refused::BadInput { .. })), "{told:?}");
+    }
+}

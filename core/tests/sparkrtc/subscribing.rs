@@ -141,3 +141,17 @@ fn a_list_names_each_user_once_and_others_only() {
         assert_eq!(code_of(&theatre.call(0, "batchSubscribe", json!({ "subscribeInfos": infos }))), 90_000_005, "{infos}");
     }
 }
+
+// R-118 R-119 C-11
+#[test]
+fn the_lowest_resolution_worth_having_is_one_of_four() {
+    let (mut theatre, _, _) = watching();
+    let floor = |theatre: &Theatre| {
+        let ada = theatre.room.members().find(|member| member.user.as_str() == "ada").expect("she is there");
+        ada.subscriptions.values().find_map(|subscription| subscription.video.as_ref()).expect("she receives video").min_height
+    };
+    for (word, pixels) in [("FHD", Some(1080)), ("HD", Some(720)), ("SD", Some(360)), ("LD", None)] {
+        theatre.call(0, "batchSubscribe", json!({ "subscribeInfos": [{ "userId": "bob", "minResolution": word }] }));
+        assert_eq!(floor(&theatre), pixels, "{word}");
+    }
+}

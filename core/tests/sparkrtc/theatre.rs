@@ -148,6 +148,10 @@ impl Theatre {
         told
     }
 
+    pub(crate) fn client(&self, who: usize) -> &Client {
+        &self.guests[who].client
+    }
+
     pub(crate) fn room_says(&mut self, input: room::Input) {
         self.room.handle_input(self.now, input).expect("time stands still");
         self.pump();
@@ -256,6 +260,12 @@ impl Theatre {
             }
             Output::Host(HostOrder::Release { stream, source }) => guest.lines.push(json!({ "release": format!("{stream} {source:?}") })),
             Output::Host(HostOrder::SendVideo { stream, on }) => guest.lines.push(json!({ "send_video": on, "stream": stream })),
+            Output::Host(HostOrder::PlayVoices { volume_percent, muted }) => {
+                guest.lines.push(json!({ "play_voices": volume_percent, "muted": muted }));
+            }
+            Output::Host(HostOrder::LimitSending { stream, max_bps }) => {
+                guest.lines.push(json!({ "limit_sending": max_bps, "stream": stream }));
+            }
             Output::Host(_) => {}
             Output::Connect { connection } => {
                 if !guest.cut {
@@ -295,8 +305,8 @@ impl Theatre {
             key_until = Some(until);
         }
         let input = match message {
-            ClientMessage::Join { versions, user: Some(user), name, role, resumes, media, .. } => {
-                let admission = Admission { versions, user, assigned: false, name, role, resumes, media, key_until };
+            ClientMessage::Join { versions, user: Some(user), name, role, resumes, media, audio_mode, .. } => {
+                let admission = Admission { versions, user, assigned: false, name, role, resumes, media, audio_mode, key_until };
                 room::Input::Admit { session, request, admission }
             }
             ClientMessage::Renew { .. } => room::Input::Renewed { session, request, key_until },

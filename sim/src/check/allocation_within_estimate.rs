@@ -17,7 +17,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
             && let Some(who) = &entry.user
         {
             let what = format!("{allocated_bps} bps were allocated with {layer} of {stream}, with an estimate of {estimate_bps} bps");
-            return Err(Violation { at: entry.at, who: who.clone(), what });
+            return Err(Violation { at: entry.at, who: who.clone().into(), what });
         }
     }
     let mut samples = 0;
@@ -28,7 +28,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
         samples += 1;
         if planned_video_bps > 0 && planned_bps > budget_bps {
             let what = format!("the plan needs {planned_bps} bps, the estimate is {budget_bps} bps");
-            return Err(Violation { at: sample.at, who: sample.user.clone(), what });
+            return Err(Violation { at: sample.at, who: sample.user.clone().into(), what });
         }
     }
     Ok(format!("{decisions} decisions and {samples} samples"))

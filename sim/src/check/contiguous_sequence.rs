@@ -1,11 +1,11 @@
-//! Sequence numbers at a viewer have no gap but those that links made.
+//! Sequence numbers at a viewer have no gap but those that links made, and hosts that were not there.
 
 use std::collections::BTreeMap;
 
 use greenroom_core::{id::UserId, time::Instant};
 
 use super::{Evidence, Verdict, Violation};
-use crate::record::{Counted, StreamName, What};
+use crate::record::{Counted, Direction, StreamName, What};
 
 /// What each viewer misses of a stream, held against what the links between publisher and viewer dropped: a forwarder that skips a number leaves a gap on a link that lost
 /// nothing. (One that used a number twice would leave none; its own tests see to that.)
@@ -14,12 +14,15 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
     let missing = missing(evidence);
     let mut total = 0;
     for ((user, stream), (at, missing)) in &missing {
-        let down = places.get(user).and_then(|place| evidence.network.downlink(*place)).map_or(0, |link| link.drops().total());
-        let up = places.get(&stream.user).and_then(|place| evidence.network.uplink(*place)).map_or(0, |link| link.drops().total());
+        let dropped = |user: &UserId, direction| {
+            let accounts = evidence.ledger.accounts().filter(|(client, of, _)| places.get(user) == Some(client) && *of == direction);
+            accounts.flat_map(|(_, _, account)| account.dropped.values()).sum::<u64>()
+        };
+        let (down, up) = (dropped(user, Direction::Down), dropped(&stream.user, Direction::Up));
         total += missing;
         if *missing > down + up {
             let what = format!("{missing} packets of {stream} are missing, and its links dropped only {}", down + up);
-            return Err(Violation { at: *at, who: (*user).clone(), what });
+            return Err(Violation { at: *at, who: (*user).clone().into(), what });
         }
     }
     Ok(format!("{} views, {total} packets missing in all", missing.len()))

@@ -19,7 +19,10 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
         }
         let Some(who) = &entry.user else { continue };
         joins += 1;
-        let until = entry.at.saturating_add(PATIENCE);
+        let until = evidence.put_off(who, entry.at, PATIENCE);
+        if evidence.crashes_of(who).any(|crash| entry.at <= crash && crash < until) {
+            continue; // nobody is left to hear the answer
+        }
         let mut own = evidence.entries[place + 1..].iter().filter(|later| later.user.as_ref() == Some(who));
         // Another join before the answer leaves this one without.
         let end =
@@ -27,7 +30,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
         let answered = end.is_some_and(|end| end.at <= until && end.what != What::JoinCalled);
         if !answered && (until < evidence.end() || end.is_some()) {
             let what = format!("its join was not answered within {} s", PATIENCE.as_secs());
-            return Err(Violation { at: entry.at, who: who.clone(), what });
+            return Err(Violation { at: entry.at, who: who.clone().into(), what });
         }
     }
     Ok(format!("{joins} joins"))

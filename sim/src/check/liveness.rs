@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use greenroom_core::{id::UserId, time::Instant};
 
-use super::{Evidence, Verdict, Violation};
+use super::{Evidence, Verdict, Violation, recovery::RECOVERY};
 use crate::{
     net::link::LinkConfig,
     record::{Counted, StreamName, What},
-    scenario::User,
+    scenario::{Fault, User},
 };
 
 /// How long after a change everything may take to flow again.
@@ -28,6 +28,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
     for ((viewer, stream), spans) in views(evidence) {
         let ends = [viewer, &stream.user].into_iter().filter_map(|user| users.get(user));
         let mut disturbed: Vec<Span> = ends.flat_map(|user| disturbances(&user.up).chain(disturbances(&user.down))).collect();
+        disturbed.extend(sufferings(evidence, &[viewer, &stream.user]));
         disturbed.sort_unstable();
         let arrivals = arrivals.get(&(viewer, stream)).map_or(&[][..], Vec::as_slice);
         for (from, to) in spans.into_iter().flat_map(|(from, to)| calm(&disturbed, from, to)) {
@@ -35,21 +36,31 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
             if let Some(silent) = first_silence(arrivals, from, to) {
                 let (pause, grace) = (LONGEST_PAUSE.as_secs(), GRACE.as_secs());
                 let what = format!("nothing of {stream} came for more than {pause} s, though nothing had changed for {grace} s");
-                return Err(Violation { at: silent, who: viewer.clone(), what });
+                return Err(Violation { at: silent, who: viewer.clone().into(), what });
             }
         }
     }
     Ok(format!("{watched} stretches without a change for more than {} s", GRACE.as_secs()))
 }
 
+/// When faults go on that concern one of these users, each with the time that it may take to recover from beyond the usual grace.
+fn sufferings(evidence: &Evidence<'_>, users: &[&UserId]) -> Vec<Span> {
+    let concerns = |fault: &Fault| {
+        let of_user = |(place, user): (u16, &User)| users.contains(&&user.id) && fault.is_of(place);
+        fault.kind.disturbs() && (1_u16..).zip(&evidence.scenario.users).any(of_user)
+    };
+    let faults = evidence.scenario.faults.iter().filter(|fault| concerns(fault));
+    faults.map(|fault| (fault.at, fault.over().saturating_add(RECOVERY.saturating_sub(GRACE)))).collect()
+}
+
 /// When a link changes, or carries nothing.
 fn disturbances(link: &LinkConfig) -> impl Iterator<Item = Span> + '_ {
-    let steps = link.rate.steps();
+    let steps = link.capacity.steps();
     let changes = steps.iter().enumerate().map(|(n, (at, rate))| match rate {
         Some(0) => (*at, steps.get(n + 1).map_or(Instant::MAX, |(next, _)| *next)),
         Some(_) | None => (*at, *at),
     });
-    changes.chain(link.outages.iter().map(|outage| (outage.from, outage.to)))
+    changes.chain(link.outages.iter().chain(&link.holds).map(|outage| (outage.from, outage.to)))
 }
 
 /// The stretches between `from` and `to` in which nothing has changed for a while. `disturbed` is in order.
@@ -140,7 +151,15 @@ fn views<'a>(evidence: &Evidence<'a>) -> BTreeMap<(&'a UserId, &'a StreamName), 
     // Whose streams the server may go on offering for a while: it has not noticed yet that they left.
     let mut gone: BTreeSet<&UserId> = BTreeSet::new();
     let end = evidence.end();
+    let mut crashes: Vec<(Instant, &UserId)> =
+        evidence.scenario.users.iter().flat_map(|user| evidence.crashes_of(&user.id).map(|at| (at, &user.id))).collect();
+    crashes.sort_unstable();
+    let mut crashes = crashes.into_iter().peekable();
     for entry in evidence.entries {
+        while let Some((at, user)) = crashes.next_if(|(at, _)| *at <= entry.at) {
+            gone.insert(user);
+            depart(&mut views, user, at);
+        }
         let (Some(user), at) = (&entry.user, entry.at) else { continue };
         let mut change = |stream: &'a StreamName, change: &dyn Fn(&mut View)| {
             let view = views.entry((user, stream)).or_default();
@@ -171,17 +190,21 @@ fn views<'a>(evidence: &Evidence<'a>) -> BTreeMap<(&'a UserId, &'a StreamName), 
                 view.video_planned = planned.video_planned;
             }
             What::Left | What::Removed { .. } => {
-                // Whoever leaves neither views nor is viewed.
                 gone.insert(user);
-                for (_, view) in views.iter_mut().filter(|((viewer, stream), _)| *viewer == user || stream.user == *user) {
-                    view.close(at);
-                    *view = View { spans: core::mem::take(&mut view.spans), ..View::default() };
-                }
+                depart(&mut views, user, at);
             }
             _ => {}
         }
     }
     views.into_iter().map(|(key, view)| (key, view.spans)).collect()
+}
+
+/// Whoever leaves neither views nor is viewed.
+fn depart(views: &mut BTreeMap<(&UserId, &StreamName), View>, user: &UserId, at: Instant) {
+    for (_, view) in views.iter_mut().filter(|((viewer, stream), _)| *viewer == user || stream.user == *user) {
+        view.close(at);
+        *view = View { spans: core::mem::take(&mut view.spans), ..View::default() };
+    }
 }
 
 #[cfg(test)]
@@ -215,7 +238,7 @@ mod tests {
         let s = Instant::from_secs;
         let rate = RateSchedule::new(vec![(s(0), None), (s(10), Some(0)), (s(14), Some(1000)), (s(20), None)]).unwrap();
         let outages = vec![Outage { from: s(30), to: s(33) }];
-        let link = LinkConfig { rate, outages, ..LinkConfig::default() };
+        let link = LinkConfig { capacity: rate.into(), outages, ..LinkConfig::default() };
         let expected = [(s(0), s(0)), (s(10), s(14)), (s(14), s(14)), (s(20), s(20)), (s(30), s(33))];
         assert_eq!(disturbances(&link).collect::<Vec<_>>(), expected);
     }

@@ -24,7 +24,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
         let role = roles.get(&sample.user).and_then(|roles| roles.iter().rev().find(|(since, _)| *since <= first));
         if !role.is_some_and(|(_, role)| role.may_publish()) {
             let what = format!("the server took {} packets of {} from it, who may not publish", flow.packets, sample.stream);
-            return Err(Violation { at: first, who: sample.user.clone(), what });
+            return Err(Violation { at: first, who: sample.user.clone().into(), what });
         }
     }
     Ok(format!("{packets} packets published"))

@@ -92,7 +92,7 @@ mod tests {
     fn answers(input: &[u8]) -> (Vec<String>, Count) {
         let mut output = Vec::new();
         // A small buffer, so that lines come in pieces.
-        let count = answer_all(&mut io::BufReader::with_capacity(7, input), &mut output).expect("memory can be read");
+        let count = answer_all(&mut io::BufReader::with_capacity(7919, input), &mut output).expect("memory can be read");
         (String::from_utf8(output).expect("JSON").lines().map(str::to_owned).collect(), count)
     }
 
@@ -103,7 +103,7 @@ mod tests {
         for (first, failed) in [(longest.clone(), 0), (longest.clone() + " ", 1), (longest + &"x".repeat(1000), 1)] {
             let (lines, count) = answers(format!("{first}\n{case}").as_bytes());
             assert_eq!((lines.len(), count), (2, Count { answered: 2, failed }), "{}", first.len());
-            assert!(lines[0].contains(if failed == 0 { "DR1" } else { "longer than 1048576 bytes" }), "{}", lines[0]);
+            assert!(lines[0].contains(if failed == 0 { "DR1" } else { "longer than 67108864 bytes" }), "{}", lines[0]);
             assert!(lines[1].contains("DR1"));
         }
     }

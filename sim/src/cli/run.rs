@@ -13,7 +13,7 @@ use super::{Exit, complain, say, table};
 use crate::{
     engine::{Engine, EngineError, Progress},
     media::Fidelity,
-    record::{Record, files},
+    record::{Captured, Record, files, pcapng},
     report,
     run::{self, Settings},
     scenario::{Override, Scenario},
@@ -35,9 +35,12 @@ pub(super) struct RunArguments {
     /// Change a value of the scenario, for example link.dsl.down.rate="1 Mbps"; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// Where to write summary.json, events.jsonl, metrics.csv and report.html [default: out/SCENARIO]
+    /// Where to write summary.json, events.jsonl, metrics.csv, statistics.csv and report.html [default: out/SCENARIO]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Write every datagram into this pcapng file, for Wireshark and its kin
+    #[arg(long, value_name = "FILE")]
+    pcap: Option<PathBuf>,
     /// Run twice and compare every datagram and every event
     #[arg(long)]
     verify: bool,
@@ -65,12 +68,20 @@ pub(super) fn run(arguments: &RunArguments) -> Exit {
         complain(&error);
         return Exit::Usage;
     }
-    let record = match watched(&scenario, settings, arguments.quiet, "") {
-        Ok(record) => record,
+    if let Some(file) = &arguments.pcap
+        && let Err(error) = files::write_file(file, &[])
+    {
+        complain(&error);
+        return Exit::Usage;
+    }
+    let (record, captured) = match watched(&scenario, settings, arguments.pcap.is_some(), arguments.quiet, "") {
+        Ok(ran) => ran,
         Err(error) => return broken(&error),
     };
+    let names: Vec<&str> = scenario.users.iter().map(|user| user.id.as_str()).collect();
     let written = files::write(&directory, &record)
-        .and_then(|()| files::write_file(&directory.join("report.html"), report::html(&record).as_bytes()));
+        .and_then(|()| files::write_file(&directory.join("report.html"), report::html(&record).as_bytes()))
+        .and_then(|()| arguments.pcap.as_ref().map_or(Ok(()), |file| files::write_file(file, &pcapng(&captured, &names))));
     if let Err(error) = written {
         complain(&error);
         return Exit::Internal;
@@ -81,8 +92,8 @@ pub(super) fn run(arguments: &RunArguments) -> Exit {
         say(&table::of(&record, &directory));
     }
     if arguments.verify {
-        match watched(&scenario, settings, arguments.quiet, "again, ") {
-            Ok(again) => {
+        match watched(&scenario, settings, false, arguments.quiet, "again, ") {
+            Ok((again, _)) => {
                 if let Some(difference) = difference(&record, &again) {
                     complain(&difference);
                     return Exit::NotDeterministic;
@@ -106,7 +117,7 @@ fn load(arguments: &RunArguments) -> Result<Scenario, crate::scenario::ScenarioE
     Scenario::load(&arguments.scenario, &overrides)
 }
 
-fn broken(error: &EngineError) -> Exit {
+pub(super) fn broken(error: &EngineError) -> Exit {
     complain(&format_args!("{error}\nThis is a bug in greenroom, not in the scenario. Please report it with the scenario and the seed."));
     Exit::Internal
 }
@@ -128,7 +139,13 @@ fn style() -> ProgressStyle {
 }
 
 /// Runs a scenario on another thread, while this one shows how far it is.
-fn watched(scenario: &Scenario, settings: Settings, quiet: bool, prefix: &'static str) -> Result<Record, EngineError> {
+fn watched(
+    scenario: &Scenario,
+    settings: Settings,
+    captures: bool,
+    quiet: bool,
+    prefix: &'static str,
+) -> Result<(Record, Vec<Captured>), EngineError> {
     let progress = Progress::default();
     // Hidden by itself where standard error is no terminal.
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
@@ -137,7 +154,13 @@ fn watched(scenario: &Scenario, settings: Settings, quiet: bool, prefix: &'stati
     bar.set_style(style());
     bar.set_message(scenario.name.clone());
     let result = thread::scope(|scope| {
-        let running = scope.spawn(|| run::run(scenario, settings, &progress));
+        let running = scope.spawn(|| {
+            if captures {
+                run::run_captured(scenario, settings, &progress)
+            } else {
+                run::run(scenario, settings, &progress).map(|record| (record, Vec::new()))
+            }
+        });
         while !running.is_finished() {
             bar.set_position(progress.now().as_nanos() / 1_000_000);
             thread::sleep(Duration::from_millis(20));
@@ -169,7 +192,7 @@ mod tests {
             checks: Vec::new(),
             viewers: Vec::new(),
         };
-        Record { title: String::new(), about: String::new(), summary, entries: Vec::new(), metrics: Vec::new() }
+        Record { title: String::new(), about: String::new(), summary, entries: Vec::new(), metrics: Vec::new(), statistics: Vec::new() }
     }
 
     #[test]

@@ -34,9 +34,18 @@ pub(super) fn run(mut nodes: Vec<Driver>, mut world: World, end: Instant, progre
                     Ok(())
                 })?;
             }
+            if world.network.decides_later() {
+                nodes[here].queue = world.decide(now, place, |Delivery { to, arrival }| {
+                    let Some(node) = nodes.get_mut(usize::from(to)) else { return Ok(()) };
+                    if node.expect(arrival)? && to != place {
+                        schedule.set(to, node.next());
+                    }
+                    Ok(())
+                })?;
+            }
         }
         schedule.set(place, nodes[here].next());
     }
     progress.set(end);
-    Ok(world.collect())
+    Ok(world.collect(nodes))
 }

@@ -99,7 +99,8 @@ pub(super) fn run(nodes: Vec<Driver>, world: World, end: Instant, seed: u64, pro
     drop(sim);
     let shared = Rc::into_inner(shared).ok_or_else(|| EngineError::Turmoil("a task outlived the simulation".to_owned()))?;
     progress.set(end);
-    Ok(shared.world.into_inner().collect())
+    let nodes = shared.nodes.into_iter().map(|post| post.driver.into_inner()).collect();
+    Ok(shared.world.into_inner().collect(nodes))
 }
 
 /// The server's host: one task for the node, one that takes connections.
@@ -164,6 +165,11 @@ async fn drive(shared: Rc<Shared>, place: u16, socket: UdpSocket) {
                 });
                 dispatched.expect("to note a delivery cannot fail");
             }
+            let decided = shared.world.borrow_mut().decide(at, place, |delivery| {
+                deliveries.push(delivery);
+                Ok(())
+            });
+            driver.queue = decided.expect("to note a delivery cannot fail");
             drop(driver);
             for delivery in deliveries.drain(..) {
                 shared.send(place, &socket, &mut out, delivery);
@@ -213,11 +219,14 @@ impl Shared {
                 let Some(address) = self.nodes.get(usize::from(to)).and_then(|post| post.address.get()) else {
                     return;
                 };
-                frame::write_datagram(out, to, &arrival, datagram);
+                frame::write_datagram(out, &arrival, datagram);
                 if socket.try_send_to(out, address).is_err() {
                     self.fail(EngineError::Turmoil(format!("node {from} could not send a datagram at {}", arrival.at)));
                 }
             }
+            // What the host tells its own process does not travel: that nobody takes its connection.
+            Input::Signal { signal: Signal::Closed, .. } | Input::Moved { .. } if to == from => self.expect(to, arrival),
+            Input::Moved { .. } => {}
             Input::Signal { connection, signal: Signal::Opened } if to == from => {
                 let (writer, frames) = mpsc::unbounded_channel();
                 self.nodes[usize::from(from)].writers.borrow_mut().insert(*connection, writer);

@@ -93,6 +93,7 @@ impl Viewer {
 /// A stream of a case. Its number in the plan is its place in the case.
 struct Stream {
     id: String,
+    source: Source,
     priority: Priority,
     insists: bool,
     rungs: Vec<Rung>,
@@ -103,8 +104,8 @@ struct Stream {
 
 fn plan(planner: &mut Planner, budget: Budget, streams: &[Stream]) -> Allocation {
     let demand = |(number, stream)| {
-        let &Stream { priority, insists, ref rungs, current, .. } = stream;
-        Demand { stream: StreamId(number), priority, insists, rungs, current }
+        let &Stream { source, priority, insists, ref rungs, current, .. } = stream;
+        Demand { stream: StreamId(number), source, priority, insists, rungs, current }
     };
     let demands: Vec<Demand<'_>> = (0..).zip(streams).map(demand).collect();
     planner.plan(budget, &demands).clone()
@@ -200,7 +201,7 @@ fn stream(place: &Place, row: &Value) -> Result<Stream, CaseError> {
     let (offers, names) = offers(place, row)?;
     let mut rungs = Vec::new();
     Wish { source, min_short_side: min, max_short_side: Some(max) }.ladder(&offers, &mut rungs);
-    Ok(Stream { id, priority: Priority::default(), insists: min.is_some_and(|min| min > 0), rungs, names, current: None })
+    Ok(Stream { id, source, priority: Priority::default(), insists: min.is_some_and(|min| min > 0), rungs, names, current: None })
 }
 
 /// The layers of a stream, and what the case calls them. Those of one height are its temporal layers, in order of their pictures per second.

@@ -46,6 +46,16 @@ pub enum CaseError {
         /// What should.
         expected: String,
     },
+    /// The same, further down in a case.
+    #[error("{path}: found {found}, expected {expected}")]
+    Nested {
+        /// The way to the value: `link.loss.p`, `packets[3][0]`.
+        path: String,
+        /// What stands there, shortened.
+        found: String,
+        /// What should.
+        expected: String,
+    },
     /// The fields are each as they should be, and do not go together.
     #[error("{0}")]
     Together(String),

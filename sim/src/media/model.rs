@@ -19,30 +19,44 @@ use greenroom_core::{
 
 use self::{
     bandwidth::{Estimator, Meter, PROBE_PACKETS, is_after},
-    wire::{Head, Message, Stamp},
+    wire::{BEGINNING_BYTES, Body, Head, Media, Message, Note, Stamp},
 };
-use super::{Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, PeerConfig, PeerOutput, TrackId, Vp8Rewrite};
+use super::{
+    Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Payload, PeerConfig, PeerOutput, TrackId, Vp8Rewrite,
+};
 use crate::net::Datagram;
 
 /// One end of a modelled connection.
+///
+/// What a packet that is sent needs stands together, and so does what one that arrives needs: a server touches the one part of hundreds of peers for each packet, and no memory is slower than that which
+/// is not in the cache.
 #[derive(Debug)]
 pub(super) struct Peer {
     config: PeerConfig,
-    /// What datagrams for this end begin with.
-    token: u32,
-    remote: Option<Remote>,
     state: State,
     now: Instant,
     queue: VecDeque<PeerOutput>,
-    /// Tracks this end sends, with their numbers of layers; both in order. They change seldom and are looked up for every packet.
-    sent: Vec<(TrackId, u8)>,
-    received: Vec<TrackId>,
-    estimator: Estimator,
+    sending: Sending,
+    receiving: Receiving,
     estimate_said: Option<BitsPerSecond>,
-    meter: Meter,
-    history: History,
-    gaps: Gaps,
     counters: Counters,
+}
+
+#[derive(Debug)]
+struct Sending {
+    remote: Option<Remote>,
+    tracks: Tracks,
+    estimator: Estimator,
+    history: History,
+}
+
+#[derive(Debug)]
+struct Receiving {
+    /// What datagrams for this end begin with.
+    token: u32,
+    tracks: Tracks,
+    gaps: Gaps,
+    meter: Meter,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,19 +93,14 @@ const SILENCE: Duration = Duration::from_secs(15);
 impl Peer {
     pub(super) fn new(now: Instant, config: PeerConfig) -> Self {
         let token = fastrand::Rng::with_seed(config.seed).u32(..);
+        let estimator = Estimator::new(now, config.estimate_from);
         Self {
-            token,
-            remote: None,
             state: State::Idle,
             now,
             queue: VecDeque::new(),
-            sent: Vec::new(),
-            received: Vec::new(),
-            estimator: Estimator::new(now, config.estimate_from),
+            sending: Sending { remote: None, tracks: Tracks::default(), estimator, history: History::default() },
+            receiving: Receiving { token, tracks: Tracks::default(), gaps: Gaps::default(), meter: Meter::new(now) },
             estimate_said: None,
-            meter: Meter::new(now),
-            history: History::default(),
-            gaps: Gaps::default(),
             counters: Counters::default(),
             config,
         }
@@ -102,14 +111,14 @@ impl Peer {
             fidelity: Fidelity::Model,
             address: self.config.local,
             ufrag: "model".to_owned(),
-            pwd: format!("{:08x}", self.token),
+            pwd: format!("{:08x}", self.receiving.token),
             fingerprint: String::new(),
         }
     }
 
     pub(super) fn set_remote(&mut self, now: Instant, description: Description) -> Result<(), MediaError> {
         let Description { fidelity, address, pwd, .. } = description;
-        if self.remote.is_some() {
+        if self.sending.remote.is_some() {
             return Err(MediaError::AlreadySet);
         }
         if fidelity != Fidelity::Model {
@@ -120,146 +129,159 @@ impl Peer {
             given: pwd,
             expected: "a token of eight hex digits",
         })?;
-        self.remote = Some(Remote { address, token });
+        self.sending.remote = Some(Remote { address, token });
         self.state = State::Connecting { since: now, check_at: now, wait: CHECK_FIRST };
         self.handle_timeout(now);
         Ok(())
     }
 
     pub(super) fn remote_address(&self) -> Option<SocketAddrV4> {
-        self.remote.map(|remote| remote.address)
+        self.sending.remote.map(|remote| remote.address)
     }
 
     pub(super) fn send_track(&mut self, now: Instant, track: TrackId, rids: &[Rid]) {
         self.flush(now);
         let layers = u8::try_from(rids.len().clamp(1, LAYERS_PER_STREAM)).expect("a stream has few layers");
-        if let Err(place) = self.place_of_sent(track) {
-            self.sent.insert(place, (track, layers));
-        }
+        self.sending.tracks.add(track, layers);
     }
 
     pub(super) fn receive_track(&mut self, now: Instant, track: TrackId, _rids: &[Rid]) {
         self.flush(now);
-        if let Err(place) = self.received.binary_search(&track) {
-            self.received.insert(place, track);
-        }
+        self.receiving.tracks.add(track, 1);
     }
 
     pub(super) fn stop_track(&mut self, now: Instant, track: TrackId) {
         self.flush(now);
-        self.sent.retain(|(sent, _)| *sent != track);
-        self.received.retain(|received| *received != track);
-    }
-
-    /// Where a track that this end sends stands, or would.
-    fn place_of_sent(&self, track: TrackId) -> Result<usize, usize> {
-        self.sent.binary_search_by_key(&track, |(sent, _)| *sent)
+        self.sending.tracks.remove(track);
+        self.receiving.tracks.remove(track);
     }
 
     /// Whether this end sends that layer of a track.
     fn sends(&self, track: TrackId, layer: LayerId) -> bool {
-        self.place_of_sent(track).is_ok_and(|place| layer.0 < self.sent[place].1)
+        self.sending.tracks.layers_of(track).is_some_and(|layers| layer.0 < layers)
     }
 
     fn expects(&self, track: TrackId) -> bool {
-        self.received.binary_search(&track).is_ok()
+        self.receiving.tracks.layers_of(track).is_some()
     }
 
-    pub(super) fn write(&mut self, now: Instant, packet: &MediaPacket, rewrite: Option<Vp8Rewrite>) {
+    pub(super) fn write(&mut self, now: Instant, packet: &MediaPacket, rewrite: Option<Vp8Rewrite>, out: &mut Vec<Datagram>) {
         self.flush(now);
-        if !self.is_connected() || !self.sends(packet.track, packet.layer) || packet.size_bytes() > PAYLOAD_BYTES {
-            self.counters.unsent_packets += 1;
-            return;
+        let MediaPacket { track, layer, seq, timestamp, marker, ref payload, absent_bytes } = *packet;
+        let Some(remote) = self.sending.remote else { return self.counters.unsent_packets += 1 };
+        if !self.is_connected() || !self.sends(track, layer) || packet.size_bytes() > PAYLOAD_BYTES {
+            return self.counters.unsent_packets += 1;
         }
-        let stamp = self.estimator.stamp(self.now);
-        match packet.track.kind {
-            TrackKind::Audio => self.send_media(stamp, None, packet),
-            TrackKind::Video => {
-                let mut payload = packet.payload.clone();
-                if let Some(rewrite) = rewrite {
-                    rewrite_vp8(payload.make_mut(), rewrite);
-                }
-                let packet = MediaPacket { payload, ..*packet };
-                self.send_media(stamp, None, &packet);
-                self.history.push(stamp.seq, packet);
-            }
+        let media =
+            Media { stamp: self.sending.estimator.stamp(self.now), repairs: None, head: Head { track, layer, seq, timestamp, marker } };
+        let mut body = Body { beginning: beginning(payload), payload, absent_bytes };
+        if track.kind == TrackKind::Video {
+            body.beginning = rewrite.map_or(body.beginning, |rewrite| rewrite_vp8(body.beginning, rewrite));
+            self.sending.history.push(&media, &body, payload);
         }
+        out.push(self.datagram_to(remote));
+        let datagram = out.last_mut().expect("it was just put there");
+        wire::write_media(datagram, remote.token, &media, body);
     }
 
-    fn send_media(&mut self, stamp: Stamp, repairs: Option<u32>, packet: &MediaPacket) {
-        let MediaPacket { track, layer, seq, timestamp, marker, ref payload, absent_bytes } = *packet;
-        let message = Message::Media { stamp, repairs, head: Head { track, layer, seq, timestamp, marker } };
-        self.send(&message, payload, absent_bytes);
+    /// A datagram with nothing in it yet.
+    fn datagram_to(&self, remote: Remote) -> Datagram {
+        Datagram::empty(self.config.local, remote.address)
     }
 
     pub(super) fn request_key_frame(&mut self, now: Instant, track: TrackId, layer: LayerId) {
         self.flush(now);
         if self.is_connected() && self.expects(track) {
-            self.send(&Message::KeyFrame { track, layer }, &[], 0);
+            self.send(&Note::KeyFrame { track, layer });
         }
     }
 
     pub(super) fn set_bandwidth(&mut self, now: Instant, _minimum: BitsPerSecond, desired: BitsPerSecond) {
         self.flush(now);
-        self.estimator.set_desired(desired);
+        self.sending.estimator.set_desired(desired);
     }
 
-    pub(super) fn handle_datagram(&mut self, now: Instant, datagram: &Datagram) {
+    /// A check with this end's token, as an ICE agent knows its own user name fragment. Media from where no check has come is not taken, in WebRTC either.
+    pub(super) fn accepts(&self, datagram: &Datagram) -> bool {
+        !matches!(self.state, State::Over)
+            && matches!(wire::read(self.receiving.token, &datagram.payload), Some((Message::Note(Note::Check), _)))
+    }
+
+    pub(super) fn handle_datagram<'d>(&mut self, now: Instant, datagram: &'d Datagram) -> Option<MediaPacket<&'d [u8]>> {
         self.flush(now);
         if matches!(self.state, State::Over) {
-            return;
+            return None;
         }
-        let Some((message, payload)) = wire::read(self.token, &datagram.payload) else {
-            self.counters.bad_datagrams += 1;
-            return;
-        };
-        self.heard();
-        match message {
-            Message::Check => self.send(&Message::Answer, &[], 0),
-            Message::Answer => {}
-            Message::Media { stamp, repairs, head } => {
-                if self.accept(stamp, repairs, datagram) && self.expects(head.track) {
-                    let Head { track, layer, seq, timestamp, marker } = head;
-                    let absent_bytes = datagram.absent_bytes.saturating_sub(wire::absent_overhead_bytes(track.kind, repairs.is_some()));
-                    let packet = MediaPacket { track, layer, seq, timestamp, marker, payload: payload.into(), absent_bytes };
-                    self.queue.push_back(PeerOutput::Packet(packet));
-                }
+        match wire::read(self.receiving.token, &datagram.payload) {
+            Some((Message::Media(Media { stamp, repairs, head }), payload)) => {
+                self.heard();
+                let Head { track, layer, seq, timestamp, marker } = head;
+                let expected = self.accept(stamp, repairs, datagram) && self.expects(track);
+                let absent_bytes = datagram.absent_bytes.saturating_sub(wire::absent_overhead_bytes(track.kind, repairs.is_some()));
+                expected.then_some(MediaPacket { track, layer, seq, timestamp, marker, payload, absent_bytes })
             }
-            Message::Probe { stamp } => {
+            Some((Message::Note(note), _)) => {
+                self.heard();
+                self.handle_note(note, datagram);
+                None
+            }
+            None => {
+                self.counters.bad_datagrams += 1;
+                None
+            }
+        }
+    }
+
+    fn handle_note(&mut self, note: Note, datagram: &Datagram) {
+        match note {
+            Note::Check => {
+                // Where the other end's last check came from is where it is.
+                if let Some(remote) = &mut self.sending.remote {
+                    remote.address = datagram.src;
+                }
+                self.send(&Note::Answer);
+            }
+            Note::Answer => {}
+            Note::Probe { stamp } => {
                 self.accept(stamp, None, datagram);
             }
-            Message::Report(report) => {
-                self.estimator.reported(report);
+            Note::Report(report) => {
+                self.sending.estimator.reported(report);
                 self.say_estimate();
             }
-            Message::KeyFrame { track, layer } => {
+            Note::KeyFrame { track, layer } => {
                 if self.sends(track, layer) {
                     self.queue.push_back(PeerOutput::KeyFrameRequested { track, layer });
                 }
             }
-            Message::Missing { first, last } => self.repair(first, last),
+            Note::Missing { first, last } => self.repair(first, last),
         }
     }
 
     /// Measures a packet, and says whether it is a new one.
     fn accept(&mut self, stamp: Stamp, repairs: Option<u32>, datagram: &Datagram) -> bool {
-        let Some(gap) = self.gaps.receive(stamp.seq) else { return false };
-        self.meter.arrived(self.now, stamp, datagram.size_bytes());
+        let Some(gap) = self.receiving.gaps.receive(stamp.seq) else { return false };
+        self.receiving.meter.arrived(self.now, stamp, datagram.size_bytes());
         if let Some((first, last)) = gap {
-            self.send(&Message::Missing { first, last }, &[], 0);
+            self.send(&Note::Missing { first, last });
         }
-        repairs.is_none_or(|seq| self.gaps.receive(seq).is_some())
+        repairs.is_none_or(|seq| self.receiving.gaps.receive(seq).is_some())
     }
 
     fn repair(&mut self, first: u32, last: u32) {
+        let Some(remote) = self.sending.remote else { return };
         for at in 0..last.wrapping_sub(first).saturating_add(1).min(HISTORY_PACKETS) {
             let seq = first.wrapping_add(at);
-            let Some(packet) = self.history.find(seq).cloned() else {
+            let Some(Unacknowledged { head, beginning, len, absent_bytes, .. }) = self.sending.history.find(seq).copied() else {
                 continue;
             };
-            if self.place_of_sent(packet.track).is_ok() {
-                let stamp = self.estimator.stamp(self.now);
-                self.send_media(stamp, Some(seq), &packet);
+            if self.sends(head.track, head.layer) {
+                let media = Media { stamp: self.sending.estimator.stamp(self.now), repairs: Some(seq), head };
+                let mut datagram = self.datagram_to(remote);
+                let few = beginning.to_le_bytes();
+                let Some(payload) = self.sending.history.longer(seq).or_else(|| few.get(..usize::from(len))) else { continue };
+                wire::write_media(&mut datagram, remote.token, &media, Body { beginning, payload, absent_bytes });
+                self.queue.push_back(PeerOutput::Datagram(datagram));
             }
         }
     }
@@ -279,7 +301,7 @@ impl Peer {
 
     /// Says the estimate when it has moved by a hundredth: it moves with every report, and nobody acts on less.
     fn say_estimate(&mut self) {
-        let Some(bps) = self.estimator.estimate_bps() else { return };
+        let Some(bps) = self.sending.estimator.estimate_bps() else { return };
         if self.estimate_said.is_none_or(|said| said.abs_diff(bps) * 100 > said) {
             self.estimate_said = Some(bps);
             self.queue.push_back(PeerOutput::Estimate { bps });
@@ -306,22 +328,22 @@ impl Peer {
         if !self.is_connected() {
             return;
         }
-        if self.meter.report_due().is_some_and(|due| due <= now) {
-            let report = self.meter.report(now);
-            self.send(&Message::Report(report), &[], 0);
+        if self.receiving.meter.report_due().is_some_and(|due| due <= now) {
+            let report = self.receiving.meter.report(now);
+            self.send(&Note::Report(report));
         }
-        if self.estimator.probe_due().is_some_and(|due| due <= now) {
-            self.estimator.begin_probe(now);
+        if self.sending.estimator.probe_due().is_some_and(|due| due <= now) {
+            self.sending.estimator.begin_probe(now);
             for _ in 0..PROBE_PACKETS {
-                let stamp = self.estimator.stamp(now);
-                self.send(&Message::Probe { stamp }, &[], 0);
+                let stamp = self.sending.estimator.stamp(now);
+                self.send(&Note::Probe { stamp });
             }
         }
     }
 
     fn check(&mut self) {
         if self.config.end == End::Client {
-            self.send(&Message::Check, &[], 0);
+            self.send(&Note::Check);
         }
     }
 
@@ -330,10 +352,11 @@ impl Peer {
         self.queue.push_back(PeerOutput::Disconnected);
     }
 
-    fn send(&mut self, message: &Message, payload: &[u8], absent_bytes: u32) {
-        let Some(Remote { address, token }) = self.remote else { return };
-        let (payload, absent_bytes) = wire::write(token, message, payload, absent_bytes);
-        self.queue.push_back(PeerOutput::Datagram(Datagram { src: self.config.local, dst: address, payload, absent_bytes }));
+    fn send(&mut self, note: &Note) {
+        let Some(remote) = self.sending.remote else { return };
+        let mut datagram = self.datagram_to(remote);
+        wire::write(&mut datagram, remote.token, note);
+        self.queue.push_back(PeerOutput::Datagram(datagram));
     }
 
     /// There is nothing to put off: what is written is sent.
@@ -353,8 +376,8 @@ impl Peer {
             State::Idle | State::Over => None,
             State::Connecting { since, check_at, .. } => Some(check_at.min(since.saturating_add(SILENCE))),
             State::Connected { heard_at, check_at } => {
-                let report_at = self.meter.report_due().unwrap_or(Instant::MAX);
-                let probe_at = self.estimator.probe_due().unwrap_or(Instant::MAX);
+                let report_at = self.receiving.meter.report_due().unwrap_or(Instant::MAX);
+                let probe_at = self.sending.estimator.probe_due().unwrap_or(Instant::MAX);
                 let due = heard_at.saturating_add(SILENCE).min(check_at).min(report_at).min(probe_at);
                 // A report or a probe may have come due while there was no reason to make it.
                 Some(due.max(self.now.saturating_add(Duration::from_nanos(1))))
@@ -371,42 +394,99 @@ impl Peer {
     }
 }
 
+/// The tracks that flow one way, with their numbers of layers. They change seldom and are looked up for every packet.
+///
+/// The first of them are in place, where a viewer has all it needs: sound and picture of a stream.
+#[derive(Debug, Default)]
+struct Tracks {
+    first: [Option<(TrackId, u8)>; 2],
+    others: Vec<(TrackId, u8)>,
+}
+
+impl Tracks {
+    #[inline]
+    fn layers_of(&self, track: TrackId) -> Option<u8> {
+        for (known, layers) in self.first.iter().flatten() {
+            if *known == track {
+                return Some(*layers);
+            }
+        }
+        self.others.iter().find(|(known, _)| *known == track).map(|(_, layers)| *layers)
+    }
+
+    /// Adds a track; one that is there stays as it is.
+    fn add(&mut self, track: TrackId, layers: u8) {
+        if self.layers_of(track).is_some() {
+            return;
+        }
+        match self.first.iter_mut().find(|place| place.is_none()) {
+            Some(place) => *place = Some((track, layers)),
+            None => self.others.push((track, layers)),
+        }
+    }
+
+    fn remove(&mut self, track: TrackId) {
+        for place in &mut self.first {
+            place.take_if(|(known, _)| *known == track);
+        }
+        self.others.retain(|(known, _)| *known != track);
+    }
+}
+
 /// As many packets can be sent again: a third of a second of a layer of 1.5 Mbps, several round trips. Twice as many would push two hundred viewers' histories out of a processor's
 /// second-level cache.
 const HISTORY_PACKETS: u32 = 64;
 
 /// The last packets of video, by number, for whoever misses one.
 ///
-/// A ring: a packet is written over the oldest one. Nobody reads that one first, as taking it out of a queue would: of all there is in a peer it has lain longest, and is farthest
-/// from the processor.
+/// A ring: a packet is written over the oldest one, and nobody reads that one first: of all there is in a peer it has lain longest, and is farthest from the processor. Hence plain numbers, which
+/// need no dropping, and what is longer beside them.
 #[derive(Debug, Default)]
 struct History {
     packets: Vec<Unacknowledged>,
     /// The place of the oldest, once there are [`HISTORY_PACKETS`].
     oldest: usize,
+    /// Payloads that do not fit in there, the newest first: none where only their heads are carried.
+    longer: VecDeque<(u32, Payload)>,
 }
 
-#[derive(Debug)]
+/// A packet as it was sent.
+#[derive(Clone, Copy, Debug)]
 struct Unacknowledged {
     seq: u32,
-    /// As it was sent.
-    packet: MediaPacket,
+    head: Head,
+    beginning: u64,
+    /// Of the payload, where it is no longer than its beginning.
+    len: u8,
+    absent_bytes: u32,
 }
 
 impl History {
-    fn push(&mut self, seq: u32, packet: MediaPacket) {
-        let newest = Unacknowledged { seq, packet };
+    #[inline]
+    fn push(&mut self, media: &Media, body: &Body<'_>, payload: &Payload) {
+        let len = u8::try_from(body.payload.len()).unwrap_or(u8::MAX);
+        let Body { beginning, absent_bytes, .. } = *body;
+        let newest = Unacknowledged { seq: media.stamp.seq, head: media.head, beginning, len, absent_bytes };
         if self.packets.len() < HISTORY_PACKETS as usize {
             self.packets.push(newest);
         } else {
             self.packets[self.oldest] = newest;
-            self.oldest = (self.oldest + 1) % self.packets.len();
+            self.oldest = (self.oldest + 1) % HISTORY_PACKETS as usize;
+        }
+        if body.payload.len() > BEGINNING_BYTES {
+            self.longer.truncate(HISTORY_PACKETS as usize - 1);
+            self.longer.push_front((newest.seq, payload.clone()));
         }
     }
 
     /// The packet of that number. It stays: what repairs it may be lost too, but nobody asks for a packet twice.
-    fn find(&self, seq: u32) -> Option<&MediaPacket> {
-        self.packets.iter().find(|sent| sent.seq == seq).map(|sent| &sent.packet)
+    fn find(&self, seq: u32) -> Option<&Unacknowledged> {
+        self.packets.iter().find(|sent| sent.seq == seq)
+    }
+
+    /// Its payload, if that is longer than what [`History::find`] finds.
+    fn longer(&self, seq: u32) -> Option<&[u8]> {
+        self.longer.iter().find(|(sent, _)| *sent == seq).map(|(_, payload)| &**payload)
     }
 }
 
@@ -451,35 +531,43 @@ impl Gaps {
     }
 }
 
-/// Replaces the picture id and TL0PICIDX in a VP8 payload descriptor (RFC 7741 section 4.2), where it has them and is whole.
-fn rewrite_vp8(payload: &mut [u8], rewrite: Vp8Rewrite) {
+/// The first eight bytes of a payload as a number that begins with the first one; as many as there are.
+#[inline]
+fn beginning(payload: &Payload) -> u64 {
+    let mut bytes = [0; BEGINNING_BYTES];
+    if let Some((few, _)) = payload.few() {
+        bytes.copy_from_slice(&few[..BEGINNING_BYTES]);
+    } else {
+        let known = payload.len().min(BEGINNING_BYTES);
+        bytes[..known].copy_from_slice(&payload[..known]);
+    }
+    u64::from_le_bytes(bytes)
+}
+
+/// Replaces the picture id and TL0PICIDX in a VP8 payload descriptor (RFC 7741 section 4.2), where it has them. They lie within the first five bytes.
+#[inline]
+fn rewrite_vp8(beginning: u64, rewrite: Vp8Rewrite) -> u64 {
     const EXTENDED: u8 = 0x80; // X, of the first byte
     const HAS_PICTURE_ID: u8 = 0x80; // I, of the second
     const HAS_TL0_PIC_IDX: u8 = 0x40; // L
     const LONG: u8 = 0x80; // M, of a picture id of 15 bits
 
-    let [first, flags, fields @ ..] = payload else { return };
-    if *first & EXTENDED == 0 {
-        return;
+    let [first, flags, third, ..] = beginning.to_le_bytes();
+    if first & EXTENDED == 0 {
+        return beginning;
     }
-    let [high, low] = rewrite.picture_id.to_be_bytes();
-    let fields = match fields {
-        [long_high, long_low, rest @ ..] if *flags & HAS_PICTURE_ID != 0 && *long_high & LONG != 0 => {
-            *long_high = LONG | high;
-            *long_low = low;
-            rest
-        }
-        [short, rest @ ..] if *flags & HAS_PICTURE_ID != 0 => {
-            *short = low & !LONG;
-            rest
-        }
-        fields => fields,
+    let Vp8Rewrite { picture_id, tl0_pic_idx } = rewrite;
+    let [high, low] = picture_id.to_be_bytes();
+    // The number of bytes that the picture id takes, and what they are to hold, the first byte lowest.
+    let (bytes, written) = match (flags & HAS_PICTURE_ID != 0, third & LONG != 0) {
+        (true, true) => (2, u64::from(LONG | high) | u64::from(low) << 8),
+        (true, false) => (1, u64::from(low & !LONG)),
+        (false, _) => (0, 0),
     };
-    if let [tl0_pic_idx, ..] = fields
-        && *flags & HAS_TL0_PIC_IDX != 0
-    {
-        *tl0_pic_idx = rewrite.tl0_pic_idx;
-    }
+    let (bytes, written) =
+        if flags & HAS_TL0_PIC_IDX == 0 { (bytes, written) } else { (bytes + 1, written | u64::from(tl0_pic_idx) << (8 * bytes)) };
+    let replaced = ((1 << (8 * bytes)) - 1) << 16;
+    beginning & !replaced | written << 16
 }
 
 #[cfg(test)]
@@ -490,9 +578,8 @@ mod tests {
     fn a_descriptor_is_rewritten_where_it_has_fields() {
         let rewrite = Vp8Rewrite { picture_id: 0x1234, tl0_pic_idx: 9 };
         let rewritten = |payload: &[u8]| {
-            let mut payload = payload.to_vec();
-            rewrite_vp8(&mut payload, rewrite);
-            payload
+            let bytes = rewrite_vp8(beginning(&payload.into()), rewrite).to_le_bytes();
+            bytes[..payload.len()].to_vec()
         };
         assert_eq!(rewritten(&[0x90, 0xE0, 0x80, 1, 2, 3]), [0x90, 0xE0, 0x92, 0x34, 9, 3], "long picture id and TL0PICIDX");
         assert_eq!(rewritten(&[0x90, 0xC0, 5, 2, 3]), [0x90, 0xC0, 0x34, 9, 3], "short picture id and TL0PICIDX");
@@ -502,6 +589,23 @@ mod tests {
         for len in 0..3 {
             rewritten(&[0x90, 0xE0, 0x80][..len]);
         }
+    }
+
+    #[test]
+    fn tracks_come_and_go() {
+        let track = |stream| TrackId { stream: greenroom_core::id::StreamId(stream), kind: TrackKind::Video };
+        let mut tracks = Tracks::default();
+        for stream in 0..5 {
+            tracks.add(track(stream), 3);
+            tracks.add(track(stream), 1);
+        }
+        assert!((0..5).all(|stream| tracks.layers_of(track(stream)) == Some(3)), "the first word counts");
+        for stream in [1, 4] {
+            tracks.remove(track(stream));
+        }
+        assert_eq!((0..5).filter(|stream| tracks.layers_of(track(*stream)).is_some()).collect::<Vec<_>>(), [0, 2, 3]);
+        tracks.add(track(1), 2);
+        assert_eq!(tracks.layers_of(track(1)), Some(2));
     }
 
     #[test]

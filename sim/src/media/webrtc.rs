@@ -7,6 +7,7 @@
 //! hangs together between the peers of a thread: it changes when peers before are added or left out.
 
 mod cert;
+mod checks;
 mod crypto;
 mod dtls;
 mod naming;
@@ -37,7 +38,10 @@ use str0m::{
     rtp::{RtpPacket, RtpWrite, Ssrc, Vp8Descriptor, Vp8Patch},
 };
 
-use self::naming::{WireRid, layer_id, mid_of, retransmission_of, ssrc, track_of, wire_rids};
+use self::{
+    checks::Checks,
+    naming::{WireRid, layer_id, mid_of, retransmission_of, ssrc, track_of, wire_rids},
+};
 use super::{Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, PeerConfig, PeerOutput, TrackId, Vp8Rewrite};
 use crate::{
     entropy::{self, Draws, std_instant},
@@ -72,6 +76,7 @@ struct Inner {
     /// What an SSRC of the other end belongs to. str0m knows, but its answer costs a full round of polling.
     origins: BTreeMap<u32, (TrackId, LayerId)>,
     estimate: Option<BitsPerSecond>,
+    checks: Checks,
     counters: Counters,
 }
 
@@ -139,6 +144,7 @@ impl Peer {
             received: BTreeMap::new(),
             origins: BTreeMap::new(),
             estimate: None,
+            checks: Checks::default(),
             counters: Counters::default(),
         };
         Self { draws, inner }
@@ -189,6 +195,11 @@ impl Peer {
         self.inner.changed(now);
     }
 
+    pub(super) fn accepts(&self, datagram: &Datagram) -> bool {
+        Receive::new(Protocol::Udp, datagram.src.into(), datagram.dst.into(), &datagram.payload)
+            .is_ok_and(|receive| self.inner.rtc.accepts(&Input::Receive(std_instant(self.inner.now), receive)))
+    }
+
     pub(super) fn handle_datagram(&mut self, now: Instant, datagram: &Datagram) {
         self.draws.scope(|| self.inner.handle_datagram(now, datagram));
     }
@@ -217,6 +228,10 @@ impl Peer {
 
     pub(super) fn is_connected(&self) -> bool {
         self.inner.state == State::Connected
+    }
+
+    pub(super) fn rtt(&self) -> Option<Duration> {
+        self.inner.checks.rtt()
     }
 
     pub(super) fn counters(&self) -> Counters {
@@ -347,6 +362,7 @@ impl Inner {
         if self.state == State::Over {
             return;
         }
+        self.checks.received(self.now, &datagram.payload);
         let read = Receive::new(Protocol::Udp, datagram.src.into(), datagram.dst.into(), &datagram.payload)
             .ok()
             .and_then(|receive| self.rtc.handle_input(Input::Receive(std_instant(self.now), receive)).ok());
@@ -383,6 +399,7 @@ impl Inner {
                     return;
                 }
                 Ok(Output::Transmit(Transmit { source, destination, contents, .. })) => {
+                    self.checks.sent(self.now, &contents);
                     let (src, dst, payload) = (of_network(source), of_network(destination), Vec::from(contents).into());
                     self.queue.push_back(PeerOutput::Datagram(Datagram { src, dst, payload, absent_bytes: 0 }));
                 }

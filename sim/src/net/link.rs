@@ -1,37 +1,58 @@
-//! One direction of an access link: a transmitter with a rate, a queue before it, and the way to the other end.
+//! One direction of a link: a transmitter with a capacity, a queue before it, and the way to the other end.
 //!
 //! ```text
-//! offered ─▶ [outage?] ─▶ queue (drop-tail) ─▶ transmitter (rate over time) ─▶ [loss?] ─▶ propagation + jitter ─▶ arrives
+//! offered ─▶ [outage? too large? policer?] ─▶ queue ─▶ [shaper] ─▶ transmitter ─▶ [loss?] ─▶ delay + jitter ─▶ [duplicate?] ─▶ [hold] ─▶ arrives
 //! ```
 //!
 //! The order is that of the real thing, and it decides what the numbers mean. Loss comes after the transmitter: a packet lost in the air has used its share of the capacity.
 //! Jitter comes after it too: it delays, but it neither queues nor consumes capacity, so a link at 90 % load keeps the queue that theory gives it. An outage
-//! closes the door: what comes while it lasts is gone, what is on its way arrives.
+//! closes the door: what comes while it lasts is gone, what is on its way arrives. A hold is at the other end: what would arrive while it lasts arrives when it is over, all at once and
+//! in order.
 //!
-//! Everything is known ahead: the rate is a schedule, and draws have fixed places in named streams. So [`Link::offer`] can say at once when a packet will arrive, and nobody has
-//! to wake the link up. It is plain arithmetic: no events, no clock, and at most one division per packet.
+//! With a drop-tail queue everything is known ahead: the capacity is a schedule, and draws have fixed places in named streams. So [`Link::offer`] says at once when a packet will arrive, and
+//! nobody has to wake the link up: plain arithmetic, no events, and at most one division per packet. The other queues decide when a packet's turn comes. `offer` then says
+//! [`Verdict::Waits`], and the link speaks the habit of all machines here: [`Link::poll_timeout`] says when it has to decide next, [`Link::handle_timeout`] lets it, and
+//! [`Link::poll_output`] takes what it decided. What is due at an instant is decided before what comes at it: with or without such a queue, a transmitter that gets free at the very
+//! instant makes room for the newcomer.
 //!
-//! **Time is exact.** The transmitter counts in *nanobits*: at `r` bits per second each nanosecond carries exactly `r` of them, and a packet is its bits times 10⁹. A departure is
-//! rounded up to the whole nanosecond in which it happens; the nanobits which that nanosecond has to spare go to the next packet if it was waiting. So a busy train of any length ends
-//! within 1 ns of the fluid answer, through any number of rate steps: nothing accumulates, and nothing is a float.
+//! Each effect is told in its own file: [`capacity`](super::capacity) and [`trace`](super::trace), [`bucket`](super::bucket), [`queue`](super::queue), [`codel`](super::codel),
+//! [`fq_codel`](super::fq_codel), [`loss`](super::loss), [`jitter`](super::jitter). `docs/LINKS.md` has the formulas, and the scorecard that holds the link against them.
+//!
+//! **Chance.** Every effect draws from a stream named by the run's seed, the link and the effect, once for every packet, whatever becomes of it. So the n-th packet has the same luck in
+//! two runs that differ in rate, queue, outages or other effects, and another link in the run changes nothing.
 
 use core::time::Duration;
 use std::collections::VecDeque;
 
 use greenroom_core::{stream::BitsPerSecond, time::Instant};
 
+use super::{
+    bucket::Bucket,
+    capacity::{Server, Service, span_of},
+    codel::CoDel,
+    fq_codel::FqCoDel,
+    loss::Process,
+    queue::{Held, Managed},
+};
+pub use super::{
+    bucket::BucketConfig,
+    capacity::{Capacity, RateSchedule, ScheduleError},
+    jitter::{Jitter, Spread},
+    loss::Loss,
+    queue::{Queue, QueueLimit},
+};
 use crate::random::Stream;
 
-/// One direction of an access link.
+/// One direction of a link.
 ///
 /// ```
 /// use core::time::Duration;
 /// use greenroom_core::time::Instant;
-/// use greenroom_sim::net::link::{Link, LinkConfig, RateSchedule, Verdict};
+/// use greenroom_sim::net::link::{Capacity, Link, LinkConfig, Verdict};
 ///
 /// // 1250 bytes at 1 Mbps take 10 ms, the way to the other end 50 ms.
 /// let config = LinkConfig {
-///     rate: RateSchedule::constant(1_000_000),
+///     capacity: Capacity::constant(1_000_000),
 ///     delay: Duration::from_millis(50),
 ///     overhead_bytes: 0,
 ///     ..LinkConfig::default()
@@ -43,17 +64,14 @@ use crate::random::Stream;
 #[derive(Clone, Debug)]
 pub struct Link {
     config: LinkConfig,
-    transmitter: Transmitter,
-    /// Packets that wait for the transmitter; kept only when the limit counts packets or bytes.
-    waiting: VecDeque<Waiting>,
-    waiting_bytes: u64,
+    server: Server,
+    line: Line,
     /// First outage that has not ended.
     next_outage: usize,
+    policer: Option<Bucket>,
     last_offer: Instant,
-    last_arrival: Instant,
-    loss: Stream,
-    jitter: Stream,
-    jitter_ns: u64,
+    offered: u64,
+    way: Way,
     drops: Drops,
 }
 
@@ -65,12 +83,32 @@ pub enum Verdict {
         /// When its last bit arrives. [`Instant::MAX`] is never: the rate is zero for good.
         at: Instant,
     },
+    /// It arrives whole, and a copy of it too.
+    DeliverTwice {
+        /// When it arrives.
+        at: Instant,
+        /// When the copy does. With jitter that reorders this may be the earlier one.
+        again: Instant,
+    },
     /// It does not arrive.
     Drop(DropReason),
+    /// The queue decides when its turn comes; [`Link::poll_output`] tells.
+    Waits,
+}
+
+/// What a queue decided about a packet that waited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Which one: its place among all that were offered, from 0.
+    pub packet: u64,
+    /// When it was decided.
+    pub at: Instant,
+    /// What becomes of it. Never [`Verdict::Waits`].
+    pub verdict: Verdict,
 }
 
 /// Why a packet does not arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DropReason {
     /// The queue was full.
     Queue,
@@ -78,6 +116,12 @@ pub enum DropReason {
     Loss,
     /// It came during an outage.
     Outage,
+    /// The queue's controller dropped it because packets waited too long.
+    Aqm,
+    /// The policer had no tokens left.
+    Policer,
+    /// It is larger than the link takes.
+    TooLarge,
 }
 
 /// How many packets did not arrive, by reason.
@@ -89,12 +133,30 @@ pub struct Drops {
     pub loss: u64,
     /// Came during an outage.
     pub outage: u64,
+    /// Dropped because packets waited too long.
+    pub aqm: u64,
+    /// Dropped by the policer.
+    pub policer: u64,
+    /// Larger than the link takes.
+    pub too_large: u64,
 }
 
 impl Drops {
     /// All of them.
     pub const fn total(self) -> u64 {
-        self.queue + self.loss + self.outage
+        self.queue + self.loss + self.outage + self.aqm + self.policer + self.too_large
+    }
+
+    const fn count(&mut self, reason: DropReason) {
+        let of_its_kind = match reason {
+            DropReason::Queue => &mut self.queue,
+            DropReason::Loss => &mut self.loss,
+            DropReason::Outage => &mut self.outage,
+            DropReason::Aqm => &mut self.aqm,
+            DropReason::Policer => &mut self.policer,
+            DropReason::TooLarge => &mut self.too_large,
+        };
+        *of_its_kind += 1;
     }
 }
 
@@ -102,20 +164,31 @@ impl Drops {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkConfig {
     /// Capacity over time.
-    pub rate: RateSchedule,
-    /// How much may wait for the transmitter.
-    pub queue: QueueLimit,
+    pub capacity: Capacity,
+    /// A token bucket that delays what does not conform, behind the queue.
+    pub shaper: Option<BucketConfig>,
+    /// A token bucket that drops what does not conform, before the queue.
+    pub policer: Option<BucketConfig>,
+    /// What waits for the transmitter.
+    pub queue: Queue,
     /// Propagation: from the last bit's departure to its arrival.
     pub delay: Duration,
-    /// Most that is added to the delay, uniform from zero. It never reorders packets: one that would overtake arrives right behind the one before it, its own transmission
-    /// time later (the no-reordering model of RFC 8868 section 4.5.2).
-    pub jitter: Duration,
-    /// Chance of a packet to be lost, in parts per billion, each packet for itself.
-    pub loss_ppb: u32,
+    /// What is added to the delay of each packet.
+    pub jitter: Jitter,
+    /// How packets are lost.
+    pub loss: Loss,
+    /// Chance of a packet to arrive twice, in parts per billion. The copy has a jitter of its own and uses no capacity: it comes into being on the way.
+    pub duplicate_ppb: u32,
+    /// Packets that others overtake.
+    pub reorder: Reorder,
     /// What each packet takes on the wire besides its own size, in bytes.
     pub overhead_bytes: u32,
+    /// The largest packet that the link takes, overhead included, in bytes; none takes all.
+    pub mtu_bytes: Option<u32>,
     /// When the link takes nothing in.
     pub outages: Vec<Outage>,
+    /// When nothing arrives: what would, arrives afterwards.
+    pub holds: Vec<Outage>,
 }
 
 /// Header bytes that a UDP payload travels with: 20 for IPv4 (RFC 791) and 8 for UDP (RFC 768).
@@ -124,31 +197,53 @@ pub const UDP_IPV4_OVERHEAD_BYTES: u32 = 28;
 impl Default for LinkConfig {
     fn default() -> Self {
         Self {
-            rate: RateSchedule::unlimited(),
-            queue: QueueLimit::Unlimited,
+            capacity: Capacity::unlimited(),
+            shaper: None,
+            policer: None,
+            queue: Queue::DropTail(QueueLimit::Unlimited),
             delay: Duration::ZERO,
-            jitter: Duration::ZERO,
-            loss_ppb: 0,
+            jitter: Jitter::NONE,
+            loss: Loss::None,
+            duplicate_ppb: 0,
+            reorder: Reorder::default(),
             overhead_bytes: UDP_IPV4_OVERHEAD_BYTES,
+            mtu_bytes: None,
             outages: Vec::new(),
+            holds: Vec::new(),
         }
     }
 }
 
-/// How much may wait for the transmitter. What does not fit is dropped as it comes (drop-tail). The packet being transmitted does not count: it waits no longer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QueueLimit {
-    /// As much as there is.
-    Unlimited,
-    /// So many bytes, as on the wire.
-    Bytes(u64),
-    /// So many packets.
-    Packets(u32),
-    /// A packet that would wait longer than this is dropped. Unlike a limit in bytes, it keeps its meaning when the rate changes.
-    Time(Duration),
+impl LinkConfig {
+    /// The shortest time from a packet's last bit to its arrival that jitter can make of the delay.
+    pub fn shortest_delay(&self) -> Duration {
+        self.delay.saturating_sub(self.jitter.spread.most_early())
+    }
+
+    /// Whether the queue decides about a packet after it came.
+    pub const fn decides_later(&self) -> bool {
+        match self.queue {
+            Queue::DropTail(_) => false,
+            Queue::CoDel(..) | Queue::FqCoDel(..) => true,
+        }
+    }
+
+    /// Whether it matters which flow a packet belongs to.
+    pub const fn tells_flows_apart(&self) -> bool {
+        matches!(self.queue, Queue::FqCoDel(..))
+    }
 }
 
-/// A time in which nothing that enters the link arrives.
+/// Packets that come late, so that others overtake them. They do not make those behind them wait, even where jitter keeps the order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reorder {
+    /// The chance of a packet, in parts per billion.
+    pub late_ppb: u32,
+    /// By how much.
+    pub by: Duration,
+}
+
+/// A time in which nothing that enters the link arrives; or, as a hold, in which nothing arrives yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outage {
     /// First instant of it.
@@ -157,121 +252,106 @@ pub struct Outage {
     pub to: Instant,
 }
 
-/// Capacity as a function of time: steps, the first at time zero, each lasting until the next and the last for good.
-///
-/// A rate of none is not limited; a rate of zero stands still until the next step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RateSchedule(Vec<(Instant, Option<BitsPerSecond>)>);
-
-/// Why steps are no schedule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ScheduleError {
-    /// The beginning is left open.
-    #[error("the first step must be at 0 s")]
-    BeginningOpen,
-    /// A step is not later than the one before it.
-    #[error("step {at} is not later than the one before it")]
-    NotRising {
-        /// The place of the offending step.
-        at: usize,
-    },
-}
-
-impl RateSchedule {
-    /// A schedule of these steps: from each time on, that rate.
-    pub fn new(steps: Vec<(Instant, Option<BitsPerSecond>)>) -> Result<Self, ScheduleError> {
-        if steps.first().is_none_or(|(at, _)| *at != Instant::ZERO) {
-            return Err(ScheduleError::BeginningOpen);
-        }
-        match steps.windows(2).position(|pair| pair[1].0 <= pair[0].0) {
-            Some(before) => Err(ScheduleError::NotRising { at: before + 1 }),
-            None => Ok(Self(steps)),
-        }
-    }
-
-    /// The same rate at all times.
-    pub fn constant(rate_bps: BitsPerSecond) -> Self {
-        Self(vec![(Instant::ZERO, Some(rate_bps))])
-    }
-
-    /// No limit at any time.
-    pub fn unlimited() -> Self {
-        Self(vec![(Instant::ZERO, None)])
-    }
-
-    /// The steps, in order of time.
-    pub fn steps(&self) -> &[(Instant, Option<BitsPerSecond>)] {
-        &self.0
-    }
-
-    /// The rate at `now`; none is not limited.
-    pub fn at(&self, now: Instant) -> Option<BitsPerSecond> {
-        let after = self.0.partition_point(|(at, _)| *at <= now);
-        self.0[after.saturating_sub(1)].1
-    }
-}
-
 impl Link {
     /// A link as `config` describes it. `name` tells its random streams from those of other links under the same seed.
     pub fn new(mut config: LinkConfig, seed: u64, name: &str) -> Self {
         config.outages = merged(config.outages);
+        config.holds = merged(config.holds);
+        let line = match config.queue {
+            Queue::DropTail(limit) => Line::Tail { limit, waiting: VecDeque::new(), bytes: 0 },
+            Queue::CoDel(codel, limit) => Line::Managed(Box::new(ManagedLine::new(
+                Managed::CoDel { codel: CoDel::new(codel), waiting: VecDeque::new(), backlog: <_>::default() },
+                limit,
+            ))),
+            Queue::FqCoDel(fq_codel, limit) => Line::Managed(Box::new(ManagedLine::new(Managed::FqCoDel(FqCoDel::new(fq_codel)), limit))),
+        };
         Self {
-            transmitter: Transmitter::default(),
-            waiting: VecDeque::new(),
-            waiting_bytes: 0,
+            server: Server::new(config.capacity.clone(), config.shaper.map(Bucket::new)),
+            line,
             next_outage: 0,
+            policer: config.policer.map(Bucket::new),
             last_offer: Instant::ZERO,
-            last_arrival: Instant::ZERO,
-            loss: Stream::new(seed, name, "loss"),
-            jitter: Stream::new(seed, name, "jitter"),
-            jitter_ns: nanos(config.jitter),
+            offered: 0,
+            way: Way::new(&config, seed, name),
             drops: Drops::default(),
             config,
         }
     }
 
+    /// A link that draws nothing: the n-th packet has the n-th luck of the list, which another link has kept; those behind its end have neither loss nor jitter.
+    pub fn replaying(config: LinkConfig, luck: Vec<Luck>) -> Self {
+        let mut link = Self::new(config, 0, "replayed");
+        link.way.extras_mut().replayed = Some(luck.into());
+        link
+    }
+
+    /// From now on keeps the luck of each packet, for [`Link::take_luck`].
+    pub fn keep_luck(&mut self) {
+        self.way.extras_mut().kept.get_or_insert_default();
+    }
+
+    /// The luck of the packets since it began to be kept, or was taken before; nothing where it is not kept.
+    pub fn take_luck(&mut self) -> Vec<Luck> {
+        self.way.extras.as_mut().and_then(|extras| extras.kept.as_mut()).map(core::mem::take).unwrap_or_default()
+    }
+
     /// Hands the link a packet of `size_bytes`, the overhead not counted, and says what becomes of it. `now` never falls from call to call.
+    #[inline]
     pub fn offer(&mut self, now: Instant, size_bytes: u32) -> Verdict {
+        self.offer_in_flow(now, size_bytes, 0)
+    }
+
+    /// The same for a packet of a flow; only [`Queue::FqCoDel`] asks which.
+    pub fn offer_in_flow(&mut self, now: Instant, size_bytes: u32, flow: u32) -> Verdict {
         debug_assert!(now >= self.last_offer, "time fell from {} to {now}", self.last_offer);
         let now = now.max(self.last_offer);
         self.last_offer = now;
+        let number = self.offered;
+        self.offered += 1;
 
         // Every packet draws, whatever becomes of it: the n-th packet has the same luck in two runs that differ in rate, queue or outages.
-        let lost = self.config.loss_ppb > 0 && self.loss.chance(self.config.loss_ppb);
-        let jitter_ns = if self.jitter_ns > 0 { self.jitter.below(self.jitter_ns.saturating_add(1)) } else { 0 };
-
-        if self.in_outage(now) {
-            self.drops.outage += 1;
-            return Verdict::Drop(DropReason::Outage);
-        }
+        let luck = self.way.draw();
         let wire_bytes = u64::from(size_bytes) + u64::from(self.config.overhead_bytes);
-        if !self.has_room(now, wire_bytes) {
-            self.drops.queue += 1;
-            return Verdict::Drop(DropReason::Queue);
+        let verdict = match self.refusal(now, wire_bytes) {
+            Some(reason) => Verdict::Drop(reason),
+            None => self.admit(now, Held { number, came: now, wire_bytes, flow, luck }),
+        };
+        if let Verdict::Drop(reason) = verdict {
+            self.drops.count(reason);
         }
-        let start = now.max(self.transmitter.free_at());
-        if start > now && self.counts_waiting() {
-            self.waiting.push_back(Waiting { start, wire_bytes });
-            self.waiting_bytes += wire_bytes;
-        }
-        let end = self.transmitter.transmit(&self.config.rate.0, now, wire_bytes);
-        if lost {
-            self.drops.loss += 1;
-            return Verdict::Drop(DropReason::Loss);
-        }
-
-        let mut at = end.saturating_add(self.config.delay);
-        if self.jitter_ns > 0 {
-            let behind = self.last_arrival.saturating_add(end.saturating_since(start));
-            at = at.saturating_add(Duration::from_nanos(jitter_ns)).max(behind);
-            self.last_arrival = at;
-        }
-        Verdict::Deliver { at }
+        verdict
     }
 
-    /// How long a packet offered at `now` would wait for the transmitter. `now` is not before the last offer.
+    /// Lets the queue decide what it has to by `now`. A drop-tail queue has nothing to decide.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if let Line::Managed(line) = &mut self.line {
+            line.serve_until(now, &mut self.server, &mut self.way, &mut self.drops);
+        }
+    }
+
+    /// Takes the next decision about a packet that waited, oldest first.
+    pub fn poll_output(&mut self) -> Option<Decision> {
+        match &mut self.line {
+            Line::Tail { .. } => None,
+            Line::Managed(line) => line.decided.pop_front(),
+        }
+    }
+
+    /// When the queue has to decide next, or has decided and was not heard.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match &self.line {
+            Line::Tail { .. } => None,
+            Line::Managed(line) => line.decided.front().map(|first| first.at).or_else(|| line.next(&self.server)),
+        }
+    }
+
+    /// How long a packet offered at `now` would wait for the transmitter; where the queue decides later, if it decides nothing. `now` is not before the last offer.
     pub fn queue_delay(&self, now: Instant) -> Duration {
-        self.transmitter.free_at().saturating_since(now)
+        let ready = self.server.ready(now).saturating_since(now);
+        match &self.line {
+            Line::Tail { .. } => ready,
+            Line::Managed(line) => ready.saturating_add(span_of(line.queue.backlog().bytes.saturating_mul(8), self.server.rate_at(now))),
+        }
     }
 
     /// Capacity at `now`, in bits per second: none when it is not limited, zero during an outage.
@@ -280,7 +360,16 @@ impl Link {
         if self.config.outages.get(after).is_some_and(|outage| outage.from <= now) {
             return Some(0);
         }
-        self.config.rate.at(now)
+        let capacity = self.config.capacity.at(now);
+        match self.config.shaper {
+            Some(shaper) => Some(capacity.unwrap_or(u64::MAX).min(shaper.rate_bps)),
+            None => capacity,
+        }
+    }
+
+    /// How many packets were offered so far.
+    pub const fn offered(&self) -> u64 {
+        self.offered
     }
 
     /// How many packets did not arrive so far, by reason.
@@ -288,9 +377,24 @@ impl Link {
         self.drops
     }
 
-    /// What the link is like. Its outages are in order of time and do not overlap.
+    /// What the link is like. Its outages and holds are in order of time and do not overlap.
     pub const fn config(&self) -> &LinkConfig {
         &self.config
+    }
+
+    /// Why a packet may not even enter, if it may not.
+    fn refusal(&mut self, now: Instant, wire_bytes: u64) -> Option<DropReason> {
+        if self.in_outage(now) {
+            return Some(DropReason::Outage);
+        }
+        if self.config.mtu_bytes.is_some_and(|mtu_bytes| wire_bytes > u64::from(mtu_bytes)) {
+            return Some(DropReason::TooLarge);
+        }
+        if self.policer.as_mut().is_some_and(|policer| !policer.admits(now, wire_bytes)) {
+            return Some(DropReason::Policer);
+        }
+        // What a shaper can never let go would stand in everybody's way.
+        (!self.server.takes(wire_bytes)).then_some(DropReason::Queue)
     }
 
     fn in_outage(&mut self, now: Instant) -> bool {
@@ -303,119 +407,244 @@ impl Link {
         false
     }
 
-    /// Whether a packet may enter: the transmitter is free, or what would wait stays within the limit.
-    fn has_room(&mut self, now: Instant, wire_bytes: u64) -> bool {
-        let wait = self.queue_delay(now);
-        if wait.is_zero() {
-            self.waiting.clear();
-            self.waiting_bytes = 0;
-            return true;
-        }
-        match self.config.queue {
-            QueueLimit::Unlimited => true,
-            QueueLimit::Time(limit) => wait <= limit,
-            QueueLimit::Bytes(limit) => {
-                self.forget_started(now);
-                self.waiting_bytes.saturating_add(wire_bytes) <= limit
-            }
-            QueueLimit::Packets(limit) => {
-                self.forget_started(now);
-                self.waiting.len() < limit as usize
-            }
-        }
-    }
-
-    fn forget_started(&mut self, now: Instant) {
-        while self.waiting.front().is_some_and(|first| first.start <= now) {
-            let first = self.waiting.pop_front().expect("there is a front");
-            self.waiting_bytes -= first.wire_bytes;
-        }
-    }
-
-    const fn counts_waiting(&self) -> bool {
-        match self.config.queue {
-            QueueLimit::Unlimited | QueueLimit::Time(_) => false,
-            QueueLimit::Bytes(_) | QueueLimit::Packets(_) => true,
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Waiting {
-    /// When its transmission begins.
-    start: Instant,
-    wire_bytes: u64,
-}
-
-/// The transmitter: one packet after the other, at the rate of the moment.
-#[derive(Clone, Debug, Default)]
-struct Transmitter {
-    /// When it has sent all it was given, rounded up to the whole nanosecond.
-    free_at_ns: u64,
-    /// Nanobits that the last nanosecond before `free_at_ns` could still carry.
-    spare: u64,
-    /// The step of the schedule that `free_at_ns` lies in, or an earlier one.
-    step: usize,
-}
-
-/// Nanobits of one byte.
-const NANOBITS_PER_BYTE: u64 = 8 * 1_000_000_000;
-
-impl Transmitter {
-    const fn free_at(&self) -> Instant {
-        Instant::from_nanos(self.free_at_ns)
-    }
-
-    /// Sends a packet that came at `now`, behind all earlier ones, and says when its last bit is out.
-    fn transmit(&mut self, steps: &[(Instant, Option<BitsPerSecond>)], now: Instant, wire_bytes: u64) -> Instant {
-        if self.free_at_ns <= now.as_nanos() {
-            // It came to an idle transmitter; what a past nanosecond had to spare is past.
-            self.free_at_ns = now.as_nanos();
-            self.spare = 0;
-        }
-        let mut work = u128::from(wire_bytes) * u128::from(NANOBITS_PER_BYTE);
-        if work <= u128::from(self.spare) {
-            self.spare -= u64::try_from(work).expect("not above spare, which is a u64");
-            return self.free_at();
-        }
-        work -= u128::from(self.spare);
-        self.spare = 0;
-
-        loop {
-            let next_step_ns = steps.get(self.step + 1).map_or(u64::MAX, |(at, _)| at.as_nanos());
-            if self.free_at_ns < next_step_ns {
-                let Some(rate_bps) = steps[self.step].1 else {
-                    return self.free_at();
-                };
-                let until_step = u128::from(next_step_ns - self.free_at_ns) * u128::from(rate_bps);
-                if work <= until_step {
-                    let (took_ns, spare) = divide_up(work, rate_bps);
-                    self.free_at_ns += took_ns;
-                    self.spare = spare;
-                    return self.free_at();
+    /// Takes in a packet that may enter.
+    fn admit(&mut self, now: Instant, packet: Held) -> Verdict {
+        match &mut self.line {
+            Line::Tail { limit, waiting, bytes } => {
+                let start = self.server.begin(now, packet.wire_bytes);
+                if start <= now {
+                    waiting.clear();
+                    *bytes = 0;
+                } else {
+                    let counted = match *limit {
+                        QueueLimit::Unlimited | QueueLimit::Time(_) => false,
+                        QueueLimit::Bytes(_) | QueueLimit::Packets(_) => true,
+                    };
+                    while waiting.front().is_some_and(|(start, _)| *start <= now) {
+                        *bytes -= waiting.pop_front().map_or(0, |(_, wire_bytes)| wire_bytes);
+                    }
+                    let fits = match *limit {
+                        QueueLimit::Unlimited => true,
+                        QueueLimit::Time(longest) => start.saturating_since(now) <= longest,
+                        QueueLimit::Bytes(most) => bytes.saturating_add(packet.wire_bytes) <= most,
+                        QueueLimit::Packets(most) => waiting.len() < most as usize,
+                    };
+                    if !fits {
+                        return Verdict::Drop(DropReason::Queue);
+                    }
+                    if counted {
+                        waiting.push_back((start, packet.wire_bytes));
+                        *bytes += packet.wire_bytes;
+                    }
                 }
-                work -= until_step;
-                self.free_at_ns = next_step_ns;
+                let service = self.server.serve(now, packet.wire_bytes);
+                self.way.leave(packet.luck, service)
             }
-            if self.step + 1 == steps.len() {
-                return self.free_at();
+            Line::Managed(line) => {
+                line.serve_until(now, &mut self.server, &mut self.way, &mut self.drops);
+                line.take(now, packet, &mut self.server, &mut self.way, &mut self.drops)
             }
-            self.step += 1;
         }
     }
 }
 
-/// How many nanoseconds carry `work` nanobits, rounded up, and what the last of them has to spare. The rate is above zero and the answer known to fit.
-fn divide_up(work: u128, rate_bps: u64) -> (u64, u64) {
-    // Packets below 2 GiB take the short way: 128-bit division is a library call.
-    if let Ok(work) = u64::try_from(work) {
-        let took = work.div_ceil(rate_bps);
-        // Modulo 2⁶⁴ the product may wrap; the difference is below the rate and comes out right.
-        return (took, took.wrapping_mul(rate_bps).wrapping_sub(work));
+/// What waits.
+#[derive(Clone, Debug)]
+enum Line {
+    /// Packets with the start of their service and their bytes, kept only when the limit counts them.
+    Tail {
+        limit: QueueLimit,
+        waiting: VecDeque<(Instant, u64)>,
+        bytes: u64,
+    },
+    Managed(Box<ManagedLine>),
+}
+
+/// A queue that decides when a packet's turn comes.
+#[derive(Clone, Debug)]
+struct ManagedLine {
+    queue: Managed,
+    limit: QueueLimit,
+    /// Since when something waits, if something does.
+    since: Instant,
+    decided: VecDeque<Decision>,
+    /// Room to work in.
+    dropped: Vec<Held>,
+}
+
+impl ManagedLine {
+    fn new(queue: Managed, limit: QueueLimit) -> Self {
+        Self { queue, limit, since: Instant::ZERO, decided: VecDeque::new(), dropped: Vec::new() }
     }
-    let took = work.div_ceil(u128::from(rate_bps));
-    let spare = took * u128::from(rate_bps) - work;
-    (u64::try_from(took).unwrap_or(u64::MAX), u64::try_from(spare).expect("below the rate"))
+
+    /// When the next packet's turn comes.
+    fn next(&self, server: &Server) -> Option<Instant> {
+        (!self.queue.is_empty()).then(|| server.ready(self.since)).filter(|at| *at < Instant::MAX)
+    }
+
+    /// Serves every packet whose turn comes by `now`.
+    fn serve_until(&mut self, now: Instant, server: &mut Server, way: &mut Way, drops: &mut Drops) {
+        while let Some(at) = self.next(server).filter(|at| *at <= now) {
+            let packet = self.queue.pop(at, &mut self.dropped);
+            self.note_dropped(at, DropReason::Aqm, drops);
+            if let Some(packet) = packet {
+                let verdict = way.leave(packet.luck, server.serve(packet.came, packet.wire_bytes));
+                if let Verdict::Drop(reason) = verdict {
+                    drops.count(reason);
+                }
+                self.decided.push_back(Decision { packet: packet.number, at, verdict });
+            }
+        }
+    }
+
+    /// Takes a packet in. What becomes of it is told as any decision, unless it is dropped at once.
+    fn take(&mut self, now: Instant, packet: Held, server: &mut Server, way: &mut Way, drops: &mut Drops) -> Verdict {
+        let number = packet.number;
+        let was_empty = self.queue.is_empty();
+        let idle = was_empty && server.ready(now) <= now;
+        if was_empty {
+            self.since = now;
+        }
+        self.queue.push(packet, self.limit, server.rate_at(now), idle, &mut self.dropped);
+        if self.dropped.pop_if(|last| last.number == number).is_some() {
+            self.note_dropped(now, DropReason::Queue, drops);
+            return Verdict::Drop(DropReason::Queue);
+        }
+        self.note_dropped(now, DropReason::Queue, drops);
+        self.serve_until(now, server, way, drops);
+        Verdict::Waits
+    }
+
+    fn note_dropped(&mut self, at: Instant, reason: DropReason, drops: &mut Drops) {
+        for gone in self.dropped.drain(..) {
+            drops.count(reason);
+            self.decided.push_back(Decision { packet: gone.number, at, verdict: Verdict::Drop(reason) });
+        }
+    }
+}
+
+/// What chance has for one packet: all that a link leaves to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Luck {
+    lost: bool,
+    late: bool,
+    twice: bool,
+    jitter_ns: i64,
+    copy_jitter_ns: i64,
+}
+
+/// The way from the transmitter to the other end.
+#[derive(Clone, Debug)]
+struct Way {
+    delay: Duration,
+    loss: Process,
+    jitter: Jitter,
+    jitter_stream: Stream,
+    /// What few links have.
+    extras: Option<Box<Extras>>,
+    last_arrival: Instant,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Extras {
+    /// Luck that is kept, and luck that was kept elsewhere and is used in place of draws.
+    kept: Option<Vec<Luck>>,
+    replayed: Option<VecDeque<Luck>>,
+    duplicate_ppb: u32,
+    duplicate: Option<Stream>,
+    copy_jitter: Option<Stream>,
+    reorder: Reorder,
+    late: Option<Stream>,
+    holds: Vec<Outage>,
+}
+
+impl Way {
+    fn new(config: &LinkConfig, seed: u64, name: &str) -> Self {
+        let is_plain = config.duplicate_ppb == 0 && config.reorder.late_ppb == 0 && config.holds.is_empty();
+        let extras = (!is_plain).then(|| {
+            Box::new(Extras {
+                duplicate_ppb: config.duplicate_ppb,
+                duplicate: Some(Stream::new(seed, name, "duplicate")),
+                copy_jitter: Some(Stream::new(seed, name, "jitter of duplicates")),
+                reorder: config.reorder,
+                late: Some(Stream::new(seed, name, "reorder")),
+                holds: config.holds.clone(),
+                ..Extras::default()
+            })
+        });
+        Self {
+            delay: config.delay,
+            loss: Process::new(config.loss, Stream::new(seed, name, "loss")),
+            jitter: config.jitter,
+            jitter_stream: Stream::new(seed, name, "jitter"),
+            extras,
+            last_arrival: Instant::ZERO,
+        }
+    }
+
+    fn extras_mut(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
+    }
+
+    /// The luck of the next packet.
+    #[inline]
+    fn draw(&mut self) -> Luck {
+        if let Some(luck) = self.extras.as_mut().and_then(|extras| extras.replayed.as_mut()).map(VecDeque::pop_front) {
+            return luck.unwrap_or_default();
+        }
+        let lost = self.loss.next();
+        let jitter_ns = self.jitter.spread.draw(&mut self.jitter_stream);
+        let mut luck = Luck { lost, jitter_ns, ..Luck::default() };
+        if let Some(extras) = &mut self.extras {
+            if extras.duplicate_ppb > 0 {
+                luck.twice = extras.duplicate.as_mut().is_some_and(|stream| stream.chance(extras.duplicate_ppb));
+                luck.copy_jitter_ns = extras.copy_jitter.as_mut().map_or(0, |stream| self.jitter.spread.draw(stream));
+            }
+            let late_ppb = extras.reorder.late_ppb;
+            luck.late = late_ppb > 0 && extras.late.as_mut().is_some_and(|stream| stream.chance(late_ppb));
+            if let Some(kept) = &mut extras.kept {
+                kept.push(luck);
+            }
+        }
+        luck
+    }
+
+    /// When a packet arrives that has left the transmitter, if it does.
+    #[inline]
+    fn leave(&mut self, luck: Luck, service: Service) -> Verdict {
+        if luck.lost {
+            return Verdict::Drop(DropReason::Loss);
+        }
+        let at = self.arrival(luck.jitter_ns, luck.late, service);
+        if luck.twice && at < Instant::MAX {
+            return Verdict::DeliverTwice { at, again: self.arrival(luck.copy_jitter_ns, luck.late, service) };
+        }
+        Verdict::Deliver { at }
+    }
+
+    #[inline]
+    fn arrival(&mut self, jitter_ns: i64, late: bool, service: Service) -> Instant {
+        let Service { start, end } = service;
+        if end == Instant::MAX {
+            return end;
+        }
+        let mut at = end.saturating_add(self.delay);
+        if !self.jitter.is_none() {
+            at = Instant::from_nanos(at.as_nanos().saturating_add_signed(jitter_ns)).max(end);
+            if late {
+                // Overtaken on purpose: nobody waits for it.
+            } else if !self.jitter.reorder {
+                at = at.max(self.last_arrival.saturating_add(end.saturating_since(start)));
+                self.last_arrival = at;
+            }
+        }
+        let Some(extras) = &self.extras else { return at };
+        if late {
+            at = at.saturating_add(extras.reorder.by);
+        }
+        let after = extras.holds.partition_point(|hold| hold.to <= at);
+        extras.holds.get(after).filter(|hold| hold.from <= at).map_or(at, |hold| hold.to)
+    }
 }
 
 /// Outages in order of time, overlapping ones made one, empty ones left out.
@@ -430,8 +659,4 @@ fn merged(mut outages: Vec<Outage>) -> Vec<Outage> {
         }
     }
     apart
-}
-
-fn nanos(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }

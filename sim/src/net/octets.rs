@@ -25,6 +25,30 @@ impl<const FEW: usize> Octets<FEW> {
         Self(Held::Here { len, bytes })
     }
 
+    /// The bytes in place with all the room there is, and how many count; none where they are shared.
+    ///
+    /// To copy a number of bytes that the compiler knows takes an instruction or two, to copy as many as there are takes a call.
+    pub const fn few(&self) -> Option<(&[u8; FEW], usize)> {
+        match &self.0 {
+            Held::Here { len, bytes } => Some((bytes, *len as usize)),
+            Held::Shared(_) => None,
+        }
+    }
+
+    /// Room for `len` bytes in place (at most `FEW`), to be written where they are to lie.
+    ///
+    /// What is put together elsewhere and moved here waits: a processor cannot read sixteen bytes at once that were just written one number at a time (store forwarding).
+    pub fn place(&mut self, len: usize) -> &mut [u8; FEW] {
+        if let Held::Shared(_) = self.0 {
+            *self = Self::default();
+        }
+        let Held::Here { len: count, bytes } = &mut self.0 else { unreachable!("made so above") };
+        #[expect(clippy::cast_possible_truncation, reason = "checked when compiled")]
+        let len = len.min(FEW) as u8;
+        *count = len;
+        bytes
+    }
+
     /// What `head` and `tail` are together.
     pub fn joined(head: &[u8], tail: &[u8]) -> Self {
         let total = head.len() + tail.len();
@@ -51,6 +75,13 @@ impl<const FEW: usize> Octets<FEW> {
             Held::Here { .. } => (**self).into(),
             Held::Shared(shared) => Arc::clone(shared),
         }
+    }
+}
+
+/// No bytes.
+impl<const FEW: usize> Default for Octets<FEW> {
+    fn default() -> Self {
+        Self::in_place([0; FEW], 0)
     }
 }
 

@@ -116,6 +116,11 @@ impl Camera {
         self.stream
     }
 
+    /// The stream has another number from here on.
+    pub(super) fn set_stream(&mut self, stream: StreamId) {
+        self.stream = stream;
+    }
+
     /// The rids of its layers, lowest first.
     pub(super) fn rids(&self) -> &[Rid] {
         &self.rids

@@ -1,6 +1,7 @@
 //! A client: a [`Session`], a media transport, a camera, and a script of what its user does when.
 
 mod asks;
+mod statistics;
 mod views;
 
 use core::net::SocketAddrV4;
@@ -9,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use bytes::Bytes;
 use greenroom_core::{
     code::Code,
-    id::{RoomId, StreamId},
+    id::{MemberId, RoomId, StreamId},
     role::Role,
-    session::{self, Call, CallId, ConnectionId, JoinCall, Session},
+    session::{self, AfterWindow, Call, CallId, ConnectionId, JoinCall, Session},
     stream::{StreamInfo, TrackKind},
     time::Instant,
     wire::{MediaDescription, ServerMessage},
@@ -19,15 +20,17 @@ use greenroom_core::{
 
 use self::{
     asks::{Asked, Owed},
+    statistics::Statistics,
     views::{View, expect_tracks},
 };
 use super::{
     Connection, Input, Node, Output, Signal,
     camera::{self, Camera},
+    send,
 };
 use crate::{
     media::{End, Fidelity, Peer, PeerConfig, PeerOutput, TrackId},
-    record::{Entry, SAMPLE_INTERVAL, StreamName, What},
+    record::{Entry, StreamName, What, next_sample},
     scenario::{Action, Camera as CameraSettings, User},
 };
 
@@ -48,20 +51,32 @@ pub struct ClientConfig {
     pub fidelity: Fidelity,
     /// The run's seed.
     pub seed: u64,
+    /// What it does when the place that was kept for it is gone.
+    pub after_window: AfterWindow,
+    /// How often it was started before.
+    pub starts: u32,
 }
+
+/// Connections that a client may open before its first restart, and then before each: numbers of connections tell those of a process from those of the one before.
+const CONNECTIONS_PER_START: u32 = 1 << 20;
+/// The same for media transports, of which each draws from a stream of its own.
+const PEERS_PER_START: u64 = 1 << 20;
 
 /// A client node.
 #[derive(Debug)]
 pub struct ClientNode {
     config: ClientConfig,
     session: Session,
-    /// When the session wants to be told the time next ...
     session_due: Option<Instant>,
-    /// ... which is asked anew only once it was told something: most of what comes is media, and no concern of it.
-    session_told: bool,
+    /// When anything but the media transport wants to be told the time next ...
+    next_due: Instant,
+    /// ... which is asked anew once something happened: most of what comes is packets, which concern nobody else.
+    stirred: bool,
     peer: Option<Peer>,
     /// Peers made so far: each draws from a stream of its own.
     peers_made: u64,
+    /// The number of the stay that the transport was made for.
+    stay: Option<MemberId>,
     camera: Option<Camera>,
     views: BTreeMap<StreamId, View>,
     /// Actions not yet taken, the next one first.
@@ -73,6 +88,7 @@ pub struct ClientNode {
     join_called: Instant,
     standing: Standing,
     owed: BTreeSet<Owed>,
+    statistics: Statistics,
     next_sample: Instant,
     outputs: VecDeque<Output>,
     now: Instant,
@@ -95,14 +111,17 @@ impl ClientNode {
     /// A client that does nothing until its script says so.
     pub fn new(now: Instant, config: ClientConfig) -> Self {
         let mut session_config = session::Config::default();
-        session_config.seed = config.seed ^ u64::from(config.node);
+        session_config.seed = config.seed ^ u64::from(config.node) ^ (u64::from(config.starts) << 32);
+        session_config.after_window = config.after_window;
         let script = config.user.actions.iter().copied().collect();
         Self {
             session: Session::new(now, session_config),
             session_due: None,
-            session_told: true,
+            next_due: now,
+            stirred: true,
             peer: None,
-            peers_made: 0,
+            peers_made: u64::from(config.starts) * PEERS_PER_START,
+            stay: None,
             camera: None,
             views: BTreeMap::new(),
             script,
@@ -112,7 +131,8 @@ impl ClientNode {
             join_called: now,
             standing: Standing::Outside,
             owed: BTreeSet::new(),
-            next_sample: now.saturating_add(SAMPLE_INTERVAL),
+            statistics: Statistics::new(now),
+            next_sample: next_sample(now),
             outputs: VecDeque::new(),
             now,
             config,
@@ -131,9 +151,19 @@ impl ClientNode {
             let Some(output) = self.peer.as_mut().and_then(Peer::poll_output) else { break };
             self.media(output);
         }
-        if core::mem::take(&mut self.session_told) {
-            self.session_due = self.session.poll_timeout();
+        if core::mem::take(&mut self.stirred) {
+            self.look_ahead();
         }
+    }
+
+    /// Finds out when something other than the media transport is due next.
+    fn look_ahead(&mut self) {
+        self.session_due = self.session.poll_timeout();
+        let action = self.script.front().map(|(at, _)| *at);
+        let camera = self.peer.as_ref().and(self.camera.as_ref()).and_then(Camera::poll_timeout);
+        let pictures = self.views.values().filter(|view| !view.info.video_muted).filter_map(|view| view.pictures.poll_timeout());
+        let others = [action, self.session_due, camera].into_iter().flatten();
+        self.next_due = others.chain(pictures).fold(self.next_sample, Instant::min);
     }
 
     fn take_actions(&mut self) {
@@ -215,7 +245,7 @@ impl ClientNode {
     }
 
     fn tell_session(&mut self, input: session::Input) {
-        self.session_told = true;
+        self.stirred = true;
         self.session.handle_input(self.now, input).expect("an engine's time never falls");
     }
 
@@ -282,7 +312,11 @@ impl ClientNode {
             session::Event::Interrupted { code } => self.entry(What::Interrupted { code }),
             session::Event::Restored { after } => {
                 self.entry(What::Restored { after_ms: millis(after) });
-                self.catch_up();
+                if self.session.member() == self.stay {
+                    self.catch_up();
+                } else {
+                    self.begin_anew();
+                }
                 for owed in core::mem::take(&mut self.owed) {
                     self.ask_again(owed);
                 }
@@ -291,6 +325,14 @@ impl ClientNode {
                 self.entry(What::Removed { code });
                 if self.standing != Standing::Leaving {
                     self.out_of_room();
+                }
+            }
+            session::Event::Republished { before, now } => self.republished(before, now),
+            session::Event::Unsubscribed { stream, .. } => {
+                if let Some(view) = self.views.get(&stream) {
+                    let stream_name = name(&view.info);
+                    self.entry(What::Unsubscribed { stream: stream_name });
+                    self.drop_view(stream);
                 }
             }
             // The states are told by the entries above, and a newer core's events are not ours to tell.
@@ -334,8 +376,9 @@ impl ClientNode {
 
     fn media(&mut self, output: PeerOutput) {
         match output {
-            PeerOutput::Datagram(datagram) => self.outputs.push_back(Output::Datagram(datagram)),
+            PeerOutput::Datagram(datagram) => send(&mut self.outputs, datagram),
             PeerOutput::Connected => {
+                self.stirred = true;
                 let after_ms = millis(self.now.saturating_since(self.join_called));
                 self.entry(What::MediaConnected { after_ms });
                 if let Some(camera) = &mut self.camera {
@@ -365,7 +408,17 @@ impl ClientNode {
         let (Some(camera), Some(peer)) = (&mut self.camera, &mut self.peer) else {
             return;
         };
-        camera.capture(self.now, |packet| peer.write(self.now, &packet, None));
+        let (now, statistics, is_connected) = (self.now, &mut self.statistics, peer.is_connected());
+        let mut sent = Vec::new();
+        camera.capture(now, |packet| {
+            if is_connected {
+                statistics.sent(&packet);
+            }
+            peer.write(now, &packet, None, &mut sent); // flushed when all is settled
+        });
+        if !sent.is_empty() {
+            self.outputs.push_back(Output::Datagrams(sent));
+        }
     }
 
     fn entry(&mut self, what: What) {
@@ -378,31 +431,40 @@ impl ClientNode {
     }
 
     fn connection(&self, id: ConnectionId) -> Connection {
-        Connection::new(self.config.node, id.0)
+        Connection::new(self.config.node, self.first_connection().wrapping_add(id.0))
+    }
+
+    const fn first_connection(&self) -> u32 {
+        self.config.starts.wrapping_mul(CONNECTIONS_PER_START)
     }
 }
 
 impl Node for ClientNode {
-    fn handle_input(&mut self, now: Instant, input: Input) {
+    fn handle_input(&mut self, now: Instant, input: &Input) {
         debug_assert!(now >= self.now, "time fell from {} to {now}", self.now);
         self.now = now;
         match input {
             Input::Datagram(datagram) => {
-                if let Some(peer) = &mut self.peer {
-                    peer.handle_datagram(now, &datagram);
+                if let Some(packet) = self.peer.as_mut().and_then(|peer| peer.handle_datagram(now, datagram)) {
+                    self.packet(&packet);
                 }
             }
             Input::Signal { connection, signal } => {
-                let connection = ConnectionId(connection.attempt());
+                // One of the process before this one comes out as a number that is far from being given.
+                let connection = ConnectionId(connection.attempt().wrapping_sub(self.first_connection()));
                 match signal {
                     Signal::Opened => self.tell_session(session::Input::Opened { connection }),
                     Signal::Closed => self.tell_session(session::Input::Closed { connection }),
                     Signal::Message(bytes) => {
-                        if let Some(message) = read(&bytes) {
+                        if let Some(message) = read(bytes) {
                             self.tell_session(session::Input::Received { connection, message });
                         }
                     }
                 }
+            }
+            Input::Moved { address } => {
+                self.config.address = *address;
+                self.replace_transport();
             }
         }
         self.settle();
@@ -413,18 +475,18 @@ impl Node for ClientNode {
         self.now = now;
         self.take_actions();
         if self.session_due.is_some_and(|at| at <= now) {
-            self.session_told = true;
             self.session.handle_timeout(now);
         }
+        let is_due = |peer: &Peer| peer.poll_timeout().is_some_and(|at| at <= now);
+        let was_due = self.peer.as_ref().is_some_and(is_due); // asked first: who has sent something wants to be woken after that
         self.capture();
-        if let Some(peer) = &mut self.peer
-            && peer.poll_timeout().is_some_and(|at| at <= now)
-        {
+        if let Some(peer) = self.peer.as_mut().filter(|peer| was_due || is_due(peer)) {
             peer.handle_timeout(now);
         }
         self.ask_for_key_frames();
         self.settle();
         self.take_samples();
+        self.look_ahead();
     }
 
     fn poll_output(&mut self) -> Option<Output> {
@@ -435,19 +497,8 @@ impl Node for ClientNode {
         if !self.outputs.is_empty() {
             return Some(self.now);
         }
-        // Asked after every datagram, so the minimum is taken as it goes: a chain of iterators costs three times as much.
-        let mut due = self.next_sample;
-        let mut or = |at: Option<Instant>| due = due.min(at.unwrap_or(Instant::MAX));
-        or(self.script.front().map(|(at, _)| *at));
-        or(self.session_due);
-        if let Some(peer) = &self.peer {
-            or(peer.poll_timeout());
-            or(self.camera.as_ref().and_then(Camera::poll_timeout));
-        }
-        for view in self.views.values() {
-            or(view.pictures.poll_timeout().filter(|_| !view.info.video_muted));
-        }
-        Some(due)
+        let media = self.peer.as_ref().and_then(Peer::poll_timeout).unwrap_or(Instant::MAX);
+        Some(self.next_due.min(media))
     }
 }
 

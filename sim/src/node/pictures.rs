@@ -1,6 +1,6 @@
 //! What a viewer sees of a stream: which packets arrived, when pictures were whole, how long none was.
 
-use core::time::Duration;
+use core::{ops::Deref, time::Duration};
 use std::collections::BTreeMap;
 
 use greenroom_core::{time::Instant, vp8};
@@ -30,7 +30,7 @@ pub(super) struct Arrivals {
 
 impl Arrivals {
     /// Counts a packet. Media transport hands each over once, so repairs are counted and duplicates are not.
-    pub(super) fn count(&mut self, now: Instant, packet: &MediaPacket) {
+    pub(super) fn count(&mut self, now: Instant, packet: &MediaPacket<impl Deref<Target = [u8]>>) {
         self.flow.count(now, packet.size_bytes());
         let first = *self.first_seq.get_or_insert(packet.seq);
         self.first_seq = Some(first.min(packet.seq));
@@ -93,7 +93,7 @@ impl Pictures {
     }
 
     /// Takes in a packet.
-    pub(super) fn handle_packet(&mut self, now: Instant, packet: &MediaPacket) -> Shown {
+    pub(super) fn handle_packet(&mut self, now: Instant, packet: &MediaPacket<impl Deref<Target = [u8]>>) -> Shown {
         let mut shown = Shown::default();
         let key_frame = || vp8::Descriptor::parse(&packet.payload).is_some_and(|descriptor| descriptor.key_frame);
         match self.next_seq {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use greenroom_core::{
     id::{MemberId, RequestId, Rid, RoomId, SessionId, StreamId, UserId},
     member::Member,
-    room::{self, Event, MediaInput, MediaOutput, Room},
+    room::{self, Event, MediaInput, MediaOutput, Numbers, Room},
     select::Layer,
     stream::{BitsPerSecond, StreamInfo, StreamOffer, TrackKind},
     time::Instant,
@@ -17,11 +17,12 @@ use greenroom_core::{
 };
 
 use self::routes::{Forwarded, Routes};
-use super::{Connection, Input, Node, Output, Signal};
+use super::{Connection, Input, Node, Output, Signal, send};
 use crate::{
-    media::{End, Fidelity, MediaPacket, Peer, PeerConfig, PeerOutput, TrackId},
+    media::{End, Fidelity, MediaPacket, Peer, PeerConfig, PeerOutput, TrackId, Written},
+    net::Datagram,
     random::Stream,
-    record::{Counted, Entry, SAMPLE_INTERVAL, Sample, StreamName, What},
+    record::{Counted, Entry, SAMPLE_INTERVAL, Sample, StreamName, What, next_sample},
     scenario::SfuSettings,
 };
 
@@ -38,7 +39,12 @@ pub struct SfuConfig {
     pub fidelity: Fidelity,
     /// The run's seed.
     pub seed: u64,
+    /// How often it was started before.
+    pub starts: u32,
 }
+
+/// Numbers of stays and streams that a server gives before its first restart, and then before each. A choice: no scenario needs as many, and a server may start four thousand times.
+const NUMBERS_PER_START: u32 = 1 << 20;
 
 /// The server node.
 #[derive(Debug)]
@@ -54,6 +60,8 @@ pub struct SfuNode {
     next_sample: Instant,
     samples_taken: u64,
     outputs: VecDeque<Output>,
+    /// What the packet at hand makes for its viewers, when it need not wait for their transports.
+    fanned_out: Vec<Datagram>,
     now: Instant,
 }
 
@@ -68,6 +76,8 @@ struct Transports {
     slots: Vec<Option<Transport>>,
     of_member: BTreeMap<MemberId, usize>,
     of_address: BTreeMap<SocketAddrV4, usize>,
+    /// Slots that are known by addresses which nobody described.
+    moved: BTreeSet<usize>,
     /// When each transport wants to be told the time.
     timers: BTreeSet<(Instant, usize)>,
     /// Slots that were written to or told something, and are to be flushed and heard.
@@ -111,6 +121,21 @@ impl Transports {
         if let Some(address) = peer.remote_address() {
             self.of_address.remove(&address);
         }
+        if self.moved.remove(&slot) {
+            self.of_address.retain(|_, other| *other != slot);
+        }
+    }
+
+    /// The transport that a datagram is for. One from an address that nobody is known by may come of a member that is behind a translator, or has moved: media transport can tell.
+    fn slot_for(&mut self, datagram: &Datagram) -> Option<usize> {
+        if let Some(&slot) = self.of_address.get(&datagram.src) {
+            return Some(slot);
+        }
+        let accepts = |slot: &Option<Transport>| slot.as_ref().is_some_and(|transport| transport.peer.accepts(datagram));
+        let slot = self.slots.iter().position(accepts)?;
+        self.of_address.insert(datagram.src, slot);
+        self.moved.insert(slot);
+        Some(slot)
     }
 
     /// The transport in a slot, to be changed: whoever takes it owes it a flush, which is noted.
@@ -149,17 +174,20 @@ impl SfuNode {
     pub fn new(now: Instant, config: SfuConfig) -> Self {
         let mut room_config = room::Config::new(config.room.clone());
         room_config.reconnect_window = config.settings.reconnect_window;
+        room_config.policy = config.settings.policy;
         room_config.start_estimate_bps = config.settings.start_estimate_bps;
+        let first = config.starts.saturating_mul(NUMBERS_PER_START).saturating_add(1);
         Self {
-            room: Room::new(now, room_config),
+            room: Room::new(now, room_config).numbered_from(Numbers { member: first, stream: first }),
             transports: Transports::default(),
             routes: Routes::default(),
             names: BTreeMap::new(),
             users: BTreeMap::new(),
             transports_made: 0,
-            next_sample: now.saturating_add(SAMPLE_INTERVAL),
+            next_sample: next_sample(now),
             samples_taken: 0,
             outputs: VecDeque::new(),
+            fanned_out: Vec::new(),
             now,
             config,
         }
@@ -184,18 +212,23 @@ impl SfuNode {
             }
             self.transports.arm(slot);
         }
+        if !self.fanned_out.is_empty() {
+            self.fanned_out.reverse(); // as it is with transports: the one written to last is heard first
+            let as_many = Vec::with_capacity(self.fanned_out.len());
+            self.outputs.push_back(Output::Datagrams(core::mem::replace(&mut self.fanned_out, as_many)));
+        }
     }
 
     fn tell_room(&mut self, input: room::Input) {
         self.room.handle_input(self.now, input).expect("an engine's time never falls");
     }
 
-    fn signal(&mut self, connection: Connection, signal: Signal) {
+    fn signal(&mut self, connection: Connection, signal: &Signal) {
         let session = SessionId(connection.0);
         match signal {
             Signal::Opened => {} // the room knows a connection from its first message on
             Signal::Closed => self.tell_room(room::Input::Disconnected { session }),
-            Signal::Message(bytes) => self.tell_room(room::Input::Message { session, frame: read(&bytes) }),
+            Signal::Message(bytes) => self.tell_room(room::Input::Message { session, frame: read(bytes) }),
         }
     }
 
@@ -267,6 +300,8 @@ impl SfuNode {
                 }
             }
             MediaOutput::Layer { member, stream, target } => self.routes.set_target(stream, member, target),
+            // Users of scenarios subscribe to whom they hear.
+            MediaOutput::Listen { .. } | MediaOutput::Loudest { .. } => {}
             MediaOutput::RequestKeyFrame { member, stream, layer } => {
                 if let Some(peer) = self.transports.of(member) {
                     peer.request_key_frame(now, TrackId { stream, kind: TrackKind::Video }, layer);
@@ -281,7 +316,11 @@ impl SfuNode {
     }
 
     fn open(&mut self, member: MemberId, description: &MediaDescription) {
-        let seed = Stream::new(self.config.seed, "sfu", &format!("peer/{}", self.transports_made)).below(u64::MAX);
+        let owner = match self.config.starts {
+            0 => "sfu".to_owned(),
+            again => format!("sfu#{again}"), // what is drawn anew is not what was drawn before
+        };
+        let seed = Stream::new(self.config.seed, &owner, &format!("peer/{}", self.transports_made)).below(u64::MAX);
         self.transports_made += 1;
         let mut peer = Peer::new(
             self.now,
@@ -307,7 +346,7 @@ impl SfuNode {
 
     fn media(&mut self, member: MemberId, output: PeerOutput) {
         match output {
-            PeerOutput::Datagram(datagram) => self.outputs.push_back(Output::Datagram(datagram)),
+            PeerOutput::Datagram(datagram) => send(&mut self.outputs, datagram),
             PeerOutput::Connected => self.tell_room(room::Input::Media(MediaInput::Connected { member })),
             PeerOutput::Packet(packet) => self.forward(member, &packet),
             PeerOutput::KeyFrameRequested { track, .. } => {
@@ -333,14 +372,16 @@ impl SfuNode {
         if arrival.key_frame {
             self.tell_room(room::Input::Media(MediaInput::KeyFrame { stream, layer: packet.layer }));
         }
-        let (transports, now) = (&mut self.transports, self.now);
+        let Self { transports, fanned_out, now, .. } = self;
         let mut switched = Vec::new();
-        self.routes.forward_packet(now, packet, |forwarded: Forwarded<'_>| {
-            if let Some(transport) = transports.touch(forwarded.slot) {
-                transport.peer.write(now, forwarded.packet, forwarded.rewrite);
-                if let Some(layer) = forwarded.switched {
-                    switched.push(MediaInput::Switched { member: transport.member, stream, layer });
-                }
+        self.routes.forward_packet(*now, packet, |Forwarded { slot, packet, rewrite, switched: to }| {
+            let Some(Some(transport)) = transports.slots.get_mut(slot) else { return };
+            if let Some(layer) = to {
+                switched.push(MediaInput::Switched { member: transport.member, stream, layer });
+            }
+            // Who has sent at once is not touched: sending puts its timers off and never brings one forward.
+            if transport.peer.write(*now, packet, rewrite, fanned_out) == Written::ToFlush {
+                transports.touch(slot);
             }
         });
         for input in switched {
@@ -466,18 +507,22 @@ struct Planned {
 }
 
 impl Node for SfuNode {
-    fn handle_input(&mut self, now: Instant, input: Input) {
+    fn handle_input(&mut self, now: Instant, input: &Input) {
         debug_assert!(now >= self.now, "time fell from {} to {now}", self.now);
         self.now = now;
         match input {
             Input::Datagram(datagram) => {
-                if let Some(&slot) = self.transports.of_address.get(&datagram.src)
-                    && let Some(transport) = self.transports.touch(slot)
+                if let Some(slot) = self.transports.slot_for(datagram)
+                    && let Some(Transport { member, peer, .. }) = self.transports.touch(slot)
                 {
-                    transport.peer.handle_datagram(now, &datagram);
+                    let member = *member;
+                    if let Some(packet) = peer.handle_datagram(now, datagram) {
+                        self.forward(member, &packet.to_owned());
+                    }
                 }
             }
-            Input::Signal { connection, signal } => self.signal(connection, signal),
+            Input::Signal { connection, signal } => self.signal(*connection, signal),
+            Input::Moved { .. } => {} // servers stay where they are
         }
         self.settle();
     }

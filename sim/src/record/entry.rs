@@ -225,6 +225,25 @@ pub enum What {
     OutageBegan,
     /// A link carries again.
     OutageEnded,
+    /// A fault that the scenario asks for began.
+    FaultBegan {
+        /// What it is, by the scenario's word for it.
+        fault: &'static str,
+        /// Whom it befell: `sfu`, or a user's id.
+        host: String,
+        /// The direction of the link, for what befalls links.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        direction: Option<&'static str>,
+        /// How often it struck: datagrams and messages that it swallowed, held or delayed, connections that it ended, processes that it killed.
+        struck: u64,
+    },
+    /// A fault was over.
+    FaultEnded {
+        /// What it was.
+        fault: &'static str,
+        /// Whom it befell.
+        host: String,
+    },
 }
 
 impl What {
@@ -257,7 +276,9 @@ impl What {
             | Self::KeyFrameRequested { .. }
             | Self::Capacity { .. }
             | Self::OutageBegan
-            | Self::OutageEnded => false,
+            | Self::OutageEnded
+            | Self::FaultBegan { .. }
+            | Self::FaultEnded { .. } => false,
         }
     }
 }

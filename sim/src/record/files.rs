@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Entry, MetricRow, Record, Summary};
+use super::{Entry, MetricRow, Record, StatisticsRow, Summary};
 
 /// A file that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -15,16 +15,17 @@ pub struct WriteError {
     source: io::Error,
 }
 
-/// Writes `summary.json`, `events.jsonl` and `metrics.csv` into `directory`, which is made if it is missing.
+/// Writes `summary.json`, `events.jsonl`, `metrics.csv` and `statistics.csv` into `directory`, which is made if it is missing.
 pub fn write(directory: &Path, record: &Record) -> Result<(), WriteError> {
     make_directory(directory)?;
     write_file(&directory.join("summary.json"), summary_json(&record.summary).as_bytes())?;
     write_file(&directory.join("events.jsonl"), events_jsonl(&record.entries).as_bytes())?;
-    write_file(&directory.join("metrics.csv"), &metrics_csv(&record.metrics))
+    write_file(&directory.join("metrics.csv"), &metrics_csv(&record.metrics))?;
+    write_file(&directory.join("statistics.csv"), &csv_of(&StatisticsRow::HEADER, &record.statistics))
 }
 
 /// The files of a run.
-const FILES: [&str; 4] = ["summary.json", "events.jsonl", "metrics.csv", "report.html"];
+const FILES: [&str; 5] = ["summary.json", "events.jsonl", "metrics.csv", "statistics.csv", "report.html"];
 
 /// Makes sure that a run can leave its files in `directory`, which is made if it is missing. Files of an earlier run stay as they are.
 pub fn prepare(directory: &Path) -> Result<(), WriteError> {
@@ -61,10 +62,14 @@ fn events_jsonl(entries: &[Entry]) -> String {
     text
 }
 
-/// The header stands there even when there is no row.
 fn metrics_csv(rows: &[MetricRow]) -> Vec<u8> {
+    csv_of(&MetricRow::HEADER, rows)
+}
+
+/// The header stands there even when there is no row.
+fn csv_of(header: &[&str], rows: &[impl serde::Serialize]) -> Vec<u8> {
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-    writer.write_record(MetricRow::HEADER).expect("memory can be written to");
+    writer.write_record(header).expect("memory can be written to");
     for row in rows {
         writer.serialize(row).expect("a row is text and numbers");
     }

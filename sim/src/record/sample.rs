@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use greenroom_core::{
     id::{Rid, UserId},
-    stream::BitsPerSecond,
+    stats::{Direction, Rates, Totals},
+    stream::{BitsPerSecond, TrackKind},
     time::Instant,
 };
 
@@ -12,6 +13,12 @@ use super::StreamName;
 
 /// How often nodes tell what they counted.
 pub const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The end of the interval that begins at `now`, or in which `now` lies: intervals are everybody's, whenever a node began.
+pub fn next_sample(now: Instant) -> Instant {
+    let interval_ns = u64::try_from(SAMPLE_INTERVAL.as_nanos()).expect("a tenth of a second");
+    Instant::from_nanos((now.as_nanos() / interval_ns + 1).saturating_mul(interval_ns))
+}
 
 /// What a node counted in one interval, or knows at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +60,8 @@ pub enum Counted {
         /// Packets missing since the beginning: expected minus received.
         lost_packets: u64,
     },
+    /// By the user: what its client's statistics say of a part of the stream, once a second.
+    Part(Box<Part>),
     /// By the network: what it did to the server's datagrams for the user, all streams together, since the beginning.
     Downlink {
         /// Capacity at the end of the interval; none when it is not limited.
@@ -60,6 +69,23 @@ pub enum Counted {
         /// What a packet would wait in the queue now.
         queue_delay: Duration,
     },
+}
+
+/// A part of a stream, as a client's statistics have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Which way it goes.
+    pub direction: Direction,
+    /// Its sound or its pictures.
+    pub kind: TrackKind,
+    /// The layer, of pictures that are sent; which one is received is the server's affair.
+    pub layer: Option<Rid>,
+    /// What has come together so far.
+    pub totals: Totals,
+    /// What flows; none before the second reading.
+    pub rates: Option<Rates>,
+    /// To the server and back, in microseconds; none where the transport cannot tell.
+    pub rtt_us: Option<u64>,
 }
 
 /// Packets over an interval.

@@ -312,7 +312,7 @@ fn spoken(cluster: &Cluster) -> String {
 /// What an event weighs against its neighbours: trouble first, then the user's own steps, then the connection's.
 fn weight(what: &What) -> u8 {
     match what {
-        What::Failed { .. } | What::Removed { .. } | What::OutageBegan | What::Interrupted { .. } => 3,
+        What::Failed { .. } | What::Removed { .. } | What::OutageBegan | What::FaultBegan { .. } | What::Interrupted { .. } => 3,
         What::Joined { .. } | What::Left | What::RoleChanged { .. } | What::OutageEnded | What::Restored { .. } => 2,
         What::Published { .. } | What::Unpublished { .. } | What::StreamMuted { .. } => 1,
         _ => 0,

@@ -41,7 +41,9 @@ impl Group {
             | What::FirstFrame { .. }
             | What::Freeze { .. } => Self::Connection,
             What::Layer { .. } | What::Switched { .. } | What::KeyFrameRequested { .. } => Self::Decision,
-            What::Capacity { .. } | What::OutageBegan | What::OutageEnded => Self::Network,
+            What::Capacity { .. } | What::OutageBegan | What::OutageEnded | What::FaultBegan { .. } | What::FaultEnded { .. } => {
+                Self::Network
+            }
         }
     }
 
@@ -86,6 +88,8 @@ pub(super) fn label(what: &What) -> Option<String> {
         What::Interrupted { .. } => "interrupted".into(),
         What::Restored { .. } => "restored".into(),
         What::MediaConnected { .. } => "media connected".into(),
+        What::FaultBegan { fault, host, .. } => format!("{fault} of {host}"),
+        What::FaultEnded { fault, host } => format!("{fault} of {host} over"),
         What::OutageBegan => "outage".into(),
         What::OutageEnded => "outage over".into(),
         What::JoinCalled
@@ -148,6 +152,11 @@ pub(super) fn sentence(what: &What) -> String {
         }
         What::OutageBegan => "link carries nothing from here on".into(),
         What::OutageEnded => "link carries again".into(),
+        What::FaultBegan { fault, host, direction, struck } => {
+            let way = direction.map(|way| format!(" ({way})")).unwrap_or_default();
+            format!("the scenario's {fault} befalls {host}{way}; it struck {struck} times")
+        }
+        What::FaultEnded { fault, host } => format!("the {fault} of {host} is over"),
     }
 }
 

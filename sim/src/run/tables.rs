@@ -7,7 +7,7 @@ use greenroom_core::{id::UserId, time::Instant};
 use crate::{
     net::link::LinkConfig,
     record::{Counted, Direction, Entry, MetricRow, SAMPLE_INTERVAL, Sample, StreamName, Viewer, What},
-    scenario::{Scenario, User},
+    scenario::{Scenario, User, Ways},
 };
 
 /// What the links do, as the scenario says: changes of capacity, and outages.
@@ -16,7 +16,7 @@ pub(super) fn network_entries(scenario: &Scenario) -> Vec<Entry> {
     for user in &scenario.users {
         let mut push = |at: Instant, what: What| entries.push(Entry { at, user: Some(user.id.clone()), what });
         for (direction, link) in [(Direction::Up, &user.up), (Direction::Down, &user.down)] {
-            for (at, rate_bps) in link.rate.steps().iter().skip(1) {
+            for (at, rate_bps) in link.capacity.steps().iter().skip(1) {
                 push(*at, What::Capacity { direction, rate_bps: *rate_bps });
             }
         }
@@ -24,6 +24,25 @@ pub(super) fn network_entries(scenario: &Scenario) -> Vec<Entry> {
         for (from, to) in outages {
             push(from, What::OutageBegan);
             push(to, What::OutageEnded);
+        }
+    }
+    let end = Instant::ZERO.saturating_add(scenario.duration);
+    entries.retain(|entry| entry.at < end);
+    entries.sort_by_key(|entry| entry.at);
+    entries
+}
+
+/// What befell hosts and links, and how often each of it struck.
+pub(super) fn fault_entries(scenario: &Scenario, struck: &[u64]) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for (fault, struck) in scenario.faults.iter().zip(struck) {
+        let user = usize::from(fault.host).checked_sub(1).and_then(|at| scenario.users.get(at)).map(|user| user.id.clone());
+        let host = scenario.host_name(fault.host).to_owned();
+        let direction = fault.kind.ways().map(Ways::word);
+        let began = What::FaultBegan { fault: fault.kind.word(), host: host.clone(), direction, struck: *struck };
+        entries.push(Entry { at: fault.at, user: user.clone(), what: began });
+        if let Some(until) = fault.until {
+            entries.push(Entry { at: until, user, what: What::FaultEnded { fault: fault.kind.word(), host } });
         }
     }
     let end = Instant::ZERO.saturating_add(scenario.duration);
@@ -49,7 +68,7 @@ pub(super) fn metrics(scenario: &Scenario, samples: &[Sample]) -> Vec<MetricRow>
     let mut rows: BTreeMap<Key, MetricRow> = BTreeMap::new();
     let mut whole: BTreeSet<Key> = BTreeSet::new();
     for sample in samples {
-        if matches!(sample.what, Counted::Ingress(_)) {
+        if matches!(sample.what, Counted::Ingress(_) | Counted::Part(_)) {
             continue;
         }
         let end = end_of(sample.at);
@@ -61,7 +80,7 @@ pub(super) fn metrics(scenario: &Scenario, samples: &[Sample]) -> Vec<MetricRow>
             t_ns: end.as_nanos(),
             user: sample.user.to_string(),
             stream: sample.stream.to_string(),
-            capacity_bps: users.get(&sample.user).and_then(|user| user.down.rate.at(end)),
+            capacity_bps: users.get(&sample.user).and_then(|user| user.down.capacity.at(end)),
             estimate_bps: None,
             sent_bps: 0,
             received_bps: 0,
@@ -82,7 +101,7 @@ pub(super) fn metrics(scenario: &Scenario, samples: &[Sample]) -> Vec<MetricRow>
             Counted::Downlink { queue_delay, .. } => {
                 row.queue_delay_us = u64::try_from(queue_delay.as_micros()).unwrap_or(u64::MAX);
             }
-            Counted::Ingress(_) => unreachable!("left out above"),
+            Counted::Ingress(_) | Counted::Part(_) => unreachable!("left out above"),
         }
     }
     // A view that ended within an interval has no row for it: its rates would be those of a part, and its layer nobody's.

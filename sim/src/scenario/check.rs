@@ -1,48 +1,62 @@
 //! From the file to a scenario: names are resolved, directions made whole, groups spelled out, and every deed checked to be possible at its time.
 
 use core::{ops::Range, time::Duration};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use greenroom_core::{
     id::{Rid, UserId, UserName},
     limits,
     role::Role,
+    select::Policy,
+    session::AfterWindow,
     stream::{Layer, OfferError, StreamKind, StreamOffer, TemporalLayers},
     time::Instant,
 };
 
 use super::{
-    Action, Camera, Scenario, SfuSettings, User, Watch,
-    document::{Fault, KeyPath, Step, key_path},
+    Action, Camera, ClientSettings, Fault, FaultKind, SERVER_NAME, Scenario, SfuSettings, User, Watch,
+    document::{KeyPath, Wrong, key_path},
     error::suggestion,
-    file::{CameraTable, Deed, DirectionTable, EventTable, File, LinkTable, RateEntry, StepTable, UserTable, WatchEntry},
-    quantity::{InWords, QueueSize},
+    file::{CameraTable, Deed, EventTable, File, PolicyWord, UserTable, WatchEntry},
+    links::{AccessLink, links},
+    mishaps::{self, Asked, since_start},
+    quantity::InWords,
 };
-use crate::net::link::{LinkConfig, Outage, QueueLimit, RateSchedule, ScheduleError, UDP_IPV4_OVERHEAD_BYTES};
-
-/// The shortest one-way delay. The turmoil engine hands datagrams over in ticks of 1 ms and needs to know them three ticks ahead to replay them at their exact times; both
-/// engines must tell the same story, so the bound holds for both. It is no hardship: 3 ms is 600 km of fibre.
-pub(super) const MIN_DELAY: Duration = Duration::from_millis(3);
-
-/// How much may wait for a link whose file does not say: 300 ms of drop-tail, as on the reference path of RFC 8867.
-const DEFAULT_QUEUE: QueueLimit = QueueLimit::Time(Duration::from_millis(300));
+use crate::{
+    net::{SERVER, link::Outage},
+    policy,
+};
 
 /// Makes the scenario, or says what stands in the way.
-pub(super) fn scenario(name: &str, file: &File) -> Result<Scenario, Fault> {
+pub(super) fn scenario(name: &str, file: &File, folder: &Path) -> Result<Scenario, Wrong> {
     let duration = file.duration.0;
     if duration.is_zero() {
-        return Err(Fault::new(key_path!["duration"], "expected more than nothing"));
+        return Err(Wrong::new(key_path!["duration"], "expected more than nothing"));
     }
-    let links = links(&file.link)?;
+    let links = links(&file.link, folder)?;
     let cast = Cast::of(&file.user)?;
-    let mut deeds = deeds(&file.event, &cast, duration)?;
+    let (mut deeds, asked) = deeds(&file.event, &cast, duration)?;
     let mut everybody = Vec::with_capacity(cast.ids.len());
     for (at, entry) in file.user.iter().enumerate() {
         for mut user in users(at, entry, &links, &cast, duration)? {
-            user.actions = actions(&user, entry.publish, &deeds.remove(&everybody.len()).unwrap_or_default())?;
+            let end = instant(duration);
+            user.actions = actions(&user, entry.publish, &deeds.remove(&everybody.len()).unwrap_or_default(), end)?;
             everybody.push(user);
         }
     }
+    let client = ClientSettings { after_window: file.client.after_window.into() };
+    for (fault, n) in &asked {
+        let user = usize::from(fault.host).checked_sub(1).and_then(|at| everybody.get(at));
+        mishaps::check_host(fault.kind, *n, user, client.after_window == AfterWindow::KeepTrying)?;
+    }
+    mishaps::check_overlaps(&asked, |host| {
+        usize::from(host).checked_sub(1).map_or_else(|| SERVER_NAME.to_owned(), |at| everybody[at].id.to_string())
+    })?;
+    let faults: Vec<Fault> = asked.into_iter().map(|(fault, _)| fault).collect();
+    cut_links(&mut everybody, &faults);
     Ok(Scenario {
         name: name.to_string(),
         title: file.title.clone(),
@@ -53,112 +67,40 @@ pub(super) fn scenario(name: &str, file: &File) -> Result<Scenario, Fault> {
         sfu: SfuSettings {
             reconnect_window: file.sfu.reconnect_window.0,
             start_estimate_bps: above_zero(file.sfu.start_estimate.0, || key_path!["sfu", "start_estimate"])?,
+            policy: match file.sfu.policy {
+                PolicyWord::Chain => Policy::CHAIN,
+                PolicyWord::Jvb => policy::JVB,
+                PolicyWord::Livekit => policy::LIVEKIT,
+                PolicyWord::Mediasoup => policy::MEDIASOUP,
+            },
         },
+        client,
+        faults,
     })
 }
 
-fn instant(span: Duration) -> Instant {
+/// A partition is an outage of every link that it cuts, and a hold one of its holds.
+fn cut_links(users: &mut [User], faults: &[Fault]) {
+    for fault in faults {
+        let Some(ways) = fault.kind.ways() else { continue };
+        let span = Outage { from: fault.at, to: fault.over() };
+        for (_, user) in (1_u16..).zip(&mut *users).filter(|(place, _)| fault.is_of(*place)) {
+            for link in [ways.up.then_some(&mut user.up), ways.down.then_some(&mut user.down)].into_iter().flatten() {
+                match fault.kind {
+                    FaultKind::Hold(_) => link.holds.push(span),
+                    _ => link.outages.push(span),
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn instant(span: Duration) -> Instant {
     Instant::ZERO.saturating_add(span)
 }
 
-fn since_start(at: Instant) -> InWords {
-    InWords(at.saturating_since(Instant::ZERO))
-}
-
-fn above_zero(rate_bps: u64, path: impl FnOnce() -> KeyPath) -> Result<u64, Fault> {
-    if rate_bps == 0 { Err(Fault::new(path(), "expected a rate above zero")) } else { Ok(rate_bps) }
-}
-
-// ---- links -----------------------------------------------------------------------------------------------------------------------------------------------------------
-
-/// An access link, both directions whole.
-struct AccessLink {
-    up: LinkConfig,
-    down: LinkConfig,
-}
-
-fn links(tables: &BTreeMap<String, LinkTable>) -> Result<BTreeMap<&str, AccessLink>, Fault> {
-    tables
-        .iter()
-        .map(|(name, table)| {
-            let (up, down) = (direction(name, table, "up", &table.up)?, direction(name, table, "down", &table.down)?);
-            Ok((name.as_str(), AccessLink { up, down }))
-        })
-        .collect()
-}
-
-/// One direction of a link: its own keys, where they stand, before the common ones.
-fn direction(link: &str, common: &LinkTable, name: &str, own: &DirectionTable) -> Result<LinkConfig, Fault> {
-    // Where `key` was found, for errors.
-    let place = |is_own: bool, key: &str| {
-        if is_own { key_path!["link", link, name, key] } else { key_path!["link", link, key] }
-    };
-
-    let Some(delay) = own.delay.or(common.delay) else {
-        return Err(Fault::new(key_path!["link", link], "delay is missing; expected a time of at least 3 ms, such as \"20 ms\""));
-    };
-    if delay.0 < MIN_DELAY {
-        let problem = format!("expected at least {}: engines need that much to look ahead; found {}", InWords(MIN_DELAY), InWords(delay.0));
-        return Err(Fault::new(place(own.delay.is_some(), "delay"), problem));
-    }
-    let rate = match own.rate.as_ref().or(common.rate.as_ref()) {
-        Some(rate) => schedule(rate, &place(own.rate.is_some(), "rate"))?,
-        None => RateSchedule::unlimited(),
-    };
-    let outages = own.outages.as_ref().or(common.outages.as_ref());
-    for (at, outage) in outages.into_iter().flatten().enumerate() {
-        if outage.to <= outage.from {
-            let mut path = place(own.outages.is_some(), "outages");
-            path.extend([Step::Index(at), Step::from("to")]);
-            return Err(Fault::new(
-                path,
-                format!("the outage ends at {}, not after its beginning at {}", InWords(outage.to.0), InWords(outage.from.0)),
-            ));
-        }
-    }
-    Ok(LinkConfig {
-        rate,
-        queue: match own.queue.or(common.queue) {
-            None => DEFAULT_QUEUE,
-            Some(QueueSize::Unlimited) => QueueLimit::Unlimited,
-            Some(QueueSize::Time(limit)) => QueueLimit::Time(limit),
-            Some(QueueSize::Bytes(limit)) => QueueLimit::Bytes(limit),
-            Some(QueueSize::Packets(limit)) => QueueLimit::Packets(limit),
-        },
-        delay: delay.0,
-        jitter: own.jitter.or(common.jitter).map_or(Duration::ZERO, |jitter| jitter.0),
-        loss_ppb: own.loss.or(common.loss).map_or(0, |loss| loss.0),
-        overhead_bytes: own.overhead.or(common.overhead).map_or(UDP_IPV4_OVERHEAD_BYTES, |overhead| overhead.0),
-        outages: outages.into_iter().flatten().map(|outage| Outage { from: instant(outage.from.0), to: instant(outage.to.0) }).collect(),
-    })
-}
-
-/// A rate over time. Zero is a pause: it may stand between other rates, but not be all there is, nor the end.
-fn schedule(entry: &RateEntry, path: &KeyPath) -> Result<RateSchedule, Fault> {
-    let fault = |below: KeyPath, problem: &str| Fault::new(path.iter().cloned().chain(below).collect(), problem);
-    let steps = match entry {
-        RateEntry::Constant(rate) => {
-            return match rate.0 {
-                Some(0) => Err(fault(key_path![], "a link without capacity carries nothing; expected a rate above zero, or outages")),
-                Some(rate_bps) => Ok(RateSchedule::constant(rate_bps)),
-                None => Ok(RateSchedule::unlimited()),
-            };
-        }
-        RateEntry::Steps(steps) => steps,
-    };
-    if let Some((last, StepTable { is, .. })) = steps.iter().enumerate().next_back()
-        && is.0 == Some(0)
-    {
-        return Err(fault(key_path![last, "is"], "the link would stand still for good; expected a rate above zero in the last step"));
-    }
-    RateSchedule::new(steps.iter().map(|step| (instant(step.at.0), step.is.0)).collect()).map_err(|error| match error {
-        ScheduleError::BeginningOpen if steps.is_empty() => fault(key_path![], "expected a rate or a list of steps, found an empty list"),
-        ScheduleError::BeginningOpen => fault(key_path![0, "at"], "the first step must be at \"0 s\""),
-        ScheduleError::NotRising { at } => {
-            let (before, this) = (InWords(steps[at - 1].at.0), InWords(steps[at].at.0));
-            fault(key_path![at, "at"], &format!("expected a time after that of the step before, {before}; found {this}"))
-        }
-    })
+pub(super) fn above_zero(rate_bps: u64, path: impl FnOnce() -> KeyPath) -> Result<u64, Wrong> {
+    if rate_bps == 0 { Err(Wrong::new(path(), "expected a rate above zero")) } else { Ok(rate_bps) }
 }
 
 // ---- users -----------------------------------------------------------------------------------------------------------------------------------------------------------
@@ -174,13 +116,13 @@ struct Cast {
 }
 
 impl Cast {
-    fn of(entries: &[UserTable]) -> Result<Self, Fault> {
+    fn of(entries: &[UserTable]) -> Result<Self, Wrong> {
         if entries.is_empty() {
-            return Err(Fault::new(key_path![], "nobody takes part; expected at least one [[user]]"));
+            return Err(Wrong::new(key_path![], "nobody takes part; expected at least one [[user]]"));
         }
         let mut cast = Self { ids: Vec::new(), places: BTreeMap::new(), entries: Vec::new() };
         for (at, entry) in entries.iter().enumerate() {
-            let fault = |key: &str, problem: String| Fault::new(key_path!["user", at, key], problem);
+            let fault = |key: &str, problem: String| Wrong::new(key_path!["user", at, key], problem);
             let first = cast.ids.len();
             let size = first + entry.count.map_or(1, |count| count as usize);
             if size > limits::ROOM_MEMBERS {
@@ -210,17 +152,17 @@ impl Cast {
     }
 
     /// The users that `id` stands for.
-    fn find(&self, id: &str, path: impl FnOnce() -> KeyPath) -> Result<Range<usize>, Fault> {
+    fn find(&self, id: &str, path: impl FnOnce() -> KeyPath) -> Result<Range<usize>, Wrong> {
         self.places.get(id).cloned().ok_or_else(|| {
             let problem = format!("no user is called \"{id}\"; {}", suggestion(id, self.places.keys().map(String::as_str)));
-            Fault::new(path(), problem)
+            Wrong::new(path(), problem)
         })
     }
 }
 
 /// The user of an entry, or each member of its group; they enter, and do nothing else yet.
-fn users(at: usize, entry: &UserTable, links: &BTreeMap<&str, AccessLink>, cast: &Cast, duration: Duration) -> Result<Vec<User>, Fault> {
-    let fault = |key: &str, problem: String| Fault::new(key_path!["user", at, key], problem);
+fn users(at: usize, entry: &UserTable, links: &BTreeMap<&str, AccessLink>, cast: &Cast, duration: Duration) -> Result<Vec<User>, Wrong> {
+    let fault = |key: &str, problem: String| Wrong::new(key_path!["user", at, key], problem);
 
     let name = entry.name.as_deref().map(UserName::new).transpose().map_err(|error| fault("name", error.to_string()))?;
     let role = Role::from(entry.role);
@@ -258,13 +200,14 @@ fn users(at: usize, entry: &UserTable, links: &BTreeMap<&str, AccessLink>, cast:
         link: entry.link.clone(),
         up: link.up.clone(),
         down: link.down.clone(),
+        nat: link.nat,
         watch: watch.clone(),
         actions: vec![(instant(first.saturating_add(every.saturating_mul(n))), Action::Join)],
     };
     Ok((0..).zip(ids).map(user).collect())
 }
 
-fn watch(user: usize, entry: &WatchEntry, cast: &Cast) -> Result<Watch, Fault> {
+fn watch(user: usize, entry: &WatchEntry, cast: &Cast) -> Result<Watch, Wrong> {
     let names = match entry {
         WatchEntry::All => return Ok(Watch::All),
         WatchEntry::Users(names) => names,
@@ -279,65 +222,117 @@ fn watch(user: usize, entry: &WatchEntry, cast: &Cast) -> Result<Watch, Fault> {
 
 // ---- events ----------------------------------------------------------------------------------------------------------------------------------------------------------
 
-/// What somebody does, and the event of the file that says so.
-type Deeds = Vec<(Instant, Action, usize)>;
+/// What becomes of somebody at a time, and the event of the file that says so.
+type Deeds = Vec<(Instant, Happening, usize)>;
 
-/// What each user does besides entering at first, by place among the users, in order of time.
-fn deeds(entries: &[EventTable], cast: &Cast, duration: Duration) -> Result<BTreeMap<usize, Deeds>, Fault> {
+/// What somebody does, or what befalls its host.
+#[derive(Clone, Copy)]
+enum Happening {
+    Does(Action),
+    Suffers(Fault),
+}
+
+/// What each user does besides entering at first and what befalls its host, by place among the users, in order of time; and everything that befalls anybody.
+fn deeds(entries: &[EventTable], cast: &Cast, duration: Duration) -> Result<(BTreeMap<usize, Deeds>, Vec<Asked>), Wrong> {
     let mut deeds: BTreeMap<usize, Deeds> = BTreeMap::new();
+    let mut asked = Vec::new();
     for (n, entry) in entries.iter().enumerate() {
+        let whose = mishaps::whose(entry, n)?;
         if entry.at.0 >= duration {
             let problem = format!("{} is after the end; the scenario lasts {}", InWords(entry.at.0), InWords(duration));
-            return Err(Fault::new(key_path!["event", n, "at"], problem));
+            return Err(Wrong::new(key_path!["event", n, "at"], problem));
         }
-        let action = action(entry, n)?;
-        for user in cast.find(&entry.user, || key_path!["event", n, "user"])? {
-            deeds.entry(user).or_default().push((instant(entry.at.0), action, n));
+        let at = instant(entry.at.0);
+        let Some(kind) = mishaps::kind(entry, n)? else {
+            let action = action(entry, n)?;
+            for user in cast.find(whose, || key_path!["event", n, "user"])? {
+                deeds.entry(user).or_default().push((at, Happening::Does(action), n));
+            }
+            continue;
+        };
+        action_keys(entry, n)?;
+        let until = entry.lasts.map(|lasts| at.saturating_add(lasts.0));
+        let users = cast.places.get(whose).cloned();
+        if whose == SERVER_NAME && users.is_none() {
+            asked.push((Fault { at, until, host: SERVER, kind }, n));
+            continue;
+        }
+        let unknown = || mishaps::unknown_host(whose, n, cast.places.keys().map(String::as_str));
+        // A room has fewer members than there are places.
+        let places = users.filter(|_| whose != SERVER_NAME).ok_or_else(unknown)?;
+        for (user, host) in places.filter_map(|user| Some((user, u16::try_from(user + 1).ok()?))) {
+            let fault = Fault { at, until, host, kind };
+            asked.push((fault, n));
+            deeds.entry(user).or_default().push((at, Happening::Suffers(fault), n));
         }
     }
     for deeds in deeds.values_mut() {
         // Stable: what stands at one time is done in the file's order.
         deeds.sort_by_key(|(at, _, _)| *at);
     }
-    Ok(deeds)
+    Ok((deeds, asked))
 }
 
-fn action(entry: &EventTable, n: usize) -> Result<Action, Fault> {
+/// That a key belongs to what is done.
+fn action_keys(entry: &EventTable, n: usize) -> Result<(), Wrong> {
     let belongs =
-        |key: &str, to: &str| Fault::new(key_path!["event", n, key], format!("belongs to {to}; {} has no {key}", entry.what.word()));
-    let (audio, video) = (entry.audio.unwrap_or(false), entry.video.unwrap_or(false));
-
+        |key: &str, to: &str| Err(Wrong::new(key_path!["event", n, key], format!("belongs to {to}; {} has no {key}", entry.what.word())));
+    let mutes = matches!(entry.what, Deed::Mute | Deed::Unmute);
     if entry.role.is_some() && entry.what != Deed::SwitchRole {
-        return Err(belongs("role", "switch_role"));
+        return belongs("role", "switch_role");
     }
+    if entry.audio.is_some() && !mutes {
+        return belongs("audio", "mute and unmute");
+    }
+    if entry.video.is_some() && !mutes {
+        return belongs("video", "mute and unmute");
+    }
+    Ok(())
+}
+
+fn action(entry: &EventTable, n: usize) -> Result<Action, Wrong> {
+    let wrong = |problem: String| Err(Wrong::new(key_path!["event", n, "do"], problem));
+    let (audio, video) = (entry.audio.unwrap_or(false), entry.video.unwrap_or(false));
+    action_keys(entry, n)?;
     match entry.what {
         Deed::Mute | Deed::Unmute if !audio && !video => {
-            let problem = format!("{} what? expected audio = true, video = true, or both", entry.what.word());
-            Err(Fault::new(key_path!["event", n, "do"], problem))
+            wrong(format!("{} what? expected audio = true, video = true, or both", entry.what.word()))
         }
         Deed::Mute => Ok(Action::Mute { audio, video }),
         Deed::Unmute => Ok(Action::Unmute { audio, video }),
-        _ if entry.audio.is_some() => Err(belongs("audio", "mute and unmute")),
-        _ if entry.video.is_some() => Err(belongs("video", "mute and unmute")),
         Deed::SwitchRole => match entry.role {
             Some(role) => Ok(Action::SwitchRole(role.into())),
-            None => Err(Fault::new(key_path!["event", n, "do"], "to which role? expected role = \"joiner\" or \"player\" beside it")),
+            None => wrong("to which role? expected role = \"joiner\" or \"player\" beside it".to_owned()),
         },
         Deed::Publish => Ok(Action::Publish),
         Deed::Unpublish => Ok(Action::Unpublish),
         Deed::Leave => Ok(Action::Leave),
         Deed::Join => Ok(Action::Join),
+        fault if fault.is_fault() => unreachable!("{} befalls a host", fault.word()),
+        other => unreachable!("{} is done by nobody", other.word()),
     }
 }
 
 /// Where a user stands while its deeds are gone through.
 enum Standing {
-    Outside { since: Instant, left: bool },
-    Inside { since: Instant, role: Role, publishing: bool },
+    Outside {
+        since: Instant,
+        left: bool,
+    },
+    /// Its host is down.
+    Down {
+        since: Instant,
+        until: Option<Instant>,
+    },
+    Inside {
+        since: Instant,
+        role: Role,
+        publishing: bool,
+    },
 }
 
-/// All that a user does, each deed checked to be possible after those before it. Who publishes at once publishes at once each time.
-fn actions(user: &User, publishes: bool, deeds: &[(Instant, Action, usize)]) -> Result<Vec<(Instant, Action)>, Fault> {
+/// All that a user does, each deed and fault checked to be possible after those before it. Who publishes at once publishes at once each time; whose host starts anew enters as at first.
+fn actions(user: &User, publishes: bool, deeds: &Deeds, end: Instant) -> Result<Vec<(Instant, Action)>, Wrong> {
     let id = &user.id;
     let (entry, _) = user.actions[0];
     let mut actions = Vec::with_capacity(deeds.len() + 2);
@@ -352,15 +347,44 @@ fn actions(user: &User, publishes: bool, deeds: &[(Instant, Action, usize)]) -> 
     // One who enters later is outside until then; events are checked against that, whatever order the file has.
     let mut standing = Standing::Outside { since: entry, left: false };
     let mut waiting = Some(entry);
-    for &(at, action, n) in deeds {
+    for &(at, happening, n) in deeds {
         if let Some(entry) = waiting.take_if(|entry| *entry <= at) {
             standing = enter(&mut actions, entry);
         }
-        let fault = |problem: String| Err(Fault::new(key_path!["event", n, "do"], problem));
+        if let Standing::Down { until: Some(until), .. } = standing
+            && until <= at
+        {
+            standing = enter(&mut actions, until);
+        }
+        let fault = |problem: String| Err(Wrong::new(key_path!["event", n, "do"], problem));
+        let action = match happening {
+            Happening::Does(action) => action,
+            Happening::Suffers(suffered) => {
+                let not_there =
+                    |why: String| Err(Wrong::new(key_path!["event", n, "host"], format!("{id} is not there to suffer it: {why}")));
+                match &standing {
+                    // A clock is wrong from the beginning, whether its owner has come or not.
+                    _ if !suffered.kind.disturbs() => {}
+                    Standing::Outside { since, left: false } => return not_there(format!("it enters at {}", since_start(*since))),
+                    Standing::Outside { since, left: true } => return not_there(format!("it left at {}", since_start(*since))),
+                    Standing::Down { since, .. } if suffered.kind.ways().is_none() => {
+                        return not_there(format!("its host crashed at {}", since_start(*since)));
+                    }
+                    Standing::Down { .. } | Standing::Inside { .. } => {}
+                }
+                if let FaultKind::Crash { .. } = suffered.kind {
+                    standing = Standing::Down { since: at, until: suffered.until };
+                }
+                continue;
+            }
+        };
         match (&mut standing, action) {
+            (Standing::Down { since, .. }, _) => {
+                return fault(format!("{id} can do nothing at {}: its host crashed at {}", since_start(at), since_start(*since)));
+            }
             (Standing::Outside { since, left: false }, _) => {
                 let problem = format!("{id} can do nothing at {}, before entering at {}", since_start(at), since_start(*since));
-                return Err(Fault::new(key_path!["event", n, "at"], problem));
+                return Err(Wrong::new(key_path!["event", n, "at"], problem));
             }
             (Standing::Outside { left: true, .. }, Action::Join) => {
                 standing = enter(&mut actions, at);
@@ -400,20 +424,25 @@ fn actions(user: &User, publishes: bool, deeds: &[(Instant, Action, usize)]) -> 
     if let Some(entry) = waiting {
         enter(&mut actions, entry);
     }
+    if let Standing::Down { until: Some(until), .. } = standing
+        && until < end
+    {
+        enter(&mut actions, until);
+    }
     Ok(actions)
 }
 
 // ---- the camera ------------------------------------------------------------------------------------------------------------------------------------------------------
 
-fn camera(table: &CameraTable) -> Result<Camera, Fault> {
+fn camera(table: &CameraTable) -> Result<Camera, Wrong> {
     let mut layers = Vec::with_capacity(table.layers.len());
     for (at, layer) in table.layers.iter().enumerate() {
-        let rid = Rid::new(&layer.rid).map_err(|error| Fault::new(key_path!["camera", "layers", at, "rid"], error.to_string()))?;
+        let rid = Rid::new(&layer.rid).map_err(|error| Wrong::new(key_path!["camera", "layers", at, "rid"], error.to_string()))?;
         let max_bps = above_zero(layer.rate.0, || key_path!["camera", "layers", at, "rate"])?;
         let temporal = TemporalLayers::new(layer.temporal).filter(|layers| layers.get() <= 3);
         let temporal_layers = temporal.ok_or_else(|| {
             let expected = "expected 1, 2 or 3 temporal layers";
-            Fault::new(key_path!["camera", "layers", at, "temporal"], format!("{} is too many or too few; {expected}", layer.temporal))
+            Wrong::new(key_path!["camera", "layers", at, "temporal"], format!("{} is too many or too few; {expected}", layer.temporal))
         })?;
         layers.push(Layer { rid, width: None, height: layer.height, max_bps, temporal_layers });
     }
@@ -423,9 +452,9 @@ fn camera(table: &CameraTable) -> Result<Camera, Fault> {
     let offer = StreamOffer { kind: StreamKind::Main, audio_bps: Some(audio_bps), layers, on_demand: false };
     offer.check().map_err(|error| match error {
         OfferError::NotALadder { at } => {
-            Fault::new(key_path!["camera", "layers", at], "each layer needs its own rid and a higher rate than the one before it")
+            Wrong::new(key_path!["camera", "layers", at], "each layer needs its own rid and a higher rate than the one before it")
         }
-        OfferError::TooManyLayers { .. } | OfferError::Empty => Fault::new(key_path!["camera", "layers"], error.to_string()),
+        OfferError::TooManyLayers { .. } | OfferError::Empty => Wrong::new(key_path!["camera", "layers"], error.to_string()),
     })?;
     Ok(Camera { fps: table.fps, audio_bps, layers: offer.layers })
 }

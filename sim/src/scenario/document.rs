@@ -70,7 +70,7 @@ impl<'a> Text<'a> {
     }
 
     /// The error that says what is wrong where `fault` says.
-    pub(super) fn error(&self, root: &Spanned<DeTable<'_>>, fault: Fault) -> ScenarioError {
+    pub(super) fn error(&self, root: &Spanned<DeTable<'_>>, fault: Wrong) -> ScenarioError {
         let (key, place) = locate(root, &fault.path);
         let place = match fault.of {
             Of::Key => key.clone().unwrap_or(place),
@@ -123,7 +123,7 @@ pub(super) use key_path;
 
 /// Something wrong with a value, a key, or what should be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct Wrong {
     pub(super) path: KeyPath,
     pub(super) of: Of,
     pub(super) problem: String,
@@ -136,7 +136,7 @@ pub(super) enum Of {
     Value,
 }
 
-impl Fault {
+impl Wrong {
     pub(super) fn new(path: KeyPath, problem: impl Into<String>) -> Self {
         Self { path, of: Of::Value, problem: problem.into() }
     }

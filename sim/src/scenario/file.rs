@@ -3,14 +3,24 @@
 use core::fmt;
 use std::{borrow::Cow, collections::BTreeMap};
 
-use greenroom_core::{limits, role::Role};
+use greenroom_core::{limits, role::Role, session::AfterWindow};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
-    de::{SeqAccess, Visitor, value::SeqAccessDeserializer},
+    de::{
+        MapAccess, SeqAccess, Visitor,
+        value::{MapAccessDeserializer, SeqAccessDeserializer},
+    },
 };
 
-use super::quantity::{QueueSize, Rate, RateLimit, Share, Size, Time};
+use super::{
+    fault::{Believer, Ways},
+    quantity::{Drift, QueueSize, Rate, RateLimit, Share, Size, Time},
+};
+use crate::net::{
+    fq_codel::FLOWS_MAX,
+    nat::{Dependence, NatConfig},
+};
 
 /// A scenario: who enters a room over which network, and does what when.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -36,7 +46,10 @@ pub(super) struct File {
     /// How the server is set up.
     #[serde(default)]
     pub(super) sfu: SfuTable,
-    /// What users do besides entering.
+    /// How clients are set up.
+    #[serde(default)]
+    pub(super) client: ClientTable,
+    /// What users do besides entering, and what befalls hosts and their links.
     #[serde(default)]
     pub(super) event: Vec<EventTable>,
 }
@@ -50,18 +63,32 @@ macro_rules! link_table {
         pub(super) struct $name {
             /// Capacity: one rate, or a list of steps. Without it the link is not limited.
             pub(super) rate: Option<RateEntry>,
-            /// How much may wait for a limited link before packets are dropped: a time, a size, a number of packets, or "unlimited". Default: "300 ms".
-            pub(super) queue: Option<QueueSize>,
+            /// A file of recorded capacity in place of a rate: opportunities of 1500 bytes, one time in milliseconds a line (Mahimahi's format). The path counts from the scenario file.
+            pub(super) trace: Option<String>,
+            /// How much may wait for a limited link before packets are dropped: a time, a size, a number of packets, or "unlimited"; or a table with the kind of queue. Default: "300 ms".
+            pub(super) queue: Option<QueueEntry>,
+            /// Delays what exceeds a rate: a token bucket behind the queue.
+            pub(super) shaper: Option<BucketTable>,
+            /// Drops what exceeds a rate: a token bucket before the queue.
+            pub(super) policer: Option<BucketTable>,
             /// Propagation delay, one way; at least 3 ms.
             pub(super) delay: Option<Time>,
-            /// Most that is added to the delay, uniform from zero; packets keep their order. Default: "0 ms".
-            pub(super) jitter: Option<Time>,
-            /// Chance of a packet to be lost after it was sent, each packet for itself. Default: "0 %".
-            pub(super) loss: Option<Share>,
+            /// Most that is added to the delay, uniform from zero, packets keeping their order; or a table with the kind of jitter. Default: "0 ms".
+            pub(super) jitter: Option<JitterEntry>,
+            /// Chance of a packet to be lost after it was sent, each packet for itself; or a table with the kind of loss. Default: "0 %".
+            pub(super) loss: Option<LossEntry>,
+            /// Chance of a packet to arrive twice. Default: "0 %".
+            pub(super) duplicate: Option<Share>,
+            /// Packets that come late, so that others overtake them.
+            pub(super) reorder: Option<ReorderTable>,
             /// What each packet takes on the wire besides its UDP payload. Default: "28 B", IPv4 and UDP.
             pub(super) overhead: Option<Size>,
+            /// The largest packet that the link takes, overhead included; larger ones are dropped. Default: it takes all.
+            pub(super) mtu: Option<Size>,
             /// Times in which nothing that enters the link arrives.
             pub(super) outages: Option<Vec<OutageTable>>,
+            /// Times in which nothing arrives; what would, arrives afterwards, all at once and in order.
+            pub(super) holds: Option<Vec<OutageTable>>,
             $($extra)*
         }
     };
@@ -76,6 +103,8 @@ link_table!(
         /// What differs from the server.
         #[serde(default)]
         pub(super) down: DirectionTable,
+        /// What translates addresses between the user's network and the link. Without it the user has an address of its own.
+        pub(super) nat: Option<NatTable>,
     }
 );
 link_table!(
@@ -132,7 +161,177 @@ impl JsonSchema for RateEntry {
     }
 }
 
-/// A time in which nothing that enters the link arrives.
+/// Declares an entry that is a quantity or a table.
+macro_rules! quantity_or_table {
+    ($(#[$doc:meta])* $name:ident, $quantity:ident, $table:ident, $schema_name:literal, $expecting:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub(super) enum $name {
+            Plain($quantity),
+            Table($table),
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Either;
+                impl<'de> Visitor<'de> for Either {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str($expecting)
+                    }
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
+                        $quantity::read(text).map($name::Plain).map_err(E::custom)
+                    }
+                    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<$name, A::Error> {
+                        $table::deserialize(MapAccessDeserializer::new(table)).map($name::Table)
+                    }
+                }
+                deserializer.deserialize_any(Either)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                $schema_name.into()
+            }
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "anyOf": [generator.subschema_for::<$quantity>(), generator.subschema_for::<$table>()] })
+            }
+        }
+    };
+}
+
+quantity_or_table!(
+    /// How much may wait, or what kind of queue it is.
+    QueueEntry, QueueSize, QueueTable, "QueueSizeOrKind", "how much may wait, or a table"
+);
+quantity_or_table!(
+    /// The most jitter, or what kind of jitter it is.
+    JitterEntry, Time, JitterTable, "TimeOrJitter", "a time or a table"
+);
+quantity_or_table!(
+    /// The share that is lost, or what kind of loss it is.
+    LossEntry, Share, LossTable, "ShareOrLoss", "a share or a table"
+);
+
+/// A queue of some kind.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct QueueTable {
+    /// What decides: "drop_tail", "codel" or "fq_codel".
+    pub(super) kind: QueueKind,
+    /// How much may wait. Default: "300 ms" for drop_tail, "unlimited" for codel, "10240 packets" for fq_codel.
+    pub(super) limit: Option<QueueSize>,
+    /// For codel and fq_codel: a wait that is always fine. Default: "5 ms".
+    pub(super) target: Option<Time>,
+    /// For codel and fq_codel: how long waits may be above it. Default: "100 ms".
+    pub(super) interval: Option<Time>,
+    /// For fq_codel: what a flow may send a turn. Default: "1514 B".
+    pub(super) quantum: Option<Size>,
+    /// For fq_codel: how many queues there are. Default: 1024.
+    #[schemars(range(min = 1, max = FLOWS_MAX))]
+    pub(super) flows: Option<u32>,
+}
+
+/// A kind of queue, by its word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum QueueKind {
+    DropTail,
+    #[serde(rename = "codel")]
+    CoDel,
+    #[serde(rename = "fq_codel")]
+    FqCoDel,
+}
+
+/// Jitter of some kind.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JitterTable {
+    /// How it is distributed: "uniform", "normal" or "rfc8868".
+    pub(super) kind: JitterKind,
+    /// For uniform: the least. Default: "0 ms".
+    pub(super) least: Option<Time>,
+    /// For uniform: the most. For the others: where the distribution is cut; default three times the deviation.
+    pub(super) most: Option<Time>,
+    /// For normal and rfc8868: the standard deviation. Default for rfc8868: "5 ms".
+    pub(super) deviation: Option<Time>,
+    /// Whether packets may overtake each other. Default: false.
+    #[serde(default)]
+    pub(super) reorder: bool,
+}
+
+/// A kind of jitter, by its word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum JitterKind {
+    Uniform,
+    Normal,
+    Rfc8868,
+}
+
+/// Loss of some kind.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LossTable {
+    /// How packets are lost: "independent", "correlated", "gilbert", "gilbert_elliott" or "four_state".
+    pub(super) kind: LossKind,
+    /// For independent and correlated: the chance of a packet.
+    pub(super) share: Option<Share>,
+    /// For correlated: how much a loss attracts the next. The share stays what it is.
+    pub(super) correlation: Option<Share>,
+    /// For gilbert and gilbert_elliott: the chance of each packet that a good time ends.
+    pub(super) enter: Option<Share>,
+    /// For gilbert and gilbert_elliott: the chance of each packet that a bad time ends; bad times last 1 / leave packets.
+    pub(super) leave: Option<Share>,
+    /// For gilbert_elliott: the chance of loss in good times. Default: "0 %".
+    pub(super) good: Option<Share>,
+    /// For gilbert_elliott: the chance of loss in bad times. Default: "100 %".
+    pub(super) bad: Option<Share>,
+    /// For four_state: from receiving to a burst.
+    pub(super) p13: Option<Share>,
+    /// For four_state: from a loss to the burst's end.
+    pub(super) p31: Option<Share>,
+    /// For four_state: from a loss to receiving within the burst.
+    pub(super) p32: Option<Share>,
+    /// For four_state: from receiving within a burst to loss.
+    pub(super) p23: Option<Share>,
+    /// For four_state: from receiving to a single loss.
+    pub(super) p14: Option<Share>,
+}
+
+/// A kind of loss, by its word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LossKind {
+    Independent,
+    Correlated,
+    Gilbert,
+    GilbertElliott,
+    FourState,
+}
+
+/// A token bucket.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BucketTable {
+    /// How fast tokens come back.
+    pub(super) rate: Rate,
+    /// How many it holds; a larger packet never goes.
+    pub(super) burst: Size,
+}
+
+/// Packets that come late.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReorderTable {
+    /// The chance of a packet.
+    pub(super) share: Share,
+    /// By how much.
+    pub(super) by: Time,
+}
+
+/// A time in which nothing that enters the link arrives; or, as a hold, in which nothing arrives yet.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OutageTable {
@@ -140,6 +339,51 @@ pub(super) struct OutageTable {
     pub(super) from: Time,
     /// When it ends.
     pub(super) to: Time,
+}
+
+/// How a network address translator behaves, by RFC 4787.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct NatTable {
+    /// What decides whether an inside address's mapping is used again (section 4.1). Default: "endpoint_independent".
+    pub(super) mapping: DependenceWord,
+    /// Who may send to a mapping: everybody, addresses that it has sent to, or addresses and ports (section 5). Default: "address_dependent".
+    pub(super) filtering: DependenceWord,
+    /// How long a mapping that is not used is kept (section 4.3). Default: "120 s".
+    pub(super) timeout: Time,
+    /// Whether what enters counts as use. Default: false.
+    pub(super) inbound_refreshes: bool,
+}
+
+impl Default for NatTable {
+    fn default() -> Self {
+        let NatConfig { timeout, inbound_refreshes, .. } = NatConfig::default();
+        Self {
+            mapping: DependenceWord::EndpointIndependent,
+            filtering: DependenceWord::AddressDependent,
+            timeout: Time(timeout),
+            inbound_refreshes,
+        }
+    }
+}
+
+/// What of the outside endpoint a behaviour depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum DependenceWord {
+    EndpointIndependent,
+    AddressDependent,
+    AddressAndPortDependent,
+}
+
+impl From<DependenceWord> for Dependence {
+    fn from(word: DependenceWord) -> Self {
+        match word {
+            DependenceWord::EndpointIndependent => Self::EndpointIndependent,
+            DependenceWord::AddressDependent => Self::AddressDependent,
+            DependenceWord::AddressAndPortDependent => Self::AddressAndPortDependent,
+        }
+    }
 }
 
 /// Somebody who takes part, or a group of them.
@@ -281,22 +525,71 @@ pub(super) struct SfuTable {
     pub(super) reconnect_window: Time,
     /// Where the estimate of what a viewer can receive begins. Default: "300 kbps", where libwebrtc begins.
     pub(super) start_estimate: Rate,
+    /// Which rule shares a viewer's connection among videos: greenroom's, or that of another server to compare it with. Default: "chain".
+    pub(super) policy: PolicyWord,
 }
 
 impl Default for SfuTable {
     fn default() -> Self {
-        Self { reconnect_window: Time(limits::RECONNECT_WINDOW), start_estimate: Rate(300_000) }
+        Self { reconnect_window: Time(limits::RECONNECT_WINDOW), start_estimate: Rate(300_000), policy: PolicyWord::Chain }
     }
 }
 
-/// Something that a user does at a time.
+/// A rule that shares a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum PolicyWord {
+    /// greenroom's.
+    Chain,
+    /// Jitsi Videobridge's.
+    Jvb,
+    /// `LiveKit`'s.
+    Livekit,
+    /// mediasoup's.
+    Mediasoup,
+}
+
+/// How clients are set up.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ClientTable {
+    /// What a client does when the place that was kept for it is gone: it gives up, or keeps trying and enters anew. Default: "give_up".
+    pub(super) after_window: AfterWindowWord,
+}
+
+impl Default for ClientTable {
+    fn default() -> Self {
+        Self { after_window: AfterWindowWord::GiveUp }
+    }
+}
+
+/// What a client does when its place is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum AfterWindowWord {
+    GiveUp,
+    KeepTrying,
+}
+
+impl From<AfterWindowWord> for AfterWindow {
+    fn from(word: AfterWindowWord) -> Self {
+        match word {
+            AfterWindowWord::GiveUp => Self::GiveUp,
+            AfterWindowWord::KeepTrying => Self::KeepTrying,
+        }
+    }
+}
+
+/// Something that a user does, or that befalls a host, at a time.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EventTable {
     /// When.
     pub(super) at: Time,
-    /// Who: a user's id, or a group's.
-    pub(super) user: String,
+    /// For what a user does, who: a user's id, or a group's.
+    pub(super) user: Option<String>,
+    /// For a fault, whom it befalls: "sfu", a user's id, or a group's.
+    pub(super) host: Option<String>,
     /// What.
     #[serde(rename = "do")]
     pub(super) what: Deed,
@@ -306,9 +599,54 @@ pub(super) struct EventTable {
     pub(super) audio: Option<bool>,
     /// For mute and unmute: whether the video is meant. Default: false.
     pub(super) video: Option<bool>,
+    /// For crash, pause, partition and hold: how long it lasts. A crash without it is for good.
+    #[serde(rename = "for")]
+    pub(super) lasts: Option<Time>,
+    /// For partition and hold: which direction of the host's link. Default: "both".
+    pub(super) direction: Option<DirectionWord>,
+    /// For crash: whether nobody is told, as when the machine loses its power. Default: false, the process dies and its connections are closed.
+    pub(super) silent: Option<bool>,
+    /// For half_open: which end goes on believing that the connection stands. Default: "server".
+    pub(super) believer: Option<BelieverWord>,
+    /// For clock: how fast it is from here on; below zero it is slow.
+    pub(super) drift: Option<Drift>,
+    /// For clock: how far it leaps ahead. Default: "0 s".
+    pub(super) leap: Option<Time>,
 }
 
-/// What a user can do.
+/// A direction of a link, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum DirectionWord {
+    Up,
+    Down,
+    Both,
+}
+
+impl From<DirectionWord> for Ways {
+    fn from(word: DirectionWord) -> Self {
+        Self { up: word != DirectionWord::Down, down: word != DirectionWord::Up }
+    }
+}
+
+/// An end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum BelieverWord {
+    Server,
+    Client,
+}
+
+impl From<BelieverWord> for Believer {
+    fn from(word: BelieverWord) -> Self {
+        match word {
+            BelieverWord::Server => Self::Server,
+            BelieverWord::Client => Self::Client,
+        }
+    }
+}
+
+/// What a user can do, and what can befall a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Deed {
@@ -319,6 +657,15 @@ pub(super) enum Deed {
     Unmute,
     Leave,
     Join,
+    Crash,
+    Pause,
+    Partition,
+    Hold,
+    Close,
+    HalfOpen,
+    Rebind,
+    Move,
+    Clock,
 }
 
 impl Deed {
@@ -332,6 +679,31 @@ impl Deed {
             Self::Unmute => "unmute",
             Self::Leave => "leave",
             Self::Join => "join",
+            Self::Crash => "crash",
+            Self::Pause => "pause",
+            Self::Partition => "partition",
+            Self::Hold => "hold",
+            Self::Close => "close",
+            Self::HalfOpen => "half_open",
+            Self::Rebind => "rebind",
+            Self::Move => "move",
+            Self::Clock => "clock",
+        }
+    }
+
+    /// Whether it befalls a host, rather than being done by a user.
+    pub(super) const fn is_fault(self) -> bool {
+        match self {
+            Self::Publish | Self::Unpublish | Self::SwitchRole | Self::Mute | Self::Unmute | Self::Leave | Self::Join => false,
+            Self::Crash
+            | Self::Pause
+            | Self::Partition
+            | Self::Hold
+            | Self::Close
+            | Self::HalfOpen
+            | Self::Rebind
+            | Self::Move
+            | Self::Clock => true,
         }
     }
 }

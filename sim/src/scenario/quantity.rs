@@ -40,6 +40,7 @@ const SIZE: Kind = Kind {
 const PACKETS: Kind =
     Kind { what: "a number of packets", example: "100 packets", base: "packets", units: &[("packets", 1), ("packet", 1)] };
 const SHARE: Kind = Kind { what: "a share", example: "0.1 %", base: "parts per billion", units: &[("%", 10_000_000), ("ppm", 1_000)] };
+const DRIFT: Kind = Kind { what: "a drift", example: "200 ppm", base: "parts per billion", units: &[("ppm", 1_000), ("ppb", 1)] };
 
 /// One of these.
 const QUEUE: [&Kind; 3] = [&TIME, &SIZE, &PACKETS];
@@ -154,6 +155,42 @@ quantity!(
     Share(u32), SHARE, |ppb| u32::try_from(ppb).ok().filter(|ppb| *ppb <= crate::random::CERTAIN_PPB)
 );
 
+/// How fast a clock is, in parts per billion: below zero it is slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Drift(pub(super) i32);
+
+impl Drift {
+    /// The most there may be, either way. A choice: a tenth; crystals keep within some hundred ppm, and a clock that stands still is a pause.
+    const MOST_PPB: u64 = 100_000_000;
+
+    /// Reads it from text.
+    pub(super) fn read(text: &str) -> Result<Self, String> {
+        let size = text.trim().strip_prefix('-');
+        let (ppb, _) = read(size.unwrap_or(text), &[&DRIFT])?;
+        match i32::try_from(ppb) {
+            Ok(size_ppb) if ppb <= Self::MOST_PPB => Ok(Self(if size.is_some() { -size_ppb } else { size_ppb })),
+            Ok(_) | Err(_) => Err(format!("expected {}, found \"{text}\": a clock is wrong by 100000 ppm at most", expected(&[&DRIFT]))),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Drift {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::read(&Cow::<'de, str>::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for Drift {
+    fn schema_name() -> Cow<'static, str> {
+        "Drift".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let mut schema = schema_of(&DRIFT);
+        schema.insert("pattern".to_owned(), "^-?[0-9]+(\\.[0-9]+)? *(ppm|ppb)$".into());
+        schema
+    }
+}
+
 /// A rate, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RateLimit(pub(super) Option<u64>);
@@ -256,6 +293,17 @@ mod tests {
         assert_eq!(Size::read("0.00000095367431640625 MiB"), Ok(Size(1)), "2 to the -20");
         assert_eq!(Rate::read("18446744073709551615 bps"), Ok(Rate(u64::MAX)));
         assert_eq!(Rate::read(&format!("1.{} kbps", "0".repeat(50))), Ok(Rate(1000)));
+    }
+
+    #[test]
+    fn a_drift_has_a_sign() {
+        assert_eq!(Drift::read("200 ppm"), Ok(Drift(200_000)));
+        assert_eq!(Drift::read("-50.5 ppm"), Ok(Drift(-50_500)));
+        assert_eq!(Drift::read(" -7ppb "), Ok(Drift(-7)));
+        let wrong = Drift::read("-2 %").expect_err("no drift");
+        assert_eq!(wrong, "expected a drift such as \"200 ppm\", found \"2 %\": no unit is called \"%\"; known: ppm, ppb");
+        let much = Drift::read("200000 ppm").expect_err("too much");
+        assert_eq!(much, "expected a drift such as \"200 ppm\", found \"200000 ppm\": a clock is wrong by 100000 ppm at most");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use toml::{
 };
 
 use super::{
-    document::{Fault, KeyPath, Of, Step, key_path},
+    document::{KeyPath, Of, Step, Wrong, key_path},
     error::{did_you_mean, either, nearest, suggestion},
     file::File,
 };
@@ -151,23 +151,23 @@ fn words_of(way: &'static Value) -> Option<Vec<&'static str>> {
 }
 
 /// The first thing in the file that does not fit the schema.
-pub(super) fn check(root: &Spanned<DeTable<'_>>) -> Result<(), Fault> {
+pub(super) fn check(root: &Spanned<DeTable<'_>>) -> Result<(), Wrong> {
     let mut faults = Vec::new();
     check_table(root.get_ref(), root.span().start, &Shape::root(), &key_path![], &mut faults);
     faults.into_iter().min_by_key(|(at, _)| *at).map_or(Ok(()), |(_, fault)| Err(fault))
 }
 
-/// Faults, each with where it stands in the text.
-type Faults = Vec<(usize, Fault)>;
+/// Wrongs, each with where it stands in the text.
+type Wrongs = Vec<(usize, Wrong)>;
 
-fn check_table(table: &DeTable<'_>, at: usize, shape: &Shape, path: &KeyPath, faults: &mut Faults) {
+fn check_table(table: &DeTable<'_>, at: usize, shape: &Shape, path: &KeyPath, faults: &mut Wrongs) {
     for (key, value) in table {
         let below = extended(path, Step::from(&**key.get_ref()));
         if let Some(shape) = shape.key(key.get_ref()) {
             check_value(value, &shape, &below, faults);
         } else {
             let problem = format!("no such key; {}", suggestion(key.get_ref(), shape.keys()));
-            faults.push((key.span().start, Fault { path: below, of: Of::Key, problem }));
+            faults.push((key.span().start, Wrong { path: below, of: Of::Key, problem }));
         }
     }
     let required = shape.way("object").and_then(|way| way["required"].as_array()).into_iter().flatten().filter_map(Value::as_str);
@@ -175,13 +175,13 @@ fn check_table(table: &DeTable<'_>, at: usize, shape: &Shape, path: &KeyPath, fa
         let shape = shape.key(missing).expect("what is required is known");
         // A key that stands there with a slip explains its absence better; it stands later in the text, so this fault is put behind all others of the table.
         let at = table.iter().map(|(key, _)| key.span().start).max().unwrap_or(at).max(at);
-        faults.push((at + 1, Fault::new(path.clone(), format!("{missing} is missing; expected {}", shape.expected()))));
+        faults.push((at + 1, Wrong::new(path.clone(), format!("{missing} is missing; expected {}", shape.expected()))));
     }
 }
 
-fn check_value(value: &Spanned<DeValue<'_>>, shape: &Shape, path: &KeyPath, faults: &mut Faults) {
+fn check_value(value: &Spanned<DeValue<'_>>, shape: &Shape, path: &KeyPath, faults: &mut Wrongs) {
     let at = value.span().start;
-    let mut fault = |problem: String| faults.push((at, Fault::new(path.clone(), problem)));
+    let mut fault = |problem: String| faults.push((at, Wrong::new(path.clone(), problem)));
     let wrong_kind = |found: &str| format!("expected {}, found {found}", shape.expected());
     match value.get_ref() {
         DeValue::Table(table) if shape.is_table() => check_table(table, at, shape, path, faults),

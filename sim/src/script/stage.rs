@@ -7,14 +7,19 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use greenroom_core::{
+    audio::AudioLevel,
     dialect::{self, Client, Refused, StreamRef, VendorCall},
-    id::{MemberId, SessionId, SourceId},
-    room,
+    id::{MemberId, RequestId, SessionId, SourceId},
+    member::MediaState,
+    room::{self, MediaInput},
+    select::Layer,
     service::{self, CallId, RoomKey, Service},
     session::{ConnectionId, ConnectionState},
+    stream::BitsPerSecond,
     time::{Instant, UnixSeconds},
+    wire::{ClientFrame, ClientMessage, MediaDescription, ServerMessage},
 };
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::{
     error::{StoryError, nearest},
@@ -25,6 +30,8 @@ use super::{
     story::{Deed, Net, ServerDeed, Setting, Step, Story, Target},
 };
 
+/// The number of requests that the stage makes in a client's place: no client gets so far.
+const NOBODYS: RequestId = RequestId(u32::MAX);
 /// A story without an end stops here at the latest: a client that keeps trying would go on for ever.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
@@ -184,6 +191,16 @@ impl Stage {
                 taken
             }
             Deed::Host { who, name, args } => self.tell(&who, dialect::Input::Host { name, args: Value::Object(args) }),
+            Deed::Media { who, name, args } if name == "level" => {
+                let level = level_of(&args).map_err(|problem| StoryError::new(line, problem))?;
+                self.level(&who, level);
+                Ok(())
+            }
+            Deed::Media { who, name, args } if name == "estimate" => {
+                let bps = bps_of(&args).map_err(|problem| StoryError::new(line, problem))?;
+                self.estimate(&who, bps);
+                Ok(())
+            }
             Deed::Media { who, name, args } => self.tell(&who, dialect::Input::Media { name, args: Value::Object(args) }),
             Deed::Server(deed) => {
                 self.call_server(&deed).map_err(|problem| StoryError::new(line, problem))?;
@@ -216,6 +233,55 @@ impl Stage {
             }
         }
         Ok(())
+    }
+
+    /// The server measured how loud somebody is. Of whoever is in no room, it hears nothing.
+    fn level(&mut self, who: &str, level: AudioLevel) {
+        let sessions: Vec<SessionId> = self.party(who).connections.values().copied().collect();
+        for session in sessions {
+            let Some(room) = self.service.room_of(session).cloned() else { continue };
+            let members = || self.service.room(&room).into_iter().flat_map(room::Room::members);
+            let member = members().find(|member| member.presence.session() == Some(session)).map(|member| member.id);
+            if let Some(member) = member {
+                self.tell_service(service::Input::Media { room, input: MediaInput::Level { member, level } });
+            }
+        }
+    }
+
+    /// What the server can send to somebody. A story has no media transports; whoever is estimated has one from then on.
+    fn estimate(&mut self, who: &str, bps: BitsPerSecond) {
+        let sessions: Vec<SessionId> = self.party(who).connections.values().copied().collect();
+        for session in sessions {
+            let Some(room) = self.service.room_of(session).cloned() else { continue };
+            let members = || self.service.room(&room).into_iter().flat_map(room::Room::members);
+            let Some(member) = members().find(|member| member.presence.session() == Some(session)) else { continue };
+            let (member, has_transport) = (member.id, member.media == MediaState::Connected);
+            if !has_transport {
+                let message = ClientMessage::Media { description: MediaDescription::new("a story's").expect("it is short") };
+                self.tell_service(service::Input::Message { session, frame: ClientFrame { request: NOBODYS, message } });
+                self.tell_service(service::Input::Media { room: room.clone(), input: MediaInput::Connected { member } });
+            }
+            let input = MediaInput::Estimate { member, bps, application_limited: false };
+            self.tell_service(service::Input::Media { room, input });
+        }
+    }
+
+    /// Shows what was decided of a stream for one of its viewers, and why.
+    fn show_decision(&mut self, room: &RoomKey, event: &room::Event) {
+        let room::Event::LayerDecided { member, stream, from, to, reason, .. } = event else { return };
+        let Some(known) = self.service.room(room) else { return };
+        let session = known.member(*member).and_then(|member| member.presence.session());
+        let (Some(session), Some(stream)) = (session, known.stream(*stream)) else { return };
+        let Some((who, _)) = self.sessions.get(&session) else { return };
+        let rid = |layer: &Option<Layer>| layer.and_then(|layer| stream.offer.rid_of(layer.spatial)).map(ToString::to_string);
+        let data = json!({
+            "user": stream.user.as_str(),
+            "type": stream.offer.kind.name(),
+            "from": rid(from),
+            "to": rid(to),
+            "reason": reason.to_string(),
+        });
+        self.lines.push(line::notice(self.now, who, "layer-decided", &data));
     }
 
     fn call_server(&mut self, deed: &ServerDeed) -> Result<(), String> {
@@ -289,6 +355,8 @@ impl Stage {
     fn hear_service(&mut self) {
         while let Some(output) = self.service.poll_output() {
             match output {
+                // The answer to what the stage said in a client's place.
+                service::Output::Send { message: ServerMessage::Accepted { request: NOBODYS, .. }, .. } => {}
                 service::Output::Send { room, to, message } => {
                     let sessions: Vec<SessionId> = self.service.sessions_of(room.as_ref(), &to).collect();
                     for session in sessions {
@@ -309,7 +377,12 @@ impl Stage {
                         self.links.send(self.now, self.cause, &who, Parcel::DownClosed { connection });
                     }
                 }
-                service::Output::Event { room, event } => self.expect(room, &event),
+                service::Output::Event { room, event } => {
+                    if !self.setting.strict {
+                        self.show_decision(&room, &event);
+                    }
+                    self.expect(room, &event);
+                }
                 service::Output::ServerAnswer { id, result } => {
                     let call = self.server_calls.remove(&id.0).unwrap_or("call");
                     if let Err(code) = result {
@@ -350,6 +423,27 @@ fn caller(deed: &Deed) -> Option<String> {
         Deed::Call { who, .. } | Deed::Host { who, .. } | Deed::Media { who, .. } => Some(who.clone()),
         Deed::Net { .. } | Deed::Server(_) | Deed::End => None,
     }
+}
+
+/// The argument of `estimate`.
+fn bps_of(args: &Map<String, Value>) -> Result<BitsPerSecond, String> {
+    const EXPECTED: &str = "{\"bps\":600000} says what can be sent, in bits per second";
+    if let Some(other) = args.keys().find(|key| *key != "bps") {
+        return Err(format!("{other:?} has no place in an estimate; {EXPECTED}"));
+    }
+    let bps = args.get("bps").ok_or_else(|| format!("the rate is missing; {EXPECTED}"))?;
+    bps.as_u64().ok_or_else(|| format!("the rate is {bps}; {EXPECTED}"))
+}
+
+/// The argument of `level`.
+fn level_of(args: &Map<String, Value>) -> Result<AudioLevel, String> {
+    const EXPECTED: &str = "{\"level\":30} says how loud, from 0 for full scale to 127 for silence";
+    if let Some(other) = args.keys().find(|key| *key != "level") {
+        return Err(format!("{other:?} has no place in a level; {EXPECTED}"));
+    }
+    let level = args.get("level").ok_or_else(|| format!("the level is missing; {EXPECTED}"))?;
+    let db = level.as_u64().and_then(|db| u8::try_from(db).ok());
+    db.and_then(AudioLevel::new).ok_or_else(|| format!("the level is {level}; {EXPECTED}"))
 }
 
 /// Every session object connects from an address of its own.

@@ -15,6 +15,7 @@ use crate::{
     role::Role,
     session::{self, Call, JoinCall},
     stream::{LayerSet, TrackKind},
+    wire::AudioMode,
 };
 
 /// What becomes of a call.
@@ -134,7 +135,17 @@ impl Client {
         }
         let args::JoinArgs { room, user, credential } = args::join(&call.args)?;
         // Agora has no audience: whoever is in may publish.
-        let join = JoinCall { app: Some(app), room, user, name: None, role: Role::Joiner, media: None, credential, relay: false };
+        let join = JoinCall {
+            app: Some(app),
+            room,
+            user,
+            name: None,
+            role: Role::Joiner,
+            media: None,
+            credential,
+            relay: false,
+            audio_mode: AudioMode::Subscribed,
+        };
         Ok(Step::Ask(Call::Join(join), Effect::Join))
     }
 

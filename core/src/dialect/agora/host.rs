@@ -13,7 +13,7 @@ use crate::{
         agora::{error, reason},
         vendor::VendorCode,
     },
-    dialect::{HostOrder, Output, Refused, Source, StreamRef},
+    dialect::{HostOrder, Output, Refused, Source, StreamRef, whole},
 };
 
 /// Where newer agents are to be had, unless the platform knows better: the page that the document names for all downloads.
@@ -53,6 +53,8 @@ pub(super) enum HostNews {
     Captured {
         stream: Option<String>,
         devices: Vec<(Source, Option<VendorCode<'static>>)>,
+        /// How large the camera's pictures are, where that is not what was asked for.
+        size_px: Option<(u16, u16)>,
     },
 }
 
@@ -111,9 +113,22 @@ impl Client {
                     Some(Some(1501)) => Some(error::VDM_CAMERA_NOT_AUTHORIZED),
                     Some(_) => return Err(bad("code", "16, 1003, 1011, 1012 or 1501")),
                 };
+                let pixels = |field| match args.get(field) {
+                    None => Ok(None),
+                    Some(value) => {
+                        let pixels = whole(value).and_then(|pixels| u16::try_from(pixels).ok()).filter(|pixels| *pixels > 0);
+                        pixels.map(Some).ok_or_else(|| bad(field, "1 to 65535"))
+                    }
+                };
+                let size_px = match (pixels("width")?, pixels("height")?) {
+                    (None, None) => None,
+                    (Some(width), Some(height)) => Some((width, height)),
+                    (Some(_), None) => return Err(bad("height", "both sides or none")),
+                    (None, Some(_)) => return Err(bad("width", "both sides or none")),
+                };
                 let fails = name == "captureFailed";
                 let devices = sources.iter().map(|source| (*source, fails.then(|| code.unwrap_or(usual_fault(*source)))));
-                Ok(HostNews::Captured { stream, devices: devices.collect() })
+                Ok(HostNews::Captured { stream, devices: devices.collect(), size_px })
             }
             _ => Err(Refused::UnknownInput { kind: "host", name, known: KNOWN }),
         }
@@ -130,11 +145,14 @@ impl Client {
                 }
             }
             HostNews::OtherInstance(running) => self.host.other_instance = running,
-            HostNews::Captured { stream, devices } => {
+            HostNews::Captured { stream, devices, size_px } => {
                 for (source, fault) in devices {
                     *self.host.device(source) = fault;
                     let waiting: Vec<String> = self.waiting_for(source, stream.as_deref());
                     for name in waiting {
+                        if let Some(size_px) = size_px.filter(|_| source == Source::Camera && fault.is_none()) {
+                            self.fell_back(&name, size_px);
+                        }
                         self.captured(&name, source, fault);
                     }
                 }
@@ -195,6 +213,17 @@ impl Client {
         } else if !waits {
             local.capture = Capture::Initialised;
             self.init_answered(name, Ok(Value::Null));
+        }
+    }
+
+    /// A camera delivers pictures of another size than it was asked for. They are sent in the size that was set all the same.
+    fn fell_back(&mut self, name: &str, (width, height): (u16, u16)) {
+        let Some(profile) = self.locals.get(name).map(|local| local.profile) else { return };
+        if (width, height) != (profile.width_px, profile.height_px) {
+            let (encoded_width, encoded_height) = (profile.width_px, profile.height_px);
+            let data =
+                json!({ "stream": name, "width": width, "height": height, "encodedWidth": encoded_width, "encodedHeight": encoded_height });
+            self.notice("capture-fell-back", data);
         }
     }
 

@@ -15,6 +15,7 @@ use crate::{
         agora::{error, reason},
         vendor::VendorCode,
     },
+    dialect::quality,
     id::{StreamId, UserId},
     session::{Answer, Call, CallId, Event},
     stream::{Layer, StreamInfo, StreamKind},
@@ -86,8 +87,16 @@ impl Client {
                 }
                 self.fault(codes::error_of(code));
             }
-            // Agora has no words for states, for names, or for video that waits until it is wanted; media transports are the embedder's.
-            Event::StateChanged { .. } | Event::PeerRenamed { .. } | Event::VideoNeeded { .. } | Event::Media { .. } => {}
+            // Agora prints no interface for it.
+            Event::NetworkQuality { up, down } => self.notice("network-quality", quality::reasons(up, down)),
+            // Agora has no words for states, for names, for video that waits until it is wanted, or for who is loudest; its clients ask for no watch, and media transports are the embedder's.
+            Event::StateChanged { .. }
+            | Event::PeerRenamed { .. }
+            | Event::VideoNeeded { .. }
+            | Event::StreamsInterrupted { .. }
+            | Event::StreamsRecovered { .. }
+            | Event::Volumes { .. }
+            | Event::Media { .. } => {}
         }
         None
     }

@@ -47,6 +47,17 @@ impl<'a> Fields<'a> {
         Wrong { at, expected }
     }
 
+    /// Where the object itself stands.
+    pub(super) fn place(&self) -> String {
+        self.at.clone()
+    }
+
+    /// Refuses a field that is none of these: a misspelt count is missing twice.
+    pub(super) fn only(&self, known: &[&str], expected: &'static str) -> Result<(), Wrong> {
+        let other = self.map.keys().find(|name| !known.contains(&name.as_str()));
+        other.map_or(Ok(()), |other| Err(self.wrong(other, expected)))
+    }
+
     /// The value, unless it is left out.
     pub(super) fn get(&self, name: &str) -> Option<&'a Value> {
         self.map.get(name).filter(|value| !value.is_null())
@@ -145,6 +156,7 @@ impl<'a> Fields<'a> {
 
 /// The printed parameters of each call that has any, and their fields as paths; those of lists are one for all elements. What is in an object without paths is not judged.
 const PRINTED: &[(&str, &[&str])] = &[
+    ("StreamInitializeResult.getMediaCaptureResultByType", &["type"]),
     ("addAudioTrackCapture", &["microphoneId"]),
     ("addResolution", &["profile", "audio"]),
     ("addTrack", &["track", "track.kind", "track.id", "resolutionId"]),
@@ -171,7 +183,11 @@ const PRINTED: &[(&str, &[&str])] = &[
             "config.userId",
         ],
     ),
+    ("enableRtcStats", &["enable", "interval"]),
+    ("enableStreamStateDetection", &["enable", "interval"]),
+    ("enableTopThreeAudioMode", &["enable"]),
     ("join", &["roomId", "options", "options.userId", "options.userName", "options.signature", "options.ctime", "options.role"]),
+    ("muteAudio4TopThree", &["enable"]),
     ("off", &["event", "handler"]),
     ("on", &["event", "handler"]),
     ("publish", &["stream", "option", "option.autoPushVideo"]),
@@ -181,8 +197,21 @@ const PRINTED: &[(&str, &[&str])] = &[
     ("replaceTrack", &["track", "track.kind", "track.id", "type", "resolutionId"]),
     ("setAudioProfile", &["profile"]),
     ("setLogLevel", &["level"]),
+    ("setNetworkBandwidth", &["bandwidthParam", "bandwidthParam.maxBandwidth"]),
+    ("setProxyServer", &["server"]),
     ("setScreenProfile", &["profile"]),
+    (
+        "setTurnServer",
+        &[
+            "turnServerConfig",
+            "turnServerConfig.turnServers",
+            "turnServerConfig.udpPort",
+            "turnServerConfig.userName",
+            "turnServerConfig.credential",
+        ],
+    ),
     ("setVideoProfile", &["profile", "resolutionId"]),
+    ("setVolume4TopThree", &["volume"]),
     ("startLiveStreaming", &["taskId", "urls", "publishConfig", "userConfigs"]),
     ("subscribe", &["stream", "option", "option.audio", "option.video", "option.resolutionIds"]),
     ("switchRole", &["role", "authorization", "authorization.signature", "authorization.ctime"]),

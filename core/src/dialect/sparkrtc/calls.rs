@@ -16,7 +16,7 @@ use crate::{
     limits,
     region::{Case, Group},
     session::{self, ConnectionState, JoinCall},
-    stream::StreamKind,
+    stream::{StreamKind, TrackKind},
 };
 
 /// Longest domain, in characters.
@@ -44,10 +44,23 @@ impl Client {
             "switchRole" => self.switch_role(call),
             "renewSignature" => self.renew_signature(call),
             "changeUserName" => self.change_user_name(call),
+            "enableTopThreeAudioMode" => self.enable_top_three(call),
+            "setVolume4TopThree" => self.set_top_three_volume(call),
+            "muteAudio4TopThree" => self.mute_top_three(call),
+            "enableStreamStateDetection" => self.enable_detection(call),
             "startLiveStreaming" | "updateLiveStreaming" => {
                 self.in_room()?;
                 Err(client::ROLE_NO_PERMISSION.into()) // where the role allows it, it was not taken
             }
+            "getTransportStats" => self.get_transport_stats(),
+            "getLocalAudioStats" => Ok(self.get_local_stats(call, TrackKind::Audio)),
+            "getLocalVideoStats" => Ok(self.get_local_stats(call, TrackKind::Video)),
+            "getRemoteAudioStats" => Ok(Reply::Now(self.get_remote_stats(TrackKind::Audio))),
+            "getRemoteVideoStats" => Ok(Reply::Now(self.get_remote_stats(TrackKind::Video))),
+            "enableRtcStats" => self.enable_rtc_stats(call),
+            "setNetworkBandwidth" => self.set_network_bandwidth(call),
+            "setProxyServer" => self.set_proxy_server(call),
+            "setTurnServer" => self.set_turn_server(call),
             "getConnectionState" => Ok(Reply::Now(events::state(self.state).into())),
             "on" => self.on(call, true),
             "off" => self.on(call, false),
@@ -162,8 +175,9 @@ impl Client {
             return Err(client::INVALID_OPERATION.into());
         }
         let app = self.object.as_ref().map(|object| object.app.clone());
-        let join = JoinCall { app, name, credential: Some(credential), ..JoinCall::new(room.clone(), user, role) };
-        Ok(self.ask(Some(Caller::of(call)), session::Call::Join(join), Then::Join { room }))
+        let (named, audio_mode) = (name.clone(), self.audio_mode());
+        let join = JoinCall { app, name, credential: Some(credential), audio_mode, ..JoinCall::new(room.clone(), user, role) };
+        Ok(self.ask(Some(Caller::of(call)), session::Call::Join(join), Then::Join { room, name: named }))
     }
 
     fn leave(&mut self, call: &VendorCall) -> Reply {
@@ -191,7 +205,7 @@ impl Client {
         self.in_room()?;
         // a name that cannot be is no error here, but a plain no.
         let Ok(name) = UserName::new(name) else { return Ok(Reply::Now(false.into())) };
-        Ok(self.ask(Some(Caller::of(call)), session::Call::Rename { name: Some(name) }, Then::Rename))
+        Ok(self.ask(Some(Caller::of(call)), session::Call::Rename { name: Some(name.clone()) }, Then::Rename { name }))
     }
 
     /// Adds or removes a handler, of the client's or of a stream's. What a handler is cannot be said in JSON: any value stands for it, and they are counted.

@@ -16,11 +16,12 @@ use crate::{
     dialect::{HostOrder, Source, VendorCall},
     id::Rid,
     limits,
+    profile::VideoProfile,
     stream::{StreamKind, TrackKind},
 };
 
-/// What came of one capture: nothing to say, or the client code of its failure.
-pub(super) type Verdict = Result<(), u32>;
+/// What came of one capture: the width and height of its pictures where they are not those that were asked for, or the client code of its failure.
+pub(super) type Verdict = Result<Option<(u16, u16)>, u32>;
 
 /// A call that waits for captures.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -54,7 +55,7 @@ impl Client {
         for source in sources {
             self.order_capture(name, source);
             let said = [Some(String::from(name)), None].into_iter().find_map(|stream| self.verdicts.remove(&(stream, medium(source))));
-            match said.or(self.settings.auto_capture.then_some(Ok(()))) {
+            match said.or(self.settings.auto_capture.then_some(Ok(None))) {
                 Some(verdict) => job.done.push((source, verdict)),
                 None => job.waiting.push(source),
             }
@@ -102,22 +103,28 @@ impl Client {
             let track = Track { id: track_id(name, *source), source: Some(*source) };
             match (medium(*source), verdict) {
                 (_, Err(_)) => {}
-                (TrackKind::Audio, Ok(())) => local.audio = Some(track),
-                (TrackKind::Video, Ok(())) => {
+                (TrackKind::Audio, Ok(_)) => local.audio = Some(track),
+                (TrackKind::Video, Ok(size)) => {
                     let at = match &job.goal {
                         Goal::Initialize | Goal::Audio => local.highest(),
                         Goal::Resolution(id) | Goal::Video(id) => local.resolution(id.as_str()),
                     };
                     if let Some(resolution) = at {
+                        // What is sent is what was captured, where a camera cannot do better.
+                        if let Some((width_px, height_px)) = *size {
+                            resolution.profile = VideoProfile { width_px, height_px, ..resolution.profile };
+                        }
                         resolution.captured_px = resolution.pixels();
                         resolution.track = Some(track);
                     }
                 }
             }
         }
+        local.captures = Some(results.clone());
         match job.goal {
             Goal::Initialize => {
                 let results = give_tracks(local, name, results);
+                local.captures = Some(results.clone());
                 // Any medium will do; a stream made of nothing is ready for tracks at once.
                 if failure.is_none() || local.has(TrackKind::Audio) || local.has(TrackKind::Video) {
                     local.phase = Phase::Initialised;
@@ -244,7 +251,7 @@ fn results(name: &str, done: &[(Source, Verdict)]) -> Vec<Value> {
     let result = |(source, verdict): &(Source, Verdict)| {
         let kind = medium(*source);
         match verdict {
-            Ok(()) => {
+            Ok(_) => {
                 json!({ "type": track_word(kind), "track": Track { id: track_id(name, *source), source: Some(*source) }.handle(kind) })
             }
             Err(code) => {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     code::{Code, sparkrtc::client},
-    dialect::{HostOrder, Output},
+    dialect::{HostOrder, Output, quality},
     id::{UserId, UserName},
     session::{Answer, CallId, ConnectionState, Event},
     stream::{StreamInfo, StreamKind, TrackKind},
@@ -76,7 +76,15 @@ impl Client {
                     self.order(HostOrder::SendVideo { stream: name, on: needed });
                 }
             }
+            Event::StreamsInterrupted { streams } => self.streams_event("stream-interrupted", &streams),
+            Event::StreamsRecovered { streams } => self.streams_event("stream-recovered", &streams),
+            Event::Volumes { voices } => self.volumes(&voices),
             Event::KeyRefused { code } => self.event("signature-expired", codes::error_info(codes::of(code))), // R-043 R-044
+            Event::NetworkQuality { up, down } => {
+                let data = json!({ "uplinkNetworkQuality": up.level.number(), "downlinkNetworkQuality": down.level.number() });
+                self.event("network-quality", data);
+                self.notice(LogLevel::Info, "network-quality-reason", quality::reasons(up, down));
+            }
             // Agora's ways: a SparkRTC session is not set to take them. And where the media transport is reached is no concern of the vendor's interface.
             Event::StillAway | Event::Trouble { .. } | Event::Media { .. } => {}
             Event::Republished { before, now } => {
@@ -162,6 +170,8 @@ impl Client {
     /// Nothing of the room is left: not the others, not what was published. Devices are let go of where the application left by itself.
     fn end_of_stay(&mut self, release: bool) {
         self.stay = None;
+        self.end_statistics();
+        self.forget_told_bandwidth();
         self.others.clear();
         self.remotes.clear();
         self.withdraw_all();
@@ -186,9 +196,11 @@ impl Client {
             }
         };
         match (then, answer) {
-            (Then::Join { room }, Answer::Joined { user, role }) => {
-                self.stay = Some(super::Stay { room, user, role });
+            (Then::Join { room, name }, Answer::Joined { user, role }) => {
+                self.stay = Some(super::Stay { room, user, name, role });
+                self.begin_statistics();
                 self.returns(caller, Ok(Value::Null));
+                self.sync_bandwidth();
             }
             (Then::Leave, _) => {
                 self.returns(caller, Ok(Value::Null));
@@ -203,7 +215,7 @@ impl Client {
                 self.returns(caller, Ok(Value::Null));
             }
             (Then::Republish { value, .. }, _) => self.returns(caller, Ok(value)),
-            (Then::Mute { .. }, _) => self.returns(caller, Ok(Value::Null)),
+            (Then::Mute { .. } | Then::Bandwidth | Then::Watch, _) => self.returns(caller, Ok(Value::Null)),
             (Then::Subscribe { of, audio, video }, _) => {
                 self.returns(caller, Ok(Value::Null));
                 self.subscribed(&of, audio, video);
@@ -226,9 +238,19 @@ impl Client {
                 }
                 self.returns(caller, Ok(Value::Null));
             }
-            (Then::Renew | Then::Rename, _) => self.returns(caller, Ok(true.into())),
+            (Then::Renew, _) => self.returns(caller, Ok(true.into())),
+            (Then::Rename { name }, _) => {
+                if let Some(stay) = &mut self.stay {
+                    stay.name = Some(name);
+                }
+                self.returns(caller, Ok(true.into()));
+            }
+            (Then::LocalStats { medium }, Answer::Audience { streams }) => {
+                let stats = self.local_stats(medium, &streams);
+                self.returns(caller, Ok(stats));
+            }
             // An answer of the wrong kind. The session does not give any; the caller would still be owed one.
-            (Then::Join { .. } | Then::Publish { .. }, _) => self.returns(caller, Err(client::RTC_SDK_ERROR)),
+            (Then::Join { .. } | Then::Publish { .. } | Then::LocalStats { .. }, _) => self.returns(caller, Err(client::RTC_SDK_ERROR)),
         }
     }
 
@@ -253,6 +275,7 @@ impl Client {
                     *sent = None;
                 }
             }
+            Then::Bandwidth => self.forget_told_bandwidth(),
             Then::Mute { stream } => {
                 if let Some(Published::Yes { told, .. }) = self.streams.get_mut(&stream).map(|local| &mut local.published) {
                     *told = None;
@@ -265,15 +288,17 @@ impl Client {
             // a credential that is not accepted is no error, but a plain no.
             Then::Renew if code.kind() == crate::code::Kind::Authorization => return Ok(false.into()),
             // nor is a name.
-            Then::Rename if code == Code::BAD_REQUEST => return Ok(false.into()),
+            Then::Rename { .. } if code == Code::BAD_REQUEST => return Ok(false.into()),
             Then::Join { .. }
             | Then::Leave
             | Then::Subscribe { .. }
             | Then::Unsubscribe { .. }
             | Then::Batch { .. }
             | Then::SwitchRole { .. }
+            | Then::LocalStats { .. }
             | Then::Renew
-            | Then::Rename => {}
+            | Then::Rename { .. }
+            | Then::Watch => {}
         }
         Err(codes::of(code))
     }
@@ -296,6 +321,7 @@ impl Client {
         match word {
             Host::Captured { stream, medium, result } => self.captured(stream, medium, result),
             Host::Capable(capabilities) => self.capabilities = capabilities,
+            Host::Statistics(report) => self.reported(report),
             Host::LogUploaded { status } => self.event("log-upload-result", json!({ "status": status })),
             Host::SharingStopped { stream } => {
                 let Some(local) = self.streams.get(&stream) else { return };

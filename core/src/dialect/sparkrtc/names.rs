@@ -4,10 +4,12 @@ use alloc::{string::String, vec::Vec};
 
 use serde_json::Value;
 
-use super::capabilities::Capabilities;
+use super::{capabilities::Capabilities, capture::Verdict, statistics::Report};
 use crate::{
-    dialect::{Refused, StreamRef, VendorCall, nearest},
-    stream::TrackKind,
+    dialect::{Refused, StreamRef, VendorCall, nearest, quality},
+    id::UserId,
+    session,
+    stream::{StreamKind, TrackKind},
 };
 
 /// Of the client object, and of `HRTC` itself.
@@ -18,14 +20,27 @@ const CLIENT: &[&str] = &[
     "checkSystemRequirements",
     "createClient",
     "createStream",
+    "enableRtcStats",
+    "enableStreamStateDetection",
+    "enableTopThreeAudioMode",
     "getConnectionState",
+    "getLocalAudioStats",
+    "getLocalVideoStats",
+    "getRemoteAudioStats",
+    "getRemoteVideoStats",
+    "getTransportStats",
     "join",
     "leave",
+    "muteAudio4TopThree",
     "off",
     "on",
     "publish",
     "renewSignature",
     "setLogLevel",
+    "setNetworkBandwidth",
+    "setProxyServer",
+    "setTurnServer",
+    "setVolume4TopThree",
     "subscribe",
     "switchRole",
     "unpublish",
@@ -33,24 +48,11 @@ const CLIENT: &[&str] = &[
 ];
 /// Printed and not offered.
 const CLIENT_LATER: &[&str] = &[
-    "enableRtcStats",
-    "enableStreamStateDetection",
-    "enableTopThreeAudioMode",
     "getCameras",
     "getDevices",
-    "getLocalAudioStats",
-    "getLocalVideoStats",
     "getMicrophones",
-    "getRemoteAudioStats",
-    "getRemoteVideoStats",
     "getSpeakers",
-    "getTransportStats",
     "isScreenShareSupported",
-    "muteAudio4TopThree",
-    "setNetworkBandwidth",
-    "setProxyServer",
-    "setTurnServer",
-    "setVolume4TopThree",
     "startLiveStreaming",
     "stopLiveStreaming",
     "updateLiveStreaming",
@@ -77,6 +79,8 @@ const STREAM_LATER: &[&str] =
     &["getAudioLevel", "getAudioTrack", "getVideoSnapshot", "getVideoTrack", "play", "resume", "setAudioOutput", "setAudioVolume", "stop"];
 /// Of local streams alone.
 const LOCAL: &[&str] = &[
+    "StreamInitializeResult.getMediaCaptureResult",
+    "StreamInitializeResult.getMediaCaptureResultByType",
     "addAudioTrackCapture",
     "addResolution",
     "addTrack",
@@ -90,8 +94,6 @@ const LOCAL: &[&str] = &[
     "setVideoProfile",
 ];
 const LOCAL_LATER: &[&str] = &[
-    "StreamInitializeResult.getMediaCaptureResult",
-    "StreamInitializeResult.getMediaCaptureResultByType",
     "bindScreenAudio2RelatedStream",
     "getAudioMixingCurrentPosition",
     "getAudioMixingDuration",
@@ -164,13 +166,15 @@ pub(super) fn event(of_a_stream: bool, name: &str) -> Option<&'static str> {
 /// What the platform says.
 pub(super) enum Host {
     /// A capture came about, or failed with that client code.
-    Captured { stream: Option<String>, medium: TrackKind, result: Result<(), u32> },
+    Captured { stream: Option<String>, medium: TrackKind, result: Verdict },
     /// The user ended a share by hand.
     SharingStopped { stream: String },
     /// What the machine can do from now on.
     Capable(Capabilities),
     /// A log was uploaded.
     LogUploaded { status: u64 },
+    /// The media plane was read.
+    Statistics(Report),
 }
 
 /// Reads a platform input. What the machine could do before stays so where a new word does not say otherwise.
@@ -187,7 +191,22 @@ pub(super) fn host_input(name: &str, args: &Value, capable: Capabilities) -> Res
         _ => Err(bad("medium", "\"audio\" or \"video\"")),
     };
     match name {
-        "captureSucceeded" => Ok(Host::Captured { stream: stream()?, medium: medium()?, result: Ok(()) }),
+        "captureSucceeded" => {
+            let pixels = |field| match args.get(field) {
+                None => Ok(None),
+                Some(value) => {
+                    let pixels = crate::dialect::whole(value).and_then(|pixels| u16::try_from(pixels).ok()).filter(|pixels| *pixels > 0);
+                    pixels.map(Some).ok_or_else(|| bad(field, "1 to 65535"))
+                }
+            };
+            let size = match (pixels("width")?, pixels("height")?) {
+                (Some(width), Some(height)) => Some((width, height)),
+                (None, None) => None,
+                (Some(_), None) => return Err(bad("height", "both sides or none")),
+                (None, Some(_)) => return Err(bad("width", "both sides or none")),
+            };
+            Ok(Host::Captured { stream: stream()?, medium: medium()?, result: Ok(size) })
+        }
         "captureFailed" => {
             let code = args.get("code").and_then(crate::dialect::whole).and_then(|code| u32::try_from(code).ok());
             // these and no others.
@@ -199,22 +218,45 @@ pub(super) fn host_input(name: &str, args: &Value, capable: Capabilities) -> Res
             let stream = stream()?.ok_or_else(|| bad("stream", "the name of a local stream"))?;
             Ok(Host::SharingStopped { stream })
         }
+        "statistics" => Report::read(args).map(Host::Statistics).map_err(|wrong| bad(&wrong.at, wrong.expected)),
         "capabilities" => capable.told(args).map(Host::Capable).map_err(|(at, expected)| bad(&at, expected)),
         "logUploaded" => {
             let status = args.get("status").and_then(crate::dialect::whole).ok_or_else(|| bad("status", "a number"))?;
             Ok(Host::LogUploaded { status })
         }
         _ => {
-            let known = "captureSucceeded, captureFailed, screenSharingStopped, logUploaded, capabilities";
+            let known = "captureSucceeded, captureFailed, screenSharingStopped, logUploaded, capabilities, statistics";
             Err(Refused::UnknownInput { kind: "host", name: name.into(), known })
         }
     }
 }
 
-/// Every media input belongs to something that is not offered: statistics, quality, detection.
-pub(super) fn media_input(name: String) -> Refused {
+/// What the media plane says.
+pub(super) enum Media {
+    /// A good picture of that user's stream came.
+    Frame { user: UserId, kind: StreamKind },
+    /// How good the connection was for a while.
+    Window(session::Input),
+}
+
+/// Reads a media input. How loud somebody is, and what can be sent to whom, the server measures.
+pub(super) fn media_input(name: String, args: &Value) -> Result<Media, Refused> {
+    let text = |field: &str| args.get(field).and_then(Value::as_str);
     match name.as_str() {
-        "frame" | "level" | "window" | "estimate" => Refused::NotOffered { call: name },
-        _ => Refused::UnknownInput { kind: "media", name, known: "frame, level, window, estimate" },
+        "window" => quality::window(args).map(Media::Window),
+        "frame" => {
+            let user = text("user").and_then(|user| UserId::new(user).ok());
+            let kind = match (args.get("type"), text("type")) {
+                (None, _) | (_, Some("main")) => Some(StreamKind::Main),
+                (_, Some("auxiliary")) => Some(StreamKind::Aux),
+                (Some(_), _) => None,
+            };
+            match (user, kind) {
+                (Some(user), Some(kind)) => Ok(Media::Frame { user, kind }),
+                (None, _) => Err(Refused::BadInput { name, at: "user".into(), expected: "a user id" }),
+                (_, None) => Err(Refused::BadInput { name, at: "type".into(), expected: "\"main\" or \"auxiliary\"" }),
+            }
+        }
+        _ => Err(Refused::UnknownInput { kind: "media", name, known: "frame, window" }),
     }
 }

@@ -138,6 +138,7 @@ impl Client {
             self.sync(&name, None);
             self.sync_muted(&name);
         }
+        self.sync_bandwidth();
     }
 
     /// Ends the publication of a stream that the application closed.
@@ -149,7 +150,7 @@ impl Client {
     }
 
     /// Asks without anybody waiting for the answer.
-    fn quietly(&mut self, call: session::Call, then: Then) {
+    pub(super) fn quietly(&mut self, call: session::Call, then: Then) {
         self.ask(None, call, then);
     }
 

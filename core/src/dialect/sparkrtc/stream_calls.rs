@@ -11,7 +11,7 @@ use super::{
     Client, Failure, Reply,
     arguments::{Fields, Wrong},
     capture::{Goal, source_for, sources_of},
-    streams::{LocalStream, Phase, RESOLUTIONS, Remote, Track},
+    streams::{LocalStream, Phase, RESOLUTIONS, Remote, Track, track_word},
 };
 use crate::{
     code::sparkrtc::client,
@@ -50,6 +50,15 @@ impl Client {
             "replaceTrack" => self.replace_track(name, call),
             "addAudioTrackCapture" => self.add_audio_capture(name, call),
             "addVideoTrackCapture" => self.add_video_capture(name, call),
+            "StreamInitializeResult.getMediaCaptureResult" => {
+                local.captures.clone().map(Value::Array).map_or(Err(client::INVALID_OPERATION.into()), now)
+            }
+            "StreamInitializeResult.getMediaCaptureResultByType" => {
+                let fields = Fields::of(&call.args);
+                let word = medium(fields.text("type")?).map(track_word).ok_or_else(|| fields.wrong("type", "\"audio\" or \"video\""))?;
+                let results = local.captures.as_ref().ok_or(client::INVALID_OPERATION)?;
+                now(results.iter().find(|result| result["type"] == word).cloned().unwrap_or(Value::Null))
+            }
             query => {
                 match query {
                     "getId" => now(local.id().map(|id| id.0.to_string()).into()),

@@ -44,6 +44,8 @@ pub(super) struct LocalStream {
     next_resolution: u32,
     pub(super) muted: Muted,
     pub(super) published: Published,
+    /// What the last capture of it brought, for `StreamInitializeResult`'s methods.
+    pub(super) captures: Option<Vec<Value>>,
     /// Whether its devices were let go of on leaving; they are taken again for the next publication.
     pub(super) released: bool,
 }
@@ -135,6 +137,7 @@ impl LocalStream {
             next_resolution: 1,
             muted: Muted::default(),
             published: Published::No,
+            captures: None,
             released: false,
             sources,
         };
@@ -182,12 +185,17 @@ impl LocalStream {
         }
     }
 
+    /// The resolutions that have a track, lowest first: the last is what [`LocalStream::highest`] is among them.
+    pub(super) fn playing(&self) -> Vec<&Resolution> {
+        let mut playing: Vec<&Resolution> = self.resolutions.iter().rev().filter(|resolution| resolution.track.is_some()).collect();
+        playing.sort_by_key(|resolution| resolution.rank());
+        playing
+    }
+
     /// What the room is told that the stream holds. None when it holds nothing.
     pub(super) fn offer(&self, on_demand: bool) -> Option<StreamOffer> {
-        let mut playing: Vec<&Resolution> = self.resolutions.iter().filter(|resolution| resolution.track.is_some()).collect();
-        playing.sort_by_key(|resolution| resolution.rank());
         let mut below = 0;
-        let layers = playing.into_iter().map(|resolution| {
+        let layers = self.playing().into_iter().map(|resolution| {
             // Rates rise along a ladder, whatever profiles say: the larger picture may need one bit more than the smaller one.
             below = u64::from(resolution.rate().1).max(below + 1);
             let profile = &resolution.profile;

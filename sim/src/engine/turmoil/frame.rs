@@ -1,5 +1,6 @@
 //! How datagrams and signalling travel between turmoil's hosts: with the exact time at which they are due before them.
 
+use core::net::{Ipv4Addr, SocketAddrV4};
 use std::io;
 
 use bytes::Bytes;
@@ -8,14 +9,14 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::Arrival;
 use crate::{
-    net::{Datagram, network::address_of},
+    net::Datagram,
     node::{Connection, Input, Signal},
 };
 
 /// Due time, sender and sender's count.
 const STAMP_BYTES: usize = 8 + 2 + 8;
-/// The stamp, the receiver, and the bytes that are counted but not carried.
-const DATAGRAM_HEAD_BYTES: usize = STAMP_BYTES + 2 + 4;
+/// The stamp, the addresses of both ends (which a translator may have changed), and the bytes that are counted but not carried.
+const DATAGRAM_HEAD_BYTES: usize = STAMP_BYTES + 2 * 6 + 4;
 /// The stamp, the connection, and what happens on it.
 const SIGNAL_HEAD_BYTES: usize = STAMP_BYTES + 8 + 1;
 /// Longest frame of signalling that is read. A snapshot of the largest room that one scenario can describe is far below.
@@ -37,6 +38,10 @@ impl Reader<'_> {
         Some(*head)
     }
 
+    fn address(&mut self) -> Option<SocketAddrV4> {
+        Some(SocketAddrV4::new(Ipv4Addr::from(self.take::<4>()?), u16::from_le_bytes(self.take()?)))
+    }
+
     fn stamp(&mut self) -> Option<(Instant, u16, u64)> {
         let at = Instant::from_nanos(u64::from_le_bytes(self.take()?));
         Some((at, u16::from_le_bytes(self.take()?), u64::from_le_bytes(self.take()?)))
@@ -44,11 +49,14 @@ impl Reader<'_> {
 }
 
 /// Puts a datagram into `out`, in place of what was there.
-pub(super) fn write_datagram(out: &mut Vec<u8>, to: u16, arrival: &Arrival, datagram: &Datagram) {
+pub(super) fn write_datagram(out: &mut Vec<u8>, arrival: &Arrival, datagram: &Datagram) {
     out.clear();
     out.reserve(DATAGRAM_HEAD_BYTES + datagram.payload.len());
     write_stamp(out, arrival);
-    out.extend_from_slice(&to.to_le_bytes());
+    for address in [datagram.src, datagram.dst] {
+        out.extend_from_slice(&address.ip().octets());
+        out.extend_from_slice(&address.port().to_le_bytes());
+    }
     out.extend_from_slice(&datagram.absent_bytes.to_le_bytes());
     out.extend_from_slice(&datagram.payload);
 }
@@ -57,9 +65,9 @@ pub(super) fn write_datagram(out: &mut Vec<u8>, to: u16, arrival: &Arrival, data
 pub(super) fn read_datagram(frame: &[u8]) -> Option<Arrival> {
     let mut reader = Reader(frame);
     let (at, from, count) = reader.stamp()?;
-    let to = u16::from_le_bytes(reader.take()?);
+    let (src, dst) = (reader.address()?, reader.address()?);
     let absent_bytes = u32::from_le_bytes(reader.take()?);
-    let datagram = Datagram { src: address_of(from), dst: address_of(to), payload: reader.0.into(), absent_bytes };
+    let datagram = Datagram { src, dst, payload: reader.0.into(), absent_bytes };
     Some(Arrival { at, from, count, input: Input::Datagram(datagram) })
 }
 
@@ -108,13 +116,14 @@ fn parse_signal(frame: &[u8]) -> Option<(Connection, Arrival)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::network::{address_of, address_on};
 
     #[test]
     fn what_is_written_is_read() {
-        let datagram = Datagram { src: address_of(3), dst: address_of(0), payload: (*b"media").into(), absent_bytes: 900 };
+        let datagram = Datagram { src: address_on(3, 7), dst: address_of(0), payload: (*b"media").into(), absent_bytes: 900 };
         let arrival = Arrival { at: Instant::from_nanos(7), from: 3, count: 9, input: Input::Datagram(datagram.clone()) };
         let mut out = vec![1, 2, 3];
-        write_datagram(&mut out, 0, &arrival, &datagram);
+        write_datagram(&mut out, &arrival, &datagram);
         let read = read_datagram(&out).expect("it was just written");
         assert_eq!(read.key(), arrival.key());
         assert!(matches!(read.input, Input::Datagram(read) if read == datagram));

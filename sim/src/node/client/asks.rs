@@ -87,6 +87,7 @@ impl ClientNode {
         match (asked, answer) {
             (Asked::Join, Answer::Joined { role, .. }) => {
                 self.standing = Standing::Inside { role };
+                self.stay = self.session.member();
                 self.entry(What::Joined { role });
                 self.take_parked();
             }
@@ -120,6 +121,33 @@ impl ClientNode {
             self.stop_camera();
         }
         self.entry(What::RoleChanged { role });
+    }
+
+    /// The server had the stay no longer, and let the user in anew: it knows nothing of the transport that was. (What was published and watched is told by what follows.)
+    pub(super) fn begin_anew(&mut self) {
+        self.stay = self.session.member();
+        if let (Standing::Inside { role: told }, Some(role)) = (self.standing, self.session.role())
+            && role != told
+        {
+            self.take_role(role);
+        }
+        // A publisher's transport is made anew with the stream's number, which follows.
+        if self.camera.is_none() {
+            self.owed.insert(Owed::Transport);
+        }
+    }
+
+    /// A stream of the user's own has another number in a stay that began anew, or is published no longer.
+    pub(super) fn republished(&mut self, before: StreamId, now: Result<StreamId, Code>) {
+        let Some(camera) = self.camera.as_mut().filter(|camera| camera.stream() == before) else { return };
+        if let Ok(stream) = now {
+            camera.set_stream(stream);
+            self.replace_transport(); // its tracks are named after the stream
+        } else {
+            self.stop_camera();
+            let stream = self.own_stream();
+            self.entry(What::Unpublished { stream });
+        }
     }
 
     /// The connection is back. What the server granted while its answer was lost on the way is told now.

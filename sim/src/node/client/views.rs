@@ -1,5 +1,7 @@
 //! The streams that a user watches: asking for them, taking their packets in, and counting what came.
 
+use core::ops::Deref;
+
 use greenroom_core::{
     id::{LayerId, StreamId},
     session::Call,
@@ -76,7 +78,7 @@ impl ClientNode {
         }
     }
 
-    pub(super) fn packet(&mut self, packet: &MediaPacket) {
+    pub(super) fn packet(&mut self, packet: &MediaPacket<impl Deref<Target = [u8]>>) {
         let now = self.now;
         let Some(view) = self.views.get_mut(&packet.track.stream) else {
             return;
@@ -85,7 +87,9 @@ impl ClientNode {
             TrackKind::Audio => view.audio.count(now, packet),
             TrackKind::Video => {
                 view.video.count(now, packet);
+                let due = view.pictures.poll_timeout();
                 let shown = view.pictures.handle_packet(now, packet);
+                self.stirred |= view.pictures.poll_timeout() != due;
                 let what = if shown.first {
                     What::FirstFrame { stream: name(&view.info), after_ms: millis(now.saturating_since(view.subscribed_at)) }
                 } else if let Some(freeze) = shown.freeze {
@@ -117,10 +121,13 @@ impl ClientNode {
             self.sample(view);
         }
         self.views = views;
+        self.take_statistics();
     }
 
     fn sample(&mut self, view: &mut View) {
         let (audio, video) = (view.audio.flow.take(), view.video.flow.take());
+        self.statistics.received(view.info.id, TrackKind::Audio, audio, view.audio.lost_packets());
+        self.statistics.received(view.info.id, TrackKind::Video, video, view.video.lost_packets());
         let flow = Flow {
             packets: audio.packets + video.packets,
             bytes: audio.bytes + video.bytes,

@@ -1,0 +1,63 @@
+//! Which rule shares a connection: ours, or another one to compare it with.
+
+use core::{fmt, hash};
+
+use super::{Allocation, Budget, Demand, allocate};
+
+/// How a connection is shared among streams: a function that is asked as [`allocate`](allocate()) is, and a name for it.
+///
+/// A room asks [`Policy::CHAIN`] unless it is told otherwise. What the machines promise of layers (never above the budget, nobody lowered because there is more) is what that one keeps; whoever
+/// takes another one takes its promises.
+///
+/// Policies are equal if their names are: a function has no identity that holds from one build to the next.
+#[derive(Clone, Copy)]
+pub struct Policy {
+    name: &'static str,
+    allocate: fn(Budget, &[Demand<'_>]) -> Allocation,
+}
+
+impl Policy {
+    /// Ours: the longest beginning of a fixed order of steps.
+    pub const CHAIN: Self = Self::new("chain", allocate);
+
+    /// Another one. Its answers have a choice for each demand, in order of the streams' ids, each of a layer that flows.
+    pub const fn new(name: &'static str, allocate: fn(Budget, &[Demand<'_>]) -> Allocation) -> Self {
+        Self { name, allocate }
+    }
+
+    /// What it is called.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Asks it.
+    pub fn allocate(&self, budget: Budget, demands: &[Demand<'_>]) -> Allocation {
+        (self.allocate)(budget, demands)
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::CHAIN
+    }
+}
+
+impl PartialEq for Policy {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Policy {}
+
+impl hash::Hash for Policy {
+    fn hash<H: hash::Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}

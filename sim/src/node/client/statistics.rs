@@ -1,0 +1,108 @@
+//! What a user could read in its client's statistics: once a second, for each part that it sends or receives, the counts so far and what flows.
+//!
+//! Bytes, packets and what is missing on the way here are counted by the node, so that they are the same whatever carries the media. The round trip is the transport's, where it measures one. What is
+//! missing of what was sent is told by nobody here.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use greenroom_core::{
+    id::{LayerId, StreamId},
+    stats::{Direction, PartStats, Reading},
+    stream::TrackKind,
+    time::Instant,
+};
+
+use super::{Camera, ClientNode, Output, name};
+use crate::{
+    media::{MediaPacket, Peer, TrackId},
+    record::{Counted, Flow, Part, Sample},
+};
+
+/// How often the statistics are read. Browsers count as often.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// A client's counts.
+#[derive(Debug)]
+pub(super) struct Statistics {
+    parts: BTreeMap<Key, Counts>,
+    next: Instant,
+}
+
+/// A part: of what is received, the layer is the server's choice, and counts as the lowest.
+type Key = (TrackId, LayerId, Direction);
+
+/// What is counted of a part, and what came of reading that.
+#[derive(Debug)]
+struct Counts {
+    reading: Reading,
+    stats: PartStats,
+}
+
+impl Statistics {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { parts: BTreeMap::new(), next: now.saturating_add(INTERVAL) }
+    }
+
+    /// A packet is sent.
+    pub(super) fn sent(&mut self, packet: &MediaPacket) {
+        let reading = self.reading((packet.track, packet.layer, Direction::Sent));
+        reading.bytes += u64::from(packet.size_bytes());
+        reading.packets += 1;
+        if packet.track.kind == TrackKind::Video {
+            *reading.frames.get_or_insert(0) += u64::from(packet.marker);
+        }
+    }
+
+    /// This has arrived since last told, and that much is missing.
+    pub(super) fn received(&mut self, stream: StreamId, kind: TrackKind, flow: Flow, lost_packets: u64) {
+        let key = (TrackId { stream, kind }, LayerId(0), Direction::Received);
+        if flow.packets == 0 && !self.parts.contains_key(&key) {
+            return; // a part that was never there
+        }
+        let reading = self.reading(key);
+        reading.bytes += flow.bytes;
+        reading.packets += flow.packets;
+        reading.packets_lost = i64::try_from(lost_packets).ok();
+    }
+
+    fn reading(&mut self, key: Key) -> &mut Reading {
+        let fresh = || Counts { reading: Reading::default(), stats: PartStats::new(key.2) };
+        &mut self.parts.entry(key).or_insert_with(fresh).reading
+    }
+}
+
+impl ClientNode {
+    /// Reads the statistics if it is time, and tells them.
+    pub(super) fn take_statistics(&mut self) {
+        let now = self.now;
+        if self.statistics.next > now {
+            return;
+        }
+        self.statistics.next = self.statistics.next.saturating_add(INTERVAL);
+        let own = self.camera.as_ref().map(|camera| (camera.stream(), self.own_stream()));
+        let names: BTreeMap<_, _> = self.views.values().map(|view| (view.info.id, name(&view.info))).chain(own).collect();
+        let rtt_us = self.peer.as_ref().and_then(Peer::rtt).map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX));
+        let rids = self.camera.as_ref().map_or(&[][..], Camera::rids);
+        // What was a part of a stream that has ended is no part of the one that follows it.
+        self.statistics.parts.retain(|(track, ..), _| names.contains_key(&track.stream));
+        let mut samples = Vec::new();
+        for ((track, layer, direction), Counts { reading, stats }) in &mut self.statistics.parts {
+            stats.read(now, reading).expect("what a node counts does not fall");
+            let is_layer = *direction == Direction::Sent && track.kind == TrackKind::Video;
+            let part = Part {
+                direction: *direction,
+                kind: track.kind,
+                layer: rids.get(usize::from(layer.0)).filter(|_| is_layer).cloned(),
+                totals: stats.totals(),
+                rates: stats.rates(),
+                rtt_us,
+            };
+            let stream = names[&track.stream].clone();
+            samples.push(Sample { at: now, user: self.config.user.id.clone(), stream, what: Counted::Part(Box::new(part)) });
+        }
+        if !samples.is_empty() {
+            self.outputs.push_back(Output::Samples(samples));
+        }
+    }
+}

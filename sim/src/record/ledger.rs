@@ -1,0 +1,109 @@
+//! What became of every datagram, by client and direction: the books that the checks of conservation, causality and order audit.
+//!
+//! The two sides of an account come from different hands. What was sent, when it is due and what links dropped is noted where datagrams enter links; what was delivered is counted where nodes
+//! take them in. An engine that loses a datagram on the way between the two cannot balance them.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use greenroom_core::time::Instant;
+
+use super::Direction;
+
+/// The books of one run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// By client in the scenario's order, up before down.
+    accounts: Vec<Account>,
+    /// Datagrams sent to addresses that nobody has.
+    pub nowhere: u64,
+}
+
+/// One direction of one client's link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Datagrams that were offered to the link.
+    pub sent: u64,
+    /// Copies that the link made of them.
+    pub copied: u64,
+    /// Datagrams that the node at the other end took in.
+    pub delivered: u64,
+    /// Datagrams that were due after the run's end, or waited then for a process that stood still.
+    pub in_flight: u64,
+    /// Datagrams that did not arrive, by cause.
+    pub dropped: BTreeMap<&'static str, u64>,
+    /// The shortest time that one took; none before the first.
+    pub shortest: Option<Duration>,
+    /// When that one was sent.
+    pub shortest_at: Instant,
+    /// How many arrived before one that was sent earlier.
+    pub overtakings: u64,
+    /// When the first of those was sent.
+    pub overtaken_at: Option<Instant>,
+    last_arrival: Instant,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self {
+            sent: 0,
+            copied: 0,
+            delivered: 0,
+            in_flight: 0,
+            dropped: BTreeMap::new(),
+            shortest: None,
+            shortest_at: Instant::ZERO,
+            overtakings: 0,
+            overtaken_at: None,
+            last_arrival: Instant::ZERO,
+        }
+    }
+}
+
+impl Account {
+    /// Takes note of a datagram, or a copy of one, sent at `now` (or taken out of a queue then) that is due at `at`, in a run that ends at `end`.
+    #[inline]
+    pub fn due(&mut self, now: Instant, at: Instant, end: Instant, is_copy: bool) {
+        let took = at.saturating_since(now);
+        if self.shortest.is_none_or(|shortest| took < shortest) {
+            (self.shortest, self.shortest_at) = (Some(took), now);
+        }
+        // A copy comes when it comes.
+        if is_copy {
+            self.copied += 1;
+        } else if at < self.last_arrival {
+            self.overtakings += 1;
+            self.overtaken_at.get_or_insert(now);
+        } else {
+            self.last_arrival = at;
+        }
+        self.in_flight += u64::from(at >= end);
+    }
+
+    /// Enters datagrams that did not arrive.
+    pub fn drop(&mut self, cause: &'static str, datagrams: u64) {
+        if datagrams > 0 {
+            *self.dropped.entry(cause).or_default() += datagrams;
+        }
+    }
+}
+
+impl Ledger {
+    /// Empty books for so many clients.
+    pub fn new(clients: usize) -> Self {
+        Self { accounts: vec![Account::default(); clients * 2], nowhere: 0 }
+    }
+
+    /// The account of the client at that place, counted from 1.
+    #[inline]
+    pub fn account(&mut self, client: u16, direction: Direction) -> Option<&mut Account> {
+        let client = usize::from(client).checked_sub(1)?;
+        self.accounts.get_mut(client * 2 + usize::from(direction == Direction::Down))
+    }
+
+    /// Every account, with the client's place and the direction.
+    pub fn accounts(&self) -> impl Iterator<Item = (u16, Direction, &Account)> {
+        let ways = (1_u16..).flat_map(|client| [(client, Direction::Up), (client, Direction::Down)]);
+        ways.zip(&self.accounts).map(|((client, direction), account)| (client, direction, account))
+    }
+}

@@ -1,0 +1,294 @@
+//! The laboratory against theory: `greenroom selftest links`.
+//!
+//! An *oracle* is something that is known without simulating it: a closed form, an invariant, a number that a standard prints. `selftest/links.json` lists them, with the setting, the
+//! formula, what is expected and how near to it a reading has to come; [`measure`] has for each what is done to get the readings. Exact ones are done once. Statistical ones are done for
+//! three fixed seeds, and all three have to be near enough. The page `docs/LINKS.md` prints the scorecard, and a test holds it against what the oracles say.
+
+mod measure;
+
+use core::{
+    fmt::{self, Write as _},
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
+use std::{sync::Mutex, thread};
+
+use serde::{Deserialize, Serialize};
+
+/// The seeds of statistical oracles.
+pub const SEEDS: [u64; 3] = [1, 7, 2026];
+
+/// Something that is known without simulating it.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Oracle {
+    /// Its name.
+    pub id: String,
+    /// What kind of knowledge it is.
+    pub kind: Kind,
+    /// What it says.
+    pub about: String,
+    /// What is measured.
+    pub setup: String,
+    /// The closed form, where there is one.
+    pub formula: Option<String>,
+    /// Who says so, where it is a document.
+    pub source: Option<String>,
+    /// Packets, for statistical ones.
+    pub n: Option<u64>,
+    /// What is read, and what has to be.
+    pub readings: Vec<Expectation>,
+}
+
+/// A kind of knowledge.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// True to the last digit, or to a packet.
+    Exact,
+    /// True at every moment.
+    Invariant,
+    /// True in the long run, without chance.
+    Asymptotic,
+    /// True in the mean.
+    Statistical,
+}
+
+/// What a reading has to be.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// What is read, with its unit.
+    pub what: String,
+    /// What theory says.
+    pub expected: f64,
+    /// How near is near enough.
+    pub tolerance: Tolerance,
+}
+
+/// How near a reading has to come.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub enum Tolerance {
+    /// It is the number itself.
+    Exact,
+    /// Not further than this.
+    Abs(f64),
+    /// Not further than this share of what is expected.
+    Rel(f64),
+    /// Not below it.
+    AtLeast,
+    /// Not above it.
+    AtMost,
+}
+
+impl Tolerance {
+    /// How far off a reading is, as a multiple of what is allowed: above one is a miss.
+    fn miss(self, expected: f64, got: f64) -> f64 {
+        let of = |allowed: f64| if allowed > 0.0 { (got - expected).abs() / allowed } else { f64::INFINITY };
+        let miss = match self {
+            Self::Abs(allowed) => of(allowed),
+            Self::Rel(share) => of(share * expected.abs()),
+            Self::AtLeast if got >= expected => expected / got.max(f64::MIN_POSITIVE) - 1.0,
+            Self::AtMost if got <= expected => got / expected.max(f64::MIN_POSITIVE) - 1.0,
+            #[expect(clippy::float_cmp, reason = "exact means exact")]
+            Self::Exact if got == expected => 0.0,
+            Self::Exact | Self::AtLeast | Self::AtMost => f64::INFINITY,
+        };
+        if miss.is_nan() { f64::INFINITY } else { miss }
+    }
+}
+
+impl fmt::Display for Tolerance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact => f.write_str("exact"),
+            Self::Abs(allowed) => write!(f, "± {allowed}"),
+            Self::Rel(share) => write!(f, "± {} %", (share * 1e4).round() / 100.0),
+            Self::AtLeast => f.write_str("at least"),
+            Self::AtMost => f.write_str("at most"),
+        }
+    }
+}
+
+/// The oracles about links.
+pub fn links() -> Vec<Oracle> {
+    serde_json::from_str(include_str!("selftest/links.json")).expect("the list of oracles is read in a test")
+}
+
+/// What an oracle's readings came to.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// The oracle.
+    pub oracle: Oracle,
+    /// For each seed, its readings.
+    pub got: Vec<Vec<f64>>,
+}
+
+/// One line of the scorecard.
+#[derive(Clone, Debug, Serialize)]
+pub struct Line<'v> {
+    /// The oracle's name.
+    pub id: &'v str,
+    /// Its kind.
+    pub kind: Kind,
+    /// What was read.
+    pub what: &'v str,
+    /// What theory says.
+    pub expected: f64,
+    /// The reading that is furthest off.
+    pub got: f64,
+    /// The readings of all seeds.
+    pub readings: Vec<f64>,
+    /// How near it has to be.
+    pub tolerance: String,
+    /// Whether it is.
+    pub pass: bool,
+}
+
+impl Verdict {
+    /// The lines of the scorecard that belong to this oracle.
+    pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+        self.oracle.readings.iter().enumerate().map(|(at, expectation)| {
+            let Expectation { what, expected, tolerance } = expectation;
+            let readings: Vec<f64> = self.got.iter().map(|of_seed| of_seed.get(at).copied().unwrap_or(f64::NAN)).collect();
+            let miss = |got: &f64| tolerance.miss(*expected, *got);
+            let got = readings.iter().copied().max_by(|a, b| miss(a).total_cmp(&miss(b))).unwrap_or(f64::NAN);
+            Line {
+                id: &self.oracle.id,
+                kind: self.oracle.kind,
+                what,
+                expected: *expected,
+                got,
+                pass: !readings.is_empty() && readings.iter().all(|got| miss(got) <= 1.0),
+                readings,
+                tolerance: tolerance.to_string(),
+            }
+        })
+    }
+
+    /// Whether all of its readings are near enough.
+    pub fn passes(&self) -> bool {
+        self.lines().all(|line| line.pass)
+    }
+}
+
+/// Measures these oracles on all cores, and calls `done` after each measurement with how many are done of how many.
+pub fn run(oracles: &[Oracle], done: &(impl Fn(usize, usize) + Sync)) -> Vec<Verdict> {
+    let seeds = |oracle: &Oracle| if oracle.kind == Kind::Statistical { &SEEDS[..] } else { &SEEDS[..1] };
+    // The longest first: they would keep one core busy at the end.
+    let mut jobs: Vec<(usize, u64)> =
+        oracles.iter().enumerate().flat_map(|(at, oracle)| seeds(oracle).iter().map(move |seed| (at, *seed))).collect();
+    jobs.sort_by_key(|(at, _)| core::cmp::Reverse(oracles[*at].n));
+    let (next, finished) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let results = Mutex::new(Vec::with_capacity(jobs.len()));
+    let work = || {
+        while let Some(&(at, seed)) = jobs.get(next.fetch_add(1, Relaxed)) {
+            let got = measure::measure(&oracles[at], seed);
+            results.lock().expect("nobody panics while holding it").push((at, seed, got));
+            done(finished.fetch_add(1, Relaxed) + 1, jobs.len());
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    let mut results = results.into_inner().expect("all threads have ended");
+    results.sort_by_key(|(at, seed, _)| (*at, SEEDS.iter().position(|s| s == seed)));
+    oracles
+        .iter()
+        .enumerate()
+        .map(|(at, oracle)| Verdict {
+            oracle: oracle.clone(),
+            got: results.iter().filter(|result| result.0 == at).map(|result| result.2.clone()).collect(),
+        })
+        .collect()
+}
+
+/// A number for people: up to six digits behind the point, none that say nothing.
+pub fn number(value: f64) -> String {
+    let text = format!("{value:.6}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// The scorecard as a table of text.
+pub fn scorecard(verdicts: &[Verdict]) -> String {
+    let lines: Vec<Line<'_>> = verdicts.iter().flat_map(Verdict::lines).collect();
+    let rows = lines.iter().map(|line| {
+        let verdict = if line.pass { "pass" } else { "MISS" };
+        [line.id.to_owned(), line.what.to_owned(), number(line.expected), number(line.got), line.tolerance.clone(), verdict.to_owned()]
+    });
+    let head = ["oracle", "reading", "expected", "got", "tolerance", "verdict"].map(str::to_owned);
+    let rows: Vec<[String; 6]> = core::iter::once(head).chain(rows).collect();
+    let widths: Vec<usize> = (0..6).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let pad = " ".repeat(width - cell.chars().count());
+            // Numbers stand at the right.
+            if column == 2 || column == 3 { line.extend([&pad, cell.as_str(), "  "]) } else { line.extend([cell.as_str(), &pad, "  "]) }
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    let missed = lines.iter().filter(|line| !line.pass).count();
+    let oracles = verdicts.iter().filter(|verdict| verdict.passes()).count();
+    let _infallible = writeln!(text, "\n{oracles} of {} oracles pass; {missed} of {} readings miss", verdicts.len(), lines.len());
+    text
+}
+
+/// The scorecard as a table of Markdown.
+pub fn scorecard_markdown(verdicts: &[Verdict]) -> String {
+    let mut text = "| oracle | setting | reading | expected | got | tolerance | verdict |\n|---|---|---|---:|---:|---|---|\n".to_owned();
+    for verdict in verdicts {
+        for (at, line) in verdict.lines().enumerate() {
+            let (id, setup) = if at == 0 { (format!("`{}`", line.id), verdict.oracle.setup.as_str()) } else { (String::new(), "") };
+            let word = if line.pass { "pass" } else { "**miss**" };
+            let (expected, got) = (number(line.expected), number(line.got));
+            let _infallible = writeln!(text, "| {id} | {setup} | {} | {expected} | {got} | {} | {word} |", line.what, line.tolerance);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_listed_is_measured_and_what_is_measured_is_listed() {
+        let oracles = links();
+        let listed: std::collections::BTreeSet<&str> = oracles.iter().map(|oracle| oracle.id.as_str()).collect();
+        assert_eq!(listed.len(), oracles.len(), "each once");
+        assert_eq!(listed, measure::names().collect());
+        assert!(oracles.iter().all(|oracle| !oracle.readings.is_empty()));
+    }
+
+    #[test]
+    fn a_miss_is_seen() {
+        let misses = |tolerance: Tolerance, expected, got| tolerance.miss(expected, got) > 1.0;
+        assert!(!misses(Tolerance::Exact, 60.0, 60.0) && misses(Tolerance::Exact, 60.0, 60.000_001));
+        assert!(!misses(Tolerance::Abs(0.5), 0.0, -0.5) && misses(Tolerance::Abs(0.5), 0.0, 0.51));
+        assert!(!misses(Tolerance::Rel(0.02), 100.0, 98.0) && misses(Tolerance::Rel(0.02), 100.0, 97.9));
+        assert!(!misses(Tolerance::AtLeast, 0.85, 0.85) && misses(Tolerance::AtLeast, 0.85, 0.849));
+        assert!(!misses(Tolerance::AtMost, 3.0, 0.0) && misses(Tolerance::AtMost, 3.0, 3.1));
+        for tolerance in [Tolerance::Exact, Tolerance::Abs(9.0), Tolerance::Rel(9.0), Tolerance::AtLeast, Tolerance::AtMost] {
+            assert!(misses(tolerance, 1.0, f64::NAN), "{tolerance}");
+        }
+    }
+
+    #[test]
+    fn all_seeds_have_to_be_near_enough_and_the_worst_is_shown() {
+        let oracle = links().into_iter().find(|oracle| oracle.id == "iid").expect("it is listed");
+        let verdict = Verdict { oracle, got: vec![vec![0.05, 0.05], vec![0.0501, 0.05], vec![0.06, 0.05]] };
+        let lines: Vec<(f64, bool)> = verdict.lines().map(|line| (line.got, line.pass)).collect();
+        assert_eq!(lines, [(0.06, false), (0.05, true)]);
+        assert!(!verdict.passes() && scorecard(&[verdict]).contains("0 of 1 oracles pass; 1 of 2 readings miss"));
+    }
+
+    #[test]
+    fn numbers_have_no_digits_that_say_nothing() {
+        assert_eq!([60.0, 0.2, 2.0 / 9.0, 12e6, 0.0].map(number), ["60", "0.2", "0.222222", "12000000", "0"]);
+    }
+}
