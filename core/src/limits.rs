@@ -91,6 +91,8 @@ pub const UP_SPACING: Duration = Duration::from_millis(500);
 /// How long estimates are remembered that fell, and how long after a plan was lowered for want of capacity the line is left to drain. GCC has just found a full queue: until that has drained, its estimate wavers around
 /// what the link carries, and a plan that followed it would flap. A choice: the queue of a bad link holds a few hundred milliseconds, and three seconds cost little of a recovery.
 pub const UP_HOLD: Duration = Duration::from_secs(3);
+/// How long a rise that failed is not tried again on the same line, and how long a line must be calm before a rise takes no margin any more. A choice: whoever goes up once a minute and down after it switches twice a minute, which is what a viewer is asked to bear.
+pub const UP_RETRY: Duration = Duration::from_secs(60);
 /// How long a window of network quality lasts, unless whoever measures says otherwise. Agora and Tencent tell of quality every two seconds, and five RTCP intervals of video (RFC 3550 section 6.2, reduced
 /// to 360 kbit a second) lie in it.
 pub const QUALITY_WINDOW: Duration = Duration::from_secs(2);
@@ -117,8 +119,6 @@ pub const WATCH_INTERVAL_SECS: u8 = 60;
 /// How long a check waits for other streams that die with the first. A choice: two pictures at 20 a second.
 pub const WATCH_GATHER: Duration = Duration::from_millis(100);
 
-/// How long a rise that failed is not tried again on the same line, and how long a line must be calm before a rise takes no margin any more. A choice: whoever goes up once a minute and down after it switches twice a minute, which is what a viewer is asked to bear.
-pub const UP_RETRY: Duration = Duration::from_secs(60);
 /// Most stream objects of one client of a dialect. A choice: an application publishes two.
 pub const LOCAL_STREAMS: usize = 64;
 /// Most kinds of events, counted for each object, that one client's handlers wait for. SparkRTC prints 26 for a client and 4 for a stream: every handler on every object fits.

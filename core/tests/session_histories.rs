@@ -148,7 +148,7 @@ proptest! {
 fn histories_reach_what_a_session_does() {
     let mut kinds = std::collections::BTreeSet::new();
     let mut rng = greenroom_core::rng::Rng::new(1);
-    for config in session_configs().iter().cycle().take(1000) {
+    for config in session_configs().iter().cycle().take(1600) {
         let bytes: Vec<u8> = (0..800).map(|_| u8::try_from(rng.below(256)).expect("below 256")).collect();
         kinds.extend(played(config, &bytes).outputs.iter().map(|(_, output)| {
             let text = format!("{output:?}");

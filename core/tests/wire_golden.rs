@@ -93,7 +93,7 @@ fn every_line_of_a_server_comes_out_as_it_went_in() {
             _ => panic!("a message without a line in wire/v1/server.jsonl: {message:?}"),
         })
         .collect();
-    assert_eq!(kinds, (0..=20).collect());
+    assert_eq!(kinds, (0..=21).collect());
 }
 
 /// A line with a field more, at every level that is an object with fields. A credential is none: its one name says of which kind it is, and what is inside has fields.

@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else to standard error. Exit codes are the same for every command: 0 it worked and every check passed, 1 a check failed
 //! or a line of input could not be used, 2 wrong usage or a wrong scenario, 3 two runs of one seed differed, 4 the program itself failed.
 
+mod bench;
 mod codes;
 mod eval;
 mod run;
@@ -35,6 +36,8 @@ enum Command {
     Script(script::ScriptArguments),
     /// Hold the laboratory against theory and print the scorecard
     Selftest(selftest::SelftestArguments),
+    /// Judge a part of the laboratory or of the core against goals of its own, and print how it did
+    Bench(bench::BenchArguments),
     /// Print the JSON Schema of scenario files
     Schema,
     /// Print the tables of error codes: greenroom's own, SparkRTC's and Agora's
@@ -75,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Script(arguments) => script::run(&arguments),
         Command::Selftest(arguments) => selftest::selftest(&arguments),
+        Command::Bench(arguments) => bench::bench(&arguments),
         Command::Schema => {
             say(&format!("{:#}\n", crate::scenario::schema()));
             Exit::Passed

@@ -44,9 +44,6 @@ const KINDS: &[(&str, Decide)] = &[
     ("agora_key", token::agora_key),
     ("agora_parse_verify", token::agora_parse_verify),
     ("agora_time", token::agora_time),
-    ("loudest", loudest::loudest),
-    ("allocation", allocation::allocation),
-    ("allocation_ramp", allocation::allocation_ramp),
     ("g107_mos", quality::g107_mos),
     ("g107_full", quality::g107_full),
     ("emodel_simplified", quality::emodel_simplified),
@@ -54,6 +51,9 @@ const KINDS: &[(&str, Decide)] = &[
     ("g107_2_fb", quality::g107_2_fb),
     ("design_instant", quality::design_instant),
     ("design_sequence", quality::design_sequence),
+    ("loudest", loudest::loudest),
+    ("allocation", allocation::allocation),
+    ("allocation_ramp", allocation::allocation_ramp),
     ("link", link::link),
 ];
 

@@ -26,18 +26,22 @@
 //! none of its checks for 15.5 s, and checks are 3 s apart. Both say [`PeerOutput::Disconnected`] once, and nothing any more after it.
 
 mod model;
+mod observer;
 mod webrtc;
 
 use core::{fmt, net::SocketAddrV4, ops::Deref, str::FromStr, time::Duration};
 
 use greenroom_core::{
     id::{LayerId, Rid, StreamId},
+    quality::ReceiverReport,
     stream::{BitsPerSecond, TrackKind},
     time::Instant,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::net::{Datagram, octets::Octets};
+
+pub use self::observer::{Meant, Observer};
 
 /// One end of one connection.
 #[derive(Debug)]
@@ -181,10 +185,41 @@ impl Peer {
         }
     }
 
+    /// How often [`Peer::rtt`] was measured so far: whoever reads it now and then can tell a new answer from one that is known.
+    pub fn rtt_count(&self) -> u64 {
+        match &self.0 {
+            Back::WebRtc(peer) => peer.rtt_count(),
+            Back::Model(_) => 0,
+        }
+    }
+
+    /// What the other end reported last of each encoding that this end sends: in receiver reports, and so at a client's end only, where they are listened to. None where media is modelled.
+    pub fn reports(&self) -> Vec<Reported> {
+        match &self.0 {
+            Back::WebRtc(peer) => peer.reports(),
+            Back::Model(_) => Vec::new(),
+        }
+    }
+
     /// What went wrong without anyone being at fault, so far.
     pub fn counters(&self) -> Counters {
         back!(&self.0, peer => peer.counters())
     }
+}
+
+/// What the other end says it received of one encoding, and what was sent of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reported {
+    /// The track.
+    pub track: TrackId,
+    /// The layer of it.
+    pub layer: LayerId,
+    /// The report, with what was sent when it came.
+    pub report: ReceiverReport,
+    /// Interarrival jitter at the other end.
+    pub jitter: Duration,
+    /// How many reports there were so far.
+    pub count: u64,
 }
 
 /// What a peer is made from.
@@ -198,6 +233,8 @@ pub struct PeerConfig {
     pub end: End,
     /// Where its estimate of the way to the other end begins; none if it makes none and sends without pacing.
     pub estimate_from: Option<BitsPerSecond>,
+    /// How often it reports to the other end what it receives; none for str0m's own habit, which is libwebrtc's: video every second and audio every five.
+    pub report_every: Option<Duration>,
     /// Where its draws begin (credentials, keys, identifiers). Peers with one seed draw alike.
     pub seed: u64,
 }

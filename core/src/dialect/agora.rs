@@ -265,7 +265,9 @@ impl Client {
             Input::Media { name, args } => {
                 let told = media_input(name, &args)?;
                 self.handle_timeout(now);
-                self.tell(told);
+                if let Some(told) = told {
+                    self.tell(told);
+                }
             }
             Input::Found { connection } => self.pass_on(now, connection, |connection| session::Input::Found { connection }),
             Input::Failed { connection, code } => self.pass_on(now, connection, |connection| session::Input::Failed { connection, code }),
@@ -467,11 +469,14 @@ impl Connections {
     }
 }
 
-/// Reads a media input. How loud somebody is, and what can be sent to whom, the server measures; and nobody watches over pictures here.
-fn media_input(name: String, args: &Value) -> Result<session::Input, Refused> {
+/// Reads a media input. How loud somebody is, and what can be sent to whom, the server measures; and Agora prints nothing that watches over pictures, so that one changes nothing.
+fn media_input(name: String, args: &Value) -> Result<Option<session::Input>, Refused> {
     match name.as_str() {
-        "window" => quality::window(args),
-        "frame" => Err(Refused::NotOffered { call: name }),
+        "window" => quality::window(args).map(Some),
+        "frame" => match args.get("user") {
+            Some(Value::Number(_) | Value::String(_)) => Ok(None),
+            _ => Err(Refused::BadInput { name, at: "user".into(), expected: "a user id" }),
+        },
         _ => Err(Refused::UnknownInput { kind: "media", name, known: "frame, window" }),
     }
 }

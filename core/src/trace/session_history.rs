@@ -132,7 +132,7 @@ impl Server {
 
     /// What an application asks for: mostly to enter while it is outside, and of streams that are there.
     fn call(&self, choices: &mut Choices<'_>) -> Call {
-        match choices.below(26) {
+        match choices.below(25) {
             0..=5 if self.session.member().is_none() || choices.one_in(8) => join_call(choices),
             6 if choices.one_in(2) => Call::Leave,
             0..=8 => Call::Publish { offer: offer(choices) },

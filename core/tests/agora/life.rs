@@ -172,8 +172,11 @@ fn what_is_not_printed_is_not_understood_and_what_is_not_built_is_not_offered() 
     for later in ["getDevices", "setEncryptionSecret", "startRecording", "getWindows", "startScreenSharing", "stopScreenSharing"] {
         assert_eq!(page.try_tell(call(later)), Err(Refused::NotOffered { call: later.into() }));
     }
-    let frame = Input::Media { name: "frame".into(), args: json!({}) };
-    assert_eq!(page.try_tell(frame), Err(Refused::NotOffered { call: "frame".into() }));
+    // A picture that came means nothing here, but it must be somebody's.
+    let frame = |args| Input::Media { name: "frame".into(), args };
+    assert_eq!(page.try_tell(frame(json!({ "user": 7 }))), Ok(()));
+    let nobodys = Refused::BadInput { name: "frame".into(), at: "user".into(), expected: "a user id" };
+    assert_eq!(page.try_tell(frame(json!({}))), Err(nobodys));
     let host = Input::Host { name: "agentTooOld".into(), args: json!({ "url": 5 }) };
     assert!(matches!(page.try_tell(host), Err(Refused::BadInput { .. })));
     assert_eq!(page.client, before, "nothing has changed");

@@ -44,7 +44,7 @@ pub(super) struct SweepArguments {
     json: bool,
 }
 
-fn seeds(text: &str) -> Result<Range<u64>, String> {
+pub(super) fn seeds(text: &str) -> Result<Range<u64>, String> {
     let range = text.split_once("..").and_then(|(from, to)| Some(from.trim().parse().ok()?..to.trim().parse().ok()?));
     range.filter(|range: &Range<u64>| !range.is_empty()).ok_or_else(|| "expected a range that is not empty, such as 0..200".to_owned())
 }

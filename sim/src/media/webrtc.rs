@@ -12,6 +12,7 @@ mod crypto;
 mod dtls;
 mod naming;
 mod null;
+mod reports;
 
 use core::{
     fmt::Write as _,
@@ -35,14 +36,17 @@ use str0m::{
     format::Codec,
     media::{KeyframeRequestKind, MediaKind, Mid, Pt},
     net::{Protocol, Receive, Transmit},
-    rtp::{RtpPacket, RtpWrite, Ssrc, Vp8Descriptor, Vp8Patch},
+    rtp::{RawPacket, RtpPacket, RtpWrite, Ssrc, Vp8Descriptor, Vp8Patch},
 };
 
 use self::{
     checks::Checks,
     naming::{WireRid, layer_id, mid_of, retransmission_of, ssrc, track_of, wire_rids},
+    reports::Reports,
 };
-use super::{Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, PeerConfig, PeerOutput, TrackId, Vp8Rewrite};
+use super::{
+    Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, PeerConfig, PeerOutput, Reported, TrackId, Vp8Rewrite,
+};
 use crate::{
     entropy::{self, Draws, std_instant},
     net::Datagram,
@@ -77,6 +81,7 @@ struct Inner {
     origins: BTreeMap<u32, (TrackId, LayerId)>,
     estimate: Option<BitsPerSecond>,
     checks: Checks,
+    reports: Reports,
     counters: Counters,
 }
 
@@ -145,6 +150,7 @@ impl Peer {
             origins: BTreeMap::new(),
             estimate: None,
             checks: Checks::default(),
+            reports: Reports::default(),
             counters: Counters::default(),
         };
         Self { draws, inner }
@@ -234,6 +240,14 @@ impl Peer {
         self.inner.checks.rtt()
     }
 
+    pub(super) fn rtt_count(&self) -> u64 {
+        self.inner.checks.answers()
+    }
+
+    pub(super) fn reports(&self) -> Vec<Reported> {
+        self.inner.reports.all()
+    }
+
     pub(super) fn counters(&self) -> Counters {
         self.inner.counters
     }
@@ -301,6 +315,9 @@ impl Inner {
             // Opus conceals a lost packet before a retransmission would come; browsers negotiate none for it either.
             let retransmits = (track.kind == TrackKind::Video).then(|| retransmission_of(ssrc));
             self.rtc.direct_api().declare_stream_tx(ssrc, retransmits, mid, rids.get(layer).copied());
+            if self.config.end == End::Client {
+                self.reports.expect(ssrc, track, layer);
+            }
             encodings.push(Encoding { ssrc, rollover: None });
         }
         self.sent.insert(track, Sent { rids, encodings });
@@ -322,6 +339,7 @@ impl Inner {
         if was_sent || was_received {
             self.rtc.direct_api().remove_media(mid_of(track));
             self.origins.retain(|_, (of, _)| *of != track);
+            self.reports.forget(track);
             self.changed(now);
         }
     }
@@ -336,6 +354,7 @@ impl Inner {
         let seq = packet.seq.checked_sub(rollover)?;
         let is_video = packet.track.kind == TrackKind::Video;
         let payload_type = if is_video { self.payload_types.vp8 } else { self.payload_types.opus };
+        self.reports.sent(encoding.ssrc, packet.size_bytes());
         let mut rtp = RtpWrite::new(payload_type, seq.into(), packet.timestamp, std_instant(now), whole_payload(packet))
             .marker(packet.marker)
             .nackable(is_video);
@@ -429,6 +448,11 @@ impl Inner {
                     self.queue.push_back(PeerOutput::Estimate { bps });
                 }
             }
+            Event::RawPacket(raw) => {
+                if let RawPacket::RtcpRx(rtcp) = &*raw {
+                    self.reports.received(rtcp);
+                }
+            }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) | Event::Closed => self.give_up(),
             _ => {} // reports, statistics, and what later versions may say
         }
@@ -497,10 +521,14 @@ fn rtc(now: Instant, config: &PeerConfig) -> Rtc {
         .enable_vp8(true)
         .enable_opus(true, false)
         .set_stats_interval(None)
+        .enable_raw_packets(config.end == End::Client) // for the reports among them, which str0m keeps to itself
         .set_send_buffer_video(RETRANSMIT_PACKETS);
     builder.set_max_stun_retransmits(ICE_RETRANSMITS);
     if let Some(bps) = config.estimate_from {
         builder = builder.enable_bwe(Some(Bitrate::bps(bps)));
+    }
+    if let Some(every) = config.report_every {
+        builder = builder.set_rtcp_report_interval_audio(every).set_rtcp_report_interval_video(every);
     }
     let mut rtc = builder.build(std_instant(now));
     let candidate = Candidate::host(config.local.into(), "udp").expect("a peer's own address is that of one host");
@@ -519,6 +547,7 @@ fn settle_clocks() {
                 local: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9),
                 end: End::Client,
                 estimate_from: None,
+                report_every: None,
                 seed: 0,
             };
             let mut rtc = rtc(Instant::ZERO, &config);

@@ -254,7 +254,14 @@ impl ClientNode {
         let seed = crate::random::Stream::new(self.config.seed, self.config.user.id.as_str(), &format!("peer/{}", self.peers_made))
             .below(u64::MAX);
         self.peers_made += 1;
-        let config = PeerConfig { fidelity: self.config.fidelity, local: self.config.address, end: End::Client, estimate_from: None, seed };
+        let config = PeerConfig {
+            fidelity: self.config.fidelity,
+            local: self.config.address,
+            end: End::Client,
+            estimate_from: None,
+            report_every: None,
+            seed,
+        };
         let mut peer = Peer::new(self.now, config);
         let description = MediaDescription::new(&peer.description());
         for view in self.views.values_mut() {

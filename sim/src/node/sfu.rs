@@ -329,6 +329,7 @@ impl SfuNode {
                 local: self.config.address,
                 end: End::Server,
                 estimate_from: Some(self.config.settings.start_estimate_bps),
+                report_every: None,
                 seed,
             },
         );

@@ -193,11 +193,11 @@ impl Stage {
             Deed::Host { who, name, args } => self.tell(&who, dialect::Input::Host { name, args: Value::Object(args) }),
             Deed::Media { who, name, args } if name == "level" => {
                 let level = level_of(&args).map_err(|problem| StoryError::new(line, problem))?;
-                self.level(&who, level);
+                self.tell_of_member(&who, |member| MediaInput::Level { member, level });
                 Ok(())
             }
             Deed::Media { who, name, args } if name == "estimate" => {
-                let bps = bps_of(&args).map_err(|problem| StoryError::new(line, problem))?;
+                let bps = estimate_of(&args).map_err(|problem| StoryError::new(line, problem))?;
                 self.estimate(&who, bps);
                 Ok(())
             }
@@ -235,15 +235,15 @@ impl Stage {
         Ok(())
     }
 
-    /// The server measured how loud somebody is. Of whoever is in no room, it hears nothing.
-    fn level(&mut self, who: &str, level: AudioLevel) {
+    /// The server measured something of somebody. Of whoever is in no room, it measures nothing.
+    fn tell_of_member(&mut self, who: &str, measured: impl Fn(MemberId) -> MediaInput) {
         let sessions: Vec<SessionId> = self.party(who).connections.values().copied().collect();
         for session in sessions {
             let Some(room) = self.service.room_of(session).cloned() else { continue };
             let members = || self.service.room(&room).into_iter().flat_map(room::Room::members);
             let member = members().find(|member| member.presence.session() == Some(session)).map(|member| member.id);
             if let Some(member) = member {
-                self.tell_service(service::Input::Media { room, input: MediaInput::Level { member, level } });
+                self.tell_service(service::Input::Media { room, input: measured(member) });
             }
         }
     }
@@ -252,18 +252,14 @@ impl Stage {
     fn estimate(&mut self, who: &str, bps: BitsPerSecond) {
         let sessions: Vec<SessionId> = self.party(who).connections.values().copied().collect();
         for session in sessions {
-            let Some(room) = self.service.room_of(session).cloned() else { continue };
-            let members = || self.service.room(&room).into_iter().flat_map(room::Room::members);
-            let Some(member) = members().find(|member| member.presence.session() == Some(session)) else { continue };
-            let (member, has_transport) = (member.id, member.media == MediaState::Connected);
-            if !has_transport {
+            let Some(room) = self.service.room_of(session).and_then(|room| self.service.room(room)) else { continue };
+            if room.members().any(|member| member.presence.session() == Some(session) && member.media == MediaState::Absent) {
                 let message = ClientMessage::Media { description: MediaDescription::new("a story's").expect("it is short") };
                 self.tell_service(service::Input::Message { session, frame: ClientFrame { request: NOBODYS, message } });
-                self.tell_service(service::Input::Media { room: room.clone(), input: MediaInput::Connected { member } });
             }
-            let input = MediaInput::Estimate { member, bps, application_limited: false };
-            self.tell_service(service::Input::Media { room, input });
         }
+        self.tell_of_member(who, |member| MediaInput::Connected { member });
+        self.tell_of_member(who, |member| MediaInput::Estimate { member, bps, application_limited: false });
     }
 
     /// Shows what was decided of a stream for one of its viewers, and why.
@@ -425,16 +421,6 @@ fn caller(deed: &Deed) -> Option<String> {
     }
 }
 
-/// The argument of `estimate`.
-fn bps_of(args: &Map<String, Value>) -> Result<BitsPerSecond, String> {
-    const EXPECTED: &str = "{\"bps\":600000} says what can be sent, in bits per second";
-    if let Some(other) = args.keys().find(|key| *key != "bps") {
-        return Err(format!("{other:?} has no place in an estimate; {EXPECTED}"));
-    }
-    let bps = args.get("bps").ok_or_else(|| format!("the rate is missing; {EXPECTED}"))?;
-    bps.as_u64().ok_or_else(|| format!("the rate is {bps}; {EXPECTED}"))
-}
-
 /// The argument of `level`.
 fn level_of(args: &Map<String, Value>) -> Result<AudioLevel, String> {
     const EXPECTED: &str = "{\"level\":30} says how loud, from 0 for full scale to 127 for silence";
@@ -444,6 +430,16 @@ fn level_of(args: &Map<String, Value>) -> Result<AudioLevel, String> {
     let level = args.get("level").ok_or_else(|| format!("the level is missing; {EXPECTED}"))?;
     let db = level.as_u64().and_then(|db| u8::try_from(db).ok());
     db.and_then(AudioLevel::new).ok_or_else(|| format!("the level is {level}; {EXPECTED}"))
+}
+
+/// The argument of `estimate`.
+fn estimate_of(args: &Map<String, Value>) -> Result<BitsPerSecond, String> {
+    const EXPECTED: &str = "{\"bps\":1500000} says what can be sent there, in whole bits per second";
+    if let Some(other) = args.keys().find(|key| *key != "bps") {
+        return Err(format!("{other:?} has no place in an estimate; {EXPECTED}"));
+    }
+    let bps = args.get("bps").ok_or_else(|| format!("the rate is missing; {EXPECTED}"))?;
+    bps.as_u64().ok_or_else(|| format!("the rate is {bps}; {EXPECTED}"))
 }
 
 /// Every session object connects from an address of its own.

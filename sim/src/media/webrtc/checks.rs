@@ -13,6 +13,7 @@ use greenroom_core::time::Instant;
 pub(super) struct Checks {
     asked: BTreeMap<TransactionId, Instant>,
     rtt: Option<Duration>,
+    answers: u64,
 }
 
 type TransactionId = [u8; 12];
@@ -30,6 +31,10 @@ impl Checks {
         self.rtt
     }
 
+    pub(super) const fn answers(&self) -> u64 {
+        self.answers
+    }
+
     /// This goes out.
     pub(super) fn sent(&mut self, now: Instant, datagram: &[u8]) {
         let Some(id) = transaction(datagram, BINDING_REQUEST) else { return };
@@ -43,6 +48,7 @@ impl Checks {
     /// This has come.
     pub(super) fn received(&mut self, now: Instant, datagram: &[u8]) {
         let asked = transaction(datagram, BINDING_SUCCESS).and_then(|id| self.asked.remove(&id));
+        self.answers += u64::from(asked.is_some());
         self.rtt = asked.map(|at| now.saturating_since(at)).or(self.rtt);
     }
 }

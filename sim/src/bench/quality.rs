@@ -1,0 +1,130 @@
+//! How often a score of the network is right: ours and other products', on the same windows of real media, against what the line really did.
+//!
+//! Each [case](case::Case) is a call of a client and a server over two lines that are [set](case::Line) to do something. The client measures windows of two seconds with an [`Observer`](crate::media::Observer), that is from
+//! what it receives and what the other end reports. Every scorer is told those windows. The truth is the level that our thresholds give for what the lines were set to do, each direction for itself.
+//!
+//! The first three windows of a phase are not judged: that is how long a level may take to follow. Of each later one it is asked whether the level was exact, or one off. A phase in
+//! which a level was not right once by its fourth window is *late*; one in which it changed after that is *flapping*.
+
+mod call;
+pub mod case;
+mod peers;
+mod picture;
+mod tally;
+mod truth;
+
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
+};
+
+use greenroom_core::quality::{Level, Rules, Scorer};
+
+use self::{case::Fault, peers::Other};
+pub use self::{
+    case::{Case, grid, small},
+    picture::svg,
+    tally::{Tally, goals, json, markdown, table},
+};
+use crate::{entropy, media::Fidelity};
+
+/// The scorers that are judged, ours first.
+pub const SCORERS: [&str; 4] = ["greenroom", "LiveKit", "Jitsi", "Twilio"];
+
+/// Windows that a level may take to follow.
+pub const GRACE: usize = 3;
+
+/// Room for str0m's and ours frames.
+const STACK_BYTES: usize = 8 << 20;
+
+/// What one case came to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Its place in the grid.
+    pub case: usize,
+    /// The seed.
+    pub seed: u64,
+    /// By phase.
+    pub phases: Vec<Judged>,
+}
+
+/// One phase of a case: what was true, and what each scorer said.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// The level that is true, up first.
+    pub truth: [Level; 2],
+    /// By direction, scorer and window.
+    pub said: [[Vec<Level>; 4]; 2],
+}
+
+/// Plays every case with every seed, `jobs` at a time, each on a fresh thread. `progress` is told how many are done.
+pub fn run(
+    cases: &[Case],
+    seeds: core::ops::Range<u64>,
+    jobs: usize,
+    fidelity: Fidelity,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Vec<Outcome> {
+    let cells: Vec<(usize, u64)> = seeds.flat_map(|seed| (0..cases.len()).map(move |case| (case, seed))).collect();
+    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let outcomes: Mutex<Vec<Option<Outcome>>> = Mutex::new(vec![None; cells.len()]);
+    thread::scope(|scope| {
+        for _ in 0..jobs.min(cells.len()) {
+            scope.spawn(|| {
+                while let Some((at, (case, seed))) = Some(next.fetch_add(1, Relaxed)).and_then(|at| Some((at, *cells.get(at)?))) {
+                    let outcome = entropy::isolated(seed, STACK_BYTES, || judge(&cases[case], case, fidelity, seed));
+                    outcomes.lock().expect("nobody panics while it holds the list")[at] = Some(outcome);
+                    progress(done.fetch_add(1, Relaxed) + 1, cells.len());
+                }
+            });
+        }
+    });
+    let outcomes = outcomes.into_inner().expect("nobody panicked while it held the list");
+    outcomes.into_iter().map(|outcome| outcome.expect("every cell was taken")).collect()
+}
+
+fn judge(case: &Case, number: usize, fidelity: Fidelity, seed: u64) -> Outcome {
+    let rules = Rules::default();
+    let seen = call::play(case, fidelity, seed);
+    let mut ours = [Scorer::default(), Scorer::default()];
+    let mut others = [[Other::LiveKit(100.0), Other::Jitsi(100.0), Other::Twilio]; 2];
+    let mut before = [[Level::Unknown; 3]; 2];
+    let has_video = case.video_bps.is_some();
+    let phases = case.phases.iter().zip(&seen).map(|(phase, windows)| {
+        let mut judged = Judged { truth: truth::levels(&rules, phase, case.video_bps), said: Default::default() };
+        for (up, down) in windows {
+            for (way, reading) in [up, down].into_iter().enumerate() {
+                ours[way].update(&rules, reading);
+                judged.said[way][0].push(ours[way].verdict().level);
+                for (at, other) in others[way].iter_mut().enumerate() {
+                    let level = &mut before[way][at];
+                    *level = other.update(*level, reading, has_video);
+                    judged.said[way][at + 1].push(*level);
+                }
+            }
+        }
+        judged
+    });
+    Outcome { case: number, seed, phases: phases.collect() }
+}
+
+/// Whether a fault of one direction left the other's level what it is without any: of the windows of cases with a fault in one direction, how many changed the other one, of how many. Ours alone.
+pub fn leaks(cases: &[Case], outcomes: &[Outcome]) -> (usize, usize) {
+    let (mut leaked, mut of) = (0, 0);
+    for outcome in outcomes {
+        let other = match cases[outcome.case].fault {
+            Fault::Up => 1,
+            Fault::Down => 0,
+            Fault::Both => continue,
+        };
+        for judged in &outcome.phases {
+            let said = &judged.said[other][0];
+            of += said.len();
+            leaked += said.iter().filter(|level| **level != judged.truth[other]).count();
+        }
+    }
+    (leaked, of)
+}

@@ -1,0 +1,162 @@
+//! The test cases of RFC 8867 ("Test Cases for Evaluating Congestion Control for Interactive Real-Time Media", January 2021), sections 5.1 to 5.8 and 6.1 to 6.3: `greenroom bench rfc8867`.
+//!
+//! A sender and a receiver are two real peers, str0m with its Google congestion control, ICE, DTLS and SRTP; between them are links as the document wants them. The sender's encoder is synthetic and
+//! follows what its peer estimates. Every case is simulated once for each seed, each simulation on a fresh thread; a case is judged by the median of each reading.
+//!
+//! From the outside in: [`run`] spreads simulations over threads; `world` is one simulation, with `source` (what is encoded) and `rival` (TCP) in it; [`case`] is what is simulated, read from
+//! `cases.json`; `trace` is what a simulation leaves, `reading` what is read from it, `verdict` what is made of that; `table` and `page` show it. The method in words,
+//! with its choices and the results, is `docs/RFC8867.md`.
+
+pub mod case;
+mod page;
+mod reading;
+mod rival;
+mod source;
+mod table;
+mod trace;
+mod verdict;
+mod world;
+
+use core::{
+    ops::Range,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::Duration,
+};
+use std::{sync::Mutex, thread};
+
+pub use self::{
+    case::Case,
+    page::html,
+    reading::{Kind, Reading, all as read},
+    table::{json, markdown, text},
+    trace::{Bin, HopTrace, PairBin, PairTrace, Trace},
+    verdict::{Bound, LIMITS, Limit, Line, Outcome, Verdict},
+};
+use crate::{entropy, media::Fidelity};
+
+/// How to run the cases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How real media are: `webrtc` or `webrtc-null`. What is modelled has no congestion control to be tested.
+    pub media: Fidelity,
+    /// The seeds.
+    pub seeds: Range<u64>,
+    /// How many simulations go on at a time.
+    pub jobs: usize,
+}
+
+/// What came of the cases.
+#[derive(Clone, Debug)]
+pub struct Results {
+    /// How they were run.
+    pub settings: Settings,
+    /// A verdict on each, in the document's order.
+    pub verdicts: Vec<Verdict>,
+    /// What the first seed left of each case, to be drawn; none where there is nothing to simulate.
+    pub traces: Vec<Option<Trace>>,
+}
+
+impl Results {
+    /// Whether no case missed a limit.
+    pub fn pass(&self) -> bool {
+        self.verdicts.iter().all(|verdict| verdict.outcome() != Outcome::Miss)
+    }
+}
+
+/// Stack of a simulation's thread: str0m keeps packets on the stack.
+const STACK_BYTES: usize = 64 << 20;
+
+/// Simulates a case on a thread of its own, to its end or until `until`.
+pub fn simulate(case: &Case, media: Fidelity, seed: u64, until: Duration) -> Trace {
+    entropy::isolated(seed, STACK_BYTES, || world::simulate(case, media, seed, until))
+}
+
+/// Runs cases, and calls `done` after each simulation with how many are done of how many.
+pub fn run(cases: Vec<Case>, settings: Settings, done: &(impl Fn(usize, usize) + Sync)) -> Results {
+    let mut cells: Vec<(usize, u64)> = (0..cases.len())
+        .filter(|case| !cases[*case].pairs.is_empty())
+        .flat_map(|case| settings.seeds.clone().map(move |seed| (case, seed)))
+        .collect();
+    // The longest first: they would keep one core busy at the end.
+    let work_of = |case: &Case| case.duration * u32::try_from(case.pairs.len()).unwrap_or(u32::MAX);
+    cells.sort_by_key(|(case, seed)| (core::cmp::Reverse(work_of(&cases[*case])), *case, *seed));
+
+    let (next, finished) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let results = Mutex::new(Vec::with_capacity(cells.len()));
+    let work = || {
+        while let Some(&(at, seed)) = cells.get(next.fetch_add(1, Relaxed)) {
+            let case = &cases[at];
+            let trace = simulate(case, settings.media, seed, case.duration);
+            let readings = reading::all(case, &trace);
+            // One trace of each case is drawn; the others are not kept, they are large.
+            let drawn = (seed == settings.seeds.start).then_some(trace);
+            results.lock().expect("nobody panics while holding it").push((at, seed, readings, drawn));
+            done(finished.fetch_add(1, Relaxed) + 1, cells.len());
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..settings.jobs.clamp(1, cells.len().max(1)) {
+            scope.spawn(work);
+        }
+    });
+    let mut results = results.into_inner().expect("all threads have ended");
+    results.sort_by_key(|result| (result.0, result.1));
+
+    let mut traces: Vec<Option<Trace>> = vec![None; cases.len()];
+    let mut by_case: Vec<Vec<Vec<Reading>>> = vec![Vec::new(); cases.len()];
+    for (at, _, readings, drawn) in results {
+        by_case[at].push(readings);
+        traces[at] = traces[at].take().or(drawn);
+    }
+    let verdicts = cases.into_iter().zip(&by_case).map(|(case, by_seed)| Verdict::new(case, by_seed)).collect();
+    Results { settings, verdicts, traces }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn short(id: &str, seed: u64) -> Trace {
+        let case = case::all().into_iter().find(|case| case.id == id).expect("it is in the file");
+        simulate(&case, Fidelity::WebRtcNull, seed, Duration::from_secs(6))
+    }
+
+    #[test]
+    fn the_same_case_and_seed_leave_the_same_trace_and_another_seed_another() {
+        let first = short("5.1", 1);
+        assert_eq!(first, short("5.1", 1));
+        assert_ne!(first, short("5.1", 2));
+    }
+
+    #[test]
+    fn media_flow_within_the_capacity_and_no_sooner_than_light() {
+        let trace = short("5.1", 1);
+        assert!(trace.bins.len() == 30 && !trace.pairs[0].disconnected);
+        let bytes: u64 = trace.bins.iter().skip(15).map(|bin| bin.pairs[0].media_bytes).sum();
+        let rate_bps = bytes * 8 / 3;
+        assert!((150_000..=1_000_000).contains(&rate_bps), "{rate_bps}");
+        let delays = &trace.pairs[0].delays_us;
+        assert!(delays.len() > 200 && delays.iter().all(|us| (50_000..50_000 + 315_000 + 15_000).contains(us)));
+        assert!(trace.hops[0].bytes <= 6 * 1_000_000 / 8, "the bottleneck carries what it carries");
+    }
+
+    #[test]
+    fn what_media_take_on_the_wire_is_what_is_reckoned_with() {
+        // Seven seconds in, the encoder is at some target; packets are its bytes and the headers.
+        let trace = short("5.1", 3);
+        let bins = trace.bins.iter().skip(10);
+        let (media, video, seconds) =
+            bins.fold((0, 0, 0.0), |sum, bin| (sum.0 + bin.pairs[0].media_bytes, sum.1 + bin.pairs[0].video_bytes, sum.2 + 0.2));
+        let audio = reading::float(world::AUDIO_WIRE_BPS) / 8.0 * seconds;
+        let headers = reading::float(media - video) - audio;
+        let packets = headers / f64::from(world::HEADERS_BYTES);
+        // The frame rate and the mean size bound how many packets there can be.
+        assert!(packets > 30.0 * seconds && headers / reading::float(video) < 0.2, "{packets} packets in {seconds} s");
+    }
+
+    #[test]
+    fn transfers_share_the_bottleneck() {
+        let trace = short("5.6", 1);
+        assert!(trace.tcp_sent > 300 && trace.bins.iter().map(|bin| bin.tcp_bytes).sum::<u64>() > 400_000, "{}", trace.tcp_sent);
+    }
+}

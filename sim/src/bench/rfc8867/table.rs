@@ -1,0 +1,149 @@
+//! Results as text, as Markdown and as JSON.
+
+use core::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::{
+    Results, case,
+    verdict::{Bound, Line, Verdict},
+};
+
+/// A table for a terminal.
+pub fn text(results: &Results) -> String {
+    let mut text = head(results);
+    for verdict in &results.verdicts {
+        let case = &verdict.case;
+        let _infallible = writeln!(text, "\n{} {} · {}", case.id, case.title, verdict.outcome().name());
+        if let Some(why) = case.not_applicable {
+            let _infallible = writeln!(text, "    {why}");
+        }
+        let rows: Vec<[String; 5]> = verdict.lines.iter().map(row).collect();
+        let widths: Vec<usize> = (0..5).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
+        for row in &rows {
+            let mut line = "    ".to_owned();
+            for (at, (cell, width)) in row.iter().zip(&widths).enumerate() {
+                let pad = " ".repeat(width - cell.chars().count());
+                // Numbers stand at the right.
+                if at == 1 { line.extend([&pad, cell.as_str(), "  "]) } else { line.extend([cell.as_str(), &pad, "  "]) }
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+    }
+    let _infallible = writeln!(text, "\n{}", sum(results));
+    text
+}
+
+/// The table of `docs/RFC8867.md`.
+pub fn markdown(results: &Results) -> String {
+    let mut text = "| case | reading | median | seeds | limit | comparator | verdict |\n|---|---|---:|---|---|---|---|\n".to_owned();
+    for verdict in &results.verdicts {
+        let name = format!("**{}** {}", verdict.case.id, verdict.case.title);
+        let outcome = if verdict.outcome() == super::Outcome::Miss { "**miss**" } else { verdict.outcome().name() };
+        let why = verdict.case.not_applicable.unwrap_or_default();
+        let _infallible = writeln!(text, "| {name} | {why} |  |  |  |  | {outcome} |");
+        for line in &verdict.lines {
+            let [what, median, seeds, limit, comparator] = row(line);
+            let comparator = comparator.trim_start_matches("SCReAM V2 ");
+            let word = match (line.limit, line.passes()) {
+                (None, _) => "",
+                (Some(_), true) => "pass",
+                (Some(_), false) => "**miss**",
+            };
+            let limit = limit.trim_end_matches(" MISS");
+            let _infallible = writeln!(text, "|  | {what} | {median} | {seeds} | {limit} | {comparator} | {word} |");
+        }
+    }
+    text
+}
+
+/// Everything, for programs.
+pub fn json(results: &Results) -> Value {
+    let settings = &results.settings;
+    json!({
+        "bench": "rfc8867",
+        "version": env!("CARGO_PKG_VERSION"),
+        "media": settings.media.name(),
+        "seeds": settings.seeds.clone().collect::<Vec<_>>(),
+        "judged_by": "the median over the seeds",
+        "pass": results.pass(),
+        "cases": results.verdicts.iter().map(case_json).collect::<Vec<_>>(),
+        "limits_are": "ours: RFC 8867 gives none",
+        "published_comparators": case::comparators(),
+    })
+}
+
+fn case_json(verdict: &Verdict) -> Value {
+    let case = &verdict.case;
+    let number = |value: f64| if value.is_finite() { json!(rounded(value)) } else { Value::Null };
+    let readings = verdict.lines.iter().map(|line| {
+        json!({
+            "what": line.what,
+            "unit": line.kind.unit(),
+            "median": number(line.median),
+            "by_seed": line.values.iter().copied().map(number).collect::<Vec<_>>(),
+            "limit": line.limit.map(|limit| limit.bound),
+            "limit_from": line.limit.map(|limit| limit.why),
+            "pass": line.limit.map(|_| line.passes()),
+            "scream_v2": line.comparator.map(number),
+        })
+    });
+    json!({
+        "id": case.id,
+        "title": case.title,
+        "section": case.section,
+        "expected": case.expected,
+        "verdict": verdict.outcome(),
+        "reason": case.not_applicable,
+        "readings": readings.collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn head(results: &Results) -> String {
+    let settings = &results.settings;
+    format!(
+        "RFC 8867, str0m's congestion control, {} media, median of seeds {}..{}\n",
+        settings.media, settings.seeds.start, settings.seeds.end
+    )
+}
+
+/// How many cases went how.
+pub(super) fn sum(results: &Results) -> String {
+    let count = |outcome| results.verdicts.iter().filter(|verdict| verdict.outcome() == outcome).count();
+    let (pass, miss, none) = (count(super::Outcome::Pass), count(super::Outcome::Miss), count(super::Outcome::NotApplicable));
+    format!("{pass} of {} cases pass, {miss} miss, {none} not applicable; limits are ours", results.verdicts.len())
+}
+
+/// What, median, spread, limit and comparator.
+pub(super) fn row(line: &Line) -> [String; 5] {
+    let unit = line.kind.unit();
+    let with_unit = |value: f64| match (value.is_finite(), unit) {
+        (false, _) if value.is_nan() => "none".to_owned(),
+        (false, _) => "never".to_owned(),
+        (true, "") => format!("{}", rounded(value)),
+        (true, unit) => format!("{} {unit}", rounded(value)),
+    };
+    let (least, most) = line.values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |ends, value| (ends.0.min(*value), ends.1.max(*value)));
+    let bare = |value: f64| if value.is_finite() { rounded(value).to_string() } else { "never".to_owned() };
+    let spread = if line.values.len() > 1 { format!("{} to {}", bare(least), bare(most)) } else { String::new() };
+    let limit = line.limit.map_or_else(String::new, |limit| {
+        let bound = match limit.bound {
+            Bound::AtLeast(least) => format!("at least {}", with_unit(least)),
+            Bound::AtMost(most) => format!("at most {}", with_unit(most)),
+        };
+        if line.passes() { bound } else { format!("{bound} MISS") }
+    });
+    let comparator = line.comparator.map_or_else(String::new, |value| format!("SCReAM V2 {}", with_unit(value)));
+    [line.what.clone(), with_unit(line.median), spread, limit, comparator]
+}
+
+/// Three digits are enough.
+pub(super) fn rounded(value: f64) -> f64 {
+    let scale = match value.abs() {
+        size if size >= 100.0 => 1.0,
+        size if size >= 10.0 => 10.0,
+        _ => 100.0,
+    };
+    libm::round(value * scale) / scale
+}

@@ -1,0 +1,97 @@
+//! What a simulation leaves: rates in bins, and every delay.
+
+use core::time::Duration;
+
+use greenroom_core::{stream::BitsPerSecond, time::Instant};
+
+use crate::media::Fidelity;
+
+/// How long a bin is: RFC 8868 section 3 samples rates every 200 ms.
+pub(super) const BIN: Duration = Duration::from_millis(200);
+/// How often queues are looked at. A choice: several times per frame.
+pub(super) const QUEUE_SAMPLE: Duration = Duration::from_millis(10);
+
+/// What a simulation leaves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trace {
+    /// How real media were.
+    pub media: Fidelity,
+    /// For each pair.
+    pub pairs: Vec<PairTrace>,
+    /// For each link.
+    pub hops: Vec<HopTrace>,
+    /// The run in pieces of 200 ms.
+    pub bins: Vec<Bin>,
+    /// Segments of TCP that were sent, those sent again included.
+    pub tcp_sent: u64,
+    /// Segments that were dropped.
+    pub tcp_dropped: u64,
+}
+
+/// What came of a pair.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PairTrace {
+    /// Packets that the sender sent, of whatever kind.
+    pub sent: u64,
+    /// Those of them that were dropped.
+    pub dropped: u64,
+    /// One-way delays of packets of media, in microseconds.
+    pub delays_us: Vec<u32>,
+    /// From the camera to the last packet of each frame, in microseconds.
+    pub frames_us: Vec<u32>,
+    /// Whether the connection was given up.
+    pub disconnected: bool,
+}
+
+/// What came of a link.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HopTrace {
+    /// Bytes of what got through.
+    pub bytes: u64,
+    /// Packets that did not.
+    pub dropped: u64,
+    /// What a packet would have waited, every 10 ms, in microseconds.
+    pub queue_us: Vec<u32>,
+}
+
+/// A piece of the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bin {
+    /// The instant at which it ends.
+    pub ends: Instant,
+    /// For each pair.
+    pub pairs: Vec<PairBin>,
+    /// Bytes of segments that arrived.
+    pub tcp_bytes: u64,
+    /// For each link the longest wait, in microseconds.
+    pub queue_us: Vec<u32>,
+}
+
+/// A pair in a piece of the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PairBin {
+    /// Bytes that the sender sent, of whatever kind.
+    pub sent_bytes: u64,
+    /// Bytes of packets of media that arrived.
+    pub media_bytes: u64,
+    /// Bytes of video in them, without headers.
+    pub video_bytes: u64,
+    /// What the sender believed at its end.
+    pub estimate_bps: BitsPerSecond,
+    /// What the encoder aimed at.
+    pub target_bps: BitsPerSecond,
+}
+
+impl Bin {
+    pub(super) fn new(pairs: usize, hops: usize) -> Self {
+        Self { ends: Instant::ZERO, pairs: vec![PairBin::default(); pairs], tcp_bytes: 0, queue_us: vec![0; hops] }
+    }
+}
+
+impl Trace {
+    /// The bins that lie within a time.
+    pub fn within(&self, from: Instant, to: Instant) -> impl Iterator<Item = &Bin> {
+        let begins = from.saturating_add(BIN);
+        self.bins.iter().filter(move |bin| bin.ends >= begins && bin.ends <= to)
+    }
+}

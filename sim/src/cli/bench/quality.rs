@@ -1,0 +1,83 @@
+//! `greenroom bench quality`.
+
+use core::ops::Range;
+use std::{path::PathBuf, thread};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::{
+    bench::quality,
+    cli::{Exit, complain, say, sweep::seeds},
+    media::Fidelity,
+    record::files,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct QualityArguments {
+    /// Which seeds: from A up to, and without, B
+    #[arg(long, value_name = "A..B", value_parser = seeds, default_value = "0..1")]
+    seeds: Range<u64>,
+    /// How many calls go on at a time [default: as many as there are processors]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// How real media transport is: webrtc or webrtc-null; modelled media sends no reports to score by
+    #[arg(long, default_value_t = Fidelity::WebRtcNull)]
+    media: Fidelity,
+    /// Only cases whose names contain this
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// Print everything as JSON
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+    /// Print the tables of docs/QUALITY.md
+    #[arg(long)]
+    markdown: bool,
+    /// Write the picture of docs/QUALITY.md into this file
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
+}
+
+/// Runs the grid, prints what came of it, and says whether its goals were met.
+pub(super) fn run(arguments: &QualityArguments) -> Exit {
+    if arguments.media == Fidelity::Model {
+        complain(&"modelled media sends no receiver reports, by which the way up is scored; choose --media webrtc-null or webrtc");
+        return Exit::Usage;
+    }
+    let mut cases = quality::grid();
+    if let Some(only) = &arguments.only {
+        cases.retain(|case| case.name.contains(only.as_str()));
+        if cases.is_empty() {
+            complain(&format_args!("no case has {only:?} in its name; names look like \"voice: rtt 40 ms, up: loss 3 %, jitter 0 ms\""));
+            return Exit::Usage;
+        }
+    }
+    let jobs = arguments.jobs.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()); // hidden by itself where that is no terminal
+    let style = ProgressStyle::with_template("quality {wide_bar:.green} {pos} of {len}  {elapsed}, {eta} to go");
+    bar.set_style(style.expect("the template is right").progress_chars("━╸ "));
+    let outcomes = quality::run(&cases, arguments.seeds.clone(), jobs, arguments.media, &|done, of| {
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    if let Some(path) = &arguments.picture
+        && let Err(error) = files::write_file(path, quality::svg(&outcomes).as_bytes())
+    {
+        complain(&error);
+        return Exit::Internal;
+    }
+    if arguments.json {
+        say(&format!("{:#}\n", quality::json(&cases, &outcomes)));
+    } else if arguments.markdown {
+        say(&quality::markdown(&cases, &outcomes));
+    } else {
+        say(&quality::table(&cases, &outcomes));
+    }
+    let mut all_met = true;
+    for (goal, came, _) in quality::goals(&cases, &outcomes).iter().filter(|(.., met)| !met) {
+        all_met = false;
+        complain(&format_args!("missed: {goal}: {came}"));
+    }
+    if all_met { Exit::Passed } else { Exit::CheckFailed }
+}

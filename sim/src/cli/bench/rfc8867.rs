@@ -1,0 +1,97 @@
+//! `greenroom bench rfc8867`.
+
+use core::ops::Range;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::{
+    bench::rfc8867,
+    cli::{Exit, complain, say, sweep::seeds},
+    media::Fidelity,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Rfc8867Arguments {
+    /// Only these cases, for example 5.1,5.6 [default: all]
+    #[arg(long = "case", value_name = "CASE,…", value_delimiter = ',')]
+    cases: Vec<String>,
+    /// Which seeds: from A up to, and without, B
+    #[arg(long, value_name = "A..B", value_parser = seeds, default_value = "0..5")]
+    seeds: Range<u64>,
+    /// How many simulations go on at a time [default: as many as there are processors]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// How real media transport is: webrtc or webrtc-null, which has the same sizes and is faster
+    #[arg(long, default_value_t = Fidelity::WebRtc)]
+    media: Fidelity,
+    /// Print JSON
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+    /// Print the table of docs/RFC8867.md
+    #[arg(long)]
+    markdown: bool,
+    /// Write report.html and rfc8867.json there
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// Runs the cases, prints, and says whether every limit was met.
+pub(super) fn run(arguments: &Rfc8867Arguments) -> Exit {
+    let mut cases = rfc8867::case::all();
+    if let Some(unknown) = arguments.cases.iter().find(|asked| cases.iter().all(|case| case.id != asked.trim())) {
+        let known: Vec<&str> = cases.iter().map(|case| case.id.as_str()).collect();
+        complain(&format_args!("RFC 8867 has no case {unknown:?} that can be run; there are {}", known.join(", ")));
+        return Exit::Usage;
+    }
+    if !arguments.cases.is_empty() {
+        cases.retain(|case| arguments.cases.iter().any(|asked| asked.trim() == case.id));
+    }
+    if arguments.media == Fidelity::Model {
+        complain(&"modelled media has no congestion control to be tested; expected --media webrtc or webrtc-null");
+        return Exit::Usage;
+    }
+    let jobs = arguments.jobs.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let settings = rfc8867::Settings { media: arguments.media, seeds: arguments.seeds.clone(), jobs };
+
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()); // hidden by itself where that is no terminal
+    let style = ProgressStyle::with_template("rfc8867 {wide_bar:.green} {pos} of {len}  {elapsed}");
+    bar.set_style(style.expect("the template is right").progress_chars("━╸ "));
+    let results = rfc8867::run(cases, settings, &|done, of| {
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+
+    if arguments.json {
+        say(&format!("{:#}\n", rfc8867::json(&results)));
+    } else if arguments.markdown {
+        say(&rfc8867::markdown(&results));
+    } else {
+        say(&rfc8867::text(&results));
+    }
+    if let Some(directory) = &arguments.out {
+        if let Err(error) = write(directory, &results) {
+            complain(&format_args!("{}: {error}; --out needs a directory that can be written to", directory.display()));
+            return Exit::Internal;
+        }
+        complain(&format_args!("report: {}", directory.join("report.html").display()));
+    }
+    for verdict in results.verdicts.iter().filter(|verdict| verdict.outcome() == rfc8867::Outcome::Miss) {
+        for line in verdict.lines.iter().filter(|line| !line.passes()) {
+            complain(&format_args!("case {} missed: {}", verdict.case.id, line.what));
+        }
+    }
+    if results.pass() { Exit::Passed } else { Exit::CheckFailed }
+}
+
+fn write(directory: &Path, results: &rfc8867::Results) -> std::io::Result<()> {
+    fs::create_dir_all(directory)?;
+    fs::write(directory.join("rfc8867.json"), format!("{:#}\n", rfc8867::json(results)))?;
+    fs::write(directory.join("report.html"), rfc8867::html(results))
+}
