@@ -428,7 +428,7 @@ impl Ends<'_> {
         };
         let peer = |host: u8, end: End, estimate_from: Option<BitsPerSecond>| {
             let seed = self.seed.wrapping_add(u64::from(host));
-            Peer::new(now, PeerConfig { fidelity, local: address(host), end, estimate_from, seed })
+            Peer::new(now, PeerConfig { fidelity, local: address(host), end, estimate_from, seed, report_every: None })
         };
         // RFC 8867's encoder starts at its lowest rate, and so does the estimate: at what that takes with audio.
         let first_bps = video_wire_bps(VIDEO_MIN_BPS) + AUDIO_WIRE_BPS;
