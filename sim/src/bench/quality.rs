@@ -13,13 +13,8 @@ mod picture;
 mod tally;
 mod truth;
 
-use std::{
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    thread,
-};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::{sync::Mutex, thread};
 
 use greenroom_core::quality::{Level, Rules, Scorer};
 
@@ -88,12 +83,12 @@ pub fn run(
 
 fn judge(case: &Case, number: usize, fidelity: Fidelity, seed: u64) -> Outcome {
     let rules = Rules::default();
-    let seen = call::play(case, fidelity, seed);
+    let observed = call::play(case, fidelity, seed);
     let mut ours = [Scorer::default(), Scorer::default()];
     let mut others = [[Other::LiveKit(100.0), Other::Jitsi(100.0), Other::Twilio]; 2];
     let mut before = [[Level::Unknown; 3]; 2];
     let has_video = case.video_bps.is_some();
-    let phases = case.phases.iter().zip(&seen).map(|(phase, windows)| {
+    let phases = case.phases.iter().zip(&observed).map(|(phase, windows)| {
         let mut judged = Judged { truth: truth::levels(&rules, phase, case.video_bps), said: Default::default() };
         for (up, down) in windows {
             for (way, reading) in [up, down].into_iter().enumerate() {

@@ -10,7 +10,9 @@ use super::{Climb, Purse, allocation};
 
 pub(super) fn allocate(budget: Budget, demands: &[Demand<'_>]) -> Allocation {
     let mut climbs: Vec<Climb<'_>> = demands.iter().map(|demand| Climb::new(demand, |_| true)).collect();
-    climbs.iter_mut().for_each(|climb| climb.candidates.sort_unstable_by_key(|rung| rung.layer));
+    for climb in &mut climbs {
+        climb.candidates.sort_unstable_by_key(|rung| rung.layer);
+    }
     climbs.sort_by_key(|climb| (core::cmp::Reverse(climb.demand.priority), climb.demand.stream));
     let mut purse = Purse::new(budget);
     for round in 0_u32.. {

@@ -142,7 +142,7 @@ pub(super) fn play(case: &Case, fidelity: Fidelity, seed: u64) -> Vec<Vec<Seen>>
     }
 
     let mut observer = Observer::default();
-    let mut seen = Vec::new();
+    let mut lived = Vec::new();
     let mut until = now.saturating_add(SETTLING);
     run(&mut sides, &mut observer, &mut now, until);
     // What was seen while the connection was made is no window.
@@ -163,9 +163,9 @@ pub(super) fn play(case: &Case, fidelity: Fidelity, seed: u64) -> Vec<Vec<Seen>>
             let [client, server] = &sides;
             windows.push(observer.close(SPAN, &client.peer, &client.source.meant(), &server.source.meant()));
         }
-        seen.push(windows);
+        lived.push(windows);
     }
-    seen
+    lived
 }
 
 fn side(now: Instant, case: &Case, fidelity: Fidelity, seed: u64, end: End, local: SocketAddrV4) -> Side {

@@ -62,11 +62,11 @@ fn probe(line: &Line) -> (Duration, Duration) {
     if config.jitter.is_none() {
         return (config.delay, Duration::ZERO);
     }
-    let mut link = Link::new(config, 0, "probe");
+    let mut probe = Link::new(config, 0, "probe");
     let (mut sum, mut deviations, mut before) = (Duration::ZERO, Duration::ZERO, None::<Duration>);
     for packet in 0..PROBES {
         let sent = Instant::from_millis(packet * 20);
-        let Verdict::Deliver { at } = link.offer(sent, AUDIO_BYTES) else { unreachable!("nothing is lost on it") };
+        let Verdict::Deliver { at } = probe.offer(sent, AUDIO_BYTES) else { unreachable!("nothing is lost on it") };
         let took = at.saturating_since(sent);
         sum += took;
         deviations += before.replace(took).map_or(Duration::ZERO, |before| before.abs_diff(took));

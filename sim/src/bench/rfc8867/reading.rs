@@ -18,7 +18,7 @@ use greenroom_core::{stream::BitsPerSecond, time::Instant};
 
 use super::{
     case::{Case, Load, Pair},
-    trace::{BIN, PairBin, QUEUE_SAMPLE, Trace},
+    trace::{BIN, BIN_NS, PairBin, QUEUE_SAMPLE_NS, Trace},
     world::MEDIA_MAX_BPS,
 };
 
@@ -143,7 +143,7 @@ pub fn all(case: &Case, trace: &Trace) -> Vec<Reading> {
     for hop in &judged {
         put(Kind::Queue95, format!("queue{}, 95 %", of(*hop)), percentile_ms(&sorted(trace.hops[*hop].queue_us.iter()), 95));
         let settled = stretches.iter().filter(|(of, _)| of == hop).flat_map(|(_, stretch)| {
-            let place = |at: Instant| usize::try_from(at.as_nanos() / QUEUE_SAMPLE.as_nanos() as u64).unwrap_or(usize::MAX);
+            let place = |at: Instant| usize::try_from(at.as_nanos() / QUEUE_SAMPLE_NS).unwrap_or(usize::MAX);
             let samples = &trace.hops[*hop].queue_us;
             let (from, to) = (place(stretch.from.saturating_add(SETTLING)).min(samples.len()), place(stretch.to).min(samples.len()));
             &samples[from..to]
@@ -275,7 +275,7 @@ pub(super) fn float(count: u64) -> f64 {
 
 /// The rate of a bin's bytes.
 pub(super) fn bin_bps(bytes: u64) -> u64 {
-    bytes * 8 * 1_000_000_000 / BIN.as_nanos() as u64
+    bytes * 8 * 1_000_000_000 / BIN_NS
 }
 
 /// What a bin of a pair received, as a rate.

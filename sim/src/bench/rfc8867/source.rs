@@ -152,6 +152,7 @@ fn laplace(stream: &mut Stream) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "rates and counts far below 2^53")]
 mod tests {
     use super::*;
 

@@ -7,9 +7,13 @@ use greenroom_core::{stream::BitsPerSecond, time::Instant};
 use crate::media::Fidelity;
 
 /// How long a bin is: RFC 8868 section 3 samples rates every 200 ms.
-pub(super) const BIN: Duration = Duration::from_millis(200);
+pub(super) const BIN: Duration = Duration::from_nanos(BIN_NS);
+/// The same, in nanoseconds.
+pub(super) const BIN_NS: u64 = 200_000_000;
 /// How often queues are looked at. A choice: several times per frame.
-pub(super) const QUEUE_SAMPLE: Duration = Duration::from_millis(10);
+pub(super) const QUEUE_SAMPLE: Duration = Duration::from_nanos(QUEUE_SAMPLE_NS);
+/// The same, in nanoseconds.
+pub(super) const QUEUE_SAMPLE_NS: u64 = 10_000_000;
 
 /// What a simulation leaves.
 #[derive(Clone, Debug, PartialEq)]
