@@ -49,7 +49,7 @@
 //! - [`engine`]: what lets time pass and carries bytes: `direct`, a schedule and nothing else, and `turmoil`, hosts and sockets;
 //! - [`scenario`], [`run`], [`record`], [`check`], [`report`]: from the file to the page that tells what happened and why;
 //! - [`eval`]: single parts of the core, asked line by line;
-//! - [`bench`]: what media do over networks that a document has agreed on;
+//! - [`bench`](mod@bench): what media do over networks that a document has agreed on;
 //! - [`cli`]: the `greenroom` program.
 //!
 //! `docs/SIMULATION.md` is the user's page, `docs/DETERMINISM.md` says what repeats and why, and `docs/ARCHITECTURE.md` where everything is.

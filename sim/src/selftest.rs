@@ -1,7 +1,7 @@
 //! The laboratory against theory: `greenroom selftest links`.
 //!
 //! An *oracle* is something that is known without simulating it: a closed form, an invariant, a number that a standard prints. `selftest/links.json` lists them, with the setting, the
-//! formula, what is expected and how near to it a reading has to come; [`measure`] has for each what is done to get the readings. Exact ones are done once. Statistical ones are done for
+//! formula, what is expected and how near to it a reading has to come; `measure` has for each what is done to get the readings. Exact ones are done once. Statistical ones are done for
 //! three fixed seeds, and all three have to be near enough. The page `docs/LINKS.md` prints the scorecard, and a test holds it against what the oracles say.
 
 mod measure;

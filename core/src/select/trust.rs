@@ -46,7 +46,7 @@ const PARTS: usize = 6;
 #[expect(clippy::cast_possible_truncation, reason = "half a second")]
 const PART_NS: u64 = (limits::UP_HOLD.as_nanos() / PARTS as u128) as u64;
 
-/// Turns a stream of estimates into budgets: see the [module](self). A plain value of fixed size.
+/// Turns a stream of estimates into budgets: what has fallen lately is believed for climbing only as far as it fell. A plain value of fixed size.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Trust {
     estimate_bps: BitsPerSecond,

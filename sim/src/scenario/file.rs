@@ -535,17 +535,13 @@ impl Default for SfuTable {
     }
 }
 
-/// A rule that shares a connection.
+/// A rule that shares a connection: greenroom's own, Jitsi Videobridge's, `LiveKit`'s or mediasoup's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum PolicyWord {
-    /// greenroom's.
     Chain,
-    /// Jitsi Videobridge's.
     Jvb,
-    /// `LiveKit`'s.
     Livekit,
-    /// mediasoup's.
     Mediasoup,
 }
 
