@@ -40,6 +40,8 @@ pub const STREAMS_PER_MEMBER: usize = 2;
 pub const LAYERS_PER_STREAM: usize = 6;
 /// Most temporal layers of one encoding: VP8's payload descriptor has two bits for their number (RFC 7741 section 4.2).
 pub const TEMPORAL_LAYERS: u8 = 4;
+/// How long a layer that nobody wishes any more is still sent by a publisher on demand. LiveKit waits 5 s as well before it lowers: who turns a page back finds the picture there.
+pub const LAYER_LINGER: Duration = Duration::from_secs(5);
 /// How long a layer must send more than its publisher declared before plans count with that. A choice: a page that is turned makes a screen burst for a second or two (Jitsi Videobridge's issue 2443 has 21 suspensions
 /// from such bursts), and a layer that really needs more does so for longer.
 pub const EXCESS_PATIENCE: Duration = Duration::from_secs(4);

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     code::Code,
-    id::{MemberId, SessionId, StreamId, UserId, UserName},
+    id::{LayerId, MemberId, SessionId, StreamId, UserId, UserName},
     role::Role,
     select::{Layer, Trust},
     stream::{BitsPerSecond, LayerSet, StreamKind},
@@ -176,6 +176,8 @@ pub struct VideoPlan {
     pub max_height: Option<u16>,
     /// Whose layers go first where not all fit: the higher number's.
     pub priority: u8,
+    /// The highest layer that the wish was counted with, so that a publisher knows what is worth sending.
+    pub counted: Option<LayerId>,
     /// The layer decided; none is a pause.
     pub target: Option<Layer>,
     /// The layer being forwarded; it follows the target at a key frame, or within one spatial layer at a picture where that is possible.

@@ -29,6 +29,7 @@ mod join;
 mod key;
 mod listen;
 mod moderate;
+mod needed;
 mod output;
 mod plan;
 mod publish;
@@ -40,6 +41,7 @@ use alloc::{
 };
 
 use self::listen::Listening;
+use self::needed::Needed;
 pub use self::{
     config::{Config, Duplicates},
     input::{Admission, Input, MediaInput},
@@ -77,6 +79,8 @@ pub struct Room {
     replan: BTreeSet<MemberId>,
     /// When the next of them is to be planned.
     replan_at: Option<Instant>,
+    /// Publishers who will be told that less of a video will do, by when.
+    lowerings: BTreeSet<(Instant, StreamId)>,
     /// Plans that are made again because more is believed of an estimate then, by when.
     replans: BTreeSet<(Instant, MemberId)>,
     /// Who hears the loudest, and who they are.
@@ -146,8 +150,8 @@ struct PublishedStream {
     measured: Vec<Measured>,
     /// Whoever receives any part of it.
     subscribers: BTreeSet<MemberId>,
-    /// How many of them receive the video.
-    viewers: usize,
+    /// Up to which layer the video is worth sending.
+    needed: Needed,
 }
 
 impl Room {
@@ -167,6 +171,7 @@ impl Room {
             waiting: BTreeSet::new(),
             replan: BTreeSet::new(),
             replan_at: None,
+            lowerings: BTreeSet::new(),
             replans: BTreeSet::new(),
             listening: Listening::new(),
             rest_until: now,
@@ -246,8 +251,9 @@ impl Room {
         }
         let first_of = |timers: &BTreeSet<(Instant, MemberId)>| timers.first().map(|(at, _)| *at);
         let (member, key, trust) = (first_of(&self.deadlines), first_of(&self.keys), first_of(&self.replans));
+        let lowering = self.lowerings.first().map(|(at, _)| *at);
         let (key_frame, voices) = (self.key_frames.poll_timeout(), self.listening.poll_timeout());
-        let first = [self.dissolve_at, member, key, key_frame, voices, trust, self.replan_at].into_iter().flatten().min();
+        let first = [self.dissolve_at, member, key, key_frame, voices, trust, lowering, self.replan_at].into_iter().flatten().min();
         first.map(|at| at.max(self.rest_until)).filter(|at| *at < Instant::MAX)
     }
 
@@ -342,6 +348,12 @@ impl Room {
             return true;
         }
         if self.listening_timers() {
+            return true;
+        }
+        if let Some(&(at, stream)) = self.lowerings.first()
+            && at.is_due(self.now)
+        {
+            self.tell_video_needed(stream);
             return true;
         }
         if let Some(&(at, member)) = self.replans.first()

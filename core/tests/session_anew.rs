@@ -203,7 +203,7 @@ fn what_is_heard_while_building_up_is_part_of_what_was_missed() {
     desk.receive(ServerMessage::Media { description: MediaDescription::new("new").expect("it is short") });
     assert!(matches!(desk.events()[..], [Event::Media { .. }]), "how media is reached is of use at once");
     desk.grant_of(is_publish, Accepted::Published { stream: StreamId(12) });
-    desk.receive(ServerMessage::VideoNeeded { stream: StreamId(12), needed: true });
+    desk.receive(ServerMessage::VideoNeeded { stream: StreamId(12), needed: true, up_to: None });
     let request = desk.request_of(is_subscribe(1));
     desk.receive(ServerMessage::Refused { request, code: Code::NO_SUCH_STREAM });
     let events = desk.events();
@@ -214,7 +214,7 @@ fn what_is_heard_while_building_up_is_part_of_what_was_missed() {
             Event::PeerLeft { user: user("eve"), name: None, reason: LeaveReason::LEFT },
             Event::PeerJoined { user: user("max"), name: None },
             Event::Republished { before: StreamId(5), now: Ok(StreamId(12)) },
-            Event::VideoNeeded { stream: StreamId(12), needed: true },
+            Event::VideoNeeded { stream: StreamId(12), needed: true, up_to: None },
             Event::KeyRefused { code: Code::KEY_EXPIRED },
         ]
     );

@@ -187,6 +187,8 @@ pub struct Camera {
     pub fps: u32,
     /// What the audio takes, in bits per second.
     pub audio_bps: BitsPerSecond,
+    /// Whether it sends video only while somebody receives it, and only the layers that anybody wishes.
+    pub on_demand: bool,
     /// The video's layers, lowest first; none is audio alone.
     pub layers: Vec<Layer>,
 }

@@ -80,6 +80,7 @@ fn what_is_left_out_has_its_documented_default() {
             actions: vec![(Instant::ZERO, Action::Join)],
         }],
         camera: Camera {
+            on_demand: false,
             fps: 30,
             audio_bps: 32_000,
             layers: vec![layer("q", 180, 150_000), layer("h", 360, 500_000), layer("f", 720, 1_500_000)],

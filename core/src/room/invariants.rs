@@ -47,13 +47,21 @@ impl Room {
         for (id, stream) in &self.streams {
             assert_eq!(stream.measured.len(), stream.info.offer.layers.len(), "{id}: another ladder is measured");
             let viewers = stream.subscribers.iter().filter(|member| self.members[member].subscriptions[id].video.is_some()).count();
-            assert_eq!(stream.viewers, viewers, "{id}: viewers are miscounted");
+            assert_eq!(stream.needed.viewers(), viewers, "{id}: viewers are miscounted");
+            for member in &stream.subscribers {
+                let plan = self.members[member].subscriptions[id].video.as_ref();
+                let counted = plan.map(|plan| super::needed::top_of(&stream.info.offer, plan));
+                assert_eq!(plan.and_then(|plan| plan.counted), counted, "{id}: what {member} wishes is counted as something else");
+            }
+            assert!(stream.needed.lower_at.is_none_or(|at| self.lowerings.contains(&(at, *id))), "{id}: nobody will tell its publisher");
             let owner = self.members.get(&stream.owner).expect("a stream without its publisher");
             assert_eq!(owner.published.get(&stream.info.offer.kind), Some(id), "{id}: its publisher does not know it");
             for subscriber in &stream.subscribers {
                 assert!(self.members[subscriber].subscriptions.contains_key(id), "{id}: {subscriber} does not know its subscription");
             }
         }
+        let lowerings = self.streams.values().filter(|stream| stream.needed.lower_at.is_some()).count();
+        assert_eq!(self.lowerings.len(), lowerings, "a word to the publisher of nothing");
         assert_eq!(self.replans.len(), self.members.values().filter(|m| m.replan_at.is_some()).count(), "a plan of nobody");
         let listens = |id: &MemberId| self.members.get(id).is_some_and(|member| member.audio_mode == AudioMode::Loudest);
         assert!(self.listening.listeners().all(|id| listens(&id)), "somebody listens who is not there, or did not ask to");

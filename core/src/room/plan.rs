@@ -89,7 +89,7 @@ impl Room {
         let (Some(declared_bps), Some(measured)) = (known.info.offer.layers.get(at).map(|l| l.max_bps), known.measured.get_mut(at)) else {
             return;
         };
-        let silence_is_announced = known.info.video_muted || (known.info.offer.on_demand && known.viewers == 0);
+        let silence_is_announced = known.info.video_muted || (known.info.offer.on_demand && known.needed.is_off(layer));
         if bps == 0 && silence_is_announced {
             return; // the layer comes back when it is lifted
         }

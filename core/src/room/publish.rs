@@ -37,7 +37,10 @@ impl Room {
         let measured = vec![Measured::Nothing; info.offer.layers.len()];
         self.members.get_mut(&id).expect("checked above").published.insert(info.offer.kind, stream);
         self.shares += shares;
-        self.streams.insert(stream, PublishedStream { owner: id, info: info.clone(), measured, subscribers: BTreeSet::new(), viewers: 0 });
+        self.streams.insert(
+            stream,
+            PublishedStream { owner: id, info: info.clone(), measured, subscribers: BTreeSet::new(), needed: Needed::default() },
+        );
         self.media(MediaOutput::Receive { member: id, stream: info.clone() });
         self.send_to_others(id, ServerMessage::StreamAdded { stream: info });
         Ok(Accepted::Published { stream })
@@ -68,7 +71,9 @@ impl Room {
         for layer in (0..u8::MAX).map(LayerId).take(before.layers.len()).filter(|layer| !stays(*layer, &before, &offer)) {
             self.key_frames.forget_layer(stream, layer);
         }
-        if offer.sends_video_on_demand() && !before.sends_video_on_demand() {
+        self.count_anew(stream);
+        let stale = before.layers.len() != offer.layers.len() || !before.sends_video_on_demand() || self.streams[&stream].needed.is_stale();
+        if offer.sends_video_on_demand() && stale {
             self.tell_video_needed(stream);
         }
         self.hush(id);
@@ -146,6 +151,9 @@ impl Room {
             self.waiting.remove(&entry);
         }
         self.key_frames.forget_stream(stream);
+        if let Some(at) = gone.needed.lower_at {
+            self.lowerings.remove(&(at, stream));
+        }
         self.shares -= usize::from(gone.info.offer.kind == StreamKind::Aux);
         let member = self.members.get_mut(&owner).expect("a stream has its publisher");
         member.published.remove(&gone.info.offer.kind);

@@ -49,6 +49,8 @@ pub(super) struct Camera {
     pictures: u64,
     started: Instant,
     video_muted: bool,
+    /// How many layers anybody wants, from the lowest on.
+    wanted_layers: usize,
     audio: Option<Microphone>,
     /// Whether payloads are carried in full.
     full_payloads: bool,
@@ -87,7 +89,7 @@ pub(super) fn offer(camera: &scenario::Camera) -> StreamOffer {
         kind: StreamKind::Main,
         audio_bps: (camera.audio_bps > 0).then_some(camera.audio_bps),
         layers: camera.layers.clone(),
-        on_demand: false,
+        on_demand: camera.on_demand,
     }
 }
 
@@ -106,6 +108,7 @@ impl Camera {
             pictures: 0,
             started: now,
             video_muted: false,
+            wanted_layers: if config.on_demand { 0 } else { usize::MAX },
             audio,
             full_payloads: fidelity != Fidelity::Model,
         }
@@ -141,6 +144,15 @@ impl Camera {
             }
             self.video_muted = muted;
         }
+    }
+
+    /// Which layers are worth sending: all up to one, or all, or none. What comes back begins with a key frame.
+    pub(super) fn set_needed(&mut self, needed: bool, up_to: Option<LayerId>) {
+        let wanted = if needed { up_to.map_or(usize::MAX, |up_to| usize::from(up_to.0) + 1) } else { 0 };
+        for encoder in self.layers.iter_mut().take(wanted).skip(self.wanted_layers) {
+            encoder.key_frame_due = true;
+        }
+        self.wanted_layers = wanted;
     }
 
     /// Whether audio and video are muted.
@@ -181,7 +193,7 @@ impl Camera {
                 continue;
             }
             let track = TrackId { stream: self.stream, kind: TrackKind::Video };
-            for (place, encoder) in (0_u8..).zip(&mut self.layers) {
+            for (place, encoder) in (0_u8..).zip(&mut self.layers).take(self.wanted_layers) {
                 encoder.encode(at, track, LayerId(place), self.full_payloads, &mut send);
             }
         }
@@ -344,7 +356,12 @@ mod tests {
             max_bps,
             temporal_layers: TemporalLayers::ONE,
         };
-        let config = scenario::Camera { fps: 30, audio_bps: 32_000, layers: vec![layer("q", 180, 150_000), layer("f", 720, 1_500_000)] };
+        let config = scenario::Camera {
+            fps: 30,
+            audio_bps: 32_000,
+            on_demand: false,
+            layers: vec![layer("q", 180, 150_000), layer("f", 720, 1_500_000)],
+        };
         Camera::new(Instant::ZERO, &config, StreamId(1), Fidelity::WebRtc, seed, "ada")
     }
 
@@ -370,11 +387,26 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_wants_is_not_sent_and_comes_back_with_a_key_frame() {
+        let mut camera = camera(1);
+        record(&mut camera, 1);
+        camera.set_needed(true, Some(LayerId(0)));
+        assert!(record(&mut camera, 2).iter().all(|p| p.layer == LayerId(0)));
+        camera.set_needed(true, None);
+        let back = record(&mut camera, 3);
+        let first = |layer| back.iter().find(|p| p.track.kind == TrackKind::Video && p.layer == LayerId(layer)).unwrap();
+        let key_frame = |layer| vp8::Descriptor::parse(&first(layer).payload).unwrap().key_frame;
+        assert_eq!((key_frame(0), key_frame(1)), (false, true));
+        camera.set_needed(false, None);
+        assert!(record(&mut camera, 4).iter().all(|p| p.track.kind == TrackKind::Audio));
+    }
+
+    #[test]
     fn temporal_layers_take_their_shares() {
         for (count, shares) in [(2, vec![600, 1000]), (3, vec![330, 660, 1000])] {
             let temporal_layers = TemporalLayers::new(count).unwrap();
             let layer = Layer { rid: Rid::new("f").unwrap(), width: None, height: 720, max_bps: 1_500_000, temporal_layers };
-            let config = scenario::Camera { fps: 30, audio_bps: 0, layers: vec![layer] };
+            let config = scenario::Camera { fps: 30, audio_bps: 0, on_demand: false, layers: vec![layer] };
             let packets = record(&mut Camera::new(Instant::ZERO, &config, StreamId(1), Fidelity::WebRtc, 1, "ada"), 60);
             for (temporal, share) in (0_u8..).zip(shares) {
                 let upto = |p: &&MediaPacket| vp8::Descriptor::parse(&p.payload).unwrap().temporal_id <= Some(temporal);

@@ -335,6 +335,11 @@ impl ClientNode {
                 }
             }
             session::Event::Republished { before, now } => self.republished(before, now),
+            session::Event::VideoNeeded { stream, needed, up_to } => {
+                if let Some(camera) = self.camera.as_mut().filter(|camera| camera.stream() == stream) {
+                    camera.set_needed(needed, up_to);
+                }
+            }
             session::Event::Unsubscribed { stream, .. } => {
                 if let Some(view) = self.views.get(&stream) {
                     let stream_name = name(&view.info);

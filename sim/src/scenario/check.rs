@@ -449,12 +449,12 @@ fn camera(table: &CameraTable) -> Result<Camera, Wrong> {
     let audio_bps = above_zero(table.audio.0, || key_path!["camera", "audio"])?;
 
     // The room's own rule decides; what it would refuse is refused here.
-    let offer = StreamOffer { kind: StreamKind::Main, audio_bps: Some(audio_bps), layers, on_demand: false };
+    let offer = StreamOffer { kind: StreamKind::Main, audio_bps: Some(audio_bps), layers, on_demand: table.on_demand };
     offer.check().map_err(|error| match error {
         OfferError::NotALadder { at } => {
             Wrong::new(key_path!["camera", "layers", at], "each layer needs its own rid and a higher rate than the one before it")
         }
         OfferError::TooManyLayers { .. } | OfferError::Empty => Wrong::new(key_path!["camera", "layers"], error.to_string()),
     })?;
-    Ok(Camera { fps: table.fps, audio_bps, layers: offer.layers })
+    Ok(Camera { fps: table.fps, audio_bps, on_demand: table.on_demand, layers: offer.layers })
 }

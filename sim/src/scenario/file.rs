@@ -483,6 +483,8 @@ pub(super) struct CameraTable {
     pub(super) fps: u32,
     /// What the audio takes.
     pub(super) audio: Rate,
+    /// Whether it sends video only while somebody receives it, and only the layers that anybody wishes. Default: false.
+    pub(super) on_demand: bool,
     /// The video's layers, lowest first; an empty list is audio alone.
     pub(super) layers: Vec<LayerTable>,
 }
@@ -491,7 +493,12 @@ impl Default for CameraTable {
     /// What browsers send for a 720p camera with three simulcast encodings (libwebrtc's simulcast.cc lists 150, 500 and 1200 to 2500 kbps as their targets) and Opus speech.
     fn default() -> Self {
         let layer = |rid: &str, height, kbps: u64| LayerTable { rid: rid.to_string(), height, rate: Rate(kbps * 1000), temporal: 1 };
-        Self { fps: 30, audio: Rate(32_000), layers: vec![layer("q", 180, 150), layer("h", 360, 500), layer("f", 720, 1500)] }
+        Self {
+            fps: 30,
+            audio: Rate(32_000),
+            on_demand: false,
+            layers: vec![layer("q", 180, 150), layer("h", 360, 500), layer("f", 720, 1500)],
+        }
     }
 }
 
