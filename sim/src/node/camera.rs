@@ -1,8 +1,10 @@
-//! What a publisher sends: a simulated camera and microphone.
+//! What a publisher sends: a simulated camera and microphone, or a screen that it shares.
 //!
 //! Pictures come at a fixed rate, every layer at the same times. Their sizes follow the statistical model of RFC 8593 section 5: a zero-mean Laplacian around the mean
 //! size, with a relative scale of 0.15. Key frames come on request only, as browsers send them; one takes several times the mean, and the pictures after it are smaller until
 //! that is paid back, so that each layer keeps its rate. Audio is one packet every 20 ms, all of one size, as Opus at a constant rate.
+//!
+//! A screen shows pages ([`scenario::Screen`]): one comes at once, at irregular times, the same for all layers; in between there is next to nothing.
 
 use core::time::Duration;
 
@@ -25,6 +27,9 @@ const PAYLOAD_BYTES_MAX: u32 = 1_100;
 const PICTURE_BYTES_MIN: u32 = 64;
 /// A key frame's size by the mean picture's. A choice: at 30 fps and these sizes, libvpx in real-time mode gives 3 to 6.
 const KEY_FRAME_FACTOR: u32 = 4;
+/// What a page that stands still takes, by the mean picture's size.
+#[expect(clippy::cast_possible_truncation, reason = "it is twenty")]
+const STILL_PART: u32 = scenario::Screen::STILL_PART as u32;
 /// Relative scale of the Laplacian that picture sizes follow (RFC 8593 table 1, `SCALE_B`).
 const SIZE_SCALE: f64 = 0.15;
 /// Shortest time between two key frames of a layer: an encoder answers a burst of requests once.
@@ -49,6 +54,8 @@ pub(super) struct Camera {
     pictures: u64,
     started: Instant,
     video_muted: bool,
+    /// When pages are turned, of a screen.
+    pages: Option<Pages>,
     /// How many layers anybody wants, from the lowest on.
     wanted_layers: usize,
     audio: Option<Microphone>,
@@ -56,10 +63,33 @@ pub(super) struct Camera {
     full_payloads: bool,
 }
 
+/// The pages of a screen.
+#[derive(Debug)]
+struct Pages {
+    turn: Duration,
+    draws: Stream,
+    next: Instant,
+}
+
+impl Pages {
+    /// Whether a page was turned up to now.
+    fn have_turned(&mut self, now: Instant) -> bool {
+        let turned = self.next <= now;
+        if turned {
+            let turn_ns = u64::try_from(self.turn.as_nanos()).unwrap_or(u64::MAX / 2);
+            let wait = Duration::from_nanos(turn_ns / 2 + self.draws.below(turn_ns.max(1)));
+            self.next = now.saturating_add(wait);
+        }
+        turned
+    }
+}
+
 /// One layer's encoder.
 #[derive(Debug)]
 struct Encoder {
     mean_bytes: u32,
+    /// What a page takes, of a screen.
+    page_bytes: Option<u32>,
     sizes: Stream,
     /// Bytes by which key frames have exceeded the rate so far.
     debt_bytes: u32,
@@ -93,16 +123,22 @@ pub(super) fn offer(camera: &scenario::Camera) -> StreamOffer {
     }
 }
 
+/// What is published of that screen.
+pub(super) fn screen_offer(screen: &scenario::Screen) -> StreamOffer {
+    StreamOffer { kind: StreamKind::Aux, audio_bps: None, layers: screen.layers.clone(), on_demand: screen.on_demand }
+}
+
 impl Camera {
     /// A camera that starts now. `owner` names its random streams.
     pub(super) fn new(now: Instant, config: &scenario::Camera, stream: StreamId, fidelity: Fidelity, seed: u64, owner: &str) -> Self {
         let fps = config.fps.max(1);
-        let layers = config.layers.iter().map(|layer| Encoder::new(layer, fps, seed, owner)).collect();
+        let layers = config.layers.iter().map(|layer| Encoder::new(layer, fps, "video", seed, owner)).collect();
         let audio = (config.audio_bps > 0).then(|| Microphone::new(now, config.audio_bps, seed, owner));
         Self {
             stream,
             rids: config.layers.iter().map(|layer| layer.rid.clone()).collect(),
             layers,
+            pages: None,
             picture_interval_ns: 1_000_000_000 / u64::from(fps),
             next_picture: now,
             pictures: 0,
@@ -112,6 +148,21 @@ impl Camera {
             audio,
             full_payloads: fidelity != Fidelity::Model,
         }
+    }
+
+    /// The same for a screen, which has no sound.
+    pub(super) fn sharing(now: Instant, config: &scenario::Screen, stream: StreamId, fidelity: Fidelity, seed: u64, owner: &str) -> Self {
+        let scenario::Screen { fps, turn, on_demand, ref layers } = *config;
+        let silent = scenario::Camera { fps, audio_bps: 0, on_demand, layers: Vec::new() };
+        let mut screen = Self::new(now, &silent, stream, fidelity, seed, owner);
+        screen.rids = layers.iter().map(|layer| layer.rid.clone()).collect();
+        let page_bytes = |layer: &Layer| u32::try_from(u128::from(layer.max_bps) * scenario::Screen::PAGE.as_nanos() / 8_000_000_000).ok();
+        let encoder = |layer: &Layer| Encoder { page_bytes: page_bytes(layer), ..Encoder::new(layer, fps.max(1), "screen", seed, owner) };
+        screen.layers = layers.iter().map(encoder).collect();
+        let mut pages = Pages { turn, draws: Stream::new(seed, owner, "screen/turn"), next: now };
+        pages.have_turned(now); // the first page is there: it comes with the first key frame
+        screen.pages = Some(pages);
+        screen
     }
 
     /// The stream it publishes.
@@ -192,22 +243,24 @@ impl Camera {
             if self.video_muted {
                 continue;
             }
+            let turned = self.pages.as_mut().is_some_and(|pages| pages.have_turned(at));
             let track = TrackId { stream: self.stream, kind: TrackKind::Video };
             for (place, encoder) in (0_u8..).zip(&mut self.layers).take(self.wanted_layers) {
-                encoder.encode(at, track, LayerId(place), self.full_payloads, &mut send);
+                encoder.encode(at, turned, track, LayerId(place), self.full_payloads, &mut send);
             }
         }
     }
 }
 
 impl Encoder {
-    fn new(layer: &Layer, fps: u32, seed: u64, owner: &str) -> Self {
+    fn new(layer: &Layer, fps: u32, what: &str, seed: u64, owner: &str) -> Self {
         let Layer { rid, max_bps: rate_bps, .. } = layer;
-        let mut starts = Stream::new(seed, owner, &format!("video/{rid}/start"));
+        let mut starts = Stream::new(seed, owner, &format!("{what}/{rid}/start"));
         let mean_bytes = u32::try_from(*rate_bps / 8 / u64::from(fps)).unwrap_or(u32::MAX).max(PICTURE_BYTES_MIN);
         Self {
             mean_bytes,
-            sizes: Stream::new(seed, owner, &format!("video/{rid}/size")),
+            page_bytes: None,
+            sizes: Stream::new(seed, owner, &format!("{what}/{rid}/size")),
             debt_bytes: 0,
             key_frame_due: true,
             last_key_frame: None,
@@ -221,19 +274,28 @@ impl Encoder {
         }
     }
 
-    fn encode(&mut self, at: Instant, track: TrackId, layer: LayerId, full_payloads: bool, send: &mut impl FnMut(MediaPacket)) {
+    fn encode(
+        &mut self,
+        at: Instant,
+        turned: bool,
+        track: TrackId,
+        layer: LayerId,
+        full_payloads: bool,
+        send: &mut impl FnMut(MediaPacket),
+    ) {
         let recent = self.last_key_frame.is_some_and(|last| at.saturating_since(last) < KEY_FRAME_SPACING);
         let key_frame = self.key_frame_due && !recent;
         if key_frame {
             self.key_frame_due = false;
             self.last_key_frame = Some(at);
         }
-        self.since_key_frame = if key_frame { 0 } else { self.since_key_frame + 1 };
+        // A page is in the lowest temporal layer: who does not get it has nothing to add to.
+        self.since_key_frame = if key_frame || turned { 0 } else { self.since_key_frame + 1 };
         let (temporal, size_permille, layer_sync) = self.pattern[self.since_key_frame % self.pattern.len()];
         self.picture_id = (self.picture_id + 1) & 0x7fff;
         self.tl0_pic_idx = self.tl0_pic_idx.wrapping_add(u8::from(temporal == 0));
         let timestamp = self.first_timestamp.wrapping_add(low_u32(at.as_nanos() / 1_000 * 90 / 1_000));
-        let mut left = self.picture_bytes(key_frame, size_permille);
+        let mut left = self.picture_bytes(key_frame, turned, size_permille);
         // Packets of a picture differ by a byte at most, as libwebrtc makes them: no tiny last one.
         let packets = left.div_ceil(PAYLOAD_BYTES_MAX);
         for packet in 0..packets {
@@ -254,11 +316,18 @@ impl Encoder {
         }
     }
 
-    fn picture_bytes(&mut self, key_frame: bool, permille: u32) -> u32 {
-        let mean = self.mean_bytes.saturating_mul(permille) / 1000;
+    fn picture_bytes(&mut self, key_frame: bool, turned: bool, permille: u32) -> u32 {
+        let mean = match self.page_bytes {
+            None => self.mean_bytes.saturating_mul(permille) / 1000,
+            Some(page) if key_frame || turned => page,
+            Some(_) => self.mean_bytes / STILL_PART,
+        };
         let factor = 1.0 + SIZE_SCALE * laplacian(&mut self.sizes);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between a quarter and four times the mean")]
         let drawn = (f64::from(mean) * factor.clamp(0.25, 4.0)) as u32;
+        if self.page_bytes.is_some() {
+            return drawn.max(PICTURE_BYTES_MIN);
+        }
         if key_frame {
             let size = drawn.saturating_mul(KEY_FRAME_FACTOR);
             self.debt_bytes = self.debt_bytes.saturating_add(size.saturating_sub(mean));
@@ -414,6 +483,31 @@ mod tests {
                 assert!(bps.abs_diff(1_500 * share) < 30_000, "{bps} bps up to temporal layer {temporal} of {count}");
             }
         }
+    }
+
+    #[test]
+    fn a_screen_stands_still_until_a_page_is_turned() {
+        // Given a screen of which a page is turned every five seconds,
+        let layer = Layer { rid: Rid::new("l").unwrap(), width: None, height: 1080, max_bps: 1_500_000, temporal_layers: TemporalLayers::ONE };
+        let config = scenario::Screen { fps: 5, turn: Duration::from_secs(5), on_demand: false, layers: vec![layer] };
+        let mut screen = Camera::sharing(Instant::ZERO, &config, StreamId(1), Fidelity::WebRtc, 1, "ada");
+        // when it is shown for ten minutes,
+        let packets = record(&mut screen, 600);
+        // then pages of a second's worth each come, the first as a key frame and the others as none,
+        let mut pictures: Vec<u32> = Vec::new();
+        for packet in &packets {
+            match pictures.last_mut() {
+                Some(bytes) if !vp8::Descriptor::parse(&packet.payload).unwrap().start_of_frame => *bytes += packet.size_bytes(),
+                _ => pictures.push(packet.size_bytes()),
+            }
+        }
+        let pages: Vec<u32> = pictures.iter().copied().filter(|bytes| *bytes > 40_000).collect();
+        assert!((100..=140).contains(&pages.len()), "{} pages", pages.len());
+        let mean = pages.iter().sum::<u32>() / u32::try_from(pages.len()).unwrap();
+        assert!(mean.abs_diff(187_500) < 10_000, "{mean} bytes a page");
+        // and what flows on average is what the scenario says.
+        let bps = packets.iter().map(|packet| u64::from(packet.size_bytes())).sum::<u64>() * 8 / 600;
+        assert!(bps.abs_diff(config.mean_bps(1_500_000)) < 40_000, "{bps} bps where {} are expected", config.mean_bps(1_500_000));
     }
 
     #[test]

@@ -5,25 +5,36 @@ use core::ops::Deref;
 use greenroom_core::{
     id::{LayerId, StreamId},
     session::Call,
-    stream::{LayerSet, StreamInfo, TrackKind},
+    stream::{LayerSet, StreamInfo, StreamKind, TrackKind},
     time::Instant,
+    wire::VideoWish,
 };
 
-use super::{ClientNode, Output, asks::Asked, millis, name};
+use super::{ClientNode, Output, Standing, asks::Asked, millis, name};
 use crate::{
     media::{MediaPacket, Peer, TrackId},
     node::pictures::{Arrivals, Pictures},
     record::{Counted, Flow, SAMPLE_INTERVAL, Sample, What},
+    scenario::{Watch, Wish},
 };
 
 /// A stream that the user watches.
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) info: StreamInfo,
+    wish: Wish,
+    /// Whether the server was asked for its audio, and for its video.
+    asked: Parts,
     subscribed_at: Instant,
     audio: Arrivals,
     video: Arrivals,
     pub(super) pictures: Pictures,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Parts {
+    audio: bool,
+    video: bool,
 }
 
 impl View {
@@ -37,7 +48,18 @@ impl View {
 
 impl ClientNode {
     pub(super) fn subscribe(&mut self, stream: StreamId) {
-        let Some(view) = self.views.get(&stream) else { return };
+        let by_list = self.by_list;
+        let Some(view) = self.views.get_mut(&stream) else { return };
+        if by_list {
+            self.list_due = true;
+            if view.wish.audio && view.info.offer.audio_bps.is_some() {
+                view.asked.audio = true;
+                let audio = Call::Subscribe { stream, audio: true, video: false, layers: LayerSet::HIGHEST, min_height: None };
+                self.call(audio, Asked::Hear(stream));
+            }
+            return;
+        }
+        view.asked = Parts { audio: true, video: true };
         let name = name(&view.info);
         let (audio, video) = (view.info.offer.audio_bps.is_some(), !view.info.offer.layers.is_empty());
         self.call(Call::Subscribe { stream, audio, video, layers: LayerSet::HIGHEST, min_height: None }, Asked::Subscribe(stream, name));
@@ -49,23 +71,86 @@ impl ClientNode {
         if stream.audio_muted || stream.video_muted {
             self.entry(What::StreamMuted { stream: name.clone(), audio: stream.audio_muted, video: stream.video_muted });
         }
-        if !self.config.user.watch.holds(&stream.user) {
-            return;
-        }
+        self.view(stream);
+    }
+
+    /// Begins to watch a stream, if it is one of those that are watched.
+    fn view(&mut self, stream: StreamInfo) {
+        let Some(wish) = self.watch.wish(&stream.user, stream.offer.kind) else { return };
+        let name = name(&stream);
+        let fps = match stream.offer.kind {
+            StreamKind::Main => self.config.camera.fps,
+            StreamKind::Aux => self.config.screen.fps,
+        };
         let id = stream.id;
         if let Some(peer) = &mut self.peer {
             expect_tracks(peer, self.now, &stream); // before asking: what comes unexpected is lost
         }
         let view = View {
             info: stream,
+            wish,
+            asked: Parts::default(),
             subscribed_at: self.now,
             audio: Arrivals::default(),
             video: Arrivals::default(),
-            pictures: Pictures::new(self.config.camera.fps),
+            pictures: Pictures::new(fps),
         };
         self.views.insert(id, view);
         self.entry(What::SubscribeCalled { stream: name });
         self.subscribe(id);
+    }
+
+    /// Watches something else from now on. The server hears of the videos in one list, so that it plans once.
+    pub(super) fn watch_instead(&mut self, watch: Watch) {
+        self.watch = watch;
+        (self.by_list, self.list_due) = (true, true);
+        let known: Vec<StreamInfo> = self.session.streams().cloned().collect();
+        for stream in known {
+            let (id, wish) = (stream.id, self.watch.wish(&stream.user, stream.offer.kind));
+            match (self.views.get_mut(&id), wish) {
+                (None, Some(_)) => self.view(stream),
+                (Some(view), Some(wish)) => {
+                    view.wish = wish;
+                    let heard = core::mem::replace(&mut view.asked.audio, wish.audio && view.info.offer.audio_bps.is_some());
+                    match (heard, view.asked.audio) {
+                        (false, true) => self.subscribe(id),
+                        (true, false) => self.unhear(id),
+                        (true, true) | (false, false) => {}
+                    }
+                }
+                (Some(view), None) => {
+                    // Its video ends with the list, which says so when it is answered.
+                    let (name, audio) = (name(&view.info), view.asked.audio && view.info.offer.audio_bps.is_some());
+                    self.gone.push(name);
+                    if audio {
+                        self.unhear(id);
+                    }
+                    self.drop_view(id);
+                }
+                (None, None) => {}
+            }
+        }
+    }
+
+    fn unhear(&mut self, stream: StreamId) {
+        self.call(Call::Unsubscribe { stream, audio: true, video: false, layers: None }, Asked::Unhear);
+    }
+
+    /// Sends the list of videos.
+    pub(super) fn ask_for_videos(&mut self) {
+        if !matches!(self.standing, Standing::Inside { .. }) {
+            return;
+        }
+        let (mut wanted, mut new) = (Vec::new(), Vec::new());
+        for (stream, view) in self.views.iter_mut().filter(|(_, view)| !view.info.offer.layers.is_empty()) {
+            let Wish { priority, max_height, min_height, audio: _ } = view.wish;
+            wanted.push(VideoWish { priority, max_height, min_height, ..VideoWish::of(*stream) });
+            if !core::mem::replace(&mut view.asked.video, true) {
+                new.push(name(&view.info));
+            }
+        }
+        let gone = core::mem::take(&mut self.gone);
+        self.call(Call::SubscribeVideo { wanted }, Asked::Videos { new, gone });
     }
 
     pub(super) fn drop_view(&mut self, stream: StreamId) {
