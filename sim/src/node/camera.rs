@@ -488,7 +488,8 @@ mod tests {
     #[test]
     fn a_screen_stands_still_until_a_page_is_turned() {
         // Given a screen of which a page is turned every five seconds,
-        let layer = Layer { rid: Rid::new("l").unwrap(), width: None, height: 1080, max_bps: 1_500_000, temporal_layers: TemporalLayers::ONE };
+        let layer =
+            Layer { rid: Rid::new("l").unwrap(), width: None, height: 1080, max_bps: 1_500_000, temporal_layers: TemporalLayers::ONE };
         let config = scenario::Screen { fps: 5, turn: Duration::from_secs(5), on_demand: false, layers: vec![layer] };
         let mut screen = Camera::sharing(Instant::ZERO, &config, StreamId(1), Fidelity::WebRtc, 1, "ada");
         // when it is shown for ten minutes,

@@ -1,10 +1,7 @@
 //! From the file to a scenario: names are resolved, directions made whole, groups spelled out, and every deed checked to be possible at its time.
 
 use core::{ops::Range, time::Duration};
-use std::{
-    collections::BTreeMap,
-    path::Path,
-};
+use std::{collections::BTreeMap, path::Path};
 
 use greenroom_core::{
     id::{Rid, UserId, UserName},

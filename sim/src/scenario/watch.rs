@@ -200,7 +200,11 @@ impl JsonSchema for WatchedEntry {
 // ---- resolved --------------------------------------------------------------------------------------------------------------------------------------------------------
 
 /// Makes of what stands at `path` what it means. `find` says which users an id stands for, or that it stands for nobody, at a path.
-pub(super) fn watch(entry: &WatchEntry, path: &KeyPath, find: impl Fn(&str, KeyPath) -> Result<Vec<UserId>, Wrong>) -> Result<Watch, Wrong> {
+pub(super) fn watch(
+    entry: &WatchEntry,
+    path: &KeyPath,
+    find: impl Fn(&str, KeyPath) -> Result<Vec<UserId>, Wrong>,
+) -> Result<Watch, Wrong> {
     let entries = match entry {
         WatchEntry::All => return Ok(Watch::All),
         WatchEntry::Some(entries) => entries,
@@ -223,7 +227,10 @@ pub(super) fn watch(entry: &WatchEntry, path: &KeyPath, find: impl Fn(&str, KeyP
                 if let (Some(least), Some(most)) = (min_height, max_height)
                     && least > most
                 {
-                    return wrong("min_height", format!("no picture has {least} lines at least and {most} at most; expected no more than max_height"));
+                    return wrong(
+                        "min_height",
+                        format!("no picture has {least} lines at least and {most} at most; expected no more than max_height"),
+                    );
                 }
                 let wish = Wish { priority, max_height, min_height, audio: audio.unwrap_or(true) };
                 let found = find(user, below(&[Step::Index(n), Step::from("user")]))?;
@@ -232,7 +239,8 @@ pub(super) fn watch(entry: &WatchEntry, path: &KeyPath, find: impl Fn(&str, KeyP
                     let stream = (user, source.kind());
                     match wishes.get(&stream) {
                         Some((before, _)) if *before == said => {
-                            let problem = format!("the {} of {} is in the list already; expected each stream once", source.word(), stream.0);
+                            let problem =
+                                format!("the {} of {} is in the list already; expected each stream once", source.word(), stream.0);
                             return wrong("user", problem);
                         }
                         Some((before, _)) if *before > said => {}

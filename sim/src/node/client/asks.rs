@@ -27,7 +27,10 @@ pub(super) enum Asked {
     Hear(StreamId),
     Unhear,
     /// The videos of a list: those that were in none before, and what was watched before and is not in it.
-    Videos { new: Vec<StreamName>, gone: Vec<StreamName> },
+    Videos {
+        new: Vec<StreamName>,
+        gone: Vec<StreamName>,
+    },
     Mute,
     SwitchRole(Role),
     Media,
