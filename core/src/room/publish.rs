@@ -2,7 +2,7 @@
 
 use alloc::{collections::BTreeSet, vec, vec::Vec};
 
-use super::{Measured, MediaOutput, PublishedStream, Room};
+use super::{Measured, MediaOutput, Needed, PublishedStream, Room};
 use crate::{
     code::Code,
     id::{LayerId, MemberId, StreamId},
