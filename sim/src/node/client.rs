@@ -1,6 +1,7 @@
 //! A client: a [`Session`], a media transport, a camera, and a script of what its user does when.
 
 mod asks;
+mod quality;
 mod statistics;
 mod views;
 
@@ -20,6 +21,7 @@ use greenroom_core::{
 
 use self::{
     asks::{Asked, Owed},
+    quality::Quality,
     statistics::Statistics,
     views::{View, expect_tracks},
 };
@@ -100,6 +102,7 @@ pub struct ClientNode {
     standing: Standing,
     owed: BTreeSet<Owed>,
     statistics: Statistics,
+    quality: Quality,
     next_sample: Instant,
     outputs: VecDeque<Output>,
     now: Instant,
@@ -147,6 +150,7 @@ impl ClientNode {
             standing: Standing::Outside,
             owed: BTreeSet::new(),
             statistics: Statistics::new(now),
+            quality: Quality::new(now),
             next_sample: next_sample(now),
             outputs: VecDeque::new(),
             now,
@@ -299,6 +303,7 @@ impl ClientNode {
             view.restart();
         }
         self.peer = Some(peer);
+        self.quality.restart(self.now);
         self.cameras.values_mut().for_each(Camera::restart);
         self.send_tracks();
         description
@@ -334,8 +339,7 @@ impl ClientNode {
                 let muted = What::StreamMuted { stream: name(&stream), audio: stream.audio_muted, video: stream.video_muted };
                 self.entry(muted);
                 if let Some(view) = self.views.get_mut(&stream.id) {
-                    view.pictures.excuse();
-                    view.info = stream;
+                    view.muted(self.now, stream);
                 }
             }
             session::Event::Media { description } => {
@@ -362,6 +366,7 @@ impl ClientNode {
                     self.out_of_room();
                 }
             }
+            session::Event::NetworkQuality { up, down } => self.entry(What::NetworkQuality { up, down }),
             session::Event::Republished { before, now } => self.republished(before, now),
             session::Event::VideoNeeded { stream, needed, up_to } => {
                 if let Some(camera) = self.camera_of(stream) {
@@ -430,6 +435,7 @@ impl ClientNode {
             PeerOutput::Datagram(datagram) => send(&mut self.outputs, datagram),
             PeerOutput::Connected => {
                 self.stirred = true;
+                self.quality.connected(self.now);
                 let after_ms = millis(self.now.saturating_since(self.join_called));
                 self.entry(What::MediaConnected { after_ms });
                 self.cameras.values_mut().for_each(Camera::restart);
@@ -534,7 +540,9 @@ impl Node for ClientNode {
         }
         self.ask_for_key_frames();
         self.settle();
-        self.take_samples();
+        if self.take_samples() {
+            self.settle();
+        }
         self.look_ahead();
     }
 

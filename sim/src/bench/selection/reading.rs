@@ -9,7 +9,9 @@
 //! | lost | datagrams to the viewers that their lines dropped |
 //!
 //! A picture *stands still* as W3C's webrtc-stats defines a freeze (`freezeCount`): none was shown for three times the mean interval of the last thirty, or for the mean and 150 ms more, whichever is longer. And a video stands still
-//! while it is dark, since its viewer has nothing to look at, whatever the reason. The wish of a screen is what its largest layer takes on average: pages that stand still cannot fill a line.
+//! while it is dark, since its viewer has nothing to look at, whatever the reason.
+//!
+//! A page that stands still is delivered without bits. So a screen counts as what the layer that flows declares, as long as its picture does not stand still in the sense above, and its wish as what its largest layer declares.
 //!
 //! Everything is read after [`STARTUP`], but for losses, which are those of the whole run.
 
@@ -25,12 +27,15 @@ use greenroom_core::{
 
 use crate::{
     engine::Collected,
-    record::{Counted, Direction, Entry, StreamName, What},
+    record::{Counted, Direction, Entry, SAMPLE_INTERVAL, StreamName, What},
     scenario::{Action, Scenario, User, Watch},
 };
 
 /// How long a viewer is in the room until it counts. A choice: an estimate that begins at 300 kbps and is probed needs less.
 pub const STARTUP: Duration = Duration::from_secs(8);
+/// How often it is told which layer flows.
+const SAMPLES_PER_SECOND: u64 = 10;
+const _: () = assert!(SAMPLE_INTERVAL.as_millis() == 100);
 /// How finely capacity is looked at.
 const GRAIN: Duration = Duration::from_millis(50);
 
@@ -66,9 +71,9 @@ pub fn read(scenario: &Scenario, collected: &Collected) -> Reading {
         }
         let window = (whole_second(entry.saturating_add(STARTUP)), end);
         let own: Vec<&Entry> = collected.entries.iter().filter(|entry| entry.user.as_ref() == Some(&user.id)).collect();
-        let delivered = delivered(collected, &user.id, window);
+        let (seen, still) = seen(&own, window);
+        let delivered = cameras(collected, &user.id, window) + screens(scenario, collected, &user.id, &still, window);
         let possible = possible(scenario, user, &watches, &own, window);
-        let seen = seen(&own, window);
         let account = collected.ledger.accounts().find(|(at, direction, _)| *at == place && *direction == Direction::Down);
         let (sent, dropped) = account.map_or((0, 0), |(_, _, account)| (account.sent, account.dropped.values().sum::<u64>()));
         let minutes = (seen.watched.as_secs_f64() / 60.0).max(f64::MIN_POSITIVE);
@@ -99,13 +104,13 @@ fn watches(user: &User) -> Vec<(Instant, &Watch)> {
     [(Instant::ZERO, &user.watch)].into_iter().chain(changes).collect()
 }
 
-/// Bits of video that a user received in the window, by its own statistics.
-fn delivered(collected: &Collected, user: &UserId, window: Span) -> u64 {
+/// Bits of cameras that a user received in the window, by its own statistics.
+fn cameras(collected: &Collected, user: &UserId, window: Span) -> u64 {
     let mut last: BTreeMap<&StreamName, u64> = BTreeMap::new();
     let mut bytes = 0;
     for sample in collected.samples.iter().filter(|sample| sample.user == *user) {
         let Counted::Part(part) = &sample.what else { continue };
-        if part.kind != TrackKind::Video || part.direction != stats::Direction::Received {
+        if sample.stream.kind != StreamKind::Main || part.kind != TrackKind::Video || part.direction != stats::Direction::Received {
             continue;
         }
         let total = part.totals.bytes;
@@ -117,6 +122,21 @@ fn delivered(collected: &Collected, user: &UserId, window: Span) -> u64 {
         }
     }
     bytes * 8
+}
+
+/// What the layers of screens declare that were shown to a user in the window, in bits.
+fn screens(scenario: &Scenario, collected: &Collected, user: &UserId, still: &BTreeMap<&StreamName, Vec<Span>>, window: Span) -> u64 {
+    let mut bits = 0;
+    for sample in collected.samples.iter().filter(|sample| sample.user == *user && sample.stream.kind == StreamKind::Aux) {
+        let Counted::Sent { layer: Some(rid), .. } = &sample.what else { continue };
+        let stands_still =
+            still.get(&sample.stream).is_some_and(|spans| spans.iter().any(|(from, to)| *from < sample.at && sample.at <= *to));
+        if window.0 < sample.at && sample.at <= window.1 && !stands_still {
+            let declared_bps = scenario.screen.layers.iter().find(|layer| layer.rid == *rid).map_or(0, |layer| layer.max_bps);
+            bits += declared_bps / SAMPLES_PER_SECOND;
+        }
+    }
+    bits
 }
 
 /// Bits of video that a user could have received in the window.
@@ -141,8 +161,7 @@ fn possible(scenario: &Scenario, user: &User, watches: &[(Instant, &Watch)], own
                 StreamKind::Main => (&scenario.camera.layers, scenario.camera.audio_bps),
                 StreamKind::Aux => (&scenario.screen.layers, 0),
             };
-            let top_bps = top_bps(layers, wish.max_height);
-            wished_bps += if stream.kind == StreamKind::Aux { scenario.screen.mean_bps(top_bps) } else { top_bps };
+            wished_bps += top_bps(layers, wish.max_height);
             audio_bps += if wish.audio { audio } else { 0 };
         }
         let is_out = user.down.outages.iter().any(|outage| outage.from <= at && at < outage.to);
@@ -178,9 +197,10 @@ struct View {
     frozen: Vec<Span>,
 }
 
-fn seen(own: &[&Entry], window: Span) -> Seen {
+/// And when each video stood still.
+fn seen<'a>(own: &[&'a Entry], window: Span) -> (Seen, BTreeMap<&'a StreamName, Vec<Span>>) {
     let inside = |at: Instant| window.0 <= at && at < window.1;
-    let mut views: BTreeMap<&StreamName, View> = BTreeMap::new();
+    let mut views: BTreeMap<&'a StreamName, View> = BTreeMap::new();
     let mut seen = Seen::default();
     for entry in own {
         let at = entry.at;
@@ -215,14 +235,16 @@ fn seen(own: &[&Entry], window: Span) -> Seen {
             _ => {}
         }
     }
-    for view in views.values_mut() {
+    let mut still = BTreeMap::new();
+    for (stream, mut view) in views {
         view.close(window.1);
-        let still: Vec<Span> = view.frozen.iter().chain(&view.dark).copied().collect();
+        let spans: Vec<Span> = view.frozen.iter().chain(&view.dark).copied().collect();
         seen.watched += covered(&view.watched, window);
         seen.dark += covered(&view.dark, window);
-        seen.still += covered(&still, window);
+        seen.still += covered(&spans, window);
+        still.insert(stream, spans);
     }
-    seen
+    (seen, still)
 }
 
 impl View {
@@ -288,7 +310,8 @@ mod tests {
         let entries: Vec<Entry> = happened.into_iter().map(|(second, what)| Entry { at: at(second), user: None, what }).collect();
         let own: Vec<&Entry> = entries.iter().collect();
         // when it is looked at from 2 s to 20 s,
-        let seen = seen(&own, (at(2), at(20)));
+        let (seen, still) = seen(&own, (at(2), at(20)));
+        assert_eq!(still[&stream("ada")].len(), 4);
         // then it was dark for 1 + 4 s, stood still for 1 + 5 + 1 s, and went dark once.
         assert_eq!((seen.watched, seen.dark), (Duration::from_secs(18), Duration::from_secs(5)));
         assert_eq!((seen.still, seen.switches), (Duration::from_secs(7), 1));

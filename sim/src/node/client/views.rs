@@ -5,12 +5,12 @@ use core::ops::Deref;
 use greenroom_core::{
     id::{LayerId, StreamId},
     session::Call,
-    stream::{LayerSet, StreamInfo, StreamKind, TrackKind},
+    stream::{Layer, LayerSet, StreamInfo, StreamKind, TrackKind},
     time::Instant,
     wire::VideoWish,
 };
 
-use super::{ClientNode, Output, Standing, asks::Asked, millis, name};
+use super::{ClientNode, Output, Standing, asks::Asked, millis, name, quality::Flowing};
 use crate::{
     media::{MediaPacket, Peer, TrackId},
     node::pictures::{Arrivals, Pictures},
@@ -26,9 +26,12 @@ pub(super) struct View {
     /// Whether the server was asked for its audio, and for its video.
     asked: Parts,
     subscribed_at: Instant,
-    audio: Arrivals,
-    video: Arrivals,
+    pub(super) audio: Arrivals,
+    pub(super) video: Arrivals,
     pub(super) pictures: Pictures,
+    pub(super) flowing: Flowing,
+    /// For how long the picture stood still for the connection's sake, so far.
+    pub(super) freeze_ms: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,6 +41,21 @@ struct Parts {
 }
 
 impl View {
+    /// The highest layer that the viewer has use for.
+    pub(super) fn highest_wished(&self) -> Option<&Layer> {
+        let layers = &self.info.offer.layers;
+        let fits = |layer: &&Layer| self.wish.max_height.is_none_or(|most| layer.short_side() <= most);
+        layers.iter().rfind(fits).or(layers.first())
+    }
+
+    /// The stream's owner muted or unmuted a part of it: what stands still or is silent from now on is meant to be.
+    pub(super) fn muted(&mut self, now: Instant, stream: StreamInfo) {
+        self.flowing.froze(self.pictures.standing_still(now));
+        self.pictures.excuse();
+        self.flowing.begin(now, stream.video_muted);
+        self.info = stream;
+    }
+
     /// What comes from now on is numbered anew: it comes over another transport.
     pub(super) fn restart(&mut self) {
         self.audio.restart();
@@ -87,6 +105,8 @@ impl ClientNode {
             expect_tracks(peer, self.now, &stream); // before asking: what comes unexpected is lost
         }
         let view = View {
+            flowing: Flowing::new(self.now, stream.video_muted),
+            freeze_ms: 0,
             info: stream,
             wish,
             asked: Parts::default(),
@@ -169,15 +189,20 @@ impl ClientNode {
             return;
         };
         match packet.track.kind {
-            TrackKind::Audio => view.audio.count(now, packet),
+            TrackKind::Audio => view.audio.count_timed(now, packet),
             TrackKind::Video => {
-                view.video.count(now, packet);
+                if view.info.offer.audio_bps.is_some() {
+                    view.video.count(now, packet);
+                } else {
+                    view.video.count_timed(now, packet);
+                }
                 let due = view.pictures.poll_timeout();
                 let shown = view.pictures.handle_packet(now, packet);
                 self.stirred |= view.pictures.poll_timeout() != due;
                 let what = if shown.first {
                     What::FirstFrame { stream: name(&view.info), after_ms: millis(now.saturating_since(view.subscribed_at)) }
                 } else if let Some(freeze) = shown.freeze {
+                    view.flowing.froze(freeze);
                     What::Freeze { stream: name(&view.info), duration_ms: millis(freeze) }
                 } else {
                     return;
@@ -196,9 +221,10 @@ impl ClientNode {
         }
     }
 
-    pub(super) fn take_samples(&mut self) {
+    /// Tells what was counted if it is time, and whether it was.
+    pub(super) fn take_samples(&mut self) -> bool {
         if self.next_sample > self.now {
-            return;
+            return false;
         }
         self.next_sample = self.next_sample.saturating_add(SAMPLE_INTERVAL);
         let mut views = core::mem::take(&mut self.views);
@@ -207,10 +233,13 @@ impl ClientNode {
         }
         self.views = views;
         self.take_statistics();
+        self.take_window();
+        true
     }
 
     fn sample(&mut self, view: &mut View) {
-        let (audio, video) = (view.audio.flow.take(), view.video.flow.take());
+        let (audio, video) = (view.audio.take(), view.video.take());
+        view.flowing.sampled(audio.packets + video.packets);
         self.statistics.received(view.info.id, TrackKind::Audio, audio, view.audio.lost_packets());
         self.statistics.received(view.info.id, TrackKind::Video, video, view.video.lost_packets());
         let flow = Flow {
