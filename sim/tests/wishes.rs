@@ -1,6 +1,7 @@
 //! What viewers wish is what they get: sizes, priorities, screens, and changes of all of it at once.
 
-mod common;
+#[path = "common/lab.rs"]
+mod lab;
 
 use greenroom_core::{id::UserId, stream::StreamKind, time::Instant};
 use greenroom_sim::{
@@ -9,7 +10,7 @@ use greenroom_sim::{
     record::{Counted, Entry, Record, StreamName, What},
 };
 
-use common::lab::{collect, parse, run};
+use lab::{collect, parse, run};
 
 /// Three guests, one of whom shares a screen, and Eva, who watches them by `watch` until 10 s and by `then` after that.
 fn scene(watch: &str, then: &str) -> String {
@@ -106,7 +107,7 @@ fn a_screen_is_seen_and_put_away_and_what_is_not_heard_is_not_sent() {
     let screen = stream("ada", StreamKind::Aux);
     assert_eq!(decided(&record.entries, &screen).last().and_then(|(_, to)| to.clone()).as_deref(), Some("l"));
     let eva = || record.entries.iter().filter(|entry| entry.user.as_ref().is_some_and(|user| user.as_str() == "eva"));
-    assert!(eva().any(|entry| matches!(&entry.what, What::FirstFrame { stream, .. } if *stream == screen)));
+    assert!(eva().any(|entry| matches!(&entry.what, What::FirstFrame { stream, .. } if stream == &screen)));
     // both of Ada's streams end with the change, as Eva is told,
     let ended: Vec<&StreamName> = eva()
         .filter(|entry| entry.at > Instant::from_secs(10))
