@@ -1,7 +1,7 @@
 //! What one plan costs: a new estimate of one subscriber, for 1, 10 and 49 streams of nine layers each.
 //!
-//! `half` has a budget for about half of what is wanted, so that the order of steps matters; `all` has enough for everything; `stage` is `half` with one stream of higher priority; `alone` is
-//! `half` without a planner that is kept, so that each plan takes its memory anew.
+//! `half` has a budget for about half of what is wanted, so that the order of steps matters; `all` has enough for everything; `stage` is `half` with one stream of higher priority; `panel` is `half` with every other one
+//! of higher priority, which fill the budget, so that steps are merged one by one: the worst case; `alone` is `half` without a planner that is kept, so that each plan takes its memory anew.
 
 use core::hint::black_box;
 
@@ -25,8 +25,8 @@ fn plan(c: &mut Criterion) {
     for streams in [1_u32, 10, 49] {
         // No two streams have the same rates, as none have that are measured.
         let ladders: Vec<Vec<Rung>> = (0..streams).map(|at| rungs(u64::from(at) * 7919 % 10_000)).collect();
-        let demands = |on_stage: u8| -> Vec<Demand<'_>> {
-            let priority = |at| Priority(if at == 0 { on_stage } else { 0 });
+        let demands = |on_stage: fn(u32) -> bool| -> Vec<Demand<'_>> {
+            let priority = |at| Priority(u8::from(on_stage(at)));
             (0..streams)
                 .zip(&ladders)
                 .map(|(at, rungs)| Demand {
@@ -39,10 +39,11 @@ fn plan(c: &mut Criterion) {
                 })
                 .collect()
         };
-        let (tile, stage) = (demands(0), demands(1));
+        let (tile, stage, panel) = (demands(|_| false), demands(|at| at == 0), demands(|at| at % 2 == 0));
         let half = Budget { keep_bps: u64::from(streams) * 1_100_000, climb_bps: u64::from(streams) * 1_000_000 };
         group.throughput(Throughput::Elements(u64::from(streams)));
-        for (name, budget, demands) in [("half", half, &tile), ("all", Budget::of(u64::MAX), &tile), ("stage", half, &stage)] {
+        let cases = [("half", half, &tile), ("all", Budget::of(u64::MAX), &tile), ("stage", half, &stage), ("panel", half, &panel)];
+        for (name, budget, demands) in cases {
             let mut planner = Planner::default();
             group.bench_with_input(BenchmarkId::new(name, streams), demands, |b, demands| {
                 b.iter(|| planner.plan(black_box(budget), black_box(demands)).used_bps);

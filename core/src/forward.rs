@@ -64,15 +64,18 @@ use crate::{
 };
 
 /// Decides for one track and one subscriber what is forwarded, and renumbers it. A plain value without any allocation: one exists for every pair of track and subscriber.
+///
+/// A packet touches four cache lines of each (one is all but the run), which the order of the fields sees to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[repr(C, align(64))]
 pub struct Forwarder {
-    config: Config,
     target: Option<Layer>,
-    run: Option<Run>,
     /// What was flowing when that was last told.
     told: Option<Layer>,
+    config: Config,
     /// The newest of what went out. None before the first packet.
     sent: Option<Sent>,
+    run: Option<Run>,
 }
 
 /// How a track's packets are numbered for the subscriber, and where its decoder can begin.

@@ -5,11 +5,13 @@ use std::{fs, path::Path};
 
 use greenroom_core::{
     dialect::quality::reading,
+    limits::QUALITY_SPAN_MAX,
     quality::{
         Activity, Counters, Gauge, Level, Meter, NetworkQuality, Points, Quality, Reading, Reason, ReceiverReport, ReportMeter, Rules,
-        Scorer, Share, Thresholds, Window, appraise,
+        Scorer, Share, Thresholds, Window, appraise, span_of_ms,
     },
     rng::Rng,
+    stream::TrackKind,
 };
 use serde_json::Value;
 
@@ -220,7 +222,7 @@ fn nothing_is_told_without_a_change_and_every_change_is_told_once() {
         _ => measured(any_window(rng)),
     };
     let numbers = |now: NetworkQuality| (now.up.level, now.down.level);
-    for _ in 0..1000 {
+    for _ in 0..PAIRS / 10 {
         let mut quality = Quality::default();
         let mut last = numbers(quality.now());
         assert_eq!(last, (Level::Unknown, Level::Unknown));
@@ -287,6 +289,111 @@ fn no_window_is_too_wild() {
     }
 }
 
+/// Any float at all: every pattern of bits, and often the ones at the edges.
+fn any_float(rng: &mut Rng) -> f64 {
+    let edges =
+        [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, f64::MIN_POSITIVE, -f64::MIN_POSITIVE, f64::MAX, f64::MIN, 100.0, 60_000.0];
+    match rng.below(3) {
+        0 => edges[usize::try_from(rng.below(10)).unwrap()],
+        1 => f64::from(u32::try_from(rng.below(1 << 20)).unwrap()) / 16.0 - 1000.0,
+        _ => f64::from_bits(rng.next_u64()),
+    }
+}
+
+#[test]
+fn any_float_is_refused_or_clamped_and_keeps_its_place() {
+    let mut rng = Rng::new(8);
+    let (mut refused, mut taken) = (0, 0);
+    for _ in 0..PAIRS {
+        let (one, other) = (any_float(&mut rng), any_float(&mut rng));
+        assert_eq!(Share::from_percent(one).is_none(), one.is_nan(), "{one}");
+        assert_eq!(span_of_ms(one).is_none(), one.is_nan() || one < 0.0, "{one}");
+        if let (Some(share), Some(than)) = (Share::from_percent(one), Share::from_percent(other)) {
+            assert!(share <= Share::ALL && (one > other || share <= than), "{one}, {other}: {share}, {than}");
+        }
+        if let (Some(span), Some(than)) = (span_of_ms(one), span_of_ms(other)) {
+            assert!(span <= QUALITY_SPAN_MAX && (one > other || span <= than), "{one}, {other}: {span:?}, {than:?}");
+        }
+        // As JSON, where what is no number or has no end is null, and null is clean.
+        let fields = ["rtt_ms", "jitter_ms", "loss_pct", "target_bps", "actual_bps", "freeze_ms"];
+        let field = fields[usize::try_from(rng.below(6)).unwrap()];
+        match reading(&serde_json::json!({ field: one }), Window::CLEAN.span) {
+            Ok(Reading::Measured(window)) => {
+                assert!(one >= 0.0 || !one.is_finite() || field == "loss_pct", "{field}: {one}");
+                Scorer::default().update(&Rules::default(), &measured(window)).expect("it is measured now");
+                taken += 1;
+            }
+            Ok(other) => panic!("{field}: {one} is {other:?}"),
+            Err(wrong) => {
+                assert!(wrong.at == field && one < 0.0, "{field}: {one}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 1000 && taken > 1000, "{refused}, {taken}");
+}
+
+/// What a stream counts without an end.
+#[derive(Clone, Copy, Debug)]
+struct Endless {
+    numbered: u64,
+    received: u64,
+    repaired: u64,
+    octets: u64,
+    freeze_ms: u64,
+}
+
+impl Endless {
+    #[expect(clippy::cast_possible_truncation, reason = "that is what is tried")]
+    fn wrapped(self) -> Counters {
+        Counters {
+            sequence: self.numbered as u16,
+            received: self.received as u32,
+            repaired: self.repaired as u32,
+            octets: self.octets as u32,
+            freeze_ms: self.freeze_ms as u32,
+        }
+    }
+}
+
+#[test]
+fn counters_that_wrap_tell_what_endless_ones_would_and_none_that_runs_backwards_is_believed() {
+    let mut rng = Rng::new(9);
+    let mut wraps = 0;
+    for _ in 0..PAIRS {
+        // From shortly before a wrap, so that many of them do.
+        let near = |rng: &mut Rng, bits: u32, gain: u64| (1_u64 << bits).saturating_sub(rng.below(2 * gain + 1)) + (rng.below(3) << bits);
+        let numbered = rng.below(1 << 15);
+        let (came, octets, freeze_ms) = (rng.below(numbered + 1), rng.below(1 << 31), rng.below(2000));
+        let repaired = rng.below(came + 1);
+        let before = Endless {
+            numbered: near(&mut rng, 16, numbered),
+            received: near(&mut rng, 32, came),
+            repaired: near(&mut rng, 32, repaired),
+            octets: near(&mut rng, 32, octets),
+            freeze_ms: near(&mut rng, 32, freeze_ms),
+        };
+        let after = Endless {
+            numbered: before.numbered + numbered,
+            received: before.received + came - repaired,
+            repaired: before.repaired + repaired,
+            octets: before.octets + octets,
+            freeze_ms: before.freeze_ms + freeze_ms,
+        };
+        wraps += usize::from(after.wrapped().octets < before.wrapped().octets);
+        let mut meter = Meter::default();
+        assert_eq!(meter.read(before.wrapped()), None);
+        let counted = meter.read(after.wrapped()).expect("nothing ran backwards");
+        assert_eq!((u64::from(counted.expected), u64::from(counted.missing)), (numbered, numbered - came), "{before:?} {after:?}");
+        assert_eq!((u64::from(counted.octets), counted.freeze), (octets, ms(freeze_ms)), "{before:?} {after:?}");
+        // And back again: whatever fell is not believed.
+        if octets > 0 {
+            assert_eq!(meter.read(before.wrapped()), None, "{before:?} {after:?}");
+        }
+    }
+    assert!(wraps > 1000, "{wraps}");
+}
+
 /// What a member's media plane would hand in, whoever it is.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Member {
@@ -302,10 +409,10 @@ impl Member {
         let span = Window::CLEAN.span;
         let activity = Activity { target_bps: 800_000, active: span };
         if let Some(counted) = self.sent.read(report) {
-            self.up.stream(rules, span, &counted, activity);
+            self.up.stream(rules, span, TrackKind::Audio, &counted, activity);
         }
         if let Some(counted) = self.received.read(counters) {
-            self.down.stream(rules, span, &counted, activity);
+            self.down.stream(rules, span, TrackKind::Video, &counted, activity);
         }
         self.quality.update(rules, &self.up.close(rules, span), &self.down.close(rules, span));
     }

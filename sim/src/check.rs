@@ -14,7 +14,9 @@
 //! | `conservation` | every datagram sent was delivered, dropped for a cause that has a name, or under way at the end | the engines' promise | `conservation.rs` |
 //! | `causality` | nothing arrives sooner than its link's delay after it was sent | physics | `causality.rs` |
 //! | `order` | what a link carries in order arrives in order | the links' promise | `order.rs` |
-//! | `fairness` | viewers of a stream over links of one kind receive alike: Jain's index is 0.9 or more | Jain, Chiu and Hawe, DEC-TR-301 (1984) | `fairness.rs` |
+//! | `key-frame-requests` | a publisher is asked for a key frame of a layer once in an interval at most, however many need one | `KEY_FRAME_INTERVAL` of the core | `key_frame_requests.rs` |
+//! | `loudest-only` | who hears the loudest hears the loudest three others, and nobody else | R-135 | `loudest_only.rs` |
+//! | `fairness` | viewers of a stream over links of one kind receive alike: Jain's index is 0.9 or more, 0.6 where they compete for one line | Jain, Chiu and Hawe, DEC-TR-301 (1984) | `fairness.rs` |
 //!
 //! Checks read the record and the network's counters; they know nothing of the machines that made them. Each says what it looked at, and on failure when, who and what.
 
@@ -25,7 +27,9 @@ mod contiguous_sequence;
 mod fairness;
 mod faults_struck;
 mod joins_answered;
+mod key_frame_requests;
 mod liveness;
+mod loudest_only;
 mod one_stay_per_user;
 mod order;
 mod players_never_publish;
@@ -41,7 +45,7 @@ use crate::{
         link::{Link, LinkConfig},
         network::Network,
     },
-    record::{CheckResult, Direction, Entry, Ledger, Sample},
+    record::{CheckResult, Direction, Entry, Ledger, Samples},
     scenario::{FaultKind, SERVER_NAME, Scenario, User},
 };
 
@@ -53,7 +57,7 @@ pub struct Evidence<'a> {
     /// What happened, in order of time.
     pub entries: &'a [Entry],
     /// What was counted, in order of time.
-    pub samples: &'a [Sample],
+    pub samples: &'a Samples,
     /// The links, with what they dropped.
     pub network: &'a Network,
     /// What became of every datagram.
@@ -106,7 +110,7 @@ type Verdict = Result<String, Violation>;
 
 type Check = (&'static str, fn(&Evidence<'_>) -> Verdict);
 
-const CHECKS: [Check; 13] = [
+const CHECKS: [Check; 15] = [
     ("allocation-within-estimate", allocation_within_estimate::check),
     ("subscribers-only", subscribers_only::check),
     ("players-never-publish", players_never_publish::check),
@@ -119,6 +123,8 @@ const CHECKS: [Check; 13] = [
     ("conservation", conservation::check),
     ("causality", causality::check),
     ("order", order::check),
+    ("key-frame-requests", key_frame_requests::check),
+    ("loudest-only", loudest_only::check),
     ("fairness", fairness::check),
 ];
 

@@ -25,6 +25,7 @@
 //! A connection survives silence of twelve seconds and is given up within nineteen: the server end forgets a client that asked nothing for 15 s, the client a server that answered
 //! none of its checks for 15.5 s, and checks are 3 s apart. Both say [`PeerOutput::Disconnected`] once, and nothing any more after it.
 
+mod delays;
 mod jitter;
 mod model;
 mod observer;
@@ -34,6 +35,7 @@ mod webrtc;
 use core::{fmt, net::SocketAddrV4, ops::Deref, str::FromStr, time::Duration};
 
 use greenroom_core::{
+    audio::AudioLevel,
     id::{LayerId, Rid, StreamId},
     quality::ReceiverReport,
     stream::{BitsPerSecond, TrackKind},
@@ -44,6 +46,7 @@ use serde::{Deserialize, Serialize};
 use crate::net::{Datagram, octets::Octets};
 
 pub use self::{
+    delays::{Delays, Log},
     jitter::Jitter,
     observer::{Arrived, Meant, Observer},
     passage::Passage,
@@ -168,6 +171,15 @@ impl Peer {
         back!(&mut self.0, peer => peer.flush(now));
     }
 
+    /// Whether there is surely nothing to flush and nothing to poll. What other media than modelled has to say is known by asking.
+    #[inline]
+    pub fn is_quiet(&self) -> bool {
+        match &self.0 {
+            Back::Model(peer) => peer.is_quiet(),
+            Back::WebRtc(_) => false,
+        }
+    }
+
     /// Takes the next output, oldest first.
     pub fn poll_output(&mut self) -> Option<PeerOutput> {
         back!(&mut self.0, peer => peer.poll_output())
@@ -196,6 +208,14 @@ impl Peer {
     /// What came of everything that the other end sent here, by the connection's own numbers; at a client's end only.
     pub fn passage(&self) -> Passage {
         back!(&self.0, peer => peer.passage())
+    }
+
+    /// How long packets of each direction and round trips took, as far as this end can tell; at a client's end only, where packets are looked at. None where media is modelled.
+    pub fn delays(&self) -> Option<&Delays> {
+        match &self.0 {
+            Back::WebRtc(peer) => Some(peer.delays()),
+            Back::Model(_) => None,
+        }
     }
 
     /// What the other end reported last of each encoding that this end sends: in receiver reports, and so at a client's end only, where they are listened to. None where media is modelled.
@@ -412,6 +432,8 @@ pub struct MediaPacket<P = Payload> {
     pub payload: P,
     /// Bytes of the payload that are counted but not carried (modelled media).
     pub absent_bytes: u32,
+    /// How loud it is, where a packet of audio says so (RFC 6464).
+    pub level: Option<AudioLevel>,
 }
 
 impl<P: Deref<Target = [u8]>> MediaPacket<P> {
@@ -422,8 +444,8 @@ impl<P: Deref<Target = [u8]>> MediaPacket<P> {
 
     /// The packet with a payload of its own.
     pub fn to_owned(&self) -> MediaPacket {
-        let MediaPacket { track, layer, seq, timestamp, marker, ref payload, absent_bytes } = *self;
-        MediaPacket { track, layer, seq, timestamp, marker, payload: (**payload).into(), absent_bytes }
+        let MediaPacket { track, layer, seq, timestamp, marker, ref payload, absent_bytes, level } = *self;
+        MediaPacket { track, layer, seq, timestamp, marker, payload: (**payload).into(), absent_bytes, level }
     }
 }
 

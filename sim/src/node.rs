@@ -8,6 +8,7 @@ mod client;
 mod pictures;
 mod router;
 mod sfu;
+mod voice;
 
 use core::net::SocketAddrV4;
 use std::collections::VecDeque;

@@ -18,7 +18,7 @@ pub use self::{
     ledger::{Account, Ledger},
     metric::MetricRow,
     roster::{Roster, roster_hash, rosters},
-    sample::{Counted, Flow, Part, SAMPLE_INTERVAL, Sample, next_sample},
+    sample::{Counted, Flow, Part, SAMPLE_INTERVAL, Sample, Samples, next_sample},
     statistics::StatisticsRow,
     summary::{CheckResult, Summary, Viewer},
 };

@@ -5,13 +5,14 @@
 //! table.
 //!
 //! The parts, from the outside in: a page (`page`) of tables (`tables`) and figures (`figure`), the figures being the room's story (`room`) and one timeline per viewer
-//! (`timeline`) with its curves (`curve`), its sentences (`story`) and its decisions (`decision`). `series` turns the rows of `metrics.csv` into series; `units` and `words` say
+//! (`timeline`) with its curves (`curve`), the quality of its connection (`quality`), its sentences (`story`) and its decisions (`decision`). `series` turns the rows of `metrics.csv` into series; `units` and `words` say
 //! quantities and events as people do.
 
 mod curve;
 mod decision;
 mod figure;
 mod page;
+mod quality;
 mod room;
 mod series;
 mod story;
@@ -23,16 +24,18 @@ mod words;
 use core::{cmp::Reverse, time::Duration};
 use std::collections::BTreeMap;
 
+use greenroom_core::quality::Level;
 use serde::Serialize;
 
 use self::{
     decision::Decision,
     page::{Escaped, Page, json_for_script, put},
+    quality::Quality,
     series::ViewerSeries,
     timeline::Timeline,
     units::{Count, Seconds, TimeAxis, counted},
 };
-use crate::record::{Record, Summary};
+use crate::record::{Entry, Record, Summary};
 
 /// Timelines in a report. Each takes some 60 kB, and nobody reads more of them.
 const TIMELINES: usize = 16;
@@ -57,7 +60,7 @@ pub fn html(record: &Record) -> String {
     put!(page, "<section aria-labelledby=\"viewers\">\n<h2 id=\"viewers\">The viewers</h2>\n");
     match viewer_count {
         0 => put!(page, "<p>Nobody watched anything: the run left no measurements.</p>\n"),
-        _ => put_key(&mut page, &viewers),
+        _ => put_key(&mut page, &viewers, &record.entries),
     }
     if viewer_count > TIMELINES {
         put!(
@@ -79,7 +82,7 @@ pub fn html(record: &Record) -> String {
     put!(page, "</section>\n</main>\n");
     put!(page, "<footer><p>Written by greenroom {}. ", Escaped(&record.summary.version));
     put!(page, "The same scenario, seed and version give the same trace hash.</p></footer>\n");
-    put!(page, "<script type=\"application/json\" id=\"data\">{}</script>\n", data(&viewers, axis));
+    put!(page, "<script type=\"application/json\" id=\"data\">{}</script>\n", data(&viewers, &record.entries, axis));
     put!(page, "<script>{}</script>\n</body>\n</html>\n", include_str!("report/report.js"));
     page.into_string()
 }
@@ -174,7 +177,7 @@ fn put_header(page: &mut Page, record: &Record) {
 }
 
 /// How to read a timeline. Curves carry their names; this is for the rest.
-fn put_key(page: &mut Page, viewers: &[ViewerSeries]) {
+fn put_key(page: &mut Page, viewers: &[ViewerSeries], entries: &[Entry]) {
     use self::figure::Glyph;
     let mean_ms = viewers.first().map_or(0, ViewerSeries::mean_ms);
     put!(
@@ -192,6 +195,14 @@ fn put_key(page: &mut Page, viewers: &[ViewerSeries]) {
         page,
         "<span class=\"swatch stretch outage\"></span> a link that carries nothing, <span class=\"swatch stretch interrupted\"></span> signalling lost. "
     );
+    if quality::are_scored(entries) {
+        put!(page, "The two bands at the bottom are the quality of the way up and of the way down, as the viewer's own client scored it: ");
+        for level in Level::ALL {
+            let (number, name) = (level.number(), level.name());
+            put!(page, "<span class=\"swatch scored\"><b class=\"level{number} on-level{number}\">{number}</b></span> {name}");
+            put!(page, "{}", if level == Level::Disconnected { ". " } else { ", " });
+        }
+    }
     put!(page, "Point at a mark or focus it to read why; follow it to the event.</p>\n");
 }
 
@@ -199,16 +210,21 @@ fn put_viewer(page: &mut Page, record: &Record, number: usize, series: &ViewerSe
     let exact_ns = timeline::capacity_changes_ns(&series.user, &record.entries);
     let capacity = series.capacity_stretches(&exact_ns);
     let decisions = Decision::all_for(&series.user, &record.entries);
+    let quality = Quality::of(&series.user, &record.entries, axis.end_ns);
     let link = record.summary.viewers.iter().find(|viewer| viewer.user == series.user).map_or("", |viewer| &viewer.link);
 
     put!(page, "<section class=\"viewer\" aria-labelledby=\"v{number}\">\n<h3 id=\"v{number}\">{}", Escaped(&series.user));
     if !link.is_empty() {
         put!(page, " <span class=\"link\">link {}</span>", Escaped(link));
     }
-    put!(page, "</h3>\n<p id=\"v{number}-story\" class=\"story\">{}</p>\n", Escaped(story::tell(series, &capacity, &record.entries)));
-    Timeline { number, series, capacity: &capacity, decisions: &decisions, entries: &record.entries, axis }.put(page);
+    put!(
+        page,
+        "</h3>\n<p id=\"v{number}-story\" class=\"story\">{}</p>\n",
+        Escaped(story::tell(series, &capacity, &quality, &record.entries))
+    );
+    Timeline { number, series, capacity: &capacity, decisions: &decisions, quality: &quality, entries: &record.entries, axis }.put(page);
     tables::put_decisions(page, &decisions);
-    tables::put_values(page, series);
+    tables::put_values(page, series, &quality);
     put!(page, "</section>\n");
 }
 
@@ -228,7 +244,26 @@ struct ViewerData<'a> {
     estimate_kbps: Vec<Option<u64>>,
     received_kbps: Vec<u64>,
     queue_ms: Vec<u64>,
+    quality: QualityData,
     streams: Vec<StreamData<'a>>,
+}
+
+/// The levels of each direction: from when to when, in milliseconds, and number and name.
+#[derive(Serialize)]
+struct QualityData {
+    up: Vec<(u64, u64, String)>,
+    down: Vec<(u64, u64, String)>,
+}
+
+impl QualityData {
+    fn of(quality: &Quality) -> Self {
+        let [up, down] = quality.directions().map(|(_, stretches)| {
+            let told =
+                |stretch: &quality::Stretch| (stretch.from_ns / 1_000_000, stretch.to_ns / 1_000_000, stretch.verdict.level.to_string());
+            stretches.iter().map(told).collect()
+        });
+        Self { up, down }
+    }
 }
 
 #[derive(Serialize)]
@@ -239,7 +274,7 @@ struct StreamData<'a> {
     layer: Vec<Option<usize>>,
 }
 
-fn data(viewers: &[ViewerSeries], axis: TimeAxis) -> String {
+fn data(viewers: &[ViewerSeries], entries: &[Entry], axis: TimeAxis) -> String {
     let kbps = |bps: u64| bps.saturating_add(500) / 1000;
     let ms = |ns: u64| ns / 1_000_000;
     let viewers = viewers.iter().map(|viewer| ViewerData {
@@ -250,6 +285,7 @@ fn data(viewers: &[ViewerSeries], axis: TimeAxis) -> String {
         estimate_kbps: viewer.estimate_bps.iter().map(|bps| bps.map(kbps)).collect(),
         received_kbps: viewer.received_bps.iter().copied().map(kbps).collect(),
         queue_ms: viewer.queue_us.iter().map(|us| us / 1000).collect(),
+        quality: QualityData::of(&Quality::of(&viewer.user, entries, axis.end_ns)),
         streams: (viewer.streams.iter())
             .map(|stream| StreamData {
                 name: &stream.name,
@@ -283,10 +319,24 @@ mod tests {
         (a.max(b) + 0.05) / (a.min(b) + 0.05)
     }
 
-    #[test]
-    fn text_is_legible_in_both_schemes() {
+    /// The colours of the light scheme and of the dark one.
+    fn schemes() -> [BTreeMap<&'static str, [f64; 3]>; 2] {
         let (light, after) = CSS.split_once("@media (prefers-color-scheme: dark)").expect("there is a dark scheme");
         let (dark, _) = after.split_once("box-sizing").expect("the colours come first");
+        [colours(light), colours(dark)]
+    }
+
+    /// Who sees no colours, or not all of them, tells levels apart by how light they are: each step away from the paper, by a factor that is seen.
+    #[test]
+    fn levels_go_from_light_to_dark_or_from_dark_to_light() {
+        for colours in schemes() {
+            let away: Vec<f64> = (1..=6).map(|level| contrast(colours[&*format!("level{level}")], colours["paper"])).collect();
+            assert!(away.windows(2).all(|pair| pair[1] > 1.15 * pair[0]), "{away:.2?}");
+        }
+    }
+
+    #[test]
+    fn text_is_legible_in_both_schemes() {
         let texts = [
             ("ink", "paper"),
             ("quiet", "paper"),
@@ -304,9 +354,14 @@ mod tests {
             ("on-player", "player"),
             ("estimate", "capacity-area"),
             ("received", "capacity-area"),
+            ("on-level1", "level1"),
+            ("on-level2", "level2"),
+            ("on-level3", "level3"),
+            ("on-level4", "level4"),
+            ("on-level5", "level5"),
+            ("on-level6", "level6"),
         ];
-        for scheme in [light, dark] {
-            let colours = colours(scheme);
+        for colours in schemes() {
             for (text, ground) in texts {
                 let ratio = contrast(colours[text], colours[ground]);
                 assert!(ratio >= 4.5, "{text} on {ground}: {ratio:.2}");

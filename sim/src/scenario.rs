@@ -14,6 +14,7 @@ mod mishaps;
 mod overrides;
 mod quantity;
 mod shape;
+mod voice;
 mod watch;
 
 use core::time::Duration;
@@ -40,6 +41,7 @@ pub use self::{
     fault::{Believer, Fault, FaultKind, Ways},
     overrides::Override,
     shape::schema,
+    voice::{Hear, Voice},
     watch::{Watch, Wish},
 };
 use crate::net::{link::LinkConfig, nat::NatConfig};
@@ -153,6 +155,10 @@ pub struct User {
     pub nat: Option<NatConfig>,
     /// Whose streams the user subscribes to, now and when they come.
     pub watch: Watch,
+    /// How the user speaks; without it, packets of its audio do not say how loud they are.
+    pub voice: Option<Voice>,
+    /// Whose voices the user hears.
+    pub hear: Hear,
     /// What the user does, in order of time. What stands at one time is done in the order in which it stands.
     pub actions: Vec<(Instant, Action)>,
 }

@@ -123,8 +123,7 @@ impl Case {
 
     fn plant_sample(&mut self, ms: u64, user: &str, stream: &str, what: Counted) {
         let sample = Sample { at: at(ms), user: lab::user_id(user), stream: lab::main_of(stream), what };
-        self.collected.samples.push(sample);
-        self.collected.samples.sort_by_key(|sample| sample.at);
+        self.collected.samples.insert(sample);
     }
 
     /// Whatever of a view arrived after one time and before another never did.
@@ -498,9 +497,12 @@ fn checks_say_how_much_they_looked_at() {
         let number = |detail: &str| detail.split(' ').next().and_then(|number| number.parse().ok()).expect("it begins with a number");
         results.into_iter().map(|result| (result.name, number(&result.detail))).collect()
     };
-    // Where nothing befalls anybody, two have nothing to look at.
-    for ((name, calm), (_, broken)) in looked_at(Case::new()).into_iter().zip(looked_at(Case::of(BROKEN))) {
-        assert!(calm.max(broken) > 0, "{name}");
+    // Where nothing befalls anybody, two have nothing to look at; and one, where nobody hears the loudest.
+    let heard =
+        CALL.replacen("publish = true", "publish = true\nvoice = {}", 1).replacen("id = \"ben\"", "id = \"ben\"\nhear = \"loudest\"", 1);
+    let (calm, broken, heard) = (looked_at(Case::new()), looked_at(Case::of(BROKEN)), looked_at(Case::of(&heard)));
+    for (((name, calm), (_, broken)), (_, heard)) in calm.into_iter().zip(broken).zip(heard) {
+        assert!(calm.max(broken).max(heard) > 0, "{name}");
     }
 }
 
@@ -665,6 +667,64 @@ fn a_datagram_that_overtakes_is_found() {
     let account = case.account_of_ben();
     (account.overtakings, account.overtaken_at) = (1, Some(at(7000)));
     case.assert_fails("order", "at 7.000 s, ben: 1 datagrams that went down overtook others, on a link that keeps their order");
+}
+
+// ---- key-frame-requests ---------------------------------------------------------------------------------------------------------------------------------------------
+
+fn asked_of_ada(layer: &str) -> What {
+    let layer = Rid::new(layer).expect("a valid rid");
+    What::KeyFrameRequested { stream: lab::main_of("ada"), layer, reason: "planted".to_owned() }
+}
+
+#[test]
+fn a_publisher_that_is_asked_twice_within_the_interval_is_found() {
+    let mut case = Case::new();
+    case.plant(30_000, "ada", asked_of_ada("h"));
+    case.plant(30_100, "ada", asked_of_ada("f"));
+    case.plant(30_300, "ada", asked_of_ada("h"));
+    case.assert_holds("300 ms are allowed, and layers are apart");
+    case.plant(30_599, "ada", asked_of_ada("h"));
+    case.assert_fails("key-frame-requests", "at 30.599 s, ada: asked for a key frame of h twice within 299 ms");
+}
+
+#[test]
+fn a_request_that_comes_from_nowhere_is_found() {
+    let mut case = Case::new();
+    let reached = What::KeyFrameAsked { stream: lab::main_of("ada"), layer: Rid::new("h").expect("a valid rid") };
+    case.plant(30_000, "ada", asked_of_ada("h"));
+    case.plant(30_010, "ada", reached.clone());
+    case.assert_holds("it was asked");
+    for n in 0..8 {
+        case.plant(30_011 + n, "ada", reached.clone()); // more than may have been lost on the way
+    }
+    let failures = case.failures();
+    assert_eq!(failures.len(), 1);
+    assert_eq!(failures[0].0, "key-frame-requests");
+    assert!(failures[0].1.ends_with("ada: was asked for a key frame of h by nobody"), "{failures:?}");
+}
+
+// ---- loudest-only ---------------------------------------------------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_voice_that_is_not_among_the_loudest_is_found() {
+    let loudest = |speakers: &[&str]| What::Loudest { speakers: speakers.iter().map(|id| lab::user_id(id)).collect() };
+    let heard = |ms| Counted::Heard(Flow { packets: 5, bytes: 400, span: Some((at(ms), at(ms + 80))) });
+    let good = || {
+        let mut case = Case::new();
+        case.plant(5_000, "ada", loudest(&["ben", "ada", "eva", "tom"]));
+        case.plant(8_000, "ada", loudest(&["ben"]));
+        case.plant_sample(6_100, "dan", "ada", heard(6_000));
+        case.plant_sample(6_100, "ada", "tom", heard(6_000));
+        case.plant_sample(9_000, "dan", "ada", heard(8_900));
+        case
+    };
+    good().assert_holds("Ada is one of three, Tom is the third for whoever is one of them, and what was sent may be late");
+    let mut fourth = good();
+    fourth.plant_sample(6_100, "dan", "tom", heard(6_000));
+    fourth.assert_fails("loudest-only", "at 6.000 s, dan: heard tom, who was not among the loudest");
+    let mut too_late = good();
+    too_late.plant_sample(9_100, "dan", "ada", heard(9_010));
+    too_late.assert_fails("loudest-only", "at 9.010 s, dan: heard ada, who was not among the loudest");
 }
 
 // ---- fairness -------------------------------------------------------------------------------------------------------------------------------------------------------

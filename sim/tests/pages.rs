@@ -209,7 +209,7 @@ fn every_kind_of_event_is_told_with_a_line_as_runs_write_it() {
         }
     }
     let mut seen = BTreeSet::new();
-    for name in ["first-call", "train-tunnel", "small-stage"] {
+    for name in ["first-call", "train-tunnel", "small-stage", "panel"] {
         for entry in run_of(name, Engine::Direct, Fidelity::Model).entries {
             let line = serde_json::to_value(&entry).expect("an entry is text and numbers");
             let event = line["event"].as_str().expect("every line says what it is").to_owned();

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use greenroom_core::{
     code::Code,
     id::{Rid, UserId},
+    quality::{Level, Reason, Share, Verdict},
     role::Role,
     stream::StreamKind,
     time::Instant,
@@ -51,6 +52,38 @@ fn an_outage_and_a_failed_check_are_in_plain_sight() {
     let restored = page.find("signalling restored after 6.2").expect("the end of the interruption is told");
     assert!(ids.contains("room-story") && restored > 0);
     assert!(story_of(&page, "cem").contains("The picture froze once, for 8.3 s."), "{}", story_of(&page, "cem"));
+}
+
+// R-163 R-164
+#[test]
+fn the_quality_of_each_way_is_a_band_with_its_reasons() {
+    // given a call in which dia's way down was very poor for half a minute
+    let page = report::html(&first_call());
+
+    // then it is told in a sentence for each way
+    let dia = story_of(&page, "dia");
+    assert!(dia.contains("The way up was excellent at first, good from 22 s (round trip 340 ms) and excellent from 26 s."), "{dia}");
+    assert!(dia.contains("The way down was excellent at first, very poor from 22 s (32 % of the wanted rate), poor from 48 s, good from 50 s and excellent from 52 s."), "{dia}");
+    assert!(story_of(&page, "ben").contains("The way up was excellent throughout. The way down was excellent throughout."));
+
+    // and drawn as bands whose stretches can be focused, say why, and lead to their events
+    let marks: Vec<_> = tags(&page).into_iter().filter(|tag| attribute(tag, "class").starts_with("mark scored")).collect();
+    assert_eq!(marks.len(), 2 + 2 + 3 + 5, "ben's, cem's and dia's ways, a mark for each stretch");
+    let labels: Vec<String> = marks.iter().map(|mark| plain(attribute(mark, "aria-label"))).collect();
+    assert!(labels.contains(&"22 s way down until 48 s: 5 very poor (32 % of the wanted rate); ".to_owned()), "{labels:?}");
+    assert!(labels.contains(&"2 s way down until 50 s: 1 excellent; ".to_owned()), "ben's ends when he leaves: {labels:?}");
+    assert!(plain(&page).contains("network up 1 excellent, down 5 very poor (32 % of the wanted rate)"), "and the events have them");
+
+    // and the values have a column for each way
+    assert!(page.contains("<th scope=\"col\" class=\"word\">quality up</th><th scope=\"col\" class=\"word\">quality down</th>"));
+    assert!(plain(&page).contains("<td class=\"word\">5 very poor (32 % of the wanted rate)</td>"));
+
+    // while a record without scores has no bands
+    let mut record = first_call();
+    record.entries.retain(|entry| !matches!(entry.what, What::NetworkQuality { .. }));
+    let page = report::html(&record);
+    check_well_formed(&page);
+    assert!(!page.contains("mark scored") && !page.contains("quality up"));
 }
 
 #[test]
@@ -278,6 +311,11 @@ fn attribute_values<'a>(page: &'a str, key: &str) -> Vec<&'a str> {
     tags(page).into_iter().flat_map(|tag| tag.attributes).filter(|(k, _)| *k == key).map(|(_, value)| value).collect()
 }
 
+/// The value of a tag's attribute; empty where it has none.
+fn attribute<'a>(tag: &Tag<'a>, key: &str) -> &'a str {
+    tag.attributes.iter().find(|(k, _)| *k == key).map_or("", |(_, value)| value)
+}
+
 /// The page with its unbreakable spaces made plain.
 fn plain(page: &str) -> String {
     page.replace(['\u{a0}', '\u{202f}'], " ")
@@ -347,6 +385,15 @@ fn first_call() -> Record {
     at(36_000, "cem", What::StreamMuted { stream: stream("ada"), audio: true, video: false });
     at(39_500, "cem", What::StreamMuted { stream: stream("ada"), audio: false, video: false });
     at(40_000, "dia", What::Capacity { direction: Direction::Down, rate_bps: Some(2_500_000) });
+    for who in ["ben", "cem", "dia"] {
+        at(2_000, who, quality((Level::Excellent, Reason::Clear), (Level::Excellent, Reason::Clear)));
+    }
+    let rate = Reason::Rate(Share::percent(32));
+    at(22_000, "dia", quality((Level::Good, Reason::Delay { rtt_us: 340_000 }), (Level::VeryPoor, rate)));
+    at(26_000, "dia", quality((Level::Excellent, Reason::Clear), (Level::VeryPoor, rate)));
+    at(48_000, "dia", quality((Level::Excellent, Reason::Clear), (Level::Poor, rate)));
+    at(50_000, "dia", quality((Level::Excellent, Reason::Clear), (Level::Good, rate)));
+    at(52_000, "dia", quality((Level::Excellent, Reason::Clear), (Level::Excellent, Reason::Clear)));
     at(50_000, "ben", What::Left);
     at(50_030, "cem", What::StreamRemoved { stream: stream("ben") });
     at(50_031, "cem", What::PeerLeft { peer: user("ben"), reason: 1 });
@@ -449,7 +496,11 @@ fn outage() -> Record {
     at(700, "cem", What::MediaConnected { after_ms: 400 });
     at(900, "cem", What::FirstFrame { stream: stream("ada"), after_ms: 498 });
     at(10_000, "cem", What::OutageBegan);
+    at(2_000, "cem", quality((Level::Excellent, Reason::Clear), (Level::Fair, Reason::Loss(Share::percent(6)))));
     at(12_500, "cem", What::Interrupted { code: Code::HEARTBEAT_LOST });
+    at(12_500, "cem", quality((Level::Disconnected, Reason::Disconnected), (Level::Disconnected, Reason::Disconnected)));
+    at(18_700, "cem", quality((Level::Unknown, Reason::Unmeasured), (Level::Unknown, Reason::Unmeasured)));
+    at(20_000, "cem", quality((Level::Excellent, Reason::Clear), (Level::Good, Reason::Jitter { jitter_us: 160_000 })));
     at(13_000, "ada", What::PeerLeft { peer: user("cem"), reason: 2 });
     at(17_000, "cem", What::OutageEnded);
     at(18_400, "cem", What::Freeze { stream: stream("ada"), duration_ms: 8_300 });
@@ -515,6 +566,11 @@ fn rid(name: &str) -> Rid {
 
 fn stream(of: &str) -> StreamName {
     StreamName { user: user(of), kind: StreamKind::Main }
+}
+
+fn quality(up: (Level, Reason), down: (Level, Reason)) -> What {
+    let verdict = |(level, reason)| Verdict { level, reason };
+    What::NetworkQuality { up: verdict(up), down: verdict(down) }
 }
 
 fn layer(of: &str, from: Option<&str>, to: Option<&str>, reason: &str, estimate_bps: Option<u64>, allocated_bps: u64) -> What {

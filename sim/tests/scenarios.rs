@@ -20,7 +20,7 @@ use greenroom_sim::{
     },
     random::Stream,
     scenario::{
-        Action, Camera, ClientSettings, Fault, FaultKind, Override, Scenario, Screen, SfuSettings, User, Watch, Ways, Wish, schema,
+        Action, Camera, ClientSettings, Fault, FaultKind, Hear, Override, Scenario, Screen, SfuSettings, User, Voice, Watch, Ways, Wish, schema,
     },
 };
 use serde_json::Value;
@@ -80,6 +80,8 @@ fn what_is_left_out_has_its_documented_default() {
             behind: None,
             nat: None,
             watch: Watch::All,
+            voice: None,
+            hear: Hear::Subscribed,
             actions: vec![(Instant::ZERO, Action::Join)],
         }],
         shared: vec![],
@@ -100,6 +102,17 @@ fn what_is_left_out_has_its_documented_default() {
         faults: vec![],
     };
     assert_eq!(parse(MINIMAL), expected);
+}
+
+#[test]
+fn a_voice_is_that_of_a_conversation_unless_the_file_says_otherwise() {
+    let with = |voice: &str| parse(&MINIMAL.replacen("id = \"ada\"", &format!("id = \"ada\"\n{voice}"), 1));
+    let voice = |text: &str| with(text).users[0].voice;
+    let usual = Voice { talk: Duration::from_millis(1004), pause: Duration::from_millis(1587), level_db: 26 };
+    assert_eq!((voice("voice = {}"), Voice::default()), (Some(usual), usual));
+    let own = Voice { pause: Duration::ZERO, level_db: 40, ..usual };
+    assert_eq!(voice("voice = { pause = \"0 s\", level = 40 }"), Some(own));
+    assert_eq!(with("hear = \"loudest\"").users[0].hear, Hear::Loudest);
 }
 
 #[test]
@@ -215,7 +228,8 @@ fn every_scenario_file_is_a_scenario() {
         assert!(!scenario.about.is_empty(), "{name} says what it is about");
         names.insert(name);
     }
-    let known = ["audience-200.toml", "first-call.toml", "small-stage.toml", "train-tunnel.toml", "two-routers.toml"].map(str::to_string);
+    let known = ["audience-200.toml", "first-call.toml", "one-line.toml", "small-stage.toml", "train-tunnel.toml", "two-routers.toml"]
+        .map(str::to_string);
     assert!(names.is_superset(&known.into()), "{names:?}");
 }
 
@@ -743,7 +757,7 @@ fn a_spoiled_file_is_refused_not_stumbled_over() {
     let mut draws = Stream::new(1, "spoiler", "test");
     let mut below = |n: usize| usize::try_from(draws.below(n as u64)).expect("below a usize");
     let (mut accepted, mut refused) = (0, 0);
-    for sound in ["first-call.toml", "small-stage.toml", "train-tunnel.toml"] {
+    for sound in ["first-call.toml", "one-line.toml", "small-stage.toml", "train-tunnel.toml"] {
         let sound = fs::read_to_string(repository().join("scenarios").join(sound)).expect("the file");
         for _ in 0..700 {
             let mut text: Vec<char> = sound.chars().collect();
@@ -1081,7 +1095,7 @@ fn completed(fragment: &str) -> String {
 fn every_example_on_the_page_is_right() {
     let page = fs::read_to_string(repository().join("docs/SCENARIOS.md")).expect("the page");
     let blocks = blocks(&page);
-    assert_eq!((blocks.len(), blocks.iter().filter(|(fragment, _)| *fragment).count()), (14, 12));
+    assert_eq!((blocks.len(), blocks.iter().filter(|(fragment, _)| *fragment).count()), (15, 13));
     // Files are looked for beside the scenario, and the page's examples stand nowhere.
     let folder = repository().join("scenarios/traces/");
     for (fragment, block) in blocks {

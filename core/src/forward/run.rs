@@ -13,30 +13,34 @@ const SEQ_REACH: u64 = 1 << 15;
 const LIMITS_KEPT: usize = 4;
 
 /// A stretch of packets whose numbers are those that came plus an offset, less what was left out.
+///
+/// The fields stand in the order of need, the windows last: a server touches the runs of all its subscribers for each packet, and of each the first two cache lines and one of a window's have to come.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[repr(C)]
 pub(super) struct Run {
+    pictures: Pictures,
     layer: LayerId,
+    /// Packets of the layer came that do not continue the run: only a key frame helps.
+    broken: bool,
+    /// What to add to a TL0PICIDX, modulo 2^8, and the newest that came out of it.
+    tl0_offset: u8,
+    went_tl0: u8,
     source: u32,
     /// The sequence number it began with, as it came and as it went out.
     first_seq: u64,
     first_sent_seq: u64,
     /// What to add to a timestamp, modulo 2^32.
     timestamp_offset: u32,
-    packets: Packets,
-    pictures: Pictures,
     /// The newest picture's timestamp and id, as they came.
     newest_timestamp: u32,
     came_id: u16,
     /// The id that the newest picture goes out with; if it is left out, that the next one can have. A pair with the above in place of an offset, because a 7-bit picture id
     /// means the nearest of those it may stand for.
     went_id: u16,
-    /// What to add to a TL0PICIDX, modulo 2^8, and the newest that came out of it.
-    tl0_offset: u8,
-    went_tl0: u8,
     /// The highest temporal layer that flows, and from which sequence number on, newest first.
-    limits: [(u64, u8); LIMITS_KEPT],
-    /// Packets of the layer came that do not continue the run: only a key frame helps.
-    broken: bool,
+    limits: [u8; LIMITS_KEPT],
+    packets: Packets,
+    limited_from: [u64; LIMITS_KEPT],
 }
 
 /// Where a packet goes.
@@ -59,8 +63,8 @@ impl Run {
     /// The run that begins with `packet`, sent with these numbers.
     pub(super) fn new(packet: &Incoming, temporal: u8, seq: u64, timestamp: u32, went: Picture) -> Self {
         let picture = packet.picture.unwrap_or_default();
-        let mut limits = [(u64::MAX, 0); LIMITS_KEPT];
-        limits[0] = (packet.seq, temporal);
+        let (mut limits, mut limited_from) = ([0; LIMITS_KEPT], [u64::MAX; LIMITS_KEPT]);
+        (limits[0], limited_from[0]) = (temporal, packet.seq);
         Self {
             layer: packet.layer,
             source: packet.source,
@@ -75,6 +79,7 @@ impl Run {
             tl0_offset: went.tl0_pic_idx.wrapping_sub(picture.tl0_pic_idx.unwrap_or(0)),
             went_tl0: went.tl0_pic_idx,
             limits,
+            limited_from,
             broken: false,
         }
     }
@@ -85,7 +90,7 @@ impl Run {
 
     /// The highest temporal layer that flows.
     pub(super) const fn limit(&self) -> u8 {
-        self.limits[0].1
+        self.limits[0]
     }
 
     pub(super) const fn is_broken(&self) -> bool {
@@ -108,6 +113,7 @@ impl Run {
     }
 
     /// Finds the place of a packet that continues the run.
+    #[inline]
     pub(super) fn place(&mut self, packet: &Incoming, target: Layer) -> Place {
         if packet.seq < self.first_seq {
             return Place::None(DropReason::BeforeStart);
@@ -124,6 +130,7 @@ impl Run {
     }
 
     /// A packet beyond all others: it may begin a picture, and with it another limit.
+    #[inline]
     fn place_next(&mut self, packet: &Incoming, target: Layer) -> Place {
         if let Some(picture) = &packet.picture {
             self.broken &= !picture.key_frame;
@@ -150,7 +157,8 @@ impl Run {
         let limit = self.next_limit(picture, target);
         if limit != self.limit() {
             self.limits.rotate_right(1);
-            self.limits[0] = (packet.seq, limit);
+            self.limited_from.rotate_right(1);
+            (self.limits[0], self.limited_from[0]) = (limit, packet.seq);
         }
         self.went_id = self.newest_sent_id().wrapping_add(ahead) % vp8::PICTURE_IDS;
         self.came_id = picture.picture_id.unwrap_or(self.came_id);
@@ -201,7 +209,7 @@ impl Run {
 
     /// The highest temporal layer that flowed around that sequence number. What lies before the changes that are kept is taken to have had the base layer alone.
     fn limit_at(&self, seq: u64) -> u8 {
-        self.limits.iter().find(|(from, _)| *from <= seq).map_or(0, |(_, limit)| *limit)
+        self.limits.iter().zip(&self.limited_from).find(|(_, from)| **from <= seq).map_or(0, |(limit, _)| *limit)
     }
 
     fn at(&self, packet: &Incoming, picture_id: u16) -> Place {

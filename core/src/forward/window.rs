@@ -9,18 +9,26 @@ const WORDS: usize = (PACKETS_KEPT / 64) as usize;
 
 /// The sequence numbers up to the newest, [`PACKETS_KEPT`] of them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[repr(C)]
 pub(super) struct Packets {
     newest: u64,
     /// How many were left out, of all that the run had.
     left_out_total: u64,
-    left_out: Bits,
-    /// The number went out.
-    taken: Bits,
+    /// Two bits for each sequence number, at its place modulo [`PACKETS_KEPT`].
+    words: [Word; WORDS],
 }
 
-/// A bit for each sequence number, at its place modulo [`PACKETS_KEPT`].
+/// The bits of 64 sequence numbers, side by side: both are changed for every packet, and lie in one cache line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Bits([u64; WORDS]);
+struct Word {
+    left_out: u64,
+    /// The number went out.
+    taken: u64,
+}
+
+impl Word {
+    const EMPTY: Self = Self { left_out: 0, taken: 0 };
+}
 
 /// What is known of a sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +46,9 @@ pub(super) enum Slot {
 impl Packets {
     /// Of a run whose first packet goes out.
     pub(super) const fn starting_with(seq: u64) -> Self {
-        let mut packets = Self { newest: seq, left_out_total: 0, left_out: Bits([0; WORDS]), taken: Bits([0; WORDS]) };
-        let (word, mask) = Bits::place(seq);
-        packets.taken.0[word] = mask;
+        let mut packets = Self { newest: seq, left_out_total: 0, words: [Word::EMPTY; WORDS] };
+        let (word, mask) = place(seq);
+        packets.words[word].taken = mask;
         packets
     }
 
@@ -51,76 +59,67 @@ impl Packets {
     /// A packet beyond the newest came: it is left out, or takes its place.
     pub(super) fn advance(&mut self, seq: u64, leave_out: bool) {
         if seq - self.newest >= PACKETS_KEPT {
-            (self.left_out, self.taken) = (Bits([0; WORDS]), Bits([0; WORDS]));
+            self.words = [Word::EMPTY; WORDS];
         } else {
-            for passed in self.newest + 1..=seq {
-                self.left_out.clear(passed);
-                self.taken.clear(passed);
+            for passed in self.newest + 1..seq {
+                let (word, mask) = place(passed);
+                let word = &mut self.words[word];
+                (word.left_out, word.taken) = (word.left_out & !mask, word.taken & !mask);
             }
         }
         self.newest = seq;
+        let (word, mask) = place(seq);
+        let word = &mut self.words[word];
         if leave_out {
-            self.left_out.set(seq);
+            (word.left_out, word.taken) = (word.left_out | mask, word.taken & !mask);
             self.left_out_total += 1;
         } else {
-            self.taken.set(seq);
+            (word.left_out, word.taken) = (word.left_out & !mask, word.taken | mask);
         }
     }
 
     /// What is known of a number up to the newest.
     pub(super) fn slot(&self, seq: u64) -> Slot {
-        match () {
-            () if self.newest - seq >= PACKETS_KEPT => Slot::Forgotten,
-            () if self.left_out.has(seq) => Slot::LeftOut,
-            () if self.taken.has(seq) => Slot::Taken,
-            () => Slot::Open,
+        let (word, mask) = place(seq);
+        match self.words[word] {
+            _ if self.newest - seq >= PACKETS_KEPT => Slot::Forgotten,
+            word if word.left_out & mask != 0 => Slot::LeftOut,
+            word if word.taken & mask != 0 => Slot::Taken,
+            _ => Slot::Open,
         }
     }
 
     /// A late packet takes its place.
     pub(super) fn take(&mut self, seq: u64) {
-        self.taken.set(seq);
+        let (word, mask) = place(seq);
+        self.words[word].taken |= mask;
     }
 
     /// How many packets before `seq` were left out. Not to be asked of forgotten ones.
     pub(super) fn left_out_before(&self, seq: u64) -> u64 {
-        let since = if seq == self.newest { u64::from(self.left_out.has(seq)) } else { self.left_out.count(seq, self.newest) };
-        self.left_out_total - since
-    }
-}
-
-impl Bits {
-    const fn place(seq: u64) -> (usize, u64) {
-        ((seq % PACKETS_KEPT) as usize / 64, 1 << (seq % 64))
+        if self.left_out_total == 0 {
+            return 0; // the usual case: nothing is thinned out
+        }
+        self.left_out_total - self.left_out(seq, self.newest)
     }
 
-    const fn has(&self, seq: u64) -> bool {
-        let (word, mask) = Self::place(seq);
-        self.0[word] & mask != 0
-    }
-
-    const fn set(&mut self, seq: u64) {
-        let (word, mask) = Self::place(seq);
-        self.0[word] |= mask;
-    }
-
-    const fn clear(&mut self, seq: u64) {
-        let (word, mask) = Self::place(seq);
-        self.0[word] &= !mask;
-    }
-
-    /// How many are set from `first` to `last`, fewer than [`PACKETS_KEPT`] of them.
-    fn count(&self, first: u64, last: u64) -> u64 {
+    /// How many were left out from `first` to `last`, fewer than [`PACKETS_KEPT`] of them.
+    fn left_out(&self, first: u64, last: u64) -> u64 {
         let mut count = 0;
         for block in first / 64..=last / 64 {
             let from = if block == first / 64 { first % 64 } else { 0 };
             let to = if block == last / 64 { last % 64 } else { 63 };
-            let (word, _) = Self::place(block * 64);
-            let word = self.0[word];
+            let (word, _) = place(block * 64);
+            let word = self.words[word].left_out;
             count += u64::from((word & (u64::MAX << from) & (u64::MAX >> (63 - to))).count_ones());
         }
         count
     }
+}
+
+/// The word and the bit of a sequence number.
+const fn place(seq: u64) -> (usize, u64) {
+    ((seq % PACKETS_KEPT) as usize / 64, 1 << (seq % 64))
 }
 
 /// The newest pictures of a run by their distance to the newest of all: bit 0 is that one.

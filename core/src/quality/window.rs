@@ -22,11 +22,11 @@ pub enum Reading {
 pub struct Window {
     /// How long it lasted; a window without length counts as [`Window::CLEAN`]'s.
     pub span: Duration,
-    /// Round-trip time to the server: the mean of the samples, zero where there are none.
+    /// Round-trip time to the server: the mean of the samples, zero where there are none. Who can tell in which direction packets wait leaves out what waits in the other one.
     pub rtt: Duration,
     /// Interarrival jitter (RFC 3550 section 6.4.1): of the worst stream.
     pub jitter: Duration,
-    /// Packets that were expected and neither came nor were repaired. Late ones came.
+    /// Packets that were expected and neither came nor were repaired: of sound or of pictures, whichever fares worse. Late ones came.
     pub loss: Share,
     /// What should flow of the media that is published, wanted and not muted; zero where nothing should.
     pub target_bps: BitsPerSecond,

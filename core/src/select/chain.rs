@@ -1,6 +1,9 @@
 //! The chain: the steps of all streams in one order, and how far along it a budget goes. [`allocate`](super::allocate()) has the idea, this file the order.
 
-use alloc::{collections::BinaryHeap, vec::Vec};
+use alloc::{
+    collections::{BinaryHeap, binary_heap::PeekMut},
+    vec::Vec,
+};
 use core::{
     cmp::Reverse,
     hash::{Hash, Hasher},
@@ -22,15 +25,15 @@ const SETBACK: BitsPerSecond = 2;
 /// Makes plans, and keeps the room to work in from one to the next, so that planning takes no memory from the heap once the largest plan was made.
 #[derive(Clone, Debug, Default)]
 pub struct Planner {
-    /// The streams: the highest priority first, then by id.
+    /// The streams, by id.
     climbers: Vec<Climber>,
     /// Their steps, one stream's behind the other's.
     steps: Vec<Step>,
     /// A queue for each priority, the highest first; those from `classes` on are empty.
     queues: Vec<Queue>,
     classes: usize,
-    /// Where steps stand and what they take, while the level is sought up to which all fit.
-    levels: Vec<(BitsPerSecond, BitsPerSecond)>,
+    /// Where the level is sought up to which all steps fit.
+    windows: Vec<Window>,
     allocation: Allocation,
 }
 
@@ -40,7 +43,7 @@ struct Climber {
     stream: StreamId,
     priority: Priority,
     insists: bool,
-    /// The place of its priority among all.
+    /// The place of its priority among all, the highest first.
     class: usize,
     /// Where its steps begin, and how many there are.
     first: usize,
@@ -62,6 +65,18 @@ struct Step {
     level: BitsPerSecond,
 }
 
+/// The steps of one stream that a search is still about: those before are taken, and those behind do not fit.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    climber: usize,
+    from: usize,
+    to: usize,
+    /// What the stream has before them.
+    bps: BitsPerSecond,
+    /// Where the level that is tried cuts them.
+    cut: usize,
+}
+
 /// The next steps of the streams of one priority.
 #[derive(Clone, Debug, Default)]
 struct Queue {
@@ -70,7 +85,7 @@ struct Queue {
     ahead_bps: BitsPerSecond,
 }
 
-/// When a stream takes its next step: the level where that stands; among equals, the lower rung first; then the higher priority or the lower id. One number, since that compares at once.
+/// When a stream takes its next step: the level where that stands; among equals, the lower rung first; then the lower id. One number, since that compares at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Turn(u128);
 
@@ -105,25 +120,33 @@ enum Part {
     Climbs,
 }
 
+/// What all streams need together: sums that no number of streams makes too large.
+#[derive(Clone, Copy, Debug, Default)]
+struct Totals {
+    floors_bps: u128,
+    all_bps: u128,
+}
+
 impl Planner {
     /// Chooses a layer for each stream, such that all of them together need no more than the budget.
     pub fn plan(&mut self, budget: Budget, demands: &[Demand<'_>]) -> &Allocation {
         let budget = Budget { keep_bps: budget.keep_bps, climb_bps: budget.climb_bps.min(budget.keep_bps) };
-        self.read(demands);
+        let Totals { floors_bps, all_bps } = self.read(demands);
+        let fits = |bps: u128| BitsPerSecond::try_from(bps).ok().filter(|bps| *bps <= budget.climb_bps);
         let mut used_bps = 0;
         let mut refused = None;
         // What fits as a whole needs no order.
-        if let Some(all_bps) = self.total(<[Step]>::last).filter(|bps| *bps <= budget.climb_bps) {
+        if let Some(all_bps) = fits(all_bps) {
             self.climbers.iter_mut().for_each(|climber| climber.taken = climber.steps);
             used_bps = all_bps;
         } else {
-            if let Some(floors_bps) = self.total(<[Step]>::first).filter(|bps| *bps <= budget.climb_bps) {
+            if let Some(floors_bps) = fits(floors_bps) {
                 self.climbers.iter_mut().for_each(|climber| climber.taken = climber.steps.min(1));
                 used_bps = floors_bps;
             } else {
-                refused = self.take(Part::Floors, budget, &mut used_bps);
+                refused = self.merge(Part::Floors, 0, budget, &mut used_bps);
             }
-            refused = refused.or_else(|| self.take(Part::Climbs, budget, &mut used_bps));
+            refused = refused.or_else(|| self.climb(budget, &mut used_bps));
         }
         debug_assert!(used_bps <= budget.keep_bps, "{used_bps} bps used of {budget:?}");
         self.answer(used_bps, refused);
@@ -135,114 +158,211 @@ impl Planner {
         self.allocation
     }
 
-    fn read(&mut self, demands: &[Demand<'_>]) {
+    fn read(&mut self, demands: &[Demand<'_>]) -> Totals {
         self.climbers.clear();
         self.steps.clear();
+        let mut totals = Totals::default();
+        // One bit for each priority that occurs.
+        let mut priorities = [0_u128; 2];
         for demand in demands {
             let first = self.steps.len();
-            let held = self.read_ladder(demand);
-            let steps = self.steps.len() - first;
+            read_ladder(demand.rungs, &mut self.steps);
+            let ladder = &self.steps[first..];
+            totals.floors_bps += u128::from(ladder.first().map_or(0, |step| step.rung.bps));
+            totals.all_bps += u128::from(ladder.last().map_or(0, |step| step.rung.bps));
+            let (held, steps) = (held(demand, ladder), ladder.len());
             let Demand { stream, priority, insists, .. } = *demand;
+            priorities[usize::from(priority.0 >> 7)] |= 1 << (priority.0 & 127);
             self.climbers.push(Climber { stream, priority, insists, class: 0, first, steps, held, taken: 0 });
         }
-        self.climbers.sort_unstable_by_key(|climber| (Reverse(climber.priority), climber.stream));
-        let mut class = 0;
-        let mut above = self.climbers.first().map(|climber| climber.priority);
-        for climber in &mut self.climbers {
-            class += usize::from(above.replace(climber.priority) != Some(climber.priority));
-            climber.class = class;
+        self.climbers.sort_unstable_by_key(|climber| climber.stream);
+        self.classes = priorities.iter().map(|bits| bits.count_ones() as usize).sum();
+        if self.classes > 1 {
+            for climber in &mut self.climbers {
+                let Priority(own) = climber.priority;
+                let higher = |half: u8, from: u8| priorities[usize::from(half)].checked_shr(from.into()).unwrap_or(0).count_ones() as usize;
+                climber.class = if own < 128 { higher(0, own + 1) + higher(1, 0) } else { higher(1, own - 127) };
+            }
         }
-        self.classes = class + 1;
+        // Whatever the budget, the next plan like this one finds room.
+        self.windows.clear();
+        self.windows.reserve(self.climbers.len());
         if self.queues.len() < self.classes {
             self.queues.resize_with(self.classes, Queue::default);
         }
-        // Whatever the budget, the next plan like this one finds room.
-        self.levels.clear();
-        self.levels.reserve(self.steps.len());
         for queue in &mut self.queues {
             queue.waiting.clear();
             queue.waiting.reserve(self.climbers.len());
         }
-    }
-
-    /// Adds the steps of a stream, to the rungs that flow and cost less than all better ones. Returns how many of them it had: up to its current layer, or to what takes no more.
-    fn read_ladder(&mut self, demand: &Demand<'_>) -> usize {
-        let first = self.steps.len();
-        let current = demand.current.and_then(|current| demand.rungs.iter().position(|rung| rung.layer == current));
-        let had = |at: usize, rung: &Rung| match (demand.current, current) {
-            (Some(_), Some(current)) => at <= current || rung.bps <= demand.rungs[current].bps,
-            // The layer has vanished.
-            (Some(gone), None) => rung.layer < gone,
-            (None, _) => false,
-        };
-        let mut held = 0;
-        for (at, rung) in demand.rungs.iter().enumerate().filter(|(_, rung)| rung.bps > 0) {
-            while self.steps.len() > first && self.steps[self.steps.len() - 1].rung.bps >= rung.bps {
-                self.steps.pop();
-            }
-            let below = self.steps[first..].last();
-            let bps = rung.bps - below.map_or(0, |below| below.rung.bps);
-            let stands = rung.bps.saturating_add(bps.saturating_mul(SETBACK));
-            // The climbs of a stream begin with the second step.
-            let is_second = self.steps.len() == first + 1;
-            let level = below.map_or(rung.bps, |below| if is_second { stands } else { stands.max(below.level) });
-            self.steps.push(Step { rung: *rung, bps, level });
-            held = if had(at, rung) { self.steps.len() - first } else { held.min(self.steps.len() - first - 1) };
-        }
-        held
+        totals
     }
 
     fn ladder(&self, climber: &Climber) -> &[Step] {
         &self.steps[climber.first..climber.first + climber.steps]
     }
 
-    /// What one rung of each stream needs together, unless no number can tell.
-    fn total(&self, step: impl Fn(&[Step]) -> Option<&Step>) -> Option<BitsPerSecond> {
-        let needs = self.climbers.iter().filter_map(|climber| step(self.ladder(climber)));
-        needs.map(|step| step.rung.bps).try_fold(0, BitsPerSecond::checked_add)
+    /// Takes the climbs in their order, as far as the budget goes. Returns the first that does not fit.
+    ///
+    /// As long as a whole class fits with all that may go ahead of it, it does not matter when which of them goes: those below come to the same in the end.
+    fn climb(&mut self, budget: Budget, used_bps: &mut BitsPerSecond) -> Option<Refused> {
+        let mut class = 0;
+        while class + 1 < self.classes {
+            let climbers = self.climbers.iter().filter(|climber| climber.class == class);
+            let above = |climber: &Climber| {
+                let ladder = self.ladder(climber);
+                ladder.last().map_or(0, |top| top.rung.bps) - climber.taken.checked_sub(1).map_or(0, |at| ladder[at].rung.bps)
+            };
+            let whole_bps = climbers.fold(0, |sum: BitsPerSecond, climber| sum.saturating_add(above(climber)));
+            let at_most_bps = used_bps.saturating_add(whole_bps).saturating_add(whole_bps / AHEAD_OF_CLIMB);
+            if at_most_bps > budget.climb_bps || at_most_bps == BitsPerSecond::MAX {
+                return self.merge(Part::Climbs, class, budget, used_bps);
+            }
+            *used_bps += whole_bps;
+            self.climbers.iter_mut().filter(|climber| climber.class == class).for_each(|climber| climber.taken = climber.steps);
+            class += 1;
+        }
+        self.climb_alone(class, budget, used_bps)
     }
 
-    /// Takes the steps of one part in their order, as far as the budget goes. Returns the first that does not fit.
-    fn take(&mut self, part: Part, budget: Budget, used_bps: &mut BitsPerSecond) -> Option<Refused> {
-        self.line_up(part);
-        let mut is_alone = false;
+    /// Takes the climbs of the only class that waits. The order of all of them is not needed for that, only what stands below the level that the budget reaches.
+    fn climb_alone(&mut self, class: usize, budget: Budget, used_bps: &mut BitsPerSecond) -> Option<Refused> {
+        self.rise(class, |_, climber| climber.steps, budget.climb_bps, used_bps);
+        // From there on only what was had before can be taken: up to the first that was not.
+        let of_class = || self.climbers.iter().filter(|climber| climber.class == class);
+        if of_class().any(|climber| climber.taken < climber.held) {
+            let first_new = |climber: &Climber| self.ladder(climber).get(climber.taken.max(climber.held)).map(|step| step.level);
+            let level = of_class().filter_map(first_new).min().unwrap_or(BitsPerSecond::MAX);
+            let until = |steps: &[Step], climber: &Climber| {
+                let ladder = &steps[climber.first..climber.first + climber.held];
+                ladder.partition_point(|step| step.level < level).max(climber.taken)
+            };
+            self.rise(class, until, budget.keep_bps, used_bps);
+        }
+        // What is left are steps that stand on one level: the lower rungs go first, then the lower ids, which is the order of the climbers.
         loop {
-            if part == Part::Climbs
-                && !is_alone
-                && let Some(class) = self.only_class()
-            {
-                self.rise(class, budget.climb_bps.saturating_sub(*used_bps), used_bps);
-                is_alone = true;
-            }
-            let at = self.pop_first()?;
-            let climber = &self.climbers[at];
-            let step = self.ladder(climber)[climber.taken];
-            let had = climber.taken < climber.held;
-            let budget_bps = if had { budget.keep_bps } else { budget.climb_bps };
-            match used_bps.checked_add(step.bps) {
-                Some(needs_bps) if needs_bps <= budget_bps => *used_bps = needs_bps,
-                needs_bps => {
-                    let needs_bps = needs_bps.unwrap_or(BitsPerSecond::MAX);
-                    return Some(Refused { climber: at, needs_bps, budget_bps, fits_keep: !had && needs_bps <= budget.keep_bps });
+            let next = |climber: &Climber| Some((self.ladder(climber).get(climber.taken)?.level, climber.taken));
+            let turn = self.climbers.iter().filter(|climber| climber.class == class).filter_map(next).min()?;
+            for at in 0..self.climbers.len() {
+                let climber = &self.climbers[at];
+                if climber.class == class && self.ladder(climber).get(climber.taken).map(|step| (step.level, climber.taken)) == Some(turn) {
+                    if let Err(refused) = self.step(at, budget, used_bps) {
+                        return Some(refused);
+                    }
                 }
             }
-            let class = climber.class;
-            self.climbers[at].taken += 1;
-            if part == Part::Climbs {
-                self.queue_next(at, part);
+        }
+    }
+
+    /// Takes the climbs of a class, each stream's up to one, that stand below the highest level such that all of them fit.
+    ///
+    /// A search that halves: of what is in question the middle step is tried, and all that stand no higher fit together and are taken, or else nothing from there on is in question any more. Ladders are in order, so
+    /// each cut finds its place in a ladder by halving too, and nothing is moved.
+    fn rise(&mut self, class: usize, until: impl Fn(&[Step], &Climber) -> usize, budget_bps: BitsPerSecond, used_bps: &mut BitsPerSecond) {
+        let Self { climbers, steps, windows, .. } = self;
+        windows.clear();
+        let mut open = 0;
+        for (at, climber) in climbers.iter().enumerate().filter(|(_, climber)| climber.class == class) {
+            let (from, to) = (climber.first + climber.taken, climber.first + until(steps, climber));
+            let bps = climber.taken.checked_sub(1).map_or(0, |at| steps[climber.first + at].rung.bps);
+            if from < to {
+                open += to - from;
+                windows.push(Window { climber: at, from, to, bps, cut: from });
             }
-            if !is_alone {
-                self.set_credit(class, part);
+        }
+        while open > 0 {
+            let mut before = open / 2;
+            let in_window = |window: &&Window| {
+                let width = window.to - window.from;
+                let is_here = before < width;
+                before -= if is_here { 0 } else { width };
+                is_here
+            };
+            let middle = windows.iter().find(in_window).map_or(0, |window| window.from);
+            let level = steps[middle + before].level;
+            let mut needs_bps = u128::from(*used_bps);
+            for window in &mut *windows {
+                window.cut = window.from + steps[window.from..window.to].partition_point(|step| step.level <= level);
+                if window.cut > window.from {
+                    needs_bps += u128::from(steps[window.cut - 1].rung.bps - window.bps);
+                }
+            }
+            let fits = BitsPerSecond::try_from(needs_bps).ok().filter(|bps| *bps <= budget_bps);
+            open = 0;
+            for window in &mut *windows {
+                if fits.is_none() {
+                    window.to = window.cut;
+                    while window.to > window.from && steps[window.to - 1].level == level {
+                        window.to -= 1;
+                    }
+                } else if window.cut > window.from {
+                    (window.from, window.bps) = (window.cut, steps[window.cut - 1].rung.bps);
+                }
+                open += window.to - window.from;
+            }
+            *used_bps = fits.unwrap_or(*used_bps);
+        }
+        for window in windows {
+            let climber = &mut climbers[window.climber];
+            climber.taken = window.from - climber.first;
+        }
+    }
+
+    /// Takes the next step of a stream, or says why not.
+    fn step(&mut self, at: usize, budget: Budget, used_bps: &mut BitsPerSecond) -> Result<(), Refused> {
+        let climber = &self.climbers[at];
+        let step = self.ladder(climber)[climber.taken];
+        let had = climber.taken < climber.held;
+        let budget_bps = if had { budget.keep_bps } else { budget.climb_bps };
+        match used_bps.checked_add(step.bps) {
+            Some(needs_bps) if needs_bps <= budget_bps => {
+                *used_bps = needs_bps;
+                self.climbers[at].taken += 1;
+                Ok(())
+            }
+            needs_bps => {
+                let needs_bps = needs_bps.unwrap_or(BitsPerSecond::MAX);
+                Err(Refused { climber: at, needs_bps, budget_bps, fits_keep: !had && needs_bps <= budget.keep_bps })
             }
         }
     }
 
-    /// Queues the next step of every stream.
-    fn line_up(&mut self, part: Part) {
-        for at in 0..self.climbers.len() {
-            self.queue_next(at, part);
+    /// Takes the steps of one part, of one class and all below it, in their order, as far as the budget goes. Returns the first that does not fit.
+    fn merge(&mut self, part: Part, first_class: usize, budget: Budget, used_bps: &mut BitsPerSecond) -> Option<Refused> {
+        self.line_up(part, first_class);
+        loop {
+            if part == Part::Climbs
+                && let Some(class) = self.only_class()
+            {
+                self.queues[class].waiting.clear();
+                return self.climb_alone(class, budget, used_bps);
+            }
+            let (class, at) = self.first()?;
+            if let Err(refused) = self.step(at, budget, used_bps) {
+                return Some(refused);
+            }
+            // Its next step stands in its place: that moves less than to take one off the queue and put another on.
+            let next = if part == Part::Climbs { self.next_turn(at, part) } else { None };
+            if let Some(mut place) = self.queues[class].waiting.peek_mut() {
+                match next {
+                    Some(turn) => *place = Reverse(turn),
+                    None => drop(PeekMut::pop(place)),
+                }
+            }
+            self.set_credit(class, part);
         }
-        for class in 0..self.classes {
+    }
+
+    /// Queues the next step of every stream of a class and all below it.
+    fn line_up(&mut self, part: Part, first_class: usize) {
+        for at in 0..self.climbers.len() {
+            let class = self.climbers[at].class;
+            if class >= first_class
+                && let Some(turn) = self.next_turn(at, part)
+            {
+                self.queues[class].waiting.push(Reverse(turn));
+            }
+        }
+        for class in first_class..self.classes {
             self.set_credit(class, part);
         }
     }
@@ -253,37 +373,13 @@ impl Planner {
         waiting.next().filter(|_| waiting.next().is_none())
     }
 
-    /// Takes the climbs of the only class that waits below the highest level such that all of them fit: without an order, since that takes time.
-    fn rise(&mut self, class: usize, left_bps: BitsPerSecond, used_bps: &mut BitsPerSecond) {
-        let Self { climbers, steps, levels, queues, .. } = self;
-        levels.clear();
-        for climber in climbers.iter().filter(|climber| climber.class == class) {
-            let ladder = &steps[climber.first..climber.first + climber.steps];
-            levels.extend(ladder[climber.taken..].iter().map(|step| (step.level, step.bps)));
-        }
-        let level = level_reached(levels, left_bps);
-        for climber in climbers.iter_mut().filter(|climber| climber.class == class) {
-            let ladder = &steps[climber.first..climber.first + climber.steps];
-            while let Some(step) = ladder.get(climber.taken).filter(|step| step.level < level) {
-                climber.taken += 1;
-                *used_bps += step.bps;
-            }
-        }
-        queues[class].waiting.clear();
-        for at in 0..self.climbers.len() {
-            if self.climbers[at].class == class {
-                self.queue_next(at, Part::Climbs);
-            }
-        }
-    }
-
-    /// Queues the next step of a stream, if it has one.
-    fn queue_next(&mut self, at: usize, part: Part) {
+    /// When a stream takes its next step, if it has one.
+    fn next_turn(&self, at: usize, part: Part) -> Option<Turn> {
         let climber = &self.climbers[at];
-        let Some(Step { level, .. }) = self.ladder(climber).get(climber.taken).copied() else { return };
+        let Step { level, .. } = self.ladder(climber).get(climber.taken)?;
         // Of floors that cost the same, those go first below which nothing is of use.
         let place = if part == Part::Floors { usize::from(!climber.insists) } else { climber.taken };
-        self.queues[climber.class].waiting.push(Reverse(Turn::of(level, place, at)));
+        Some(Turn::of(*level, place, at))
     }
 
     /// Lets others go ahead of the step that is now the first of its class.
@@ -301,10 +397,10 @@ impl Planner {
         self.ladder(climber)[climber.taken].bps
     }
 
-    /// Takes the stream whose step comes next off its queue.
+    /// The stream whose step comes next, and its class.
     ///
     /// The order of a class and all below it is made of two: the class's own, and that of all below. Before each step of its own as many of the latter go as may go ahead of it.
-    fn pop_first(&mut self) -> Option<usize> {
+    fn first(&mut self) -> Option<(usize, usize)> {
         let mut first: Option<(usize, Turn)> = None;
         for class in (0..self.classes).rev() {
             let Some(Reverse(own)) = self.queues[class].waiting.peek() else { continue };
@@ -320,8 +416,7 @@ impl Planner {
             // It goes ahead of all of these, or they have nothing to take.
             self.queues[..class].iter_mut().for_each(|queue| queue.ahead_bps = queue.ahead_bps.saturating_sub(bps));
         }
-        self.queues[class].waiting.pop();
-        Some(turn.climber())
+        Some((class, turn.climber()))
     }
 
     fn answer(&mut self, used_bps: BitsPerSecond, refused: Option<Refused>) {
@@ -329,7 +424,7 @@ impl Planner {
         let next = refused.map(|refused| (refused, climbers[refused.climber].stream));
         allocation.choices.clear();
         let mut desired_bps: BitsPerSecond = 0;
-        for climber in climbers.iter() {
+        allocation.choices.extend(climbers.iter().map(|climber| {
             let ladder = &steps[climber.first..climber.first + climber.steps];
             desired_bps = desired_bps.saturating_add(ladder.last().map_or(0, |step| step.rung.bps));
             let layer = climber.taken.checked_sub(1).map(|at| ladder[at].rung.layer);
@@ -338,14 +433,44 @@ impl Planner {
                 Some((refused, first)) if climber.taken < climber.steps => refused.told(climber.stream, first),
                 _ => Reason::Highest,
             };
-            allocation.choices.push(Choice { stream: climber.stream, layer, reason });
-        }
-        if self.classes > 1 {
-            allocation.choices.sort_unstable_by_key(|choice| choice.stream);
-        }
+            Choice { stream: climber.stream, layer, reason }
+        }));
         allocation.used_bps = used_bps;
         allocation.minimum_bps = refused.map_or(used_bps, |refused| refused.needs_bps);
         allocation.desired_bps = desired_bps;
+    }
+}
+
+/// Adds the steps of a ladder: to the rungs that flow and cost less than all better ones.
+fn read_ladder(rungs: &[Rung], steps: &mut Vec<Step>) {
+    let first = steps.len();
+    steps.reserve(rungs.len());
+    let (mut below_bps, mut below_level) = (0, 0);
+    for rung in rungs.iter().filter(|rung| rung.bps > 0) {
+        if rung.bps <= below_bps {
+            while steps[first..].last().is_some_and(|step| step.rung.bps >= rung.bps) {
+                steps.pop();
+            }
+            below_bps = steps[first..].last().map_or(0, |step| step.rung.bps);
+            below_level = if steps.len() > first + 1 { steps[steps.len() - 1].level } else { 0 };
+        }
+        let bps = rung.bps - below_bps;
+        // A floor stands where it leads. The climbs of a stream begin with the second step, and a climb stands no lower than the one before it.
+        let is_floor = steps.len() == first;
+        let level = if is_floor { rung.bps } else { rung.bps.saturating_add(bps.saturating_mul(SETBACK)).max(below_level) };
+        steps.push(Step { rung: *rung, bps, level });
+        (below_bps, below_level) = (rung.bps, if is_floor { 0 } else { level });
+    }
+}
+
+/// How many of the steps the stream had: up to its current layer, or to what takes no more; where that layer flows no longer, up to the next lower one.
+fn held(demand: &Demand<'_>, ladder: &[Step]) -> usize {
+    let Some(current) = demand.current else { return 0 };
+    let past = |is_lower: &dyn Fn(&Step) -> bool| ladder.iter().rposition(is_lower).map_or(0, |at| at + 1);
+    match demand.rungs.iter().position(|rung| rung.layer == current) {
+        Some(at) if demand.rungs[at].bps > 0 => ladder.iter().take_while(|step| step.rung.bps <= demand.rungs[at].bps).count(),
+        Some(at) => past(&|step| demand.rungs[..at].contains(&step.rung)),
+        None => past(&|step| step.rung.layer < current),
     }
 }
 
@@ -359,24 +484,6 @@ impl Refused {
             (false, _) => Reason::Behind { stream: first, needs_bps, budget_bps },
         }
     }
-}
-
-/// The highest level such that all steps below it fit. Each is where a step stands, and what it takes; not all of them fit.
-///
-/// A search that halves: the lower half of the steps fits, and then the level is sought in the upper one; or it does not. So it looks at each step twice on average, and sorts none.
-fn level_reached(steps: &mut [(BitsPerSecond, BitsPerSecond)], mut left_bps: BitsPerSecond) -> BitsPerSecond {
-    let mut reached = BitsPerSecond::MAX;
-    let mut steps = steps;
-    while !steps.is_empty() {
-        let (low, middle, high) = steps.select_nth_unstable_by_key(steps.len() / 2, |step| step.0);
-        let needs_bps = low.iter().try_fold(middle.1, |sum: BitsPerSecond, step| sum.checked_add(step.1));
-        if let Some(rest_bps) = needs_bps.and_then(|needs_bps| left_bps.checked_sub(needs_bps)) {
-            (left_bps, steps) = (rest_bps, high);
-        } else {
-            (reached, steps) = (middle.0, low);
-        }
-    }
-    reached
 }
 
 /// Planners differ in nothing but the memory they hold: whatever was planned before, the next plan is the same. So an owner that is compared need not leave its planner out.

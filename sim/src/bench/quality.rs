@@ -1,15 +1,18 @@
 //! How often a score of the network is right: ours and other products', on the same windows of real media, against what the line really did.
 //!
 //! Each [case](case::Case) is a call of a client and a server over two lines that are [set](case::Line) to do something. The client measures windows of two seconds with an [`Observer`](crate::media::Observer), that is from
-//! what it receives and what the other end reports. Every scorer is told those windows. The truth is the level that our thresholds give for what the lines were set to do, each direction for itself.
+//! what it receives and what the other end reports. Every scorer is told those windows. The truth is the level that our thresholds give for what the lines really did to what was sent in the windows that are judged, each direction
+//! for itself; a second one, printed beside it, for what they were set to do.
 //!
 //! The first three windows of a phase are not judged: that is how long a level may take to follow. Of each later one it is asked whether the level was exact, or one off. A phase in
-//! which a level was not right once by its fourth window is *late*; one in which it changed after that is *flapping*.
+//! which a level was not right once by its fourth window is *late*; one in which it changed after that is *flapping*. A call that its ends give up, because hardly a check of the path comes through, is judged up to there.
 
 mod call;
 pub mod case;
 mod peers;
 mod picture;
+mod screen;
+mod stored;
 mod tally;
 mod truth;
 
@@ -22,7 +25,8 @@ use self::{case::Fault, peers::Other};
 pub use self::{
     case::{Case, grid, small},
     picture::svg,
-    tally::{Tally, goals, json, markdown, table},
+    stored::{read, written},
+    tally::{Tally, Truth, goals, markdown, table},
 };
 use crate::{entropy, media::Fidelity};
 
@@ -36,7 +40,7 @@ pub const GRACE: usize = 3;
 const STACK_BYTES: usize = 8 << 20;
 
 /// What one case came to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// Its place in the grid.
     pub case: usize,
@@ -47,10 +51,12 @@ pub struct Outcome {
 }
 
 /// One phase of a case: what was true, and what each scorer said.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judged {
-    /// The level that is true, up first.
+    /// The level for what the lines did, up first.
     pub truth: [Level; 2],
+    /// The level for what they were set to do.
+    pub set: [Level; 2],
     /// By direction, scorer and window.
     pub said: [[Vec<Level>; 4]; 2],
 }
@@ -89,9 +95,11 @@ fn judge(case: &Case, number: usize, fidelity: Fidelity, seed: u64) -> Outcome {
     let mut before = [[Level::Unknown; 3]; 2];
     let has_video = case.video_bps.is_some();
     let phases = case.phases.iter().zip(&observed).map(|(phase, windows)| {
-        let mut judged = Judged { truth: truth::levels(&rules, phase, case.video_bps), said: Default::default() };
-        for (up, down) in windows {
-            for (way, reading) in [up, down].into_iter().enumerate() {
+        let judged_windows = windows.iter().skip(GRACE).map(|lived| &lived.did);
+        let truth = truth::did(&rules, phase, case.video_bps, judged_windows);
+        let mut judged = Judged { truth, set: truth::set(&rules, phase, case.video_bps), said: Default::default() };
+        for window in windows {
+            for (way, reading) in window.seen.iter().enumerate() {
                 ours[way].update(&rules, reading);
                 judged.said[way][0].push(ours[way].verdict().level);
                 for (at, other) in others[way].iter_mut().enumerate() {
@@ -108,17 +116,20 @@ fn judge(case: &Case, number: usize, fidelity: Fidelity, seed: u64) -> Outcome {
 
 /// Whether a fault of one direction left the other's level what it is without any: of the windows of cases with a fault in one direction, how many changed the other one, of how many. Ours alone.
 pub fn leaks(cases: &[Case], outcomes: &[Outcome]) -> (usize, usize) {
+    let rules = Rules::default();
     let (mut leaked, mut of) = (0, 0);
     for outcome in outcomes {
-        let other = match cases[outcome.case].fault {
+        let case = &cases[outcome.case];
+        let other = match case.fault {
             Fault::Up => 1,
             Fault::Down => 0,
             Fault::Both => continue,
         };
-        for judged in &outcome.phases {
+        for (phase, judged) in case.phases.iter().zip(&outcome.phases) {
             let said = &judged.said[other][0];
+            let clean = truth::clean(&rules, phase);
             of += said.len();
-            leaked += said.iter().filter(|level| **level != judged.truth[other]).count();
+            leaked += said.iter().filter(|level| **level != clean).count();
         }
     }
     (leaked, of)

@@ -1,6 +1,6 @@
 //! The direct engine: whoever is due first does what is due, in integer nanoseconds.
 //!
-//! Nothing that a node sends arrives sooner than the shortest delay of any link. So the node that is due first may go on for that long before anyone else is asked, without
+//! Nothing that is sent to a node arrives sooner than the shortest delay of the links that end there. So the node that is due first may go on for that long before anyone else is asked, without
 //! missing anything: conservative lookahead (Chandy and Misra 1979). Each node sees its events in the same order as if all took turns, and its memory stays warm for several of
 //! them; the record is put in order afterwards, as after any engine.
 
@@ -16,11 +16,11 @@ pub(super) fn run(mut nodes: Vec<Driver>, mut world: World, end: Instant, progre
     for node in &nodes {
         schedule.set(node.place, node.next());
     }
-    let lookahead = world.network.shortest_delay();
+    let lookaheads: Vec<Duration> = nodes.iter().map(|node| world.network.shortest_delay_to(node.place)).collect();
     while let Some((at, place)) = schedule.first().filter(|(at, _)| *at < end) {
         progress.set(at);
         // At least what is due now: with links of no delay the turn ends there.
-        let until = at.saturating_add(lookahead).min(end).max(at.saturating_add(Duration::from_nanos(1)));
+        let until = at.saturating_add(lookaheads[usize::from(place)]).min(end).max(at.saturating_add(Duration::from_nanos(1)));
         let here = usize::from(place);
         while let Some(now) = nodes[here].next().filter(|now| *now < until) {
             nodes[here].step(now)?;

@@ -377,7 +377,9 @@ impl Host {
         let is_whole = sample.at.as_nanos().is_multiple_of(interval_ns);
         let nearest = (now.as_nanos() + interval_ns / 2) / interval_ns * interval_ns;
         sample.at = if is_whole { Instant::from_nanos(nearest) } else { now };
-        if let Counted::Ingress(flow) | Counted::Sent { flow, .. } | Counted::Received { flow, .. } = &mut sample.what {
+        if let Counted::Ingress(flow) | Counted::Sent { flow, .. } | Counted::Received { flow, .. } | Counted::Heard(flow) =
+            &mut sample.what
+        {
             flow.span = flow.span.map(|(first, last)| (self.clock.first_shown(first), self.clock.first_shown(last)));
         }
     }

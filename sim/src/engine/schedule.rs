@@ -3,30 +3,15 @@
 use greenroom_core::time::Instant;
 
 /// The times at which nodes are due, in a winner tree (Knuth, The Art of Computer Programming 3, section 5.4.1): the leaves are the nodes, every inner place holds the earlier of the
-/// two below it. To change one node's time costs a walk to the root, the first of all stands there, and there is one entry for each node however often its time changes.
+/// two times below it. To change one node's time costs a walk towards the root that ends where nothing changes any more, and there is one entry for each node however often its time changes.
+///
+/// The tree holds times alone. Whose the first of them is tells a walk from the root to where it came from, to the left among equals, and so to the lowest place: half the memory, and a comparison of
+/// plain numbers at each step, where pairs of time and place were compared before.
 #[derive(Debug)]
 pub(super) struct Schedule {
     /// The root at 1, the children of `at` at `2 at` and `2 at + 1`, the leaves in the second half.
-    tree: Vec<Entry>,
+    tree: Vec<Instant>,
     leaves: usize,
-}
-
-/// A node and its time as one number, the time above the place: a single comparison, and nothing to be guessed, where a pair takes two and a branch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry(u128);
-
-impl Entry {
-    fn new(at: Instant, place: u16) -> Self {
-        Self(u128::from(at.as_nanos()) << 16 | u128::from(place))
-    }
-
-    fn at(self) -> Instant {
-        Instant::from_nanos(u64::try_from(self.0 >> 16).expect("a time was put there"))
-    }
-
-    fn place(self) -> u16 {
-        u16::try_from(self.0 & 0xffff).expect("sixteen bits")
-    }
 }
 
 /// The time of a node that is never due.
@@ -36,32 +21,36 @@ impl Schedule {
     /// A schedule of nodes none of which is due.
     pub(super) fn new(nodes: usize) -> Self {
         let leaves = nodes.next_power_of_two();
-        Self { tree: vec![Entry::new(NEVER, u16::MAX); leaves * 2], leaves }
+        Self { tree: vec![NEVER; leaves * 2], leaves }
     }
 
     /// Says when a node is due; none is never.
     pub(super) fn set(&mut self, place: u16, at: Option<Instant>) {
         let mut node = self.leaves + usize::from(place);
-        let entry = Entry::new(at.unwrap_or(NEVER), place);
-        if self.tree[node] == entry {
-            return;
-        }
-        self.tree[node] = entry;
-        let mut winner = entry;
-        while node > 1 {
-            winner = winner.min(self.tree[node ^ 1]); // the other child of the same parent
-            node /= 2;
-            if self.tree[node] == winner {
-                return; // nothing changes further up
+        let mut winner = at.unwrap_or(NEVER);
+        let tree = self.tree.as_mut_slice();
+        while tree[node] != winner {
+            tree[node] = winner;
+            if node <= 1 {
+                return;
             }
-            self.tree[node] = winner;
+            winner = winner.min(tree[node ^ 1]); // the other child of the same parent
+            node /= 2;
         }
     }
 
     /// The node that is due first, the one at the lower place among equals.
     pub(super) fn first(&self) -> Option<(Instant, u16)> {
-        let first = self.tree[1];
-        (first.at() < NEVER).then(|| (first.at(), first.place()))
+        let (tree, first) = (self.tree.as_slice(), self.tree[1]);
+        if first == NEVER {
+            return None;
+        }
+        let mut node = 1;
+        while node < self.leaves {
+            node *= 2;
+            node += usize::from(tree[node] != first);
+        }
+        Some((first, u16::try_from(node - self.leaves).expect("places have sixteen bits")))
     }
 }
 

@@ -110,9 +110,14 @@ mod tests {
         let s = Instant::from_secs;
         let up = Ways { up: true, down: false };
         let mut weather = Weather::new(&[fault(10, 20, 1, FaultKind::Hold(up)), fault(18, 25, SERVER, FaultKind::Hold(Ways::BOTH))], 2);
-        for (client, direction, at) in
-            [(1, Direction::Up, 9), (1, Direction::Up, 20), (2, Direction::Up, 20), (1, Direction::Down, 20), (2, Direction::Down, 25), (3, Direction::Up, 25)]
-        {
+        for (client, direction, at) in [
+            (1, Direction::Up, 9),
+            (1, Direction::Up, 20),
+            (2, Direction::Up, 20),
+            (1, Direction::Down, 20),
+            (2, Direction::Down, 25),
+            (3, Direction::Up, 25),
+        ] {
             weather.carried(client, direction, s(at));
         }
         assert_eq!(weather.tally([(0, 5)].into_iter()), [6, 1]);

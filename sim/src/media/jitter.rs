@@ -45,11 +45,11 @@ mod tests {
     #[test]
     fn even_packets_have_none_and_uneven_ones_come_near_their_deviation() {
         let mut jitter = Jitter::default();
-        for packet in 0..100 {
+        for packet in 0..100_u32 {
             jitter.arrived(Instant::from_millis(u64::from(packet) * 20), TrackKind::Audio, (packet * 960).wrapping_sub(5000));
         }
         assert_eq!(jitter.estimate(), Duration::ZERO, "over the turn of the timestamps, too");
-        for packet in 100..300 {
+        for packet in 100..300_u32 {
             let late_ms = u64::from(packet % 2) * 10;
             jitter.arrived(Instant::from_millis(u64::from(packet) * 20 + late_ms), TrackKind::Audio, (packet * 960).wrapping_sub(5000));
         }

@@ -12,7 +12,7 @@ use core::{net::SocketAddrV4, time::Duration};
 use std::collections::VecDeque;
 
 use greenroom_core::{
-    id::{LayerId, Rid},
+    id::{LayerId, Rid, StreamId},
     limits::LAYERS_PER_STREAM,
     quality::ReceiverReport,
     stream::{BitsPerSecond, TrackKind},
@@ -25,22 +25,24 @@ use self::{
     wire::{BEGINNING_BYTES, Body, Head, Media, Message, Note, Stamp},
 };
 use super::{
-    Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Passage, Payload, PeerConfig, PeerOutput, TrackId, Vp8Rewrite,
+    Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Passage, Payload, PeerConfig, PeerOutput, TrackId,
+    Vp8Rewrite,
 };
 use crate::net::Datagram;
 
 /// One end of a modelled connection.
 ///
-/// What a packet that is sent needs stands together, and so does what one that arrives needs: a server touches the one part of hundreds of peers for each packet, and no memory is slower than that which
-/// is not in the cache.
+/// What a packet that is sent needs stands together, in the order of need, and so does what one that arrives needs: a server touches the one part of hundreds of peers for each packet, and no memory is
+/// slower than that which is not in the cache.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct Peer {
-    config: PeerConfig,
     state: State,
     now: Instant,
-    queue: VecDeque<PeerOutput>,
     sending: Sending,
     receiving: Receiving,
+    queue: VecDeque<PeerOutput>,
+    config: PeerConfig,
     estimate_said: Option<BitsPerSecond>,
     checks: Checks,
     told: Told,
@@ -48,10 +50,11 @@ pub(super) struct Peer {
 }
 
 #[derive(Debug)]
+#[repr(C)]
 struct Sending {
     remote: Option<Remote>,
-    tracks: Tracks,
     estimator: Estimator,
+    tracks: Tracks,
     history: History,
 }
 
@@ -64,10 +67,19 @@ struct Receiving {
     meter: Meter,
 }
 
+/// Where datagrams go, where from, and what they begin with.
 #[derive(Clone, Copy, Debug)]
 struct Remote {
     address: SocketAddrV4,
+    local: SocketAddrV4,
     token: u32,
+}
+
+impl Remote {
+    /// A datagram with nothing in it yet.
+    fn datagram(self) -> Datagram {
+        Datagram::empty(self.local, self.address)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -136,7 +148,7 @@ impl Peer {
             given: pwd,
             expected: "a token of eight hex digits",
         })?;
-        self.sending.remote = Some(Remote { address, token });
+        self.sending.remote = Some(Remote { address, local: self.config.local, token });
         self.state = State::Connecting { since: now, check_at: now, wait: CHECK_FIRST };
         self.handle_timeout(now);
         Ok(())
@@ -174,26 +186,24 @@ impl Peer {
 
     pub(super) fn write(&mut self, now: Instant, packet: &MediaPacket, rewrite: Option<Vp8Rewrite>, out: &mut Vec<Datagram>) {
         self.flush(now);
-        let MediaPacket { track, layer, seq, timestamp, marker, ref payload, absent_bytes } = *packet;
+        let MediaPacket { track, layer, seq, timestamp, marker, ref payload, absent_bytes, level } = *packet;
         let Some(remote) = self.sending.remote else { return self.counters.unsent_packets += 1 };
         if !self.is_connected() || !self.sends(track, layer) || packet.size_bytes() > PAYLOAD_BYTES {
             return self.counters.unsent_packets += 1;
         }
-        let media =
-            Media { stamp: self.sending.estimator.stamp(self.now), repairs: None, head: Head { track, layer, seq, timestamp, marker } };
+        let media = Media {
+            stamp: self.sending.estimator.stamp(self.now),
+            repairs: None,
+            head: Head { track, layer, seq, timestamp, marker, level },
+        };
         let mut body = Body { beginning: beginning(payload), payload, absent_bytes };
         if track.kind == TrackKind::Video {
             body.beginning = rewrite.map_or(body.beginning, |rewrite| rewrite_vp8(body.beginning, rewrite));
             self.sending.history.push(&media, &body, payload);
         }
-        out.push(self.datagram_to(remote));
+        out.push(remote.datagram());
         let datagram = out.last_mut().expect("it was just put there");
         wire::write_media(datagram, remote.token, &media, body);
-    }
-
-    /// A datagram with nothing in it yet.
-    fn datagram_to(&self, remote: Remote) -> Datagram {
-        Datagram::empty(self.config.local, remote.address)
     }
 
     pub(super) fn request_key_frame(&mut self, now: Instant, track: TrackId, layer: LayerId) {
@@ -222,10 +232,10 @@ impl Peer {
         match wire::read(self.receiving.token, &datagram.payload) {
             Some((Message::Media(Media { stamp, repairs, head }), payload)) => {
                 self.heard();
-                let Head { track, layer, seq, timestamp, marker } = head;
+                let Head { track, layer, seq, timestamp, marker, level } = head;
                 let expected = self.accept(stamp, repairs, datagram) && self.expects(track);
-                let absent_bytes = datagram.absent_bytes.saturating_sub(wire::absent_overhead_bytes(track.kind, repairs.is_some()));
-                expected.then_some(MediaPacket { track, layer, seq, timestamp, marker, payload, absent_bytes })
+                let absent_bytes = datagram.absent_bytes.saturating_sub(wire::absent_overhead_bytes(&head, repairs.is_some()));
+                expected.then_some(MediaPacket { track, layer, seq, timestamp, marker, payload, absent_bytes, level })
             }
             Some((Message::Note(note), _)) => {
                 self.heard();
@@ -280,15 +290,15 @@ impl Peer {
         let Some(remote) = self.sending.remote else { return };
         for at in 0..last.wrapping_sub(first).saturating_add(1).min(HISTORY_PACKETS) {
             let seq = first.wrapping_add(at);
-            let Some(Unacknowledged { head, beginning, len, absent_bytes, .. }) = self.sending.history.find(seq).copied() else {
-                continue;
-            };
+            let Some(sent) = self.sending.history.find(seq).copied() else { continue };
+            let head = sent.head();
             if self.sends(head.track, head.layer) {
                 let media = Media { stamp: self.sending.estimator.stamp(self.now), repairs: Some(seq), head };
-                let mut datagram = self.datagram_to(remote);
-                let few = beginning.to_le_bytes();
-                let Some(payload) = self.sending.history.longer(seq).or_else(|| few.get(..usize::from(len))) else { continue };
-                wire::write_media(&mut datagram, remote.token, &media, Body { beginning, payload, absent_bytes });
+                let mut datagram = remote.datagram();
+                let few = sent.beginning.to_le_bytes();
+                let Some(payload) = self.sending.history.longer(seq).or_else(|| few.get(..sent.len())) else { continue };
+                let body = Body { beginning: sent.beginning, payload, absent_bytes: sent.absent_bytes.into() };
+                wire::write_media(&mut datagram, remote.token, &media, body);
                 self.queue.push_back(PeerOutput::Datagram(datagram));
                 self.told.repaired();
             }
@@ -364,7 +374,7 @@ impl Peer {
 
     fn send(&mut self, note: &Note) {
         let Some(remote) = self.sending.remote else { return };
-        let mut datagram = self.datagram_to(remote);
+        let mut datagram = remote.datagram();
         wire::write(&mut datagram, remote.token, note);
         self.queue.push_back(PeerOutput::Datagram(datagram));
     }
@@ -372,6 +382,10 @@ impl Peer {
     /// There is nothing to put off: what is written is sent.
     pub(super) fn flush(&mut self, now: Instant) {
         self.now = self.now.max(now);
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        self.queue.is_empty()
     }
 
     pub(super) fn poll_output(&mut self) -> Option<PeerOutput> {
@@ -424,6 +438,7 @@ impl Peer {
 ///
 /// The first of them are in place, where a viewer has all it needs: sound and picture of a stream.
 #[derive(Debug, Default)]
+#[repr(C)]
 struct Tracks {
     first: [Option<(TrackId, u8)>; 2],
     others: Vec<(TrackId, u8)>,
@@ -468,6 +483,7 @@ const HISTORY_PACKETS: u32 = 64;
 /// A ring: a packet is written over the oldest one, and nobody reads that one first: of all there is in a peer it has lain longest, and is farthest from the processor. Hence plain numbers, which
 /// need no dropping, and what is longer beside them.
 #[derive(Debug, Default)]
+#[repr(C)]
 struct History {
     packets: Vec<Unacknowledged>,
     /// The place of the oldest, once there are [`HISTORY_PACKETS`].
@@ -476,23 +492,60 @@ struct History {
     longer: VecDeque<(u32, Payload)>,
 }
 
-/// A packet as it was sent.
+/// A packet of video as it was sent, in half a cache line.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
 struct Unacknowledged {
-    seq: u32,
-    head: Head,
+    /// The number by which it is missed.
+    number: u32,
+    stream: StreamId,
+    seq: u64,
+    timestamp: u32,
+    layer: LayerId,
+    /// Of the payload, where it is no longer than its beginning; and [`LAST_OF_PICTURE`].
+    len_and_marker: u8,
+    /// Less than [`PAYLOAD_BYTES`], or as many.
+    absent_bytes: u16,
     beginning: u64,
-    /// Of the payload, where it is no longer than its beginning.
-    len: u8,
-    absent_bytes: u32,
+}
+const _: () = assert!(size_of::<Unacknowledged>() == 32 && PAYLOAD_BYTES <= u16::MAX as u32);
+
+/// The bit that is set beside the length of what ends a picture.
+const LAST_OF_PICTURE: u8 = 0x80;
+
+impl Unacknowledged {
+    const fn head(&self) -> Head {
+        let Self { stream, layer, seq, timestamp, .. } = *self;
+        Head {
+            track: TrackId { stream, kind: TrackKind::Video },
+            layer,
+            seq,
+            timestamp,
+            marker: self.len_and_marker & LAST_OF_PICTURE != 0,
+        }
+    }
+
+    /// Bytes of its payload, if they are all in its beginning; else more than that has.
+    const fn len(&self) -> usize {
+        (self.len_and_marker & !LAST_OF_PICTURE) as usize
+    }
 }
 
 impl History {
     #[inline]
     fn push(&mut self, media: &Media, body: &Body<'_>, payload: &Payload) {
-        let len = u8::try_from(body.payload.len()).unwrap_or(u8::MAX);
-        let Body { beginning, absent_bytes, .. } = *body;
-        let newest = Unacknowledged { seq: media.stamp.seq, head: media.head, beginning, len, absent_bytes };
+        let Head { track, layer, seq, timestamp, marker } = media.head;
+        let len = u8::try_from(body.payload.len()).unwrap_or(u8::MAX).min(LAST_OF_PICTURE - 1);
+        let newest = Unacknowledged {
+            number: media.stamp.seq,
+            stream: track.stream,
+            seq,
+            timestamp,
+            layer,
+            len_and_marker: if marker { len | LAST_OF_PICTURE } else { len },
+            absent_bytes: u16::try_from(body.absent_bytes).unwrap_or(u16::MAX),
+            beginning: body.beginning,
+        };
         if self.packets.len() < HISTORY_PACKETS as usize {
             self.packets.push(newest);
         } else {
@@ -501,13 +554,13 @@ impl History {
         }
         if body.payload.len() > BEGINNING_BYTES {
             self.longer.truncate(HISTORY_PACKETS as usize - 1);
-            self.longer.push_front((newest.seq, payload.clone()));
+            self.longer.push_front((newest.number, payload.clone()));
         }
     }
 
     /// The packet of that number. It stays: what repairs it may be lost too, but nobody asks for a packet twice.
     fn find(&self, seq: u32) -> Option<&Unacknowledged> {
-        self.packets.iter().find(|sent| sent.seq == seq)
+        self.packets.iter().find(|sent| sent.number == seq)
     }
 
     /// Its payload, if that is longer than what [`History::find`] finds.
@@ -527,7 +580,20 @@ struct Gaps {
 impl Gaps {
     /// Takes note of a number: none if it came before (or is too old to know), otherwise the gap that it opens, if it does.
     #[expect(clippy::option_option, reason = "whether it is new, and whether something is missing, are two questions")]
+    #[inline]
     fn receive(&mut self, seq: u32) -> Option<Option<(u32, u32)>> {
+        match self.highest {
+            Some(highest) if seq == highest.wrapping_add(1) => {
+                self.highest = Some(seq);
+                Some(None)
+            }
+            _ => self.receive_out_of_order(seq),
+        }
+    }
+
+    /// The same where the number is not the next one.
+    #[expect(clippy::option_option, reason = "the same two questions")]
+    fn receive_out_of_order(&mut self, seq: u32) -> Option<Option<(u32, u32)>> {
         let Some(highest) = self.highest else {
             self.highest = Some(seq);
             return Some(None);
@@ -540,9 +606,6 @@ impl Gaps {
         self.highest = Some(seq);
         let (first, last) = (highest.wrapping_add(1), seq.wrapping_sub(1));
         let gap = seq.wrapping_sub(first);
-        if gap == 0 {
-            return Some(None);
-        }
         // Of a long gap, the end: the rest is out of the sender's history.
         let first = first.wrapping_add(gap.saturating_sub(HISTORY_PACKETS));
         let mut number = first;

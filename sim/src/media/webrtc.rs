@@ -13,6 +13,7 @@ mod dtls;
 mod naming;
 mod null;
 mod reports;
+mod timing;
 
 use core::{
     fmt::Write as _,
@@ -25,6 +26,7 @@ use std::{
 };
 
 use greenroom_core::{
+    audio::AudioLevel,
     id::{LayerId, Rid},
     stream::{BitsPerSecond, TrackKind},
     time::Instant,
@@ -36,17 +38,18 @@ use str0m::{
     format::Codec,
     media::{KeyframeRequestKind, MediaKind, Mid, Pt},
     net::{Protocol, Receive, Transmit},
-    rtp::{RawPacket, RtpPacket, RtpWrite, Ssrc, Vp8Descriptor, Vp8Patch},
+    rtp::{ExtensionValues, RawPacket, RtpPacket, RtpWrite, Ssrc, Vp8Descriptor, Vp8Patch},
 };
 
 use self::{
     checks::Checks,
     naming::{WireRid, layer_id, mid_of, retransmission_of, ssrc, track_of, wire_rids},
     reports::Reports,
+    timing::Timing,
 };
 use super::{
-    Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Passage, PeerConfig, PeerOutput, Reported, TrackId,
-    Vp8Rewrite, passage::Numbers,
+    Counters, Delays, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Passage, PeerConfig, PeerOutput, Reported,
+    TrackId, Vp8Rewrite, passage::Numbers,
 };
 use crate::{
     entropy::{self, Draws, std_instant},
@@ -83,6 +86,7 @@ struct Inner {
     estimate: Option<BitsPerSecond>,
     checks: Checks,
     reports: Reports,
+    timing: Timing,
     numbers: Numbers,
     counters: Counters,
 }
@@ -153,6 +157,7 @@ impl Peer {
             estimate: None,
             checks: Checks::default(),
             reports: Reports::default(),
+            timing: Timing::default(),
             numbers: Numbers::default(),
             counters: Counters::default(),
         };
@@ -245,6 +250,10 @@ impl Peer {
 
     pub(super) fn rtt_count(&self) -> u64 {
         self.inner.checks.answers()
+    }
+
+    pub(super) fn delays(&self) -> &Delays {
+        self.inner.timing.delays()
     }
 
     pub(super) fn passage(&self) -> Passage {
@@ -365,6 +374,9 @@ impl Inner {
         let mut rtp = RtpWrite::new(payload_type, seq.into(), packet.timestamp, std_instant(now), whole_payload(packet))
             .marker(packet.marker)
             .nackable(is_video);
+        if let Some(level) = packet.level {
+            rtp = rtp.ext_vals(level_extension(level));
+        }
         if let Some(rewrite) = rewrite.filter(|_| is_video) {
             rtp = rtp.vp8_patch(vp8_patch(&packet.payload, rewrite)?);
         }
@@ -388,7 +400,9 @@ impl Inner {
         if self.state == State::Over {
             return;
         }
-        self.checks.received(self.now, &datagram.payload);
+        if let Some(took) = self.checks.received(self.now, &datagram.payload) {
+            self.timing.round_trip(took);
+        }
         let read = Receive::new(Protocol::Udp, datagram.src.into(), datagram.dst.into(), &datagram.payload)
             .ok()
             .and_then(|receive| self.rtc.handle_input(Input::Receive(std_instant(self.now), receive)).ok());
@@ -455,16 +469,19 @@ impl Inner {
                     self.queue.push_back(PeerOutput::Estimate { bps });
                 }
             }
-            Event::RawPacket(raw) => match &*raw {
-                RawPacket::RtcpRx(rtcp) => self.reports.received(rtcp),
-                // Padding and what is sent again for probing among them: what str0m hands over as a packet is less than what came.
-                RawPacket::RtpRx(header, _) => {
-                    if let Some(number) = header.ext_vals.transport_cc {
-                        self.numbers.came(number);
+            Event::RawPacket(raw) => {
+                self.timing.passed(self.now, &raw);
+                match &*raw {
+                    RawPacket::RtcpRx(rtcp) => self.reports.received(rtcp),
+                    // Padding and what is sent again for probing among them: what str0m hands over as a packet is less than what came.
+                    RawPacket::RtpRx(header, _) => {
+                        if let Some(number) = header.ext_vals.transport_cc {
+                            self.numbers.came(number);
+                        }
                     }
+                    RawPacket::RtcpTx(_) | RawPacket::RtpTx(..) => {}
                 }
-                RawPacket::RtcpTx(_) | RawPacket::RtpTx(..) => {}
-            },
+            }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) | Event::Closed => self.give_up(),
             _ => {} // reports, statistics, and what later versions may say
         }
@@ -482,6 +499,7 @@ impl Inner {
             marker: packet.header.marker,
             payload: packet.payload.into(),
             absent_bytes: 0,
+            level: packet.header.ext_vals.audio_level.and_then(|db| AudioLevel::new(db.unsigned_abs())),
         }));
     }
 
@@ -586,6 +604,14 @@ fn whole_payload(packet: &MediaPacket) -> Arc<[u8]> {
     }
     let zeros = core::iter::repeat_n(0, packet.absent_bytes as usize);
     packet.payload.iter().copied().chain(zeros).collect()
+}
+
+/// The header extension that says how loud a packet is. Whether it is speech is left to whoever reads it, as RFC 6464 allows.
+fn level_extension(level: AudioLevel) -> ExtensionValues {
+    let mut extension = ExtensionValues::default();
+    extension.audio_level = i8::try_from(level.below_full_scale_db()).ok().map(|db| -db);
+    extension.voice_activity = Some(false);
+    extension
 }
 
 /// The bytes to replace in a payload; none if its descriptor cannot be read. What a descriptor has no field for is left out.

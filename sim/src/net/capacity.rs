@@ -114,7 +114,8 @@ impl RateSchedule {
 #[derive(Clone, Debug)]
 pub(super) struct Server {
     transmitter: Transmitter,
-    shaper: Option<Bucket>,
+    /// Boxed: few links have one, and it is larger than all else here.
+    shaper: Option<Box<Bucket>>,
 }
 
 /// When a packet is served.
@@ -135,10 +136,10 @@ enum Transmitter {
 impl Server {
     pub(super) fn new(capacity: Capacity, shaper: Option<Bucket>) -> Self {
         let transmitter = match capacity {
-            Capacity::Rate(schedule) => Transmitter::Rate(RateTransmitter { steps: schedule.0, free_at_ns: 0, spare: 0, step: 0 }),
+            Capacity::Rate(schedule) => Transmitter::Rate(RateTransmitter::new(schedule)),
             Capacity::Trace(trace) => Transmitter::Trace(Cursor::new(trace)),
         };
-        Self { transmitter, shaper }
+        Self { transmitter, shaper: shaper.map(Box::new) }
     }
 
     /// When the transmitter could begin with a packet that came at `came`, tokens aside.
@@ -216,20 +217,38 @@ impl Server {
 
 /// A transmitter with a rate: one packet after the other, at the rate of the moment.
 #[derive(Clone, Debug)]
+#[repr(C)]
 struct RateTransmitter {
-    steps: Vec<(Instant, Option<BitsPerSecond>)>,
     /// When it has sent all it was given, rounded up to the whole nanosecond.
     free_at_ns: u64,
     /// Nanobits that the last nanosecond before `free_at_ns` could still carry.
     spare: u64,
-    /// The step of the schedule that `free_at_ns` lies in, or an earlier one.
+    /// The rate of the step that `free_at_ns` lies in, or an earlier one, and when that step ends: here, because the schedule lies elsewhere in memory.
+    rate_bps: Option<BitsPerSecond>,
+    step_ends_ns: u64,
     step: usize,
+    steps: Vec<(Instant, Option<BitsPerSecond>)>,
 }
 
 /// Nanobits of one byte.
 pub(super) const NANOBITS_PER_BYTE: u64 = 8 * 1_000_000_000;
 
 impl RateTransmitter {
+    fn new(RateSchedule(steps): RateSchedule) -> Self {
+        let mut transmitter = Self { free_at_ns: 0, spare: 0, rate_bps: None, step_ends_ns: 0, step: 0, steps };
+        transmitter.enter(0);
+        transmitter
+    }
+
+    /// Goes over to a step of the schedule, if there is one of that number.
+    fn enter(&mut self, step: usize) -> bool {
+        let Some(&(_, rate_bps)) = self.steps.get(step) else { return false };
+        self.rate_bps = rate_bps;
+        self.step_ends_ns = self.steps.get(step + 1).map_or(u64::MAX, |(at, _)| at.as_nanos());
+        self.step = step;
+        true
+    }
+
     const fn free_at(&self) -> Instant {
         Instant::from_nanos(self.free_at_ns)
     }
@@ -251,12 +270,11 @@ impl RateTransmitter {
         self.spare = 0;
 
         loop {
-            let next_step_ns = self.steps.get(self.step + 1).map_or(u64::MAX, |(at, _)| at.as_nanos());
-            if self.free_at_ns < next_step_ns {
-                let Some(rate_bps) = self.steps[self.step].1 else {
+            if self.free_at_ns < self.step_ends_ns {
+                let Some(rate_bps) = self.rate_bps else {
                     return self.free_at();
                 };
-                let until_step = u128::from(next_step_ns - self.free_at_ns) * u128::from(rate_bps);
+                let until_step = u128::from(self.step_ends_ns - self.free_at_ns) * u128::from(rate_bps);
                 if work <= until_step {
                     let (took_ns, spare) = divide_up(work, rate_bps);
                     self.free_at_ns += took_ns;
@@ -264,12 +282,11 @@ impl RateTransmitter {
                     return self.free_at();
                 }
                 work -= until_step;
-                self.free_at_ns = next_step_ns;
+                self.free_at_ns = self.step_ends_ns;
             }
-            if self.step + 1 == self.steps.len() {
+            if !self.enter(self.step + 1) {
                 return self.free_at();
             }
-            self.step += 1;
         }
     }
 }

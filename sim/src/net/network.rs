@@ -192,7 +192,7 @@ impl Network {
         let way = self.way(from, to);
         let seed = self.seed;
         let Some(link) = self.link_mut(way) else { return Verdict::Drop(DropReason::Outage) };
-        let verdict = if link.config().tells_flows_apart() {
+        let verdict = if link.tells_flows_apart() {
             link.offer_in_flow(now, datagram.size_bytes(), fq_codel::flow_of(datagram.src, datagram.dst, seed))
         } else {
             link.offer(now, datagram.size_bytes())
@@ -313,10 +313,16 @@ impl Network {
         Some(&self.access.get(usize::from(client).checked_sub(1)?)?.up)
     }
 
-    /// The shortest one-way delay of all links: nothing arrives sooner after it was sent. The longest time there is, where there are no links.
-    pub fn shortest_delay(&self) -> Duration {
-        let delays = self.access.iter().flat_map(|access| [access.up.config(), access.down.config()]).map(LinkConfig::shortest_delay);
-        delays.min().unwrap_or(Duration::MAX)
+    /// The shortest delay of the links that end at the node at that place: nothing that others send arrives there sooner. The longest time there is, where no link does.
+    pub fn shortest_delay_to(&self, place: u16) -> Duration {
+        let ends_here = |way: &Way| match way {
+            (client, Direction::Down) => *client == place,
+            (client, Direction::Up) => self.next_hop(*client, SERVER) == place,
+        };
+        let links = (1_u16..)
+            .zip(&self.access)
+            .flat_map(|(client, access)| [((client, Direction::Up), &access.up), ((client, Direction::Down), &access.down)]);
+        links.filter(|(way, _)| ends_here(way)).map(|(_, link)| link.config().shortest_delay()).min().unwrap_or(Duration::MAX)
     }
 
     /// The places of the routers.

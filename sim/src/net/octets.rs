@@ -38,6 +38,7 @@ impl<const FEW: usize> Octets<FEW> {
     /// Room for `len` bytes in place (at most `FEW`), to be written where they are to lie.
     ///
     /// What is put together elsewhere and moved here waits: a processor cannot read sixteen bytes at once that were just written one number at a time (store forwarding).
+    #[inline]
     pub fn place(&mut self, len: usize) -> &mut [u8; FEW] {
         if let Held::Shared(_) = self.0 {
             *self = Self::default();
@@ -87,6 +88,7 @@ impl<const FEW: usize> Default for Octets<FEW> {
 
 impl<const FEW: usize> Deref for Octets<FEW> {
     type Target = [u8];
+    #[inline]
     fn deref(&self) -> &[u8] {
         match &self.0 {
             Held::Here { len, bytes } => &bytes[..usize::from(*len)],

@@ -15,6 +15,7 @@ use greenroom_core::{
     vp8::{self, Picture},
 };
 
+use super::voice::Speech;
 use crate::{
     media::{Fidelity, MediaPacket, Payload, TrackId},
     random::Stream,
@@ -111,6 +112,8 @@ struct Microphone {
     next_seq: u64,
     timestamp: u32,
     muted: bool,
+    /// What its packets say of their loudness.
+    speech: Option<Speech>,
 }
 
 /// What a camera of that description publishes.
@@ -163,6 +166,15 @@ impl Camera {
         pages.have_turned(now); // the first page is there: it comes with the first key frame
         screen.pages = Some(pages);
         screen
+    }
+
+    /// Lets packets of audio say how loud the user speaks.
+    #[must_use]
+    pub(super) fn with_speech(mut self, speech: Option<Speech>) -> Self {
+        if let Some(microphone) = &mut self.audio {
+            microphone.speech = speech;
+        }
+        self
     }
 
     /// The stream it publishes.
@@ -311,6 +323,7 @@ impl Encoder {
                 marker: packet + 1 == packets,
                 payload: payload(&head, size, full_payloads),
                 absent_bytes: absent_bytes(head.len(), size, full_payloads),
+                level: None,
             });
             self.next_seq += 1;
         }
@@ -358,6 +371,7 @@ impl Microphone {
             next_seq: starts.below(1 << 15),
             timestamp: low_u32(starts.below(1 << 32)),
             muted: false,
+            speech: None,
         }
     }
 
@@ -365,6 +379,7 @@ impl Microphone {
         while self.next_packet <= now {
             self.next_packet = self.next_packet.saturating_add(AUDIO_FRAME);
             self.timestamp = self.timestamp.wrapping_add(AUDIO_FRAME_TICKS);
+            let level = self.speech.as_mut().map(|speech| speech.next(AUDIO_FRAME));
             if self.muted {
                 continue;
             }
@@ -376,6 +391,7 @@ impl Microphone {
                 marker: false,
                 payload: payload(&[], self.packet_bytes, full_payloads),
                 absent_bytes: absent_bytes(0, self.packet_bytes, full_payloads),
+                level,
             });
             self.next_seq += 1;
         }

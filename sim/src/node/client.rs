@@ -4,6 +4,7 @@ mod asks;
 mod quality;
 mod statistics;
 mod views;
+mod voices;
 
 use core::net::SocketAddrV4;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -24,6 +25,7 @@ use self::{
     quality::Quality,
     statistics::Statistics,
     views::{View, expect_tracks},
+    voices::Voices,
 };
 use super::{
     Connection, Input, Node, Output, Signal,
@@ -66,17 +68,21 @@ const CONNECTIONS_PER_START: u32 = 1 << 20;
 /// The same for media transports, of which each draws from a stream of its own.
 const PEERS_PER_START: u64 = 1 << 20;
 
-/// A client node.
+/// A client node. What a packet of media needs of it stands in front: hundreds of clients take turns in a processor's cache.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct ClientNode {
-    config: ClientConfig,
-    session: Session,
-    session_due: Option<Instant>,
+    now: Instant,
     /// When anything but the media transport wants to be told the time next ...
     next_due: Instant,
     /// ... which is asked anew once something happened: most of what comes is packets, which concern nobody else.
     stirred: bool,
     peer: Option<Peer>,
+    views: BTreeMap<StreamId, View>,
+    outputs: VecDeque<Output>,
+    config: ClientConfig,
+    session: Session,
+    session_due: Option<Instant>,
     /// Peers made so far: each draws from a stream of its own.
     peers_made: u64,
     /// The number of the stay that the transport was made for.
@@ -91,7 +97,7 @@ pub struct ClientNode {
     list_due: bool,
     /// Streams whose videos that list ends.
     gone: Vec<StreamName>,
-    views: BTreeMap<StreamId, View>,
+    voices: Voices,
     /// Actions not yet taken, the next one first.
     script: VecDeque<(Instant, Action)>,
     /// Actions that wait for the answer to one before.
@@ -104,8 +110,6 @@ pub struct ClientNode {
     statistics: Statistics,
     quality: Quality,
     next_sample: Instant,
-    outputs: VecDeque<Output>,
-    now: Instant,
 }
 
 /// Where the user stands, as far as it knows.
@@ -142,6 +146,7 @@ impl ClientNode {
             gone: Vec::new(),
             watch: config.user.watch.clone(),
             views: BTreeMap::new(),
+            voices: Voices::default(),
             script,
             parked: VecDeque::new(),
             calls: BTreeMap::new(),
@@ -229,7 +234,8 @@ impl ClientNode {
         self.entry(What::JoinCalled);
         let media = self.fresh_peer();
         let user = &self.config.user;
-        let join = JoinCall { name: user.name.clone(), media, ..JoinCall::new(self.config.room.clone(), user.id.clone(), user.role) };
+        let (name, audio_mode) = (user.name.clone(), user.hear.mode());
+        let join = JoinCall { name, media, audio_mode, ..JoinCall::new(self.config.room.clone(), user.id.clone(), user.role) };
         self.call(Call::Join(join), Asked::Join);
     }
 
@@ -302,8 +308,10 @@ impl ClientNode {
             expect_tracks(&mut peer, self.now, &view.info);
             view.restart();
         }
+        self.voices.expect(self.now, &mut peer);
         self.peer = Some(peer);
         self.quality.restart(self.now);
+        self.statistics.restart();
         self.cameras.values_mut().for_each(Camera::restart);
         self.send_tracks();
         description
@@ -334,6 +342,7 @@ impl ClientNode {
             session::Event::StreamRemoved { stream } => {
                 self.entry(What::StreamRemoved { stream: name(&stream) });
                 self.drop_view(stream.id);
+                self.drop_voice(stream.id);
             }
             session::Event::StreamMuted { stream } => {
                 let muted = What::StreamMuted { stream: name(&stream), audio: stream.audio_muted, video: stream.video_muted };
@@ -366,6 +375,7 @@ impl ClientNode {
                     self.out_of_room();
                 }
             }
+            session::Event::Volumes { voices } => self.entry(What::Volumes { voices }),
             session::Event::NetworkQuality { up, down } => self.entry(What::NetworkQuality { up, down }),
             session::Event::Republished { before, now } => self.republished(before, now),
             session::Event::VideoNeeded { stream, needed, up_to } => {
@@ -413,6 +423,7 @@ impl ClientNode {
         for stream in self.views.keys().copied().collect::<Vec<_>>() {
             self.drop_view(stream);
         }
+        self.voices.clear();
         self.peer = None;
         self.take_parked();
     }
@@ -442,8 +453,11 @@ impl ClientNode {
             }
             PeerOutput::Packet(packet) => self.packet(&packet),
             PeerOutput::KeyFrameRequested { track, layer } => {
-                if let Some(camera) = self.camera_of(track.stream) {
+                if let Some((&kind, camera)) = self.cameras.iter_mut().find(|(_, camera)| camera.stream() == track.stream) {
                     camera.request_key_frame(layer);
+                    if let Some(layer) = camera.rids().get(usize::from(layer.0)).cloned() {
+                        self.entry(What::KeyFrameAsked { stream: self.own_stream(kind), layer });
+                    }
                 }
             }
             PeerOutput::Estimate { .. } => {} // clients send what they are asked for: adapting the camera is the publisher's own business
@@ -502,6 +516,10 @@ impl Node for ClientNode {
             Input::Datagram(datagram) => {
                 if let Some(packet) = self.peer.as_mut().and_then(|peer| peer.handle_datagram(now, datagram)) {
                     self.packet(&packet);
+                }
+                // Nearly all that comes is packets of media that concern nobody else.
+                if !self.stirred && self.peer.as_ref().is_none_or(Peer::is_quiet) {
+                    return;
                 }
             }
             Input::Signal { connection, signal } => {

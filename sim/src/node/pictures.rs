@@ -248,7 +248,7 @@ mod tests {
     fn packet(seq: u64, key_frame: bool, marker: bool) -> MediaPacket {
         let payload = vp8::head(key_frame, key_frame, 1, 1).as_slice().into();
         let track = TrackId { stream: StreamId(1), kind: TrackKind::Video };
-        MediaPacket { track, layer: LayerId(0), seq, timestamp: 0, marker, payload, absent_bytes: 0 }
+        MediaPacket { track, layer: LayerId(0), seq, timestamp: 0, marker, payload, absent_bytes: 0, level: None }
     }
 
     fn at(ms: u64) -> Instant {

@@ -1,6 +1,7 @@
 //! The SFU: a [`Room`] with a media transport for each member, and a forwarder for each pair of track and viewer.
 
 mod routes;
+mod voices;
 
 use core::net::SocketAddrV4;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -16,7 +17,10 @@ use greenroom_core::{
     wire::{ClientFrame, ClientMessage, MediaDescription},
 };
 
-use self::routes::{Forwarded, Routes};
+use self::{
+    routes::{Forwarded, Routes},
+    voices::Voices,
+};
 use super::{Connection, Input, Node, Output, Signal, send};
 use crate::{
     media::{End, Fidelity, MediaPacket, Peer, PeerConfig, PeerOutput, TrackId, Written},
@@ -53,6 +57,7 @@ pub struct SfuNode {
     room: Room,
     transports: Transports,
     routes: Routes,
+    voices: Voices,
     /// Names of all streams there have been: reports outlive streams.
     names: BTreeMap<StreamId, StreamName>,
     users: BTreeMap<MemberId, UserId>,
@@ -181,6 +186,7 @@ impl SfuNode {
             room: Room::new(now, room_config).numbered_from(Numbers { member: first, stream: first }),
             transports: Transports::default(),
             routes: Routes::default(),
+            voices: Voices::default(),
             names: BTreeMap::new(),
             users: BTreeMap::new(),
             transports_made: 0,
@@ -257,6 +263,7 @@ impl SfuNode {
             MediaOutput::Close { member } => {
                 self.transports.close(member);
                 self.routes.forget_viewer(member);
+                self.voices.forget_listener(member);
             }
             MediaOutput::Receive { member, stream } => {
                 self.names.insert(stream.id, name(&stream));
@@ -269,11 +276,13 @@ impl SfuNode {
                         peer.receive_track(now, TrackId { stream: stream.id, kind: TrackKind::Audio }, &[]);
                     }
                 }
+                let heard = self.voices.open(member, stream.id, stream.offer.audio_bps.is_some());
                 self.routes.open(member, stream);
+                self.open_voices(heard);
             }
             MediaOutput::StopReceiving { member, stream } => {
                 let viewers: Vec<MemberId> = self.routes.viewers_of(stream).collect();
-                for member in viewers.into_iter().chain([member]) {
+                for member in viewers.into_iter().chain(self.voices.close(stream)).chain([member]) {
                     if let Some(peer) = self.transports.of(member) {
                         for kind in [TrackKind::Audio, TrackKind::Video] {
                             peer.stop_track(now, TrackId { stream, kind });
@@ -298,10 +307,22 @@ impl SfuNode {
                 for kind in change.stopped {
                     peer.stop_track(now, TrackId { stream, kind });
                 }
+                let heard = self.voices.subscribed(stream, member, audio);
+                self.open_voices(heard);
             }
             MediaOutput::Layer { member, stream, target } => self.routes.set_target(stream, member, target),
-            // Users of scenarios subscribe to whom they hear.
-            MediaOutput::Listen { .. } | MediaOutput::Loudest { .. } => {}
+            MediaOutput::Listen { member } => {
+                if let Some(&slot) = self.transports.of_member.get(&member) {
+                    let heard = self.voices.listen(member, slot);
+                    self.open_voices(heard);
+                }
+            }
+            MediaOutput::Loudest { speakers } => {
+                let users = speakers.iter().filter_map(|member| self.users.get(member).cloned()).collect();
+                self.entry(None, What::Loudest { speakers: users });
+                let heard = self.voices.set_loudest(speakers);
+                self.open_voices(heard);
+            }
             MediaOutput::RequestKeyFrame { member, stream, layer } => {
                 if let Some(peer) = self.transports.of(member) {
                     peer.request_key_frame(now, TrackId { stream, kind: TrackKind::Video }, layer);
@@ -311,6 +332,15 @@ impl SfuNode {
                 if let Some(peer) = self.transports.of(member) {
                     peer.set_bandwidth(now, bandwidth.minimum_bps, bandwidth.desired_bps);
                 }
+            }
+        }
+    }
+
+    /// Opens the tracks of voices that are heard for the first time.
+    fn open_voices(&mut self, heard: Vec<(MemberId, StreamId)>) {
+        for (listener, stream) in heard {
+            if let Some(peer) = self.transports.of(listener) {
+                peer.send_track(self.now, TrackId { stream, kind: TrackKind::Audio }, &[]);
             }
         }
     }
@@ -339,6 +369,7 @@ impl SfuNode {
         }
         let ours = MediaDescription::new(&peer.description());
         self.routes.forget_viewer(member);
+        self.voices.forget_listener(member);
         self.transports.open(member, peer);
         if let Some(description) = ours {
             self.tell_room(room::Input::Media(MediaInput::Ready { member, description }));
@@ -373,7 +404,18 @@ impl SfuNode {
         if arrival.key_frame {
             self.tell_room(room::Input::Media(MediaInput::KeyFrame { stream, layer: packet.layer }));
         }
+        if let Some(level) = packet.level {
+            self.tell_room(room::Input::Media(MediaInput::Level { member: publisher, level }));
+        }
         let Self { transports, fanned_out, now, .. } = self;
+        if packet.track.kind == TrackKind::Audio {
+            self.voices.forward_packet(*now, arrival.source, packet, |slot, packet| {
+                let Some(Some(transport)) = transports.slots.get_mut(slot) else { return };
+                if transport.peer.write(*now, packet, None, fanned_out) == Written::ToFlush {
+                    transports.touch(slot);
+                }
+            });
+        }
         let mut switched = Vec::new();
         self.routes.forward_packet(*now, packet, |Forwarded { slot, packet, rewrite, switched: to }| {
             let Some(Some(transport)) = transports.slots.get_mut(slot) else { return };

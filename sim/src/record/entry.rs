@@ -9,6 +9,7 @@ use greenroom_core::{
     role::Role,
     stream::{BitsPerSecond, StreamKind},
     time::Instant,
+    wire::Voice,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
@@ -239,6 +240,23 @@ pub enum What {
         /// Why, in words.
         reason: String,
     },
+    /// A request for a key frame reached the publisher.
+    KeyFrameAsked {
+        /// The stream.
+        stream: StreamName,
+        /// The layer.
+        layer: Rid,
+    },
+    /// The server decided who is heard by those who hear the loudest.
+    Loudest {
+        /// Who: those who are heard by everyone first, then one more, for those among them.
+        speakers: Vec<UserId>,
+    },
+    /// The user, who hears the loudest, was told who they are, and how loud.
+    Volumes {
+        /// Each with a volume from 0 to 100.
+        voices: Vec<Voice>,
+    },
 
     /// A link's capacity changed.
     Capacity {
@@ -301,6 +319,9 @@ impl What {
             | Self::Layer { .. }
             | Self::Switched { .. }
             | Self::KeyFrameRequested { .. }
+            | Self::KeyFrameAsked { .. }
+            | Self::Loudest { .. }
+            | Self::Volumes { .. }
             | Self::Capacity { .. }
             | Self::OutageBegan
             | Self::OutageEnded

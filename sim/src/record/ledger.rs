@@ -19,28 +19,29 @@ pub struct Ledger {
     pub nowhere: u64,
 }
 
-/// One direction of one client's link, or of a shared line.
+/// One direction of one client's link, or of a shared line. What a datagram changes stands in front, in one cache line.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[repr(C, align(64))]
 pub struct Account {
     /// Datagrams that were offered to the link.
     pub sent: u64,
-    /// Copies that the link made of them.
-    pub copied: u64,
-    /// Datagrams that the node at the other end took in.
-    pub delivered: u64,
     /// Datagrams that were due after the run's end, or waited then for a process that stood still.
     pub in_flight: u64,
-    /// Datagrams that did not arrive, by cause.
-    pub dropped: BTreeMap<&'static str, u64>,
     /// The shortest time that one took; none before the first.
     pub shortest: Option<Duration>,
     /// When that one was sent.
     pub shortest_at: Instant,
+    last_arrival: Instant,
     /// How many arrived before one that was sent earlier.
     pub overtakings: u64,
     /// When the first of those was sent.
     pub overtaken_at: Option<Instant>,
-    last_arrival: Instant,
+    /// Copies that the link made of them.
+    pub copied: u64,
+    /// Datagrams that the node at the other end took in.
+    pub delivered: u64,
+    /// Datagrams that did not arrive, by cause.
+    pub dropped: BTreeMap<&'static str, u64>,
 }
 
 impl Default for Account {

@@ -1,6 +1,6 @@
 //! What nodes count, every 100 ms: the raw material of `metrics.csv` and of the checks.
 
-use core::time::Duration;
+use core::{iter::Flatten, slice, time::Duration};
 
 use greenroom_core::{
     id::{Rid, UserId},
@@ -33,6 +33,53 @@ pub struct Sample {
     pub what: Counted,
 }
 
+/// Everything that was counted in a run, in order of time.
+///
+/// It stays in the portions in which it was told, each of one time: of all that a run remembers it is the most, and to put it together would take as much memory again, which costs more to be had than
+/// to be filled.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Samples {
+    portions: Vec<Vec<Sample>>,
+}
+
+impl Samples {
+    /// What these portions hold, which are in order of time.
+    pub const fn of(portions: Vec<Vec<Sample>>) -> Self {
+        Self { portions }
+    }
+
+    /// All of them, in order of time.
+    pub fn iter(&self) -> Flatten<slice::Iter<'_, Vec<Sample>>> {
+        self.portions.iter().flatten()
+    }
+
+    /// All of them, to be changed. Their times stay in order.
+    pub fn iter_mut(&mut self) -> Flatten<slice::IterMut<'_, Vec<Sample>>> {
+        self.portions.iter_mut().flatten()
+    }
+
+    /// Puts in another one, behind all that are no later.
+    pub fn insert(&mut self, sample: Sample) {
+        let place = self.portions.partition_point(|portion| portion.first().is_none_or(|first| first.at <= sample.at));
+        self.portions.insert(place, vec![sample]);
+    }
+
+    /// Takes out those that are not to be kept.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Sample) -> bool) {
+        for portion in &mut self.portions {
+            portion.retain(&mut keep);
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a Samples {
+    type Item = &'a Sample;
+    type IntoIter = Flatten<slice::Iter<'a, Vec<Sample>>>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 /// What was counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Counted {
@@ -60,6 +107,8 @@ pub enum Counted {
         /// Packets missing since the beginning: expected minus received.
         lost_packets: u64,
     },
+    /// By a user who hears the loudest: what arrived of a voice.
+    Heard(Flow),
     /// By the user: what its client's statistics say of a part of the stream, once a second.
     Part(Box<Part>),
     /// By the network: what it did to the server's datagrams for the user, all streams together, since the beginning.
@@ -84,6 +133,10 @@ pub struct Part {
     pub totals: Totals,
     /// What flows; none before the second reading.
     pub rates: Option<Rates>,
+    /// Whether anybody tells what was lost of it.
+    pub is_loss_known: bool,
+    /// How unevenly it comes here, in microseconds; none where that is not asked.
+    pub jitter_us: Option<u64>,
     /// To the server and back, in microseconds; none where the transport cannot tell.
     pub rtt_us: Option<u64>,
 }

@@ -27,26 +27,40 @@ pub struct StatisticsRow {
     pub bytes: u64,
     /// Packets so far.
     pub packets: u64,
-    /// Packets lost so far on the way here. It never falls. Empty of what is sent, as nobody tells.
+    /// Packets lost so far on their way. It never falls. Empty where nobody tells: of what is sent, before the other end's first report, and where media is modelled.
     pub lost_packets: Option<u64>,
     /// Kilobits per second since the reading before; empty before the second one.
     pub kbps: Option<u64>,
-    /// Packets lost, of a million since the reading before; empty before the second one, and of what is sent.
+    /// Packets lost, of a million since the reading before; empty before the second one, and where nobody tells.
     pub loss_ppm: Option<u64>,
+    /// How unevenly it comes here (RFC 3550 section 6.4.1), in microseconds: of sound, and of pictures without sound; empty otherwise.
+    pub jitter_us: Option<u64>,
     /// To the server and back, in microseconds; empty where the transport does not measure it.
     pub rtt_us: Option<u64>,
 }
 
 impl StatisticsRow {
     /// The header of `statistics.csv`: the names of the fields, in their order.
-    pub const HEADER: [&'static str; 12] =
-        ["t_ns", "user", "stream", "direction", "media", "layer", "bytes", "packets", "lost_packets", "kbps", "loss_ppm", "rtt_us"];
+    pub const HEADER: [&'static str; 13] = [
+        "t_ns",
+        "user",
+        "stream",
+        "direction",
+        "media",
+        "layer",
+        "bytes",
+        "packets",
+        "lost_packets",
+        "kbps",
+        "loss_ppm",
+        "jitter_us",
+        "rtt_us",
+    ];
 
     /// The row of a sample, if it is one of statistics.
     pub fn of(sample: &Sample) -> Option<Self> {
         let Counted::Part(part) = &sample.what else { return None };
         let rates: Option<Rates> = part.rates;
-        let is_received = part.direction == Direction::Received;
         Some(Self {
             t_ns: sample.at.as_nanos(),
             user: sample.user.to_string(),
@@ -62,9 +76,10 @@ impl StatisticsRow {
             layer: part.layer.as_ref().map(ToString::to_string).unwrap_or_default(),
             bytes: part.totals.bytes,
             packets: part.totals.packets,
-            lost_packets: is_received.then_some(part.totals.packets_lost),
+            lost_packets: part.is_loss_known.then_some(part.totals.packets_lost),
             kbps: rates.map(|rates| rates.kbps),
-            loss_ppm: rates.filter(|_| is_received).map(|rates| rates.loss_ppm),
+            loss_ppm: rates.filter(|_| part.is_loss_known).map(|rates| rates.loss_ppm),
+            jitter_us: part.jitter_us,
             rtt_us: part.rtt_us,
         })
     }

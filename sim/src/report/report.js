@@ -30,6 +30,10 @@
       readings.push([rate(stream.received_kbps[at]), `${stream.name}, ${layer}`]);
     }
     readings.push([`${viewer.queue_ms[at]} ms`, "queue delay"]);
+    for (const way of ["up", "down"]) {
+      const scored = viewer.quality[way].find(([from, to]) => from <= ms && ms < to);
+      if (scored) readings.push([scored[2], `quality ${way}`]);
+    }
     return readings;
   };
 

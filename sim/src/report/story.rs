@@ -1,6 +1,7 @@
 //! A viewer's timeline told in sentences, for those who do not see it and for those who want to know first what to look for.
 
 use super::{
+    quality::Quality,
     series::{StreamSeries, Stretch, ViewerSeries},
     timeline::is_about,
     units::{Count, Rate, Seconds, Span, counted},
@@ -11,7 +12,7 @@ use crate::record::{Entry, What};
 const ONE_BY_ONE: usize = 6;
 
 /// What happened to a viewer, in a few sentences.
-pub(super) fn tell(series: &ViewerSeries, capacity: &[Stretch], entries: &[Entry]) -> String {
+pub(super) fn tell(series: &ViewerSeries, capacity: &[Stretch], quality: &Quality, entries: &[Entry]) -> String {
     let mut sentences = vec![capacity_sentence(capacity)];
     sentences.extend(series.streams.iter().map(stream_sentence));
     sentences.extend(loss_sentence(&series.streams));
@@ -21,6 +22,7 @@ pub(super) fn tell(series: &ViewerSeries, capacity: &[Stretch], entries: &[Entry
         sentences.push(format!("The queue was longest at {}, with {}.", Seconds(series.times_ns[at]), Span(peak_us / 1000)));
     }
     sentences.push(freeze_sentence(&series.user, entries));
+    sentences.extend(quality.sentences());
     sentences.join(" ")
 }
 

@@ -5,6 +5,7 @@ use core::fmt;
 use super::{
     decision::Decision,
     page::{Escaped, Page, put},
+    quality::{self, Quality},
     series::ViewerSeries,
     units::{Count, Millis, Rate, Seconds, Span, counted},
     words::{self, Group},
@@ -105,7 +106,7 @@ pub(super) fn put_decisions(page: &mut Page, decisions: &[Decision<'_>]) {
 }
 
 /// A viewer's series as numbers, at round times.
-pub(super) fn put_values(page: &mut Page, series: &ViewerSeries) {
+pub(super) fn put_values(page: &mut Page, series: &ViewerSeries, quality: &Quality) {
     const STEPS_S: [u64; 9] = [1, 2, 5, 10, 30, 60, 120, 300, 600];
     let (Some(&first), Some(&last)) = (series.times_ns.first(), series.times_ns.last()) else {
         return;
@@ -124,6 +125,9 @@ pub(super) fn put_values(page: &mut Page, series: &ViewerSeries) {
     for stream in &series.streams {
         put!(page, "<th scope=\"col\">{0}</th><th scope=\"col\" class=\"word\">layer of {0}</th>", Escaped(&stream.name));
     }
+    for (way, _) in quality.directions().into_iter().filter(|_| !quality.is_empty()) {
+        put!(page, "<th scope=\"col\" class=\"word\">quality {way}</th>");
+    }
     put!(page, "</tr></thead>\n<tbody>\n");
     let mut next_ns = first;
     for (at, &t_ns) in series.times_ns.iter().enumerate() {
@@ -139,6 +143,10 @@ pub(super) fn put_values(page: &mut Page, series: &ViewerSeries) {
             let layer = stream.points[at].and_then(|point| point.layer).map_or("–", |place| &stream.layers[place]);
             let received = stream.points[at].map(|point| Rate(point.received_bps));
             put!(page, "<td>{}</td><td class=\"word\">{}</td>", Maybe(received, "–"), Escaped(layer));
+        }
+        for (_, stretches) in quality.directions().into_iter().filter(|_| !quality.is_empty()) {
+            let scored = quality::at(stretches, t_ns).map(|stretch| words::quality(stretch.verdict));
+            put!(page, "<td class=\"word\">{}</td>", Maybe(scored.map(Escaped), "–"));
         }
         put!(page, "</tr>\n");
     }

@@ -5,6 +5,7 @@ use super::{
     decision::Decision,
     figure::{Cluster, Figure, Glyph, Lanes, Mark, Name, PLOT_WIDTH_PX, Place},
     page::{Escaped, Page, put},
+    quality::Quality,
     series::{StreamSeries, Stretch, ViewerSeries},
     units::{Axis, Rate, Span, TimeAxis, counted},
     words,
@@ -35,6 +36,8 @@ pub(super) struct Timeline<'a> {
     pub(super) capacity: &'a [Stretch],
     /// Its decisions.
     pub(super) decisions: &'a [Decision<'a>],
+    /// How good its connection was.
+    pub(super) quality: &'a Quality,
     /// All that happened.
     pub(super) entries: &'a [Entry],
     /// The axis that all figures share.
@@ -73,7 +76,9 @@ impl Timeline<'_> {
             })
             .collect();
         let queue_top = below + GAP;
-        let bottom = queue_top + QUEUE;
+        let quality_top = queue_top + QUEUE + GAP;
+        let quality_px = self.quality.height_px();
+        let bottom = if quality_px == 0 { queue_top + QUEUE } else { quality_top + quality_px };
 
         figure.put_time_axis(rates_top, bottom);
         self.put_outages(&mut figure, rates_top, bottom);
@@ -85,6 +90,9 @@ impl Timeline<'_> {
             self.put_stream(&mut figure, stream, top);
         }
         self.put_queue(&mut figure, queue_top);
+        if quality_px > 0 {
+            self.quality.put(&mut figure, quality_top);
+        }
         self.put_events(&mut figure, &events, &lanes, bottom);
 
         let (heading, story) = (format!("v{}", self.number), format!("v{}-story", self.number));

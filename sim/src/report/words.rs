@@ -43,8 +43,13 @@ impl Group {
             | What::MediaConnected { .. }
             | What::FirstFrame { .. }
             | What::Freeze { .. }
-            | What::NetworkQuality { .. } => Self::Connection,
-            What::Layer { .. } | What::Switched { .. } | What::KeyFrameRequested { .. } => Self::Decision,
+            | What::NetworkQuality { .. }
+            | What::Volumes { .. } => Self::Connection,
+            What::Layer { .. }
+            | What::Switched { .. }
+            | What::KeyFrameRequested { .. }
+            | What::KeyFrameAsked { .. }
+            | What::Loudest { .. } => Self::Decision,
             What::Capacity { .. } | What::OutageBegan | What::OutageEnded | What::FaultBegan { .. } | What::FaultEnded { .. } => {
                 Self::Network
             }
@@ -59,6 +64,11 @@ impl Group {
             Self::Network => "network",
         }
     }
+}
+
+/// Names with commas between them.
+fn listed(names: impl Iterator<Item = String>) -> String {
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// The name of a layer, or `none`.
@@ -108,6 +118,9 @@ pub(super) fn label(what: &What) -> Option<String> {
         | What::Layer { .. }
         | What::Switched { .. }
         | What::KeyFrameRequested { .. }
+        | What::KeyFrameAsked { .. }
+        | What::Loudest { .. }
+        | What::Volumes { .. }
         | What::Capacity { .. } => return None,
     })
 }
@@ -146,6 +159,13 @@ pub(super) fn sentence(what: &What) -> String {
             format!("{stream} switched {} → {to}, {} after the decision", layer_name(from.as_ref()), Span(*waited_ms))
         }
         What::KeyFrameRequested { stream, layer, reason } => format!("key frame of {stream}, layer {layer}, requested: {reason}"),
+        What::KeyFrameAsked { stream, layer } => format!("was asked for a key frame of {stream}, layer {layer}"),
+        What::Loudest { speakers } if speakers.is_empty() => "nobody is heard among the loudest".into(),
+        What::Loudest { speakers } => format!("the loudest are {}", listed(speakers.iter().map(ToString::to_string))),
+        What::Volumes { voices } if voices.is_empty() => "hears nobody".into(),
+        What::Volumes { voices } => {
+            format!("is told how loud: {}", listed(voices.iter().map(|voice| format!("{} {}", voice.user, voice.volume.get()))))
+        }
         What::Capacity { direction, rate_bps } => {
             let way = match direction {
                 Direction::Up => "uplink",

@@ -6,7 +6,7 @@ use greenroom_core::{id::UserId, time::Instant};
 
 use crate::{
     net::link::LinkConfig,
-    record::{Counted, Direction, Entry, MetricRow, SAMPLE_INTERVAL, Sample, StreamName, Viewer, What},
+    record::{Counted, Direction, Entry, MetricRow, SAMPLE_INTERVAL, Samples, StreamName, Viewer, What},
     scenario::{Scenario, User, Ways},
 };
 
@@ -59,7 +59,7 @@ fn outages(link: &LinkConfig) -> impl Iterator<Item = (Instant, Instant)> + '_ {
 type Key = (Instant, UserId, StreamName);
 
 /// `metrics.csv`: what server, viewer and link counted for one stream in one interval, side by side.
-pub(super) fn metrics(scenario: &Scenario, samples: &[Sample]) -> Vec<MetricRow> {
+pub(super) fn metrics(scenario: &Scenario, samples: &Samples) -> Vec<MetricRow> {
     let interval_ns = u64::try_from(SAMPLE_INTERVAL.as_nanos()).expect("a tenth of a second");
     let end_of = |at: Instant| Instant::from_nanos(at.as_nanos().div_ceil(interval_ns) * interval_ns);
     let bps = |bytes: u64| bytes * 8 * 1_000_000_000 / interval_ns;
@@ -68,7 +68,7 @@ pub(super) fn metrics(scenario: &Scenario, samples: &[Sample]) -> Vec<MetricRow>
     let mut rows: BTreeMap<Key, MetricRow> = BTreeMap::new();
     let mut whole: BTreeSet<Key> = BTreeSet::new();
     for sample in samples {
-        if matches!(sample.what, Counted::Ingress(_) | Counted::Part(_)) {
+        if matches!(sample.what, Counted::Ingress(_) | Counted::Heard(_) | Counted::Part(_)) {
             continue;
         }
         let end = end_of(sample.at);
@@ -101,7 +101,7 @@ pub(super) fn metrics(scenario: &Scenario, samples: &[Sample]) -> Vec<MetricRow>
             Counted::Downlink { queue_delay, .. } => {
                 row.queue_delay_us = u64::try_from(queue_delay.as_micros()).unwrap_or(u64::MAX);
             }
-            Counted::Ingress(_) | Counted::Part(_) => unreachable!("left out above"),
+            Counted::Ingress(_) | Counted::Heard(_) | Counted::Part(_) => unreachable!("left out above"),
         }
     }
     // A view that ended within an interval has no row for it: its rates would be those of a part, and its layer nobody's.

@@ -21,6 +21,7 @@ use super::{
     links::{AccessLink, links, shared},
     mishaps::{self, Asked, since_start},
     quantity::InWords,
+    voice,
     watch::{self, WatchEntry},
 };
 use crate::{
@@ -195,6 +196,7 @@ fn users(at: usize, entry: &UserTable, links: &BTreeMap<&str, AccessLink>, cast:
     }
 
     let watch = cast.watch(&entry.watch, key_path!["user", at, "watch"])?;
+    let voice = entry.voice.as_ref().map(|table| voice::voice(table, at)).transpose()?;
     let ids = &cast.ids[cast.entries[at].clone()];
     let user = |(n, id): (u32, &UserId)| User {
         id: id.clone(),
@@ -206,6 +208,8 @@ fn users(at: usize, entry: &UserTable, links: &BTreeMap<&str, AccessLink>, cast:
         behind: link.behind,
         nat: link.nat,
         watch: watch.clone(),
+        voice,
+        hear: entry.hear.into(),
         actions: vec![(instant(first.saturating_add(every.saturating_mul(n))), Action::Join)],
     };
     Ok((0..).zip(ids).map(user).collect())

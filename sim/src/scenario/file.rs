@@ -16,6 +16,7 @@ use serde::{
 use super::{
     fault::{Believer, Ways},
     quantity::{Drift, QueueSize, Rate, RateLimit, Share, Size, Time},
+    voice::{HearWord, VoiceTable},
     watch::WatchEntry,
 };
 use crate::net::{
@@ -447,6 +448,11 @@ pub(super) struct UserTable {
     /// Whose streams to subscribe to, now and when they come: "all", or a list of user ids and of tables that say more. Default: "all".
     #[serde(default)]
     pub(super) watch: WatchEntry,
+    /// How the user speaks while it publishes: packets of its audio say how loud they are (RFC 6464). Default: they do not say.
+    pub(super) voice: Option<VoiceTable>,
+    /// Whose voices the user hears: "subscribed", those of the users it watches, or "loudest", those of the three loudest others, whoever they are. Default: "subscribed".
+    #[serde(default)]
+    pub(super) hear: HearWord,
     /// Makes this a group of so many users, called id-1, id-2 and so on; the id stands for all of them.
     #[schemars(range(min = 1, max = limits::ROOM_MEMBERS))]
     pub(super) count: Option<u32>,

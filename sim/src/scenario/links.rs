@@ -112,11 +112,8 @@ fn direction(
     /// The entry that holds, and where it stands.
     macro_rules! entry {
         ($key:ident) => {{
-            let place = if own.$key.is_some() {
-                key_path![table, link, name, stringify!($key)]
-            } else {
-                key_path![table, link, stringify!($key)]
-            };
+            let place =
+                if own.$key.is_some() { key_path![table, link, name, stringify!($key)] } else { key_path![table, link, stringify!($key)] };
             own.$key.as_ref().or(common.$key.as_ref()).map(|entry| (entry, place))
         }};
     }

@@ -1,7 +1,14 @@
 //! G.107.1 (wideband) and G.107.2 (fullband): the E-model for better telephones, on scales of their own.
 //!
-//! What is offered is what the recommendations' default conditions leave: a codec under loss, the absolute delay, and the advantage factor. Their terms for noise, loudness and echo need handset
-//! measurements that no packet network has, and are at their defaults, where they cost nothing.
+//! What is offered is a codec under loss (clause 7.5), the absolute delay (7.4, `Idd`), and the advantage factor (7.6). What is left out, and why:
+//!
+//! | term | clause | |
+//! |---|---|---|
+//! | `Ro`: noise in circuits and rooms | 7.2 | not covered by G.107.1 (06/2019) itself, whose scope lists background noise at both sides and circuit noise as "not yet covered": `Ro,WB` is the constant 129. (The edition of 06/2015 had terms for it.) G.107.2 has the constant 148 |
+//! | `Is`: loudness, sidetone, quantizing | 7.3 | likewise not covered: none |
+//! | `Idte`, `Idle`: talker and listener echo | 7.4 | covered, and **not offered here**: their formulas are not in any text that could be had, and are not those of G.107 with other constants, so that none are guessed. Rate calls without echo |
+//!
+//! A call with echo is rated by the narrowband model, which has both terms, on its own scale.
 
 use super::{Equipment, mos, pure_delay};
 

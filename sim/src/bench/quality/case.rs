@@ -36,17 +36,22 @@ pub enum Family {
     Capacity,
     /// Loss in bursts.
     Burst,
+    /// A line that holds everything back now and then, and loses nothing.
+    Freeze,
     /// An encoder that needs less than it may.
     Limited,
     /// Media that is muted, or paused by its receiver.
     Silence,
     /// From one network to another.
     Handover,
+    /// A line that carries nothing at all for a while.
+    Outage,
 }
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 7] = [Self::Voice, Self::Repair, Self::Capacity, Self::Burst, Self::Limited, Self::Silence, Self::Handover];
+    pub const ALL: [Self; 9] =
+        [Self::Voice, Self::Repair, Self::Capacity, Self::Burst, Self::Freeze, Self::Limited, Self::Silence, Self::Handover, Self::Outage];
 
     /// The word for it.
     pub const fn name(self) -> &'static str {
@@ -57,7 +62,9 @@ impl Family {
             Self::Burst => "bursts of loss",
             Self::Limited => "application-limited",
             Self::Silence => "mute and pause",
+            Self::Freeze => "held back",
             Self::Handover => "handover",
+            Self::Outage => "outage",
         }
     }
 }
@@ -115,10 +122,20 @@ pub struct Line {
     pub capacity_pct: Option<u8>,
     /// How long it carries nothing at the beginning.
     pub gap_ms: u64,
+    /// How long it holds everything back in each window.
+    pub hold_ms: u64,
+    /// Whether it carries nothing at all.
+    pub dead: bool,
 }
 
 /// Twenty windows of two seconds: enough to see seventeen once a level had time to be right.
 const WINDOWS: u32 = 20;
+/// A window of every scorer.
+pub(super) const SPAN: Duration = Duration::from_secs(2);
+/// From the beginning of a window to when the line holds back, so that a hold ends in the window in which it began.
+const HOLD_AFTER: Duration = Duration::from_millis(500);
+/// Windows of an outage: ten seconds, which a connection survives whenever its last check was.
+const OUTAGE_WINDOWS: u32 = 5;
 /// Bytes of one packet of sound's payload: 20 ms at 32 kbit/s.
 pub(super) const AUDIO_BYTES: u32 = 80;
 /// How many a second.
@@ -150,13 +167,24 @@ pub(super) fn video_pps(bps: BitsPerSecond) -> u64 {
 
 impl Line {
     const fn clean(delay_ms: u64) -> Self {
-        Self { loss: Loss::None, delay_ms, jitter_ms: 0, capacity_pct: None, gap_ms: 0 }
+        Self { loss: Loss::None, delay_ms, jitter_ms: 0, capacity_pct: None, gap_ms: 0, hold_ms: 0, dead: false }
     }
 
-    /// The link that is such a line from `start` on, under that media.
-    pub(super) fn link(&self, start: Instant, video_bps: Option<BitsPerSecond>) -> LinkConfig {
+    /// The same before anything is wrong with it but its length and its jitter.
+    pub(super) fn settling(&self) -> Self {
+        Self { delay_ms: self.delay_ms, jitter_ms: self.jitter_ms, ..Self::clean(0) }
+    }
+
+    /// The link that is such a line from `start` on for so many windows, under that media.
+    pub(super) fn link(&self, start: Instant, windows: u32, video_bps: Option<BitsPerSecond>) -> LinkConfig {
         let capacity = self.capacity_pct.map(|pct| wire_bps(video_bps) * u64::from(pct) / 100);
-        let gap = Outage { from: start, to: start.saturating_add(Duration::from_millis(self.gap_ms)) };
+        let end = start.saturating_add(SPAN * windows);
+        let none_until = if self.dead { end } else { start.saturating_add(Duration::from_millis(self.gap_ms)) };
+        let outages = if none_until > start { vec![Outage { from: start, to: none_until }] } else { Vec::new() };
+        let hold = |window: u32| {
+            let from = start.saturating_add(SPAN * window + HOLD_AFTER);
+            Outage { from, to: from.saturating_add(Duration::from_millis(self.hold_ms)) }
+        };
         LinkConfig {
             capacity: capacity.map_or_else(Capacity::unlimited, Capacity::constant),
             // A tenth of a second at the capacity: room for a picture, and no bufferbloat, which would be another fault than the one that is tried.
@@ -164,7 +192,8 @@ impl Line {
             delay: Duration::from_millis(self.delay_ms),
             jitter: Jitter::up_to(Duration::from_millis(self.jitter_ms)),
             loss: self.loss,
-            outages: if self.gap_ms == 0 { Vec::new() } else { vec![gap] },
+            outages,
+            holds: if self.hold_ms == 0 { Vec::new() } else { (0..windows).map(hold).collect() },
             ..LinkConfig::default()
         }
     }
@@ -222,13 +251,25 @@ pub fn grid() -> Vec<Case> {
                 let phases = vec![Phase::clean(rtt), phase];
                 cases.push(Case { name, family: Family::Capacity, fault, video_bps: Some(VIDEO_BPS), phases });
             }
-            for (loss, burst) in [(3, 4), (10, 4), (20, 8), (30, 8)] {
+            for (loss, burst) in [(3, 4), (6, 2), (10, 4), (15, 4), (20, 8), (30, 8)] {
                 // Gilbert's chain with that share of losses, and runs of that mean.
                 let leave_ppb = 1_000_000_000 / burst;
                 let gilbert = Loss::Gilbert { enter_ppb: leave_ppb * loss / (100 - loss), leave_ppb };
                 let phase = Phase::with(rtt, fault, |line| line.loss = gilbert);
                 let name = format!("burst: rtt {rtt} ms, {}: loss {loss} %, {burst} at a time", fault.name());
                 cases.push(Case { name, family: Family::Burst, fault, video_bps: None, phases: vec![phase] });
+            }
+            for hold in [100, 250, 350, 500, 1_000] {
+                let phase = Phase::with(rtt, fault, |line| line.hold_ms = hold);
+                let name = format!("held back: rtt {rtt} ms, {}: {hold} ms of every 2 s", fault.name());
+                let phases = vec![Phase::clean(rtt), phase];
+                cases.push(Case { name, family: Family::Freeze, fault, video_bps: Some(VIDEO_BPS), phases });
+            }
+            for (wanted_pct, capacity) in [(50, 75), (20, 45)] {
+                let phase = Phase { wanted_pct, ..Phase::with(rtt, fault, |line| line.capacity_pct = Some(capacity)) };
+                let name = format!("limited: rtt {rtt} ms, {}: encoders need {wanted_pct} %, the line has {capacity} %", fault.name());
+                let phases = vec![Phase { wanted_pct, ..Phase::clean(rtt) }, phase];
+                cases.push(Case { name, family: Family::Limited, fault, video_bps: Some(VIDEO_BPS), phases });
             }
         }
     }
@@ -240,18 +281,44 @@ pub fn grid() -> Vec<Case> {
         }
         for (up_muted, down_paused, what) in [(true, false, "muted"), (false, true, "paused"), (true, true, "muted and paused")] {
             for video_bps in [None, Some(VIDEO_BPS)] {
+                let media = if video_bps.is_some() { "video" } else { "voice" };
                 let silent = Phase { up_muted, down_paused, ..Phase::clean(rtt) };
-                let name = format!("silence: rtt {rtt} ms, {what}, {}", if video_bps.is_some() { "video" } else { "voice" });
+                let name = format!("silence: rtt {rtt} ms, {what}, {media}");
                 let phases = vec![Phase::clean(rtt), silent, Phase::clean(rtt)];
                 cases.push(Case { name, family: Family::Silence, fault: Fault::Both, video_bps, phases });
+                // What is silent loses nothing, whatever the line does.
+                let lossy = Phase { up_muted, down_paused, ..Phase::with(rtt, Fault::Both, |line| line.loss = percent(20)) };
+                let name = format!("silence: rtt {rtt} ms, {what}, {media}, and a fifth is lost");
+                cases.push(Case { name, family: Family::Silence, fault: Fault::Both, video_bps, phases: vec![Phase::clean(rtt), lossy] });
             }
         }
+        for (up, down, what) in [(true, false, "up"), (true, true, "both")] {
+            for video_bps in [None, Some(VIDEO_BPS)] {
+                let mut dead = Phase { windows: OUTAGE_WINDOWS, ..Phase::clean(rtt) };
+                (dead.up.dead, dead.down.dead) = (up, down);
+                let name = format!("outage: rtt {rtt} ms, {what}, {}", if video_bps.is_some() { "video" } else { "voice" });
+                let phases = vec![Phase::clean(rtt), dead, Phase::clean(rtt)];
+                let fault = if down { Fault::Both } else { Fault::Up };
+                cases.push(Case { name, family: Family::Outage, fault, video_bps, phases });
+            }
+        }
+        // Of a line that brings nothing, nobody knows whether it takes anything: both directions are gone.
+        let mut dead = Phase { windows: OUTAGE_WINDOWS, ..Phase::clean(rtt) };
+        dead.down.dead = true;
+        let phases = vec![Phase::clean(rtt), dead, Phase::clean(rtt)];
+        let name = format!("outage: rtt {rtt} ms, down, video");
+        cases.push(Case { name, family: Family::Outage, fault: Fault::Both, video_bps: Some(VIDEO_BPS), phases });
     }
-    for (to_rtt, gap_ms) in [(80, 300), (300, 1_000), (400, 2_000)] {
-        let after = Phase::with(to_rtt, Fault::Both, |line| line.gap_ms = gap_ms);
-        let name = format!("handover: rtt 40 ms to {to_rtt} ms, nothing for {gap_ms} ms");
-        let phases = vec![Phase::clean(40), after, Phase::clean(40)];
-        cases.push(Case { name, family: Family::Handover, fault: Fault::Both, video_bps: Some(VIDEO_BPS), phases });
+    for (from_rtt, to_rtt, gap_ms) in
+        [(40, 80, 300), (40, 200, 0), (40, 300, 1_000), (40, 400, 2_000), (40, 600, 1_000), (200, 40, 500), (200, 500, 300), (400, 40, 0)]
+    {
+        for video_bps in [None, Some(VIDEO_BPS)] {
+            let after = Phase::with(to_rtt, Fault::Both, |line| line.gap_ms = gap_ms);
+            let media = if video_bps.is_some() { "video" } else { "voice" };
+            let name = format!("handover: rtt {from_rtt} ms to {to_rtt} ms, nothing for {gap_ms} ms, {media}");
+            let phases = vec![Phase::clean(from_rtt), after, Phase::clean(from_rtt)];
+            cases.push(Case { name, family: Family::Handover, fault: Fault::Both, video_bps, phases });
+        }
     }
     cases
 }

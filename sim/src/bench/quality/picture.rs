@@ -10,9 +10,9 @@ const LEFT: usize = 88;
 const TOP: usize = 58;
 const APART: usize = 36;
 
-/// One square of 5 by 5 for each scorer; the darker a field, the more often that level was said where that one was true.
+/// One square of 6 by 6 for each scorer; the darker a field, the more often that level was said where that one was true.
 pub fn svg(outcomes: &[Outcome]) -> String {
-    let (width, height) = (LEFT + SCORERS.len() * (5 * CELL + APART), TOP + 5 * CELL + 40);
+    let (width, height) = (LEFT + SCORERS.len() * (LEVELS.len() * CELL + APART), TOP + LEVELS.len() * CELL + 40);
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\" font-family=\"system-ui, sans-serif\" font-size=\"12\">\n<title>Which level each scorer said where which one was true</title>\n"
     );
@@ -23,7 +23,7 @@ pub fn svg(outcomes: &[Outcome]) -> String {
     }
     let _ = writeln!(text, "<text class=\"q\" x=\"{}\" y=\"{}\" text-anchor=\"end\">true</text>", LEFT - 8, TOP - 8);
     for (scorer, name) in SCORERS.iter().enumerate() {
-        let left = LEFT + scorer * (5 * CELL + APART);
+        let left = LEFT + scorer * (LEVELS.len() * CELL + APART);
         let _ = writeln!(
             text,
             "<text x=\"{left}\" y=\"20\" font-weight=\"600\">{name}</text><text class=\"q\" x=\"{left}\" y=\"36\">said</text>"
@@ -36,11 +36,11 @@ pub fn svg(outcomes: &[Outcome]) -> String {
                 TOP - 8,
                 truth.number()
             );
-            let mut counts = [0_usize; 5];
+            let mut counts = [0_usize; LEVELS.len()];
             let directions = outcomes.iter().flat_map(|outcome| &outcome.phases).flat_map(|judged| judged.truth.iter().zip(&judged.said));
             for (_, said) in directions.filter(|(of, _)| **of == truth) {
                 for level in said[scorer].iter().skip(GRACE) {
-                    // Unknown and disconnected stand in no column: nothing of the grid is either.
+                    // Unknown stands in no column: nothing of the grid is.
                     if let Some(column) = LEVELS.iter().position(|known| known == level) {
                         counts[column] += 1;
                     }

@@ -3,9 +3,8 @@
 use core::fmt::Write as _;
 
 use greenroom_core::quality::Level;
-use serde_json::{Value, json};
 
-use super::{Case, GRACE, Outcome, SCORERS, case::Family, leaks};
+use super::{Case, GRACE, Judged, Outcome, SCORERS, case::Family, leaks};
 
 /// How often one scorer was right.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,13 +23,31 @@ pub struct Tally {
     pub flapping: usize,
 }
 
+/// Which of the two truths scores are held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Truth {
+    /// What the lines did.
+    Did,
+    /// What they were set to do.
+    Set,
+}
+
+impl Truth {
+    const fn of(self, judged: &Judged) -> [Level; 2] {
+        match self {
+            Self::Did => judged.truth,
+            Self::Set => judged.set,
+        }
+    }
+}
+
 impl Tally {
     /// Of the outcomes that are wanted, by case and true level, one scorer's.
-    pub fn of(cases: &[Case], outcomes: &[Outcome], scorer: usize, wanted: impl Fn(&Case, Level) -> bool) -> Self {
+    pub fn of(cases: &[Case], outcomes: &[Outcome], truth: Truth, scorer: usize, wanted: impl Fn(&Case, Level) -> bool) -> Self {
         let mut tally = Self::default();
         for outcome in outcomes {
             for judged in &outcome.phases {
-                for (way, truth) in judged.truth.into_iter().enumerate() {
+                for (way, truth) in truth.of(judged).into_iter().enumerate() {
                     if wanted(&cases[outcome.case], truth) {
                         tally.count(truth, &judged.said[way][scorer]);
                     }
@@ -70,11 +87,11 @@ fn percent(permille: usize) -> String {
 }
 
 /// The true levels that occur in the grid.
-pub(super) const LEVELS: [Level; 5] = [Level::Excellent, Level::Good, Level::Fair, Level::Poor, Level::VeryPoor];
+pub(super) const LEVELS: [Level; 6] = [Level::Excellent, Level::Good, Level::Fair, Level::Poor, Level::VeryPoor, Level::Disconnected];
 
 /// Each goal: what it asks, what came, and whether it was met.
 pub fn goals(cases: &[Case], outcomes: &[Outcome]) -> Vec<(String, String, bool)> {
-    let all: Vec<Tally> = (0..SCORERS.len()).map(|scorer| Tally::of(cases, outcomes, scorer, |_, _| true)).collect();
+    let all: Vec<Tally> = (0..SCORERS.len()).map(|scorer| Tally::of(cases, outcomes, Truth::Did, scorer, |_, _| true)).collect();
     let (leaked, of) = leaks(cases, outcomes);
     let best = all[1..].iter().map(|other| other.exact_permille()).max().unwrap_or(0);
     let ours = all[0];
@@ -102,15 +119,16 @@ fn rows(cases: &[Case], outcomes: &[Outcome]) -> Vec<[String; 8]> {
         ]);
     };
     for (scorer, _) in SCORERS.iter().enumerate() {
-        row("all".into(), scorer, Tally::of(cases, outcomes, scorer, |_, _| true));
+        row("all".into(), scorer, Tally::of(cases, outcomes, Truth::Did, scorer, |_, _| true));
     }
     for level in LEVELS {
         for (scorer, _) in SCORERS.iter().enumerate() {
-            row(level.to_string(), scorer, Tally::of(cases, outcomes, scorer, |_, truth| truth == level));
+            row(level.to_string(), scorer, Tally::of(cases, outcomes, Truth::Did, scorer, |_, truth| truth == level));
         }
     }
+    row("what lines were set to do".into(), 0, Tally::of(cases, outcomes, Truth::Set, 0, |_, _| true));
     for family in Family::ALL {
-        row(family.name().into(), 0, Tally::of(cases, outcomes, 0, |case, _| case.family == family));
+        row(family.name().into(), 0, Tally::of(cases, outcomes, Truth::Did, 0, |case, _| case.family == family));
     }
     rows
 }
@@ -150,30 +168,4 @@ pub fn markdown(cases: &[Case], outcomes: &[Outcome]) -> String {
         let _ = writeln!(text, "| {goal} | {came} | {} |", if met { "met" } else { "missed" });
     }
     text
-}
-
-/// The same with every case, for other programs.
-pub fn json(cases: &[Case], outcomes: &[Outcome]) -> Value {
-    let goals: Vec<Value> =
-        (goals(cases, outcomes).into_iter()).map(|(goal, came, met)| json!({ "goal": goal, "came": came, "met": met })).collect();
-    let numbers = |levels: &[Level]| levels.iter().map(|level| level.number()).collect::<Vec<_>>();
-    let calls: Vec<Value> = (outcomes.iter())
-        .map(|outcome| {
-            let phases: Vec<Value> = (outcome.phases.iter())
-                .map(|judged| {
-                    let way = |at: usize| {
-                        let said: serde_json::Map<String, Value> = SCORERS
-                            .iter()
-                            .zip(&judged.said[at])
-                            .map(|(name, levels)| ((*name).to_owned(), json!(numbers(levels))))
-                            .collect();
-                        json!({ "truth": judged.truth[at].number(), "said": said })
-                    };
-                    json!({ "up": way(0), "down": way(1) })
-                })
-                .collect();
-            json!({ "case": cases[outcome.case].name, "seed": outcome.seed, "phases": phases })
-        })
-        .collect();
-    json!({ "goals": goals, "calls": calls })
 }

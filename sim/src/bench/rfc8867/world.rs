@@ -501,7 +501,7 @@ impl Ends<'_> {
 }
 
 fn media_packet(track: TrackId, seq: u64, timestamp: u32, marker: bool, payload: Payload, absent_bytes: u32) -> MediaPacket {
-    MediaPacket { track, layer: LayerId(0), seq, timestamp, marker, payload, absent_bytes }
+    MediaPacket { track, layer: LayerId(0), seq, timestamp, marker, payload, absent_bytes, level: None }
 }
 
 /// The instant as a time of video's clock of 90 kHz. It turns after thirteen hours; no case is that long.

@@ -27,7 +27,7 @@ pub(super) struct QualityArguments {
     /// Only cases whose names contain this
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// Print everything as JSON
+    /// Print everything as JSON: for each call and phase what was true and what every scorer said, as `sim/tests/data/bench-quality.json` has it
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
     /// Print the tables of docs/QUALITY.md
@@ -68,7 +68,7 @@ pub(super) fn run(arguments: &QualityArguments) -> Exit {
         return Exit::Internal;
     }
     if arguments.json {
-        say(&format!("{:#}\n", quality::json(&cases, &outcomes)));
+        say(&quality::written(&cases, &outcomes));
     } else if arguments.markdown {
         say(&quality::markdown(&cases, &outcomes));
     } else {

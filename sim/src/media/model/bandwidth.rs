@@ -91,6 +91,7 @@ impl Meter {
     }
 
     /// Takes note of a packet.
+    #[inline]
     pub(super) fn arrived(&mut self, now: Instant, stamp: Stamp, size_bytes: u32) {
         self.bytes += u64::from(size_bytes);
         self.received += 1;
@@ -181,7 +182,12 @@ pub(super) fn is_after(a: u32, b: u32) -> bool {
 }
 
 fn rate_bps(bytes: u64, span_ns: u64) -> BitsPerSecond {
-    u64::try_from(u128::from(bytes) * 8_000_000_000 / u128::from(span_ns.max(1))).unwrap_or(u64::MAX)
+    let span_ns = span_ns.max(1);
+    match bytes.checked_mul(8_000_000_000) {
+        Some(nanobits) => nanobits / span_ns,
+        // Beyond two gigabytes the long way: a division of 128 bits is a library call.
+        None => u64::try_from(u128::from(bytes) * 8_000_000_000 / u128::from(span_ns)).unwrap_or(u64::MAX),
+    }
 }
 
 /// Packets sent close together, as they arrive.
@@ -272,20 +278,21 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 /// Packets of a probe train.
 pub(super) const PROBE_PACKETS: u32 = 5;
 
-/// The sender's part: stamps packets, decides when to probe, and makes an estimate of the reports.
+/// The sender's part: stamps packets, decides when to probe, and makes an estimate of the reports. What a stamp needs stands in front.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Estimator {
+    last_sent: Instant,
+    /// When two packets were last sent at once.
+    last_burst: Instant,
+    next_seq: u32,
+    train_packets: u32,
+    train: u16,
     /// None if this end does not estimate.
     estimate_bps: Option<BitsPerSecond>,
     desired_bps: BitsPerSecond,
     /// Smoothed: each report halves the weight of those before it. In millionths.
     loss_millionths: u64,
-    next_seq: u32,
-    train: u16,
-    train_packets: u32,
-    last_sent: Instant,
-    /// When two packets were last sent at once.
-    last_burst: Instant,
 }
 
 impl Estimator {
@@ -302,6 +309,7 @@ impl Estimator {
     }
 
     /// The stamp of the next packet.
+    #[inline]
     pub(super) fn stamp(&mut self, now: Instant) -> Stamp {
         if now.saturating_since(self.last_sent) > TRAIN_GAP || self.train_packets == TRAIN_PACKETS {
             self.train = self.train.wrapping_add(1);

@@ -3,6 +3,7 @@
 //! Every datagram begins with its kind and the token that its receiver put into its description; what lacks the token is garbage. Numbers are big-endian.
 
 use greenroom_core::{
+    audio::AudioLevel,
     id::{LayerId, StreamId},
     stream::TrackKind,
     time::Instant,
@@ -68,6 +69,8 @@ pub(super) struct Head {
     pub(super) seq: u64,
     pub(super) timestamp: u32,
     pub(super) marker: bool,
+    /// Of audio, which has no layers.
+    pub(super) level: Option<AudioLevel>,
 }
 
 /// Bytes that SRTP adds to a payload of audio: header 12, extensions 12 (absolute send time and transport sequence number, padded), tag 16.
@@ -75,6 +78,8 @@ const AUDIO_OVERHEAD_BYTES: u32 = 40;
 /// Bytes that it adds to one of video. str0m repeats the media id, and a rid if there is one, in every packet of a stream that has retransmissions; 4 is right for three characters, such as `v7` and `q`,
 /// or `v42`.
 const VIDEO_OVERHEAD_BYTES: u32 = 44;
+/// Bytes that the level adds to a payload of audio: two in the extension (RFC 6464 section 3), which is padded to words.
+const LEVEL_BYTES: u32 = 4;
 /// Bytes that a retransmission adds to that: the original sequence number (RFC 4588 section 4).
 const RTX_BYTES: u32 = 2;
 /// Size of a probe packet; as large as media's.
@@ -96,6 +101,8 @@ const MISSING: u8 = 6;
 const MARKER: u8 = 1;
 const AUDIO: u8 = 2;
 const REPAIR: u8 = 4;
+/// Where a video's layer is named, the level of audio stands.
+const LEVEL: u8 = 8;
 
 /// Bytes of a media datagram's head: kind 1, token 4, stamp 14, track 6, sequence number 8, timestamp 4. A repair's has the number of what it repairs behind that.
 const HEAD_BYTES: usize = 37;
@@ -131,7 +138,8 @@ pub(super) fn write_media(out: &mut Datagram, token: u32, media: &Media, body: B
     writer.put([MEDIA]);
     writer.put(token.to_be_bytes());
     write_stamp(&mut writer, *stamp);
-    write_track(&mut writer, head.track, head.layer, marker | repair);
+    let (octet, level) = head.level.map_or((head.layer.0, 0), |level| (level.below_full_scale_db(), LEVEL));
+    write_track(&mut writer, head.track, LayerId(octet), marker | repair | level);
     // The whole sequence number travels: 64 bits where RTP has 16, out of the 40 bytes there are.
     writer.put(head.seq.to_be_bytes());
     writer.put(head.timestamp.to_be_bytes());
@@ -142,7 +150,7 @@ pub(super) fn write_media(out: &mut Datagram, token: u32, media: &Media, body: B
     let size_bytes = u32::try_from(payload_bytes)
         .unwrap_or(u32::MAX)
         .saturating_add(body.absent_bytes)
-        .saturating_add(overhead_bytes(head.track.kind, repairs.is_some()));
+        .saturating_add(overhead_bytes(head, repairs.is_some()));
     out.absent_bytes = size_bytes.saturating_sub(u32::try_from(out.payload.len()).unwrap_or(u32::MAX));
 }
 
@@ -194,12 +202,14 @@ pub(super) fn write(datagram: &mut Datagram, token: u32, note: &Note) {
     datagram.absent_bytes = size_bytes.saturating_sub(u32::try_from(len).unwrap_or(u32::MAX));
 }
 
+#[inline]
 fn write_stamp(out: &mut Writer<'_>, Stamp { seq, sent_at, train }: Stamp) {
     out.put(seq.to_be_bytes());
     out.put(sent_at.as_nanos().to_be_bytes());
     out.put(train.to_be_bytes());
 }
 
+#[inline]
 fn write_track(out: &mut Writer<'_>, track: TrackId, layer: LayerId, flags: u8) {
     let audio = if track.kind == TrackKind::Audio { AUDIO } else { 0 };
     out.put([flags | audio]);
@@ -230,7 +240,8 @@ pub(super) fn read(token: u32, bytes: &[u8]) -> Option<(Message, &[u8])> {
         repairs = Some(rest.u32()?);
         payload = rest.0;
     }
-    let head = Head { track, layer, seq, timestamp, marker: flags & MARKER != 0 };
+    let (layer, level) = if flags & LEVEL == 0 { (layer, None) } else { (LayerId(0), Some(AudioLevel::new(layer.0)?)) };
+    let head = Head { track, layer, seq, timestamp, marker: flags & MARKER != 0, level };
     Some((Message::Media(Media { stamp, repairs, head }), payload))
 }
 
@@ -256,19 +267,21 @@ fn read_note(kind: u8, mut rest: Reader<'_>) -> Option<Note> {
     })
 }
 
-fn overhead_bytes(kind: TrackKind, is_repair: bool) -> u32 {
+fn overhead_bytes(head: &Head, is_repair: bool) -> u32 {
     let retransmission = if is_repair { RTX_BYTES } else { 0 };
+    let level = if head.level.is_some() { LEVEL_BYTES } else { 0 };
     retransmission
-        + match kind {
+        + level
+        + match head.track.kind {
             TrackKind::Audio => AUDIO_OVERHEAD_BYTES,
             TrackKind::Video => VIDEO_OVERHEAD_BYTES,
         }
 }
 
 /// Bytes of a media datagram's overhead that are not carried.
-pub(super) fn absent_overhead_bytes(kind: TrackKind, is_repair: bool) -> u32 {
+pub(super) fn absent_overhead_bytes(head: &Head, is_repair: bool) -> u32 {
     let carried_bytes = if is_repair { REPAIR_HEAD_BYTES } else { HEAD_BYTES };
-    overhead_bytes(kind, is_repair) - u32::try_from(carried_bytes).expect("some forty")
+    overhead_bytes(head, is_repair) - u32::try_from(carried_bytes).expect("some forty")
 }
 
 /// Puts numbers behind each other.
@@ -278,6 +291,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    #[inline]
     fn put<const N: usize>(&mut self, number: [u8; N]) {
         self.bytes[self.len..self.len + N].copy_from_slice(&number);
         self.len += N;
@@ -320,11 +334,16 @@ mod tests {
     use super::*;
     use crate::net::network::address_of;
 
-    fn media() -> [Media; 2] {
+    fn media() -> [Media; 3] {
         let stamp = Stamp { seq: 1, sent_at: Instant::from_millis(2), train: 3 };
         let track = TrackId { stream: StreamId(4), kind: TrackKind::Audio };
-        let head = Head { track, layer: LayerId(5), seq: 1 << 40, timestamp: 6, marker: true };
-        [Media { stamp, repairs: None, head }, Media { stamp, repairs: Some(12), head: Head { marker: false, ..head } }]
+        let head = Head { track, layer: LayerId(5), seq: 1 << 40, timestamp: 6, marker: true, level: None };
+        let loud = Head { layer: LayerId(0), level: AudioLevel::new(42), ..head };
+        [
+            Media { stamp, repairs: None, head },
+            Media { stamp, repairs: Some(12), head: Head { marker: false, ..head } },
+            Media { stamp, repairs: None, head: loud },
+        ]
     }
 
     fn notes() -> Vec<Note> {
@@ -399,8 +418,9 @@ mod tests {
     fn a_media_datagram_is_as_large_as_an_rtp_packet() {
         for media in media() {
             let datagram = media_datagram(&media, b"head");
-            assert_eq!(datagram.size_bytes(), 1004 + 40 + if media.repairs.is_some() { 2 } else { 0 });
-            assert_eq!(datagram.absent_bytes - absent_overhead_bytes(media.head.track.kind, media.repairs.is_some()), 1000);
+            let more = if media.repairs.is_some() { 2 } else { 0 } + if media.head.level.is_some() { 4 } else { 0 };
+            assert_eq!(datagram.size_bytes(), 1004 + 40 + more);
+            assert_eq!(datagram.absent_bytes - absent_overhead_bytes(&media.head, media.repairs.is_some()), 1000);
         }
     }
 }

@@ -45,11 +45,12 @@ impl Checks {
         self.asked.insert(id, now);
     }
 
-    /// This has come.
-    pub(super) fn received(&mut self, now: Instant, datagram: &[u8]) {
-        let asked = transaction(datagram, BINDING_SUCCESS).and_then(|id| self.asked.remove(&id));
-        self.answers += u64::from(asked.is_some());
-        self.rtt = asked.map(|at| now.saturating_since(at)).or(self.rtt);
+    /// This has come. Tells the round trip if it answers a check.
+    pub(super) fn received(&mut self, now: Instant, datagram: &[u8]) -> Option<Duration> {
+        let asked = transaction(datagram, BINDING_SUCCESS).and_then(|id| self.asked.remove(&id))?;
+        self.answers += 1;
+        self.rtt = Some(now.saturating_since(asked));
+        self.rtt
     }
 }
 

@@ -88,3 +88,70 @@ impl Reports {
         self.by_ssrc.values().filter_map(as_of_now).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use greenroom_core::id::{LayerId, StreamId};
+    use str0m::rtp::rtcp::ReceiverReport as Message;
+
+    use super::*;
+
+    fn track(kind: TrackKind) -> TrackId {
+        TrackId { stream: StreamId(1), kind }
+    }
+
+    /// A receiver report of one block.
+    fn message(ssrc: u32, max_seq: u32, packets_lost: u32, jitter: u32) -> Rtcp {
+        let block =
+            ReceptionReport { ssrc: ssrc.into(), fraction_lost: 0, packets_lost, max_seq, jitter, last_sr_time: 0, last_sr_delay: 0 };
+        Rtcp::ReceiverReport(Message { sender_ssrc: 9.into(), reports: block.into() })
+    }
+
+    fn reports() -> Reports {
+        let mut reports = Reports::default();
+        reports.expect(1.into(), track(TrackKind::Audio), 0);
+        reports.expect(2.into(), track(TrackKind::Video), 0);
+        reports.expect(3.into(), track(TrackKind::Video), 1);
+        reports
+    }
+
+    #[test]
+    fn the_newest_report_of_each_encoding_counts_with_what_was_sent_by_now() {
+        let mut reports = reports();
+        assert_eq!(reports.all(), [], "nothing was reported yet");
+        reports.sent(1.into(), 100);
+        reports.received(&message(1, 10, 1, 480));
+        reports.received(&message(3, 20, 0, 900));
+        reports.received(&message(1, 30, 4, 960));
+        reports.sent(1.into(), 50);
+        let told: Vec<_> = reports.all().into_iter().map(|told| (told.track.kind, told.layer, told.count, told.jitter, told.report)).collect();
+        let report = |sequence, lost, octets_sent| ReceiverReport { sequence, lost, repaired: 0, octets_sent };
+        assert_eq!(
+            told,
+            [
+                (TrackKind::Audio, LayerId(0), 2, Duration::from_millis(20), report(30, 4, 150)),
+                (TrackKind::Video, LayerId(1), 1, Duration::from_millis(10), report(20, 0, 0)),
+            ],
+            "each in ticks of its own clock"
+        );
+    }
+
+    #[test]
+    fn a_report_about_somebody_elses_stream_says_nothing() {
+        let mut reports = reports();
+        reports.received(&message(77, 1000, 900, 0));
+        assert_eq!(reports.all(), []);
+        reports.received(&message(2, 10, 0, 0));
+        reports.forget(track(TrackKind::Video));
+        assert_eq!(reports.all(), [], "nor does one about what is sent no longer");
+    }
+
+    #[test]
+    fn what_is_sent_may_wrap() {
+        let mut reports = reports();
+        reports.received(&message(1, u32::MAX, 0, u32::MAX));
+        reports.sent(1.into(), u32::MAX);
+        reports.sent(1.into(), 11);
+        assert_eq!((reports.all()[0].report.octets_sent, reports.all()[0].jitter.as_secs()), (10, u64::from(u32::MAX) / 48_000));
+    }
+}

@@ -11,7 +11,7 @@ use greenroom_core::{
 
 use super::{ClientConfig, ClientNode, Standing};
 use crate::{
-    node::camera::Camera,
+    node::{camera::Camera, voice::Speech},
     record::{StreamName, What},
 };
 
@@ -110,7 +110,10 @@ impl ClientNode {
                 let ClientConfig { camera, screen, fidelity, seed, user, .. } = &self.config;
                 let owner = user.id.as_str();
                 let camera = match kind {
-                    StreamKind::Main => Camera::new(self.now, camera, stream, *fidelity, *seed, owner),
+                    StreamKind::Main => {
+                        let speech = user.voice.map(|voice| Speech::new(voice, *seed, owner));
+                        Camera::new(self.now, camera, stream, *fidelity, *seed, owner).with_speech(speech)
+                    }
                     StreamKind::Aux => Camera::sharing(self.now, screen, stream, *fidelity, *seed, owner),
                 };
                 self.cameras.insert(kind, camera);

@@ -7,8 +7,8 @@
 //! - **Up** is what the server reports of what came there. A camera here sends what it means to whatever its line carries, so that its rate says nothing, and what the line cannot carry shows as loss.
 //! - **Down** takes no more packets for lost than the connection's own numbers miss (see [`Passage`]): what was lost between a publisher and the server is not lost again. A picture stands still for the
 //!   connection's sake only if it lost something, and a time in which nothing at all came of a stream, although nothing was lost, is its publisher's.
-//! - **The rate** of a video is compared with the highest layer that was asked for. For the first [`SETTLING`] only once that was reached: the server does not yet know what the line carries, which is not the line's fault.
-//!   A voice's rate is the speaker's affair.
+//! - **The rate** of a video is compared with the highest layer that was asked for. For the first [`SETTLING`], and after it stood still, only once that was reached: the server does not yet know what the line
+//!   carries, which is not the line's fault. A voice's rate is the speaker's affair.
 //!
 //! What no client can know is why less is sent to it than it asked for: if the *publisher's* line carries no high layer, all viewers find their rate wanting.
 
@@ -155,6 +155,7 @@ impl View {
     fn arrived(&mut self, now: Instant, connected_since: Instant) -> [Option<Arrived>; 2] {
         let track = |kind| TrackId { stream: self.info.id, kind };
         let highest_wished = self.highest_wished().cloned();
+        let [audio_jitter, video_jitter] = self.jitters();
         let Flowing { since, reached, octets, idle_samples, frozen, frozen_told } = &mut self.flowing;
         let idle = SAMPLE_INTERVAL.saturating_mul(core::mem::take(idle_samples));
         let flowing_since = |since: Instant| now.saturating_since(since.max(connected_since));
@@ -164,7 +165,7 @@ impl View {
         let audio = self.info.offer.audio_bps.map(|_| Arrived {
             meant: Meant { track: track(TrackKind::Audio), activity: Activity { target_bps: 0, active: active(audio_since) } },
             counters: self.audio.counters(),
-            jitter: Some(self.audio.jitter.estimate()),
+            jitter: audio_jitter,
         });
 
         let counters = self.video.counters();
@@ -175,18 +176,22 @@ impl View {
             let came = core::mem::replace(octets, counters.octets);
             let bits_in_full = u128::from(highest.max_bps) * active.as_millis() / 1000;
             let enough = bits_in_full * u128::from(Thresholds::default().rate_enough.billionths()) / 1_000_000_000;
-            *reached |= u128::from(counters.octets.wrapping_sub(came)) * 8 >= enough && !active.is_zero();
+            // In a whole window: what comes after a standstill begins with key frames and repairs, at a rate that does not last.
+            *reached |= active == limits::QUALITY_WINDOW && u128::from(counters.octets.wrapping_sub(came)) * 8 >= enough;
             let is_settled = *reached || since.is_some_and(|since| flowing_since(since) >= SETTLING);
 
-            // What stood still while nothing of the stream came is its publisher's, and taken off.
+            // After a standstill a video is found anew, as at first.
+            if idle >= limits::QUALITY_WINDOW / 2 {
+                *since = since.map(|_| now);
+                *reached = false;
+            }
             let standing = frozen.saturating_add(self.pictures.standing_still(now)).max(*frozen_told);
+            // What stood still while nothing of the stream came is its publisher's, and taken off.
             let stood_still = (standing - core::mem::replace(frozen_told, standing)).saturating_sub(idle);
             self.freeze_ms = self.freeze_ms.wrapping_add(u32::try_from(stood_still.as_millis()).unwrap_or(u32::MAX >> 1));
             let activity = Activity { target_bps: if is_settled { wanted_bps } else { 0 }, active };
-            // Pictures leave in bursts; where there is sound, its jitter is the way's.
-            let jitter = audio.is_none().then(|| self.video.jitter.estimate());
             let counters = Counters { freeze_ms: self.freeze_ms, ..counters };
-            Arrived { meant: Meant { track: track(TrackKind::Video), activity }, counters, jitter }
+            Arrived { meant: Meant { track: track(TrackKind::Video), activity }, counters, jitter: video_jitter }
         });
         [audio, video]
     }

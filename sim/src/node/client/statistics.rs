@@ -1,7 +1,7 @@
 //! What a user could read in its client's statistics: once a second, for each part that it sends or receives, the counts so far and what flows.
 //!
-//! Bytes, packets and what is missing on the way here are counted by the node, so that they are the same whatever carries the media. The round trip is the transport's, where it measures one. What is
-//! missing of what was sent is told by nobody here.
+//! Bytes, packets, jitter and what is missing on the way here are counted by the node, so that they are the same whatever carries the media. The round trip is the transport's. What is missing of what was sent
+//! is told by the other end's reports, where there is one for each part: modelled media has none.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use greenroom_core::{
 
 use super::{ClientNode, Output, name};
 use crate::{
-    media::{MediaPacket, Peer, TrackId},
+    media::{MediaPacket, Peer, Reported, TrackId},
     record::{Counted, Flow, Part, Sample},
 };
 
@@ -37,6 +37,8 @@ type Key = (TrackId, LayerId, Direction);
 struct Counts {
     reading: Reading,
     stats: PartStats,
+    /// Lost of what was sent over the transports before this one.
+    lost_before: i64,
 }
 
 impl Statistics {
@@ -54,8 +56,8 @@ impl Statistics {
         }
     }
 
-    /// This has arrived since last told, and that much is missing.
-    pub(super) fn received(&mut self, stream: StreamId, kind: TrackKind, flow: Flow, lost_packets: u64) {
+    /// This has arrived since last told, that much is missing, and so unevenly it came, where that is known.
+    pub(super) fn received(&mut self, stream: StreamId, kind: TrackKind, flow: Flow, lost_packets: u64, jitter: Option<Duration>) {
         let key = (TrackId { stream, kind }, LayerId(0), Direction::Received);
         if flow.packets == 0 && !self.parts.contains_key(&key) {
             return; // a part that was never there
@@ -64,10 +66,28 @@ impl Statistics {
         reading.bytes += flow.bytes;
         reading.packets += flow.packets;
         reading.packets_lost = i64::try_from(lost_packets).ok();
+        reading.jitter_us = jitter.map(micros);
+    }
+
+    /// This was reported of what is sent.
+    fn reported(&mut self, reported: &Reported) {
+        let key = (reported.track, reported.layer, Direction::Sent);
+        if let Some(counts) = self.parts.get_mut(&key) {
+            // 24 bits with a sign: more may have come than was sent, where packets came twice.
+            let lost = i64::from((reported.report.lost << 8).cast_signed() >> 8);
+            counts.reading.packets_lost = Some(counts.lost_before.saturating_add(lost));
+        }
+    }
+
+    /// The transport is another one from here on: the other end's counts begin anew.
+    pub(super) fn restart(&mut self) {
+        for counts in self.parts.values_mut() {
+            counts.lost_before = counts.reading.packets_lost.unwrap_or(0);
+        }
     }
 
     fn reading(&mut self, key: Key) -> &mut Reading {
-        let fresh = || Counts { reading: Reading::default(), stats: PartStats::new(key.2) };
+        let fresh = || Counts { reading: Reading::default(), stats: PartStats::new(key.2), lost_before: 0 };
         &mut self.parts.entry(key).or_insert_with(fresh).reading
     }
 }
@@ -81,13 +101,17 @@ impl ClientNode {
         }
         self.statistics.next = self.statistics.next.saturating_add(INTERVAL);
         let own = self.cameras.iter().map(|(kind, camera)| (camera.stream(), self.own_stream(*kind)));
-        let names: BTreeMap<_, _> = self.views.values().map(|view| (view.info.id, name(&view.info))).chain(own).collect();
-        let rtt_us = self.peer.as_ref().and_then(Peer::rtt).map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX));
+        let views = self.views.values().map(|view| (view.info.id, name(&view.info)));
+        let names: BTreeMap<_, _> = views.chain(self.voices.names()).chain(own).collect();
+        let rtt_us = self.peer.as_ref().and_then(Peer::rtt).map(micros);
+        for reported in self.peer.as_ref().map(Peer::reports).unwrap_or_default() {
+            self.statistics.reported(&reported);
+        }
         let rids: BTreeMap<_, _> = self.cameras.values().map(|camera| (camera.stream(), camera.rids())).collect();
         // What was a part of a stream that has ended is no part of the one that follows it.
         self.statistics.parts.retain(|(track, ..), _| names.contains_key(&track.stream));
         let mut samples = Vec::new();
-        for ((track, layer, direction), Counts { reading, stats }) in &mut self.statistics.parts {
+        for ((track, layer, direction), Counts { reading, stats, .. }) in &mut self.statistics.parts {
             stats.read(now, reading).expect("what a node counts does not fall");
             let is_layer = *direction == Direction::Sent && track.kind == TrackKind::Video;
             let part = Part {
@@ -96,6 +120,8 @@ impl ClientNode {
                 layer: rids.get(&track.stream).and_then(|rids| rids.get(usize::from(layer.0))).filter(|_| is_layer).cloned(),
                 totals: stats.totals(),
                 rates: stats.rates(),
+                is_loss_known: reading.packets_lost.is_some(),
+                jitter_us: stats.jitter_us(),
                 rtt_us,
             };
             let stream = names[&track.stream].clone();
@@ -105,4 +131,8 @@ impl ClientNode {
             self.outputs.push_back(Output::Samples(samples));
         }
     }
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }

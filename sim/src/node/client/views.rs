@@ -1,6 +1,6 @@
 //! The streams that a user watches: asking for them, taking their packets in, and counting what came.
 
-use core::ops::Deref;
+use core::{ops::Deref, time::Duration};
 
 use greenroom_core::{
     id::{LayerId, StreamId},
@@ -56,6 +56,14 @@ impl View {
         self.info = stream;
     }
 
+    /// How unevenly its sound and its pictures come. Pictures leave in bursts, so that they are asked only where there is no sound.
+    pub(super) fn jitters(&self) -> [Option<Duration>; 2] {
+        match self.info.offer.audio_bps {
+            Some(_) => [Some(self.audio.jitter.estimate()), None],
+            None => [None, Some(self.video.jitter.estimate())],
+        }
+    }
+
     /// What comes from now on is numbered anew: it comes over another transport.
     pub(super) fn restart(&mut self) {
         self.audio.restart();
@@ -66,11 +74,11 @@ impl View {
 
 impl ClientNode {
     pub(super) fn subscribe(&mut self, stream: StreamId) {
-        let by_list = self.by_list;
+        let (by_list, hears) = (self.by_list, !self.listens());
         let Some(view) = self.views.get_mut(&stream) else { return };
         if by_list {
             self.list_due = true;
-            if view.wish.audio && view.info.offer.audio_bps.is_some() {
+            if view.wish.audio && view.info.offer.audio_bps.is_some() && hears {
                 view.asked.audio = true;
                 let audio = Call::Subscribe { stream, audio: true, video: false, layers: LayerSet::HIGHEST, min_height: None };
                 self.call(audio, Asked::Hear(stream));
@@ -79,7 +87,8 @@ impl ClientNode {
         }
         view.asked = Parts { audio: true, video: true };
         let name = name(&view.info);
-        let (audio, video) = (view.info.offer.audio_bps.is_some(), !view.info.offer.layers.is_empty());
+        // Who hears the loudest asks for nobody's voice.
+        let (audio, video) = (view.info.offer.audio_bps.is_some() && !self.listens(), !view.info.offer.layers.is_empty());
         self.call(Call::Subscribe { stream, audio, video, layers: LayerSet::HIGHEST, min_height: None }, Asked::Subscribe(stream, name));
     }
 
@@ -89,12 +98,16 @@ impl ClientNode {
         if stream.audio_muted || stream.video_muted {
             self.entry(What::StreamMuted { stream: name.clone(), audio: stream.audio_muted, video: stream.video_muted });
         }
+        self.expect_voice(&stream);
         self.view(stream);
     }
 
     /// Begins to watch a stream, if it is one of those that are watched.
     fn view(&mut self, stream: StreamInfo) {
         let Some(wish) = self.watch.wish(&stream.user, stream.offer.kind) else { return };
+        if self.listens() && stream.offer.layers.is_empty() {
+            return;
+        }
         let name = name(&stream);
         let fps = match stream.offer.kind {
             StreamKind::Main => self.config.camera.fps,
@@ -124,6 +137,7 @@ impl ClientNode {
     pub(super) fn watch_instead(&mut self, watch: Watch) {
         self.watch = watch;
         (self.by_list, self.list_due) = (true, true);
+        let hears = !self.listens(); // who hears the loudest asks for nobody's voice
         let known: Vec<StreamInfo> = self.session.streams().cloned().collect();
         for stream in known {
             let (id, wish) = (stream.id, self.watch.wish(&stream.user, stream.offer.kind));
@@ -131,7 +145,7 @@ impl ClientNode {
                 (None, Some(_)) => self.view(stream),
                 (Some(view), Some(wish)) => {
                     view.wish = wish;
-                    let heard = core::mem::replace(&mut view.asked.audio, wish.audio && view.info.offer.audio_bps.is_some());
+                    let heard = core::mem::replace(&mut view.asked.audio, wish.audio && hears && view.info.offer.audio_bps.is_some());
                     match (heard, view.asked.audio) {
                         (false, true) => self.subscribe(id),
                         (true, false) => self.unhear(id),
@@ -176,15 +190,20 @@ impl ClientNode {
     pub(super) fn drop_view(&mut self, stream: StreamId) {
         let Some(mut view) = self.views.remove(&stream) else { return };
         self.sample(&mut view); // what came since the last sample still counts
+        let listens = self.listens();
         if let Some(peer) = &mut self.peer {
-            for kind in [TrackKind::Audio, TrackKind::Video] {
-                peer.stop_track(self.now, TrackId { stream, kind });
+            let kinds: &[TrackKind] = if listens { &[TrackKind::Video] } else { &[TrackKind::Audio, TrackKind::Video] };
+            for kind in kinds {
+                peer.stop_track(self.now, TrackId { stream, kind: *kind });
             }
         }
     }
 
     pub(super) fn packet(&mut self, packet: &MediaPacket<impl Deref<Target = [u8]>>) {
         let now = self.now;
+        if self.voices.handle_packet(now, packet) {
+            return;
+        }
         let Some(view) = self.views.get_mut(&packet.track.stream) else {
             return;
         };
@@ -232,6 +251,7 @@ impl ClientNode {
             self.sample(view);
         }
         self.views = views;
+        self.sample_voices();
         self.take_statistics();
         self.take_window();
         true
@@ -240,8 +260,9 @@ impl ClientNode {
     fn sample(&mut self, view: &mut View) {
         let (audio, video) = (view.audio.take(), view.video.take());
         view.flowing.sampled(audio.packets + video.packets);
-        self.statistics.received(view.info.id, TrackKind::Audio, audio, view.audio.lost_packets());
-        self.statistics.received(view.info.id, TrackKind::Video, video, view.video.lost_packets());
+        let [audio_jitter, video_jitter] = view.jitters();
+        self.statistics.received(view.info.id, TrackKind::Audio, audio, view.audio.lost_packets(), audio_jitter);
+        self.statistics.received(view.info.id, TrackKind::Video, video, view.video.lost_packets(), video_jitter);
         let flow = Flow {
             packets: audio.packets + video.packets,
             bytes: audio.bytes + video.bytes,

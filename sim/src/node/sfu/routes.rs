@@ -48,13 +48,15 @@ struct LayerMeter {
     silent: u32,
 }
 
+/// What a packet needs of a viewer besides its forwarder is in one cache line.
 #[derive(Debug)]
+#[repr(C, align(64))]
 struct Viewer {
     member: MemberId,
     slot: usize,
+    flow: Flow,
     audio: Option<Forwarder>,
     video: Option<Forwarder>,
-    flow: Flow,
 }
 
 /// What a change of forwarding starts and stops.
@@ -71,6 +73,8 @@ pub(super) struct Arrival {
     pub(super) key_frame: bool,
     /// Its layer did not flow before.
     pub(super) began_to_flow: bool,
+    /// Tells its numbering from those of its publisher's other transports.
+    pub(super) source: u32,
 }
 
 /// A packet for one viewer.
@@ -167,14 +171,14 @@ impl Routes {
         let route = self.streams.get_mut(&packet.track.stream).filter(|route| route.publisher == publisher)?;
         route.ingress.count(now, packet.size_bytes());
         if packet.track.kind == TrackKind::Audio {
-            return Some(Arrival { key_frame: false, began_to_flow: false });
+            return Some(Arrival { key_frame: false, began_to_flow: false, source: route.source });
         }
         let meter = route.layers.get_mut(usize::from(packet.layer.0))?;
         meter.bytes += u64::from(packet.size_bytes());
         meter.packets += 1;
         let began_to_flow = !core::mem::replace(&mut meter.flowing, true);
         let key_frame = vp8::Descriptor::parse(&packet.payload).is_some_and(|descriptor| descriptor.key_frame);
-        Some(Arrival { key_frame, began_to_flow })
+        Some(Arrival { key_frame, began_to_flow, source: route.source })
     }
 
     /// Offers a packet to every viewer's forwarder, and hands on what passes.
@@ -199,6 +203,7 @@ impl Routes {
             marker: false,
             payload: [].as_slice().into(),
             absent_bytes: 0,
+            level: None,
             track: packet.track,
         };
         for viewer in &mut route.viewers {
