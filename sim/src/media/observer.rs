@@ -266,8 +266,16 @@ mod tests {
             let clock_khz = if kind == TrackKind::Audio { 48 } else { 90 };
             let timestamp = u32::try_from(seq * 20 * clock_khz).unwrap();
             let payload = [0_u8; 8].as_slice().into();
-            let packet =
-                MediaPacket { track: Self::track(kind), layer: LayerId(0), seq, timestamp, marker: true, payload, absent_bytes: 72 };
+            let packet = MediaPacket {
+                track: Self::track(kind),
+                layer: LayerId(0),
+                seq,
+                timestamp,
+                marker: true,
+                payload,
+                absent_bytes: 72,
+                level: None,
+            };
             self.observer.received(Instant::from_millis(seq * 20).saturating_add(late), &packet);
         }
 

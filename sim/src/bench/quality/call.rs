@@ -105,27 +105,14 @@ impl Source {
             let (seq, payload, absent_bytes) = (written[kind].len() as u64, head.into(), bytes.saturating_sub(low(head.len() as u64)));
             written[kind].push(low(window as u64));
             did[window].sent[kind] += 1;
-            peer.write(now, &MediaPacket { track, layer: LayerId(0), seq, timestamp, marker, payload, absent_bytes }, None, &mut out);
+            let packet = MediaPacket { track, layer: LayerId(0), seq, timestamp, marker, payload, absent_bytes, level: None };
+            peer.write(now, &packet, None, &mut out);
         };
         if self.next_audio <= now {
             self.next_audio = self.next_audio.saturating_add(AUDIO_EVERY);
             if !self.silent {
-<<<<<<< HEAD
                 let track = self.track(TrackKind::Audio);
                 write(&mut self.written, track, &[0; 8], AUDIO_BYTES, low(now.as_nanos() * 48 / 1_000_000), false);
-=======
-                write(&MediaPacket {
-                    track: self.track(TrackKind::Audio),
-                    layer: LayerId(0),
-                    seq: u64::from(self.audio_count),
-                    timestamp: low(now.as_nanos() * 48 / 1_000_000),
-                    marker: false,
-                    payload: [0; 8].as_slice().into(),
-                    absent_bytes: AUDIO_BYTES - 8,
-                    level: None,
-                });
-                self.audio_count += 1;
->>>>>>> main
             }
         }
         if self.next_video <= now {
@@ -137,17 +124,8 @@ impl Source {
             while left > 0 {
                 let bytes = left.min(VIDEO_BYTES);
                 left -= bytes;
-<<<<<<< HEAD
                 write(&mut self.written, track, &head, bytes, low(now.as_nanos() * 9 / 100_000), left == 0);
                 head = GOES_ON;
-=======
-                // A descriptor without extensions (RFC 7741 section 4.2): whether a picture begins here, and nothing else.
-                let payload = [0x10, 0, 0, 0].as_slice().into();
-                let track = self.track(TrackKind::Video);
-                let (seq, marker, absent_bytes) = (self.video_seq, left == 0, bytes.saturating_sub(4));
-                write(&MediaPacket { track, layer: LayerId(0), seq, timestamp, marker, payload, absent_bytes, level: None });
-                self.video_seq += 1;
->>>>>>> main
             }
         }
     }
