@@ -522,6 +522,7 @@ impl Unacknowledged {
             seq,
             timestamp,
             marker: self.len_and_marker & LAST_OF_PICTURE != 0,
+            level: None,
         }
     }
 
@@ -534,7 +535,7 @@ impl Unacknowledged {
 impl History {
     #[inline]
     fn push(&mut self, media: &Media, body: &Body<'_>, payload: &Payload) {
-        let Head { track, layer, seq, timestamp, marker } = media.head;
+        let Head { track, layer, seq, timestamp, marker, level: _ } = media.head;
         let len = u8::try_from(body.payload.len()).unwrap_or(u8::MAX).min(LAST_OF_PICTURE - 1);
         let newest = Unacknowledged {
             number: media.stamp.seq,
@@ -682,7 +683,7 @@ mod tests {
 
     #[test]
     fn tracks_come_and_go() {
-        let track = |stream| TrackId { stream: greenroom_core::id::StreamId(stream), kind: TrackKind::Video };
+        let track = |stream| TrackId { stream: StreamId(stream), kind: TrackKind::Video };
         let mut tracks = Tracks::default();
         for stream in 0..5 {
             tracks.add(track(stream), 3);

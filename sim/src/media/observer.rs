@@ -265,14 +265,13 @@ mod tests {
         fn packet(&mut self, kind: TrackKind, seq: u64, late: Duration) {
             let clock_khz = if kind == TrackKind::Audio { 48 } else { 90 };
             let timestamp = u32::try_from(seq * 20 * clock_khz).unwrap();
-            let payload = [0_u8; 8].as_slice().into();
             let packet = MediaPacket {
                 track: Self::track(kind),
                 layer: LayerId(0),
                 seq,
                 timestamp,
                 marker: true,
-                payload,
+                payload: &[0_u8; 8][..],
                 absent_bytes: 72,
                 level: None,
             };

@@ -46,7 +46,7 @@ impl Voices {
         if packet.track.kind != TrackKind::Audio {
             return false;
         }
-        self.0.get_mut(&packet.track.stream).map(|voice| voice.arrivals.count(now, packet)).is_some()
+        self.0.get_mut(&packet.track.stream).map(|voice| voice.arrivals.count_timed(now, packet)).is_some()
     }
 
     /// The stay is over.
@@ -88,7 +88,7 @@ impl ClientNode {
         let mut samples = Vec::new();
         for (stream, Voice { name, arrivals }) in &mut self.voices.0 {
             let flow = arrivals.flow.take();
-            self.statistics.received(*stream, TrackKind::Audio, flow, arrivals.lost_packets());
+            self.statistics.received(*stream, TrackKind::Audio, flow, arrivals.lost_packets(), Some(arrivals.jitter.estimate()));
             if flow.packets > 0 {
                 samples.push(Sample { at: self.now, user: self.config.user.id.clone(), stream: name.clone(), what: Counted::Heard(flow) });
             }
