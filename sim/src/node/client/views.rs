@@ -88,7 +88,7 @@ impl ClientNode {
         view.asked = Parts { audio: true, video: true };
         let name = name(&view.info);
         // Who hears the loudest asks for nobody's voice.
-        let (audio, video) = (view.info.offer.audio_bps.is_some() && !self.listens(), !view.info.offer.layers.is_empty());
+        let (audio, video) = (view.info.offer.audio_bps.is_some() && hears, !view.info.offer.layers.is_empty());
         self.call(Call::Subscribe { stream, audio, video, layers: LayerSet::HIGHEST, min_height: None }, Asked::Subscribe(stream, name));
     }
 
