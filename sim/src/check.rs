@@ -37,7 +37,10 @@ use core::{fmt, time::Duration};
 use greenroom_core::{id::UserId, time::Instant};
 
 use crate::{
-    net::network::Network,
+    net::{
+        link::{Link, LinkConfig},
+        network::Network,
+    },
     record::{CheckResult, Direction, Entry, Ledger, Sample},
     scenario::{FaultKind, SERVER_NAME, Scenario, User},
 };
@@ -67,11 +70,12 @@ struct Violation {
     what: String,
 }
 
-/// Who was violated: a user, or the server's host.
+/// Who was violated: a user, the server's host, or a line that users share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Who {
     User(UserId),
     Server,
+    Line(String),
 }
 
 impl From<UserId> for Who {
@@ -85,6 +89,7 @@ impl fmt::Display for Who {
         match self {
             Self::User(user) => write!(f, "{user}"),
             Self::Server => f.write_str(SERVER_NAME),
+            Self::Line(name) => write!(f, "the shared line {name}"),
         }
     }
 }
@@ -157,9 +162,22 @@ impl Evidence<'_> {
         self.scenario.users.get(usize::from(place).checked_sub(1)?)
     }
 
-    /// The host at that place.
+    /// The host at that place, or the line that it shares out.
     fn who(&self, place: u16) -> Who {
-        self.user(place).map_or(Who::Server, |user| user.id.clone().into())
+        match self.user(place) {
+            Some(user) => user.id.clone().into(),
+            None if self.network.is_router(place) => Who::Line(self.scenario.host_name(place).to_owned()),
+            None => Who::Server,
+        }
+    }
+
+    /// A direction of the link of the client at that place, or of the line that is shared out there.
+    fn link(&self, place: u16, direction: Direction) -> Option<&LinkConfig> {
+        let link = match direction {
+            Direction::Up => self.network.uplink(place),
+            Direction::Down => self.network.downlink(place),
+        };
+        link.map(Link::config)
     }
 }
 

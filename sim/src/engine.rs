@@ -47,7 +47,7 @@ use crate::{
         nat::Nat,
         network::{Carried, Network, SERVER, address_of, inside_of, node_at, outside_of},
     },
-    node::{ClientConfig, ClientNode, Connection, Input, Node, Output, SfuConfig, SfuNode, Signal},
+    node::{ClientConfig, ClientNode, Connection, Input, Node, Output, Router, SfuConfig, SfuNode, Signal},
     record::{Account, Captured, Counted, Direction, Entry, Ledger, Sample},
     scenario::Scenario,
 };
@@ -177,14 +177,17 @@ fn nodes(scenario: &Scenario, fidelity: Fidelity, seed: u64) -> Vec<Driver> {
         let config = ClientConfig { node: place, address, room, user, camera, fidelity, seed, after_window, starts: 0 };
         nodes.push(Driver::new(place, Blueprint::Client(Box::new(config)), scenario));
     }
+    let first_router = u16::try_from(nodes.len()).expect("places have 16 bits");
+    nodes.extend((first_router..).zip(&scenario.shared).map(|(place, _)| Driver::router(place, scenario)));
     nodes
 }
 
-/// A node of either kind, or what a crash has left of it.
+/// A node of any kind, or what a crash has left of it.
 #[derive(Debug)]
 enum Machine {
     Sfu(Box<SfuNode>),
     Client(Box<ClientNode>),
+    Router(Router),
     Down,
 }
 
@@ -193,6 +196,7 @@ impl Machine {
         match self {
             Self::Sfu(node) => node.handle_input(now, input),
             Self::Client(node) => node.handle_input(now, input),
+            Self::Router(node) => node.handle_input(now, input),
             Self::Down => {}
         }
     }
@@ -201,6 +205,7 @@ impl Machine {
         match self {
             Self::Sfu(node) => node.handle_timeout(now),
             Self::Client(node) => node.handle_timeout(now),
+            Self::Router(node) => node.handle_timeout(now),
             Self::Down => {}
         }
     }
@@ -209,6 +214,7 @@ impl Machine {
         match self {
             Self::Sfu(node) => node.poll_output(),
             Self::Client(node) => node.poll_output(),
+            Self::Router(node) => node.poll_output(),
             Self::Down => None,
         }
     }
@@ -217,6 +223,7 @@ impl Machine {
         match self {
             Self::Sfu(node) => node.poll_timeout(),
             Self::Client(node) => node.poll_timeout(),
+            Self::Router(node) => node.poll_timeout(),
             Self::Down => None,
         }
     }
@@ -246,7 +253,7 @@ struct Driver {
 /// Datagrams that a node took in, by sender.
 #[derive(Debug)]
 struct Delivered {
-    /// All that a client takes in comes from the server, and is counted in place.
+    /// All that a client takes in comes from one node, the server or a router before it, and is counted in place.
     by_server: u64,
     by_client: Vec<u64>,
 }
@@ -255,9 +262,9 @@ impl Delivered {
     #[inline]
     fn count(&mut self, from: u16, input: &Input) {
         if let Input::Datagram(_) = input {
-            match usize::from(from).checked_sub(1) {
+            match usize::from(from).checked_sub(1).and_then(|at| self.by_client.get_mut(at)) {
                 None => self.by_server += 1,
-                Some(client) => self.by_client[client] += 1,
+                Some(by_client) => *by_client += 1,
             }
         }
     }
@@ -290,9 +297,26 @@ impl Driver {
     fn new(place: u16, blueprint: Blueprint, scenario: &Scenario) -> Self {
         let nat = usize::from(place).checked_sub(1).and_then(|at| scenario.users[at].nat).map(|nat| Nat::new(nat, outside_of(place, 0)));
         let is_plain = scenario.faults.is_empty() && nat.is_none();
-        let clients = if place == SERVER { scenario.users.len() } else { 0 };
+        let senders = if place == SERVER { scenario.users.len() + scenario.shared.len() } else { 0 };
         let machine = blueprint.build(Instant::ZERO, &Clock::default());
-        let mut driver = Self {
+        let mut driver = Self::plain(place, machine, senders);
+        if !is_plain {
+            let host = Host::new(place, blueprint, nat, &scenario.faults);
+            driver.machine = host.first_process();
+            driver.host = Some(Box::new(host));
+        }
+        driver.timer = driver.fires_at();
+        driver
+    }
+
+    /// The router of a shared line. Nothing befalls it.
+    fn router(place: u16, scenario: &Scenario) -> Self {
+        Self::plain(place, Machine::Router(Router::default()), scenario.users.len())
+    }
+
+    /// A node that nothing stands before, and that hears from so many others besides the one that all hear from.
+    fn plain(place: u16, machine: Machine, senders: usize) -> Self {
+        Self {
             place,
             machine,
             inbox: VecDeque::new(),
@@ -301,16 +325,9 @@ impl Driver {
             queue: None,
             steps_now: 0,
             sent: 0,
-            delivered: Delivered { by_server: 0, by_client: vec![0; clients] },
+            delivered: Delivered { by_server: 0, by_client: vec![0; senders] },
             host: None,
-        };
-        if !is_plain {
-            let host = Host::new(place, blueprint, nat, &scenario.faults);
-            driver.machine = host.first_process();
-            driver.host = Some(Box::new(host));
         }
-        driver.timer = driver.fires_at();
-        driver
     }
 
     /// When the node's timer fires, in true time.
@@ -455,9 +472,10 @@ struct Told {
     samples: VecDeque<Vec<Sample>>,
 }
 
-/// The client whose link is between two nodes, and which way.
-const fn way_of(from: u16, to: u16) -> (u16, Direction) {
-    if from == SERVER { (to, Direction::Down) } else { (from, Direction::Up) }
+/// The client, or the router, whose link is between two nodes, and which way.
+#[inline]
+fn way_of(network: &Network, from: u16, to: u16) -> (u16, Direction) {
+    if network.goes_down(from, to) { (to, Direction::Down) } else { (from, Direction::Up) }
 }
 
 /// Something to be carried to a node.
@@ -470,12 +488,12 @@ struct Delivery {
 impl World {
     fn new(scenario: &Scenario, seed: u64) -> Self {
         Self {
-            network: Network::new(&scenario.users, seed),
+            network: Network::new(scenario, seed),
             places: (1_u16..).zip(&scenario.users).map(|(place, user)| (user.id.clone(), place)).collect(),
             told: (0..=scenario.users.len()).map(|_| Told::default()).collect(),
-            ledger: Ledger::new(scenario.users.len()),
+            ledger: Ledger::new(scenario.users.len() + scenario.shared.len()),
             tap: None,
-            weather: (!scenario.faults.is_empty()).then(|| Box::new(Weather::new(&scenario.faults))),
+            weather: (!scenario.faults.is_empty()).then(|| Box::new(Weather::new(&scenario.faults, scenario.users.len()))),
             end: Instant::ZERO.saturating_add(scenario.duration),
         }
     }
@@ -544,7 +562,8 @@ impl World {
             self.ledger.nowhere += 1;
             return Ok(());
         };
-        let (client, direction) = way_of(from, to);
+        let to = self.network.next_hop(from, to);
+        let (client, direction) = way_of(&self.network, from, to);
         let Some(account) = self.ledger.account(client, direction) else { return Ok(()) };
         account.sent += 1;
         let tapped =
@@ -586,8 +605,10 @@ impl World {
         mut carry: impl FnMut(Delivery) -> Result<(), EngineError>,
     ) -> Result<Option<Instant>, EngineError> {
         let (end, ledger, mut weather, mut last, mut carried) = (self.end, &mut self.ledger, self.weather.as_deref_mut(), None, Ok(()));
+        let is_router = self.network.is_router(from);
         self.network.decide(now, from, |Carried { to, at, count, datagram }| {
-            let (client, direction) = way_of(from, to);
+            let goes_down = from == SERVER || is_router && to != SERVER;
+            let (client, direction) = if goes_down { (to, Direction::Down) } else { (from, Direction::Up) };
             let is_copy = last.replace((to, count)) == Some((to, count));
             ledger.account(client, direction).into_iter().for_each(|account| account.due(now, at, end, is_copy));
             if let Some(weather) = &mut weather {
@@ -623,8 +644,14 @@ impl World {
     fn keep(&mut self, from: u16, samples: Vec<Sample>) {
         let downlink = |sample: &Sample| {
             let Counted::Sent { .. } = sample.what else { return None };
-            let link = self.network.downlink(*self.places.get(&sample.user)?)?;
-            let what = Counted::Downlink { capacity_bps: link.capacity_bps(sample.at), queue_delay: link.queue_delay(sample.at) };
+            let place = *self.places.get(&sample.user)?;
+            let link = self.network.downlink(place)?;
+            let (mut capacity_bps, mut queue_delay) = (link.capacity_bps(sample.at), link.queue_delay(sample.at));
+            if let Some(shared) = self.network.router_of(place).and_then(|router| self.network.downlink(router)) {
+                capacity_bps = [capacity_bps, shared.capacity_bps(sample.at)].into_iter().flatten().min();
+                queue_delay = queue_delay.saturating_add(shared.queue_delay(sample.at));
+            }
+            let what = Counted::Downlink { capacity_bps, queue_delay };
             Some(Sample { at: sample.at, user: sample.user.clone(), stream: sample.stream.clone(), what })
         };
         let downlinks: Vec<Sample> = if from == SERVER { samples.iter().filter_map(downlink).collect() } else { Vec::new() };
@@ -671,10 +698,13 @@ impl World {
                 account.in_flight += self.network.waiting(node.place, direction == Direction::Down);
             }
         }
+        let routers = self.network.routers();
         for node in nodes {
             let end = self.end;
             let mut enter = |from: u16, change: &dyn Fn(&mut Account)| {
-                let (client, direction) = if node.place == SERVER { (from, Direction::Up) } else { (node.place, Direction::Down) };
+                let is_client = node.place != SERVER && !routers.contains(&node.place);
+                let comes_down = is_client || node.place != SERVER && from == SERVER;
+                let (client, direction) = if comes_down { (node.place, Direction::Down) } else { (from, Direction::Up) };
                 self.ledger.account(client, direction).into_iter().for_each(change);
             };
             for (from, delivered) in node.delivered.all() {

@@ -25,8 +25,10 @@
 //! A connection survives silence of twelve seconds and is given up within nineteen: the server end forgets a client that asked nothing for 15 s, the client a server that answered
 //! none of its checks for 15.5 s, and checks are 3 s apart. Both say [`PeerOutput::Disconnected`] once, and nothing any more after it.
 
+mod jitter;
 mod model;
 mod observer;
+mod passage;
 mod webrtc;
 
 use core::{fmt, net::SocketAddrV4, ops::Deref, str::FromStr, time::Duration};
@@ -41,7 +43,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::net::{Datagram, octets::Octets};
 
-pub use self::observer::{Meant, Observer};
+pub use self::{
+    jitter::Jitter,
+    observer::{Arrived, Meant, Observer},
+    passage::Passage,
+};
 
 /// One end of one connection.
 #[derive(Debug)]
@@ -177,20 +183,19 @@ impl Peer {
         back!(&self.0, peer => peer.is_connected())
     }
 
-    /// To the other end and back, as the newest check of the path took; none before the first answer, at a server's end (which checks nothing), and where media is modelled.
+    /// To the other end and back, as the newest check of the path took; none before the first answer, and at a server's end, which checks nothing.
     pub fn rtt(&self) -> Option<Duration> {
-        match &self.0 {
-            Back::WebRtc(peer) => peer.rtt(),
-            Back::Model(_) => None,
-        }
+        back!(&self.0, peer => peer.rtt())
     }
 
     /// How often [`Peer::rtt`] was measured so far: whoever reads it now and then can tell a new answer from one that is known.
     pub fn rtt_count(&self) -> u64 {
-        match &self.0 {
-            Back::WebRtc(peer) => peer.rtt_count(),
-            Back::Model(_) => 0,
-        }
+        back!(&self.0, peer => peer.rtt_count())
+    }
+
+    /// What came of everything that the other end sent here, by the connection's own numbers; at a client's end only.
+    pub fn passage(&self) -> Passage {
+        back!(&self.0, peer => peer.passage())
     }
 
     /// What the other end reported last of each encoding that this end sends: in receiver reports, and so at a client's end only, where they are listened to. None where media is modelled.
@@ -198,6 +203,14 @@ impl Peer {
         match &self.0 {
             Back::WebRtc(peer) => peer.reports(),
             Back::Model(_) => Vec::new(),
+        }
+    }
+
+    /// What the other end reported so far of everything that this end sends together, and in how many reports: where media is modelled, and there is nothing finer.
+    pub fn report_in_all(&self) -> Option<(ReceiverReport, u64)> {
+        match &self.0 {
+            Back::WebRtc(_) => None,
+            Back::Model(peer) => Some(peer.report_in_all()),
         }
     }
 

@@ -6,6 +6,7 @@
 mod camera;
 mod client;
 mod pictures;
+mod router;
 mod sfu;
 
 use core::net::SocketAddrV4;
@@ -16,6 +17,7 @@ use greenroom_core::time::Instant;
 
 pub use self::{
     client::{ClientConfig, ClientNode},
+    router::Router,
     sfu::{SfuConfig, SfuNode},
 };
 use crate::{

@@ -58,6 +58,8 @@ pub struct Scenario {
     pub duration: Duration,
     /// Who takes part, in the file's order.
     pub users: Vec<User>,
+    /// The lines that users share, by name.
+    pub shared: Vec<SharedLine>,
     /// What publishers send.
     pub camera: Camera,
     /// How the server is set up.
@@ -69,9 +71,15 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// What the host at that place is called: `sfu`, or its user's id.
+    /// What the host at that place is called: `sfu`, its user's id, or the name of the line that it is the router of.
     pub fn host_name(&self, place: u16) -> &str {
-        usize::from(place).checked_sub(1).and_then(|at| self.users.get(at)).map_or(SERVER_NAME, |user| user.id.as_str())
+        self.hosts().nth(place.into()).unwrap_or(SERVER_NAME)
+    }
+
+    /// What every host is called, in order of their places: the server, the users, and the routers of the lines that they share.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        let users = self.users.iter().map(|user| user.id.as_str());
+        core::iter::once(SERVER_NAME).chain(users).chain(self.shared.iter().map(|line| line.name.as_str()))
     }
 
     /// Reads the scenario from the file at `path`, with `overrides` set in it.
@@ -109,6 +117,17 @@ fn typed(root: &Spanned<DeTable<'_>>) -> Result<File, Wrong> {
     })
 }
 
+/// A line that everybody behind it shares, between the router where their own links end and the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedLine {
+    /// The scenario's name of it.
+    pub name: String,
+    /// Towards the server.
+    pub up: LinkConfig,
+    /// From the server.
+    pub down: LinkConfig,
+}
+
 /// Somebody who takes part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
@@ -124,6 +143,8 @@ pub struct User {
     pub up: LinkConfig,
     /// The link from the server.
     pub down: LinkConfig,
+    /// The shared line between that link and the server, by its place among [`Scenario::shared`].
+    pub behind: Option<usize>,
     /// What translates addresses between the user's network and the link.
     pub nat: Option<NatConfig>,
     /// Whose streams the user subscribes to, now and when they come.

@@ -75,10 +75,12 @@ fn what_is_left_out_has_its_documented_default() {
             link: "fibre".to_string(),
             up: link.clone(),
             down: link,
+            behind: None,
             nat: None,
             watch: Watch::All,
             actions: vec![(Instant::ZERO, Action::Join)],
         }],
+        shared: vec![],
         camera: Camera {
             on_demand: false,
             fps: 30,

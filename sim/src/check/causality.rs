@@ -1,22 +1,18 @@
 //! Nothing arrives sooner than its link's delay after it was sent.
 
 use super::{Evidence, Verdict, Violation, way};
-use crate::record::Direction;
 
 /// For each direction of each link: the fastest datagram took at least the propagation delay.
 pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
     let mut links = 0;
     for (client, direction, account) in evidence.ledger.accounts() {
-        let (Some(user), Some(shortest)) = (evidence.user(client), account.shortest) else { continue };
+        let (Some(link), Some(shortest)) = (evidence.link(client, direction), account.shortest) else { continue };
         links += 1;
-        let delay = match direction {
-            Direction::Up => user.up.shortest_delay(),
-            Direction::Down => user.down.shortest_delay(),
-        };
+        let delay = link.shortest_delay();
         if shortest < delay {
             let what =
                 format!("a datagram went {} in {} ns, and the way takes {} ns", way(direction), shortest.as_nanos(), delay.as_nanos());
-            return Err(Violation { at: account.shortest_at, who: user.id.clone().into(), what });
+            return Err(Violation { at: account.shortest_at, who: evidence.who(client), what });
         }
     }
     Ok(format!("{links} directions of links"))

@@ -15,7 +15,10 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
     let mut total = 0;
     for ((user, stream), (at, missing)) in &missing {
         let dropped = |user: &UserId, direction| {
-            let accounts = evidence.ledger.accounts().filter(|(client, of, _)| places.get(user) == Some(client) && *of == direction);
+            let place = places.get(user).copied();
+            let shared = place.and_then(|place| evidence.network.router_of(place));
+            let is_on_the_way = |line: u16| [place, shared].contains(&Some(line));
+            let accounts = evidence.ledger.accounts().filter(|(line, of, _)| is_on_the_way(*line) && *of == direction);
             accounts.flat_map(|(_, _, account)| account.dropped.values()).sum::<u64>()
         };
         let (down, up) = (dropped(user, Direction::Down), dropped(&stream.user, Direction::Up));

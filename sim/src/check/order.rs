@@ -1,15 +1,13 @@
 //! What a link carries in order arrives in order.
 
 use super::{Evidence, Verdict, Violation, way};
-use crate::{net::link::LinkConfig, record::Direction};
+use crate::net::link::LinkConfig;
 
 /// For each direction of each link that keeps the order: nothing was overtaken. A hold lets go in order; a copy comes when it comes.
 pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
     let mut links = 0;
     for (client, direction, account) in evidence.ledger.accounts() {
-        let keeps_order =
-            evidence.user(client).is_some_and(|user| keeps_order(if direction == Direction::Up { &user.up } else { &user.down }));
-        if !keeps_order {
+        if !evidence.link(client, direction).is_some_and(keeps_order) {
             continue;
         }
         links += u64::from(account.sent > 0);

@@ -78,7 +78,7 @@ pub(super) fn run(arguments: &RunArguments) -> Exit {
         Ok(ran) => ran,
         Err(error) => return broken(&error),
     };
-    let names: Vec<&str> = scenario.users.iter().map(|user| user.id.as_str()).collect();
+    let names: Vec<&str> = scenario.hosts().skip(1).collect();
     let written = files::write(&directory, &record)
         .and_then(|()| files::write_file(&directory.join("report.html"), report::html(&record).as_bytes()))
         .and_then(|()| arguments.pcap.as_ref().map_or(Ok(()), |file| files::write_file(file, &pcapng(&captured, &names))));

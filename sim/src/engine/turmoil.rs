@@ -33,6 +33,8 @@ use crate::{
 
 /// Most hosts that carry clients.
 const SITES_MAX: u16 = 4;
+/// The host that carries all routers: they never send to each other.
+const ROUTERS: &str = "routers";
 /// turmoil's step. Below a millisecond tokio's timers and turmoil's network disagree on how long it is.
 const TICK: Duration = Duration::from_millis(1);
 /// What turmoil adds to every message, constant: the least it can.
@@ -66,7 +68,8 @@ struct Post {
 
 /// Runs all nodes as tasks until `end`.
 pub(super) fn run(nodes: Vec<Driver>, world: World, end: Instant, seed: u64, progress: &Progress) -> Result<Collected, EngineError> {
-    let clients = u16::try_from(nodes.len().saturating_sub(1)).unwrap_or(u16::MAX);
+    let routers = world.network.routers();
+    let clients = *routers.start() - 1;
     let post = |driver| Post { driver: RefCell::new(driver), wake: Notify::new(), writers: RefCell::default(), address: Cell::new(None) };
     let shared =
         Rc::new(Shared { world: RefCell::new(world), nodes: nodes.into_iter().map(post).collect(), end, failure: RefCell::new(None) });
@@ -84,7 +87,11 @@ pub(super) fn run(nodes: Vec<Driver>, world: World, end: Instant, seed: u64, pro
         .build();
     sim.client("sfu", serve(shared.clone()));
     for site in 0..SITES_MAX.min(clients) {
-        sim.client(format!("site-{site}"), attend(shared.clone(), site, clients));
+        let places = (1..=clients).filter(|client| (client - 1) % SITES_MAX.min(clients) == site).collect();
+        sim.client(format!("site-{site}"), attend(shared.clone(), format!("site-{site}"), places));
+    }
+    if !routers.is_empty() {
+        sim.client(ROUTERS, attend(shared.clone(), ROUTERS.to_owned(), routers.collect()));
     }
     loop {
         let done = sim.step().map_err(|error| EngineError::Turmoil(error.to_string()))?;
@@ -118,12 +125,12 @@ async fn serve(shared: Rc<Shared>) -> turmoil::Result {
     Ok(())
 }
 
-/// A site's host: one task for each of its clients.
-async fn attend(shared: Rc<Shared>, site: u16, clients: u16) -> turmoil::Result {
+/// A site's host: one task for each of its clients; or that of all routers, one task for each.
+async fn attend(shared: Rc<Shared>, host: String, places: Vec<u16>) -> turmoil::Result {
     let mut tasks = Vec::new();
-    for client in (1..=clients).filter(|client| (client - 1) % SITES_MAX.min(clients) == site) {
-        let socket = bind(&shared, client, &format!("site-{site}")).await?;
-        tasks.push(tokio::task::spawn_local(drive(shared.clone(), client, socket)));
+    for place in places {
+        let socket = bind(&shared, place, &host).await?;
+        tasks.push(tokio::task::spawn_local(drive(shared.clone(), place, socket)));
     }
     for task in tasks {
         task.await?;

@@ -15,6 +15,8 @@ use crate::{
 pub(super) struct Weather {
     faults: Vec<Fault>,
     struck: Vec<u64>,
+    /// Faults befall the links of clients; no line that they share.
+    clients: usize,
 }
 
 /// Who is there when somebody connects.
@@ -29,12 +31,15 @@ pub(super) enum Door {
 }
 
 impl Weather {
-    pub(super) fn new(faults: &[Fault]) -> Self {
-        Self { struck: vec![0; faults.len()], faults: faults.to_vec() }
+    pub(super) fn new(faults: &[Fault], clients: usize) -> Self {
+        Self { struck: vec![0; faults.len()], faults: faults.to_vec(), clients }
     }
 
     /// Something comes out of a client's link at `at`. What does at the very end of a hold was held: links let go then, and not before.
     pub(super) fn carried(&mut self, client: u16, direction: Direction, at: Instant) {
+        if usize::from(client) > self.clients {
+            return;
+        }
         for (fault, struck) in self.faults.iter().zip(&mut self.struck) {
             if let FaultKind::Hold(ways) = fault.kind
                 && goes(ways, direction)
@@ -48,6 +53,9 @@ impl Weather {
 
     /// Something was sent into a link that drops or keeps it: if a partition made it so, it has struck.
     pub(super) fn swallowed(&mut self, client: u16, direction: Direction, now: Instant) {
+        if usize::from(client) > self.clients {
+            return;
+        }
         for (fault, struck) in self.faults.iter().zip(&mut self.struck) {
             if let FaultKind::Partition(ways) = fault.kind
                 && goes(ways, direction)
@@ -101,9 +109,9 @@ mod tests {
     fn what_comes_out_at_the_end_of_a_hold_was_held() {
         let s = Instant::from_secs;
         let up = Ways { up: true, down: false };
-        let mut weather = Weather::new(&[fault(10, 20, 1, FaultKind::Hold(up)), fault(18, 25, SERVER, FaultKind::Hold(Ways::BOTH))]);
+        let mut weather = Weather::new(&[fault(10, 20, 1, FaultKind::Hold(up)), fault(18, 25, SERVER, FaultKind::Hold(Ways::BOTH))], 2);
         for (client, direction, at) in
-            [(1, Direction::Up, 9), (1, Direction::Up, 20), (2, Direction::Up, 20), (1, Direction::Down, 20), (2, Direction::Down, 25)]
+            [(1, Direction::Up, 9), (1, Direction::Up, 20), (2, Direction::Up, 20), (1, Direction::Down, 20), (2, Direction::Down, 25), (3, Direction::Up, 25)]
         {
             weather.carried(client, direction, s(at));
         }
@@ -114,7 +122,7 @@ mod tests {
     fn a_server_that_is_dead_takes_no_connection() {
         let crash = |silent| FaultKind::Crash { silent };
         let mut weather =
-            Weather::new(&[fault(10, 12, SERVER, crash(false)), fault(20, 22, SERVER, crash(true)), fault(1, 9, 1, crash(false))]);
+            Weather::new(&[fault(10, 12, SERVER, crash(false)), fault(20, 22, SERVER, crash(true)), fault(1, 9, 1, crash(false))], 1);
         let doors = [5, 10, 11, 12, 21].map(|at| weather.door(Instant::from_secs(at)));
         assert_eq!(doors, [Door::Open, Door::Refused, Door::Refused, Door::Open, Door::Silent]);
     }

@@ -5,6 +5,7 @@
 //! str0m takes some three thousand.
 
 mod bandwidth;
+mod ways;
 mod wire;
 
 use core::{net::SocketAddrV4, time::Duration};
@@ -13,16 +14,18 @@ use std::collections::VecDeque;
 use greenroom_core::{
     id::{LayerId, Rid},
     limits::LAYERS_PER_STREAM,
+    quality::ReceiverReport,
     stream::{BitsPerSecond, TrackKind},
     time::Instant,
 };
 
 use self::{
     bandwidth::{Estimator, Meter, PROBE_PACKETS, is_after},
+    ways::{Checks, Told},
     wire::{BEGINNING_BYTES, Body, Head, Media, Message, Note, Stamp},
 };
 use super::{
-    Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Payload, PeerConfig, PeerOutput, TrackId, Vp8Rewrite,
+    Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Passage, Payload, PeerConfig, PeerOutput, TrackId, Vp8Rewrite,
 };
 use crate::net::Datagram;
 
@@ -39,6 +42,8 @@ pub(super) struct Peer {
     sending: Sending,
     receiving: Receiving,
     estimate_said: Option<BitsPerSecond>,
+    checks: Checks,
+    told: Told,
     counters: Counters,
 }
 
@@ -101,6 +106,8 @@ impl Peer {
             sending: Sending { remote: None, tracks: Tracks::default(), estimator, history: History::default() },
             receiving: Receiving { token, tracks: Tracks::default(), gaps: Gaps::default(), meter: Meter::new(now) },
             estimate_said: None,
+            checks: Checks::default(),
+            told: Told::default(),
             counters: Counters::default(),
             config,
         }
@@ -241,11 +248,12 @@ impl Peer {
                 }
                 self.send(&Note::Answer);
             }
-            Note::Answer => {}
+            Note::Answer => self.checks.answered(self.now),
             Note::Probe { stamp } => {
                 self.accept(stamp, None, datagram);
             }
             Note::Report(report) => {
+                self.told.hear(report);
                 self.sending.estimator.reported(report);
                 self.say_estimate();
             }
@@ -282,6 +290,7 @@ impl Peer {
                 let Some(payload) = self.sending.history.longer(seq).or_else(|| few.get(..usize::from(len))) else { continue };
                 wire::write_media(&mut datagram, remote.token, &media, Body { beginning, payload, absent_bytes });
                 self.queue.push_back(PeerOutput::Datagram(datagram));
+                self.told.repaired();
             }
         }
     }
@@ -343,6 +352,7 @@ impl Peer {
 
     fn check(&mut self) {
         if self.config.end == End::Client {
+            self.checks.asked(self.now);
             self.send(&Note::Check);
         }
     }
@@ -387,6 +397,22 @@ impl Peer {
 
     pub(super) fn is_connected(&self) -> bool {
         matches!(self.state, State::Connected { .. })
+    }
+
+    pub(super) fn rtt(&self) -> Option<Duration> {
+        self.checks.rtt()
+    }
+
+    pub(super) fn rtt_count(&self) -> u64 {
+        self.checks.answers()
+    }
+
+    pub(super) fn passage(&self) -> Passage {
+        self.receiving.meter.passage()
+    }
+
+    pub(super) fn report_in_all(&self) -> (ReceiverReport, u64) {
+        self.told.in_all()
     }
 
     pub(super) fn counters(&self) -> Counters {

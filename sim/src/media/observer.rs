@@ -16,11 +16,7 @@ use greenroom_core::{
     time::Instant,
 };
 
-use super::{MediaPacket, Peer, TrackId};
-
-/// Ticks of an Opus timestamp (RFC 7587 section 4.1) and of a video's (RFC 7741 section 4.1) in a second.
-const AUDIO_HZ: u64 = 48_000;
-const VIDEO_HZ: u64 = 90_000;
+use super::{Jitter, MediaPacket, Peer, TrackId};
 
 /// What an end has seen of its connection.
 #[derive(Debug, Default)]
@@ -29,7 +25,10 @@ pub struct Observer {
     up: Gauge,
     down: Gauge,
     received: BTreeMap<TrackId, Received>,
+    meters: BTreeMap<TrackId, Meter>,
     reported: BTreeMap<(TrackId, LayerId), Report>,
+    /// What is reported of everything that is sent together.
+    reported_in_all: Report,
     rtt_count: u64,
     heard: bool,
 }
@@ -43,22 +42,23 @@ pub struct Meant {
     pub activity: Activity,
 }
 
+/// What was counted of a track that is received, since it began.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrived {
+    /// What was meant to flow.
+    pub meant: Meant,
+    /// What came.
+    pub counters: Counters,
+    /// Its jitter, where it is known.
+    pub jitter: Option<Duration>,
+}
+
 /// A track that is received.
 #[derive(Debug, Default)]
 struct Received {
-    meter: Meter,
     counters: Counters,
     highest: Option<u64>,
-    arrival: Option<Arrival>,
-    /// RFC 3550's estimate of the jitter, in sixteenths of a nanosecond.
-    jitter_ns16: u64,
-}
-
-/// When a packet came, and where it stands in its track.
-#[derive(Clone, Copy, Debug)]
-struct Arrival {
-    at: Instant,
-    timestamp: u32,
+    jitter: Jitter,
 }
 
 /// An encoding that is sent.
@@ -84,13 +84,7 @@ impl Observer {
         }
         // What comes after its successors was repaired, if it is of a picture: when, is no matter of the way.
         if is_newest || packet.track.kind == TrackKind::Audio {
-            let this = Arrival { at: now, timestamp: packet.timestamp };
-            if let Some(before) = track.arrival.replace(this) {
-                let clock_hz = if packet.track.kind == TrackKind::Audio { AUDIO_HZ } else { VIDEO_HZ };
-                let deviation_ns = deviation_ns(before, this, clock_hz);
-                // J += (|D| - J) / 16, with J in sixteenths.
-                track.jitter_ns16 = track.jitter_ns16 + deviation_ns - (track.jitter_ns16 + 8) / 16;
-            }
+            track.jitter.arrived(now, packet.track.kind, packet.timestamp);
         }
     }
 
@@ -107,14 +101,42 @@ impl Observer {
 
     /// Ends the window: what was seen of the way up and of the way down. `sent` and `received` say what was meant to flow; what is in neither list is nobody's fault.
     pub fn close(&mut self, span: Duration, peer: &Peer, sent: &[Meant], received: &[Meant]) -> (Reading, Reading) {
+        let counted = |(track, seen): (&TrackId, &Received)| {
+            let meant = received.iter().find(|meant| meant.track == *track);
+            let nothing = Meant { track: *track, activity: Activity { target_bps: 0, active: Duration::ZERO } };
+            let jitter = meant.map(|_| seen.jitter.estimate());
+            Arrived { meant: meant.copied().unwrap_or(nothing), counters: seen.counters, jitter }
+        };
+        let arrived: Vec<_> = self.received.iter().map(counted).collect();
+        self.close_counted(span, peer, sent, &arrived, None)
+    }
+
+    /// The same for whoever counts what arrives himself, and need not tell each packet. Of the streams' packets, no more than `lost_most` are taken for lost on the way down, where that is known: others were lost
+    /// before they came to it. A freeze is the way's only where it lost something.
+    pub fn close_counted(
+        &mut self,
+        span: Duration,
+        peer: &Peer,
+        sent: &[Meant],
+        arrived: &[Arrived],
+        lost_most: Option<u32>,
+    ) -> (Reading, Reading) {
         let (rules, up, down) = (&self.rules, &mut self.up, &mut self.down);
         let mut jitter = [None::<Duration>; 2]; // of sound, of pictures
-        for (id, track) in &mut self.received {
-            let Some(counted) = track.meter.read(track.counters) else { continue };
-            let Some(meant) = received.iter().find(|meant| meant.track == *id) else { continue };
+        let mut lost_left = lost_most;
+        for Arrived { meant, counters, jitter: of_track } in arrived {
+            let Some(mut counted) = self.meters.entry(meant.track).or_default().read(*counters) else { continue };
+            if let Some(left) = &mut lost_left {
+                counted.missing = counted.missing.min(*left);
+                *left -= counted.missing;
+            }
+            if lost_most == Some(0) {
+                counted.freeze = Duration::ZERO;
+            }
+            self.heard |= counted.expected > counted.missing;
             down.stream(rules, span, &counted, meant.activity);
-            if counted.expected > 0 {
-                worse(&mut jitter, id.kind, Duration::from_nanos(track.jitter_ns16 / 16));
+            if let Some(sample) = of_track.filter(|_| counted.expected > 0) {
+                worse(&mut jitter, meant.track.kind, sample);
             }
         }
         if let Some(jitter) = jitter[0].or(jitter[1]) {
@@ -144,6 +166,16 @@ impl Observer {
         if let Some(jitter) = jitter[0].or(jitter[1]) {
             up.jitter(jitter);
         }
+        if let Some((report, count)) = peer.report_in_all()
+            && core::mem::replace(&mut self.reported_in_all.count, count) != count
+        {
+            self.heard = true;
+            if let Some(counted) = self.reported_in_all.meter.read(report) {
+                came |= counted.expected > 0;
+                let active = sent.iter().map(|meant| meant.activity.active).max().unwrap_or_default();
+                up.stream(rules, span, &counted, Activity { target_bps: 0, active });
+            }
+        }
 
         let is_new = core::mem::replace(&mut self.rtt_count, peer.rtt_count()) != peer.rtt_count();
         if core::mem::take(&mut self.heard) | is_new {
@@ -166,15 +198,4 @@ impl Observer {
 fn worse(jitter: &mut [Option<Duration>; 2], kind: TrackKind, sample: Duration) {
     let place = &mut jitter[usize::from(kind == TrackKind::Video)];
     *place = Some(place.unwrap_or_default().max(sample));
-}
-
-/// By how much more or less time lies between two packets where they arrive than where they were made.
-fn deviation_ns(before: Arrival, this: Arrival, clock_hz: u64) -> u64 {
-    let apart_ns = this.at.saturating_since(before.at).as_nanos();
-    // Timestamps wrap, and a late packet's lies before its predecessor's.
-    #[expect(clippy::cast_possible_wrap, reason = "the difference of two wrapping numbers has a sign")]
-    let ticks = i128::from(this.timestamp.wrapping_sub(before.timestamp) as i32);
-    let made_ns = ticks * 1_000_000_000 / i128::from(clock_hz);
-    let deviation = (i128::try_from(apart_ns).unwrap_or(i128::MAX) - made_ns).unsigned_abs();
-    u64::try_from(deviation).unwrap_or(u64::MAX).min(60_000_000_000)
 }

@@ -45,7 +45,8 @@ use self::{
     reports::Reports,
 };
 use super::{
-    Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, PeerConfig, PeerOutput, Reported, TrackId, Vp8Rewrite,
+    Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Passage, PeerConfig, PeerOutput, Reported, TrackId,
+    Vp8Rewrite, passage::Numbers,
 };
 use crate::{
     entropy::{self, Draws, std_instant},
@@ -82,6 +83,7 @@ struct Inner {
     estimate: Option<BitsPerSecond>,
     checks: Checks,
     reports: Reports,
+    numbers: Numbers,
     counters: Counters,
 }
 
@@ -151,6 +153,7 @@ impl Peer {
             estimate: None,
             checks: Checks::default(),
             reports: Reports::default(),
+            numbers: Numbers::default(),
             counters: Counters::default(),
         };
         Self { draws, inner }
@@ -242,6 +245,10 @@ impl Peer {
 
     pub(super) fn rtt_count(&self) -> u64 {
         self.inner.checks.answers()
+    }
+
+    pub(super) fn passage(&self) -> Passage {
+        self.inner.numbers.passage()
     }
 
     pub(super) fn reports(&self) -> Vec<Reported> {
@@ -448,11 +455,16 @@ impl Inner {
                     self.queue.push_back(PeerOutput::Estimate { bps });
                 }
             }
-            Event::RawPacket(raw) => {
-                if let RawPacket::RtcpRx(rtcp) = &*raw {
-                    self.reports.received(rtcp);
+            Event::RawPacket(raw) => match &*raw {
+                RawPacket::RtcpRx(rtcp) => self.reports.received(rtcp),
+                // Padding and what is sent again for probing among them: what str0m hands over as a packet is less than what came.
+                RawPacket::RtpRx(header, _) => {
+                    if let Some(number) = header.ext_vals.transport_cc {
+                        self.numbers.came(number);
+                    }
                 }
-            }
+                RawPacket::RtcpTx(_) | RawPacket::RtpTx(..) => {}
+            },
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) | Event::Closed => self.give_up(),
             _ => {} // reports, statistics, and what later versions may say
         }
@@ -521,7 +533,7 @@ fn rtc(now: Instant, config: &PeerConfig) -> Rtc {
         .enable_vp8(true)
         .enable_opus(true, false)
         .set_stats_interval(None)
-        .enable_raw_packets(config.end == End::Client) // for the reports among them, which str0m keeps to itself
+        .enable_raw_packets(config.end == End::Client) // for the reports and numbers among them, which str0m keeps to itself
         .set_send_buffer_video(RETRANSMIT_PACKETS);
     builder.set_max_stun_retransmits(ICE_RETRANSMITS);
     if let Some(bps) = config.estimate_from {

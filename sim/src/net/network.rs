@@ -1,10 +1,19 @@
-//! The network of one run: an access link for each client, with the server at the other end of all of them.
+//! The network of one run: an access link for each client, with the server at the other end of all of them, or the router of a line that several clients share.
+//!
+//! ```text
+//! ada ──┐                                  A datagram of ada's crosses two lines. The router between them is a node like others, so each line
+//! ben ──┴─ router ═══ shared ═══╗          is a hop: what arrives at its end is told when it is offered, and nothing is known before its time.
+//! cor ───────────────────────── server
+//! ```
+//!
+//! Places count the server, then the clients, then the routers; a router's place stands for the line that it shares out.
 //!
 //! Both engines ask the same [`Network`] when a datagram arrives; they differ only in how they let that time pass.
 
 use core::{
     fmt,
     net::{Ipv4Addr, SocketAddrV4},
+    ops::RangeInclusive,
     time::Duration,
 };
 use std::collections::BTreeMap;
@@ -16,7 +25,7 @@ use super::{
     CARRIED_IN_PLACE, Datagram, fq_codel,
     link::{DropReason, Link, LinkConfig, Verdict},
 };
-use crate::scenario::User;
+use crate::scenario::Scenario;
 
 pub use super::SERVER;
 
@@ -57,14 +66,17 @@ pub const fn node_at(address: SocketAddrV4) -> Option<u16> {
 /// The links of a run, and a hash over everything that was sent.
 #[derive(Debug)]
 pub struct Network {
-    /// By client, the first one at place 1.
+    /// By client, the first one at place 1; behind them the shared lines, by router.
     access: Vec<Access>,
+    /// By client, the router that its link ends at, if it does not end at the server. Empty where no line is shared.
+    routers: Vec<Option<u16>>,
+    clients: usize,
     /// By sender, so that the hash does not depend on how an engine interleaves nodes.
     sent: Vec<Sent>,
     /// What waits in queues that decide later, by link and by its place among all that were offered to it.
     waiting: BTreeMap<(Way, u64), Waiting>,
-    /// Clients whose downlink has such a queue.
-    deciding_downlinks: Vec<u16>,
+    /// By sender, the links with such a queue that it sends into.
+    deciding: Vec<Vec<Way>>,
     any_decides_later: bool,
     seed: u64,
 }
@@ -75,7 +87,7 @@ struct Access {
     down: Link,
 }
 
-/// Which of a client's two links.
+/// Which of a client's two links, or of a shared line's directions.
 type Way = (u16, Direction);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,23 +132,53 @@ impl fmt::Debug for Sent {
 }
 
 impl Network {
-    /// The network that these users have, in this order.
-    pub fn new(users: &[User], seed: u64) -> Self {
-        let access = |user: &User| Access {
-            up: Link::new(user.up.clone(), seed, &format!("{}/up", user.id)),
-            down: Link::new(user.down.clone(), seed, &format!("{}/down", user.id)),
-        };
+    /// The network of a scenario.
+    pub fn new(scenario: &Scenario, seed: u64) -> Self {
+        let links = scenario.users.iter().map(|user| (user.id.as_str(), &user.up, &user.down));
+        // A shared line and a user of one name are two owners of chance.
+        let shared = scenario.shared.iter().map(|line| (format!("shared {}", line.name), &line.up, &line.down));
+        let access = links.map(|(id, up, down)| (id.to_owned(), up, down)).chain(shared).map(|(name, up, down)| Access {
+            up: Link::new(up.clone(), seed, &format!("{name}/up")),
+            down: Link::new(down.clone(), seed, &format!("{name}/down")),
+        });
+        let access: Vec<Access> = access.collect();
+        let first_router = scenario.users.len() + 1;
+        let router = |line: usize| u16::try_from(first_router + line).expect("a scenario has fewer users and lines than there are places");
+        let routers: Vec<Option<u16>> =
+            if scenario.shared.is_empty() { Vec::new() } else { scenario.users.iter().map(|user| user.behind.map(router)).collect() };
+        let mut deciding = vec![Vec::new(); access.len() + 1];
+        for (place, links) in (1_u16..).zip(&access) {
+            let router = routers.get(usize::from(place) - 1).copied().flatten();
+            if links.up.config().decides_later() {
+                deciding[usize::from(place)].push((place, Direction::Up));
+            }
+            if links.down.config().decides_later() {
+                deciding[usize::from(router.unwrap_or(SERVER))].push((place, Direction::Down));
+            }
+        }
         Self {
-            access: users.iter().map(access).collect(),
-            sent: (0..=users.len()).map(|_| Sent::default()).collect(),
+            sent: (0..=access.len()).map(|_| Sent::default()).collect(),
+            any_decides_later: deciding.iter().any(|ways| !ways.is_empty()),
+            access,
+            routers,
+            clients: scenario.users.len(),
             waiting: BTreeMap::new(),
-            deciding_downlinks: (1..).zip(users).filter(|(_, user)| user.down.decides_later()).map(|(place, _)| place).collect(),
-            any_decides_later: users.iter().any(|user| user.up.decides_later() || user.down.decides_later()),
+            deciding,
             seed,
         }
     }
 
-    /// Sends a datagram, the `count`-th thing that its sender does, to the node at `to`, and says what becomes of it. What waits in a queue that decides later is kept here until
+    /// The node at the other end of the line that something goes into which `from` sends to the node at `to`: that node, or a router on the way.
+    #[inline]
+    pub fn next_hop(&self, from: u16, to: u16) -> u16 {
+        let client = if to == SERVER { from } else { to };
+        match usize::from(client).checked_sub(1).and_then(|at| self.routers.get(at)) {
+            Some(Some(router)) if *router != from => *router,
+            _ => to,
+        }
+    }
+
+    /// Sends a datagram, the `count`-th thing that its sender does, to the node at `to`, which is its next hop, and says what becomes of it. What waits in a queue that decides later is kept here until
     /// [`Network::decide`] hands it over.
     #[expect(
         clippy::inline_always,
@@ -147,9 +189,9 @@ impl Network {
         if let Some(sent) = self.sent.get_mut(usize::from(from)) {
             sent.record(now, from, to, datagram);
         }
-        let (client, direction) = if from == SERVER { (to, Direction::Down) } else { (from, Direction::Up) };
+        let way = self.way(from, to);
         let seed = self.seed;
-        let Some(link) = self.link_mut((client, direction)) else { return Verdict::Drop(DropReason::Outage) };
+        let Some(link) = self.link_mut(way) else { return Verdict::Drop(DropReason::Outage) };
         let verdict = if link.config().tells_flows_apart() {
             link.offer_in_flow(now, datagram.size_bytes(), fq_codel::flow_of(datagram.src, datagram.dst, seed))
         } else {
@@ -157,7 +199,7 @@ impl Network {
         };
         if verdict == Verdict::Waits {
             let number = link.offered() - 1;
-            self.waiting.insert(((client, direction), number), Waiting { count, datagram: datagram.clone() });
+            self.waiting.insert((way, number), Waiting { count, datagram: datagram.clone() });
         }
         verdict
     }
@@ -169,21 +211,14 @@ impl Network {
 
     /// When a queue that `from` sends into has to decide next.
     pub fn next_decision(&self, from: u16) -> Option<Instant> {
-        if from == SERVER {
-            self.deciding_downlinks.iter().filter_map(|client| self.downlink(*client)?.poll_timeout()).min()
-        } else {
-            self.uplink(from)?.poll_timeout()
-        }
+        let ways = self.deciding.get(usize::from(from))?;
+        ways.iter().filter_map(|way| self.link(*way)?.poll_timeout()).min()
     }
 
     /// Lets the queues that `from` sends into decide what they have to by `now`, and hands `arrive` what will arrive.
     pub fn decide(&mut self, now: Instant, from: u16, mut arrive: impl FnMut(Carried)) {
-        if from == SERVER {
-            for n in 0..self.deciding_downlinks.len() {
-                self.decide_on((self.deciding_downlinks[n], Direction::Down), now, &mut arrive);
-            }
-        } else {
-            self.decide_on((from, Direction::Up), now, &mut arrive);
+        for n in 0..self.deciding.get(usize::from(from)).map_or(0, Vec::len) {
+            self.decide_on(self.deciding[usize::from(from)][n], now, &mut arrive);
         }
     }
 
@@ -192,7 +227,7 @@ impl Network {
         link.handle_timeout(now);
         while let Some(decision) = self.link_mut(way).and_then(Link::poll_output) {
             let Some(Waiting { count, datagram }) = self.waiting.remove(&(way, decision.packet)) else { continue };
-            let Some(to) = node_at(datagram.dst) else { continue };
+            let Some(to) = self.other_end(way, &datagram) else { continue };
             match decision.verdict {
                 Verdict::Deliver { at } => arrive(Carried { to, at, count, datagram }),
                 Verdict::DeliverTwice { at, again } => {
@@ -210,6 +245,39 @@ impl Network {
         self.waiting.keys().filter(|(way, _)| *way == (client, direction)).count() as u64
     }
 
+    /// The client's link that something goes into on its way from one node to the next, or the direction of a shared line.
+    #[inline]
+    fn way(&self, from: u16, to: u16) -> Way {
+        if self.goes_down(from, to) { (to, Direction::Down) } else { (from, Direction::Up) }
+    }
+
+    /// Whether what goes from a node to its next hop goes away from the server.
+    #[inline]
+    pub fn goes_down(&self, from: u16, to: u16) -> bool {
+        from == SERVER || to != SERVER && self.is_router(from)
+    }
+
+    /// Whether the node at that place is the router of a shared line.
+    #[inline]
+    pub const fn is_router(&self, place: u16) -> bool {
+        place as usize > self.clients
+    }
+
+    /// The node at the end of a link that a datagram comes out of.
+    fn other_end(&self, (place, direction): Way, datagram: &Datagram) -> Option<u16> {
+        match direction {
+            Direction::Down => Some(place),
+            Direction::Up => node_at(datagram.dst).map(|to| self.next_hop(place, to)),
+        }
+    }
+
+    fn link(&self, (client, direction): Way) -> Option<&Link> {
+        match direction {
+            Direction::Up => self.uplink(client),
+            Direction::Down => self.downlink(client),
+        }
+    }
+
     fn link_mut(&mut self, (client, direction): Way) -> Option<&mut Link> {
         let access = self.access.get_mut(usize::from(client).checked_sub(1)?)?;
         Some(match direction {
@@ -222,26 +290,25 @@ impl Network {
     ///
     /// Signalling is reliable and small, so it neither queues nor is lost: TCP sends again what an outage swallowed, and what is sent last during one arrives first after it.
     pub fn signalling_arrival(&self, now: Instant, from: u16, client: u16) -> Instant {
-        let Some(access) = usize::from(client).checked_sub(1).and_then(|at| self.access.get(at)) else {
-            return Instant::MAX;
+        let (direction, to) = if from == SERVER { (Direction::Down, client) } else { (Direction::Up, SERVER) };
+        let router = self.next_hop(from, to);
+        let hops = match direction {
+            Direction::Up => [client, router],
+            Direction::Down => [router, client],
         };
-        let config = if from == SERVER { access.down.config() } else { access.up.config() };
-        let mut leaves = now;
-        for outage in &config.outages {
-            if outage.from <= leaves && leaves < outage.to {
-                leaves = outage.to;
-            }
-        }
-        let arrives = leaves.saturating_add(config.delay);
-        config.holds.iter().find(|hold| hold.from <= arrives && arrives < hold.to).map_or(arrives, |hold| hold.to)
+        let hops = if router == to { &[client][..] } else { &hops[..] };
+        hops.iter().fold(now, |now, place| match self.link((*place, direction)) {
+            Some(link) => across(link.config(), now),
+            None => Instant::MAX,
+        })
     }
 
-    /// The link from the server to the client at that place.
+    /// The link from the server to the client at that place, or to the router at that place.
     pub fn downlink(&self, client: u16) -> Option<&Link> {
         Some(&self.access.get(usize::from(client).checked_sub(1)?)?.down)
     }
 
-    /// The link from the client at that place to the server.
+    /// The link from the client at that place to the server, or from the router at that place.
     pub fn uplink(&self, client: u16) -> Option<&Link> {
         Some(&self.access.get(usize::from(client).checked_sub(1)?)?.up)
     }
@@ -252,7 +319,18 @@ impl Network {
         delays.min().unwrap_or(Duration::MAX)
     }
 
-    /// Datagrams sent by all nodes.
+    /// The places of the routers.
+    pub fn routers(&self) -> RangeInclusive<u16> {
+        let place = |at: usize| u16::try_from(at).expect("places have 16 bits");
+        place(self.clients + 1)..=place(self.access.len())
+    }
+
+    /// The shared line between the link of the client at that place and the server, by its router's place.
+    pub fn router_of(&self, client: u16) -> Option<u16> {
+        *self.routers.get(usize::from(client).checked_sub(1)?)?
+    }
+
+    /// Datagrams sent by all nodes; one that crosses two lines was sent twice.
     pub fn datagrams(&self) -> u64 {
         self.sent.iter().map(|sent| sent.datagrams).sum()
     }
@@ -267,6 +345,18 @@ impl Network {
         }
         hash.digest()
     }
+}
+
+/// When a byte of signalling that is sent into a link at `now` comes out of it.
+fn across(config: &LinkConfig, now: Instant) -> Instant {
+    let mut leaves = now;
+    for outage in &config.outages {
+        if outage.from <= leaves && leaves < outage.to {
+            leaves = outage.to;
+        }
+    }
+    let arrives = leaves.saturating_add(config.delay);
+    config.holds.iter().find(|hold| hold.from <= arrives && arrives < hold.to).map_or(arrives, |hold| hold.to)
 }
 
 /// Bytes that are hashed before those of a datagram: time, places of sender and receiver, size.

@@ -1,6 +1,7 @@
 //! A client: a [`Session`], a media transport, a camera, and a script of what its user does when.
 
 mod asks;
+mod quality;
 mod statistics;
 mod views;
 
@@ -20,6 +21,7 @@ use greenroom_core::{
 
 use self::{
     asks::{Asked, Owed},
+    quality::Quality,
     statistics::Statistics,
     views::{View, expect_tracks},
 };
@@ -89,6 +91,7 @@ pub struct ClientNode {
     standing: Standing,
     owed: BTreeSet<Owed>,
     statistics: Statistics,
+    quality: Quality,
     next_sample: Instant,
     outputs: VecDeque<Output>,
     now: Instant,
@@ -132,6 +135,7 @@ impl ClientNode {
             standing: Standing::Outside,
             owed: BTreeSet::new(),
             statistics: Statistics::new(now),
+            quality: Quality::new(now),
             next_sample: next_sample(now),
             outputs: VecDeque::new(),
             now,
@@ -269,6 +273,7 @@ impl ClientNode {
             view.restart();
         }
         self.peer = Some(peer);
+        self.quality.restart(self.now);
         if let Some(camera) = &mut self.camera {
             camera.restart();
         }
@@ -306,8 +311,7 @@ impl ClientNode {
                 let muted = What::StreamMuted { stream: name(&stream), audio: stream.audio_muted, video: stream.video_muted };
                 self.entry(muted);
                 if let Some(view) = self.views.get_mut(&stream.id) {
-                    view.pictures.excuse();
-                    view.info = stream;
+                    view.muted(self.now, stream);
                 }
             }
             session::Event::Media { description } => {
@@ -334,6 +338,7 @@ impl ClientNode {
                     self.out_of_room();
                 }
             }
+            session::Event::NetworkQuality { up, down } => self.entry(What::NetworkQuality { up, down }),
             session::Event::Republished { before, now } => self.republished(before, now),
             session::Event::VideoNeeded { stream, needed, up_to } => {
                 if let Some(camera) = self.camera.as_mut().filter(|camera| camera.stream() == stream) {
@@ -391,6 +396,7 @@ impl ClientNode {
             PeerOutput::Datagram(datagram) => send(&mut self.outputs, datagram),
             PeerOutput::Connected => {
                 self.stirred = true;
+                self.quality.connected(self.now);
                 let after_ms = millis(self.now.saturating_since(self.join_called));
                 self.entry(What::MediaConnected { after_ms });
                 if let Some(camera) = &mut self.camera {
@@ -497,7 +503,9 @@ impl Node for ClientNode {
         }
         self.ask_for_key_frames();
         self.settle();
-        self.take_samples();
+        if self.take_samples() {
+            self.settle();
+        }
         self.look_ahead();
     }
 

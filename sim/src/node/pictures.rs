@@ -3,9 +3,12 @@
 use core::{ops::Deref, time::Duration};
 use std::collections::BTreeMap;
 
-use greenroom_core::{time::Instant, vp8};
+use greenroom_core::{quality::Counters, stream::TrackKind, time::Instant, vp8};
 
-use crate::{media::MediaPacket, record::Flow};
+use crate::{
+    media::{Jitter, MediaPacket},
+    record::Flow,
+};
 
 /// A gap that repairs have not closed after this long is given up, and a key frame is asked for. A choice: several round trips of NACK and RTX.
 const GAP_PATIENCE: Duration = Duration::from_millis(500);
@@ -20,7 +23,12 @@ const USUAL_PICTURES: u32 = 30;
 /// Counts the packets of one track.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Arrivals {
+    /// What came since it was last taken.
     pub(super) flow: Flow,
+    /// How unevenly, where somebody asks: see [`Arrivals::count_timed`].
+    pub(super) jitter: Jitter,
+    /// Bytes of what was taken.
+    octets: u64,
     first_seq: Option<u64>,
     highest_seq: u64,
     received: u64,
@@ -38,9 +46,31 @@ impl Arrivals {
         self.received += 1;
     }
 
+    /// Counts a packet, and how evenly it came.
+    pub(super) fn count_timed(&mut self, now: Instant, packet: &MediaPacket<impl Deref<Target = [u8]>>) {
+        // Of a picture's packet that comes after its successors, when says nothing of the way: it was repaired.
+        if packet.seq > self.highest_seq || packet.track.kind == TrackKind::Audio {
+            self.jitter.arrived(now, packet.track.kind, packet.timestamp);
+        }
+        self.count(now, packet);
+    }
+
+    /// Takes what came since it was last taken.
+    pub(super) fn take(&mut self) -> Flow {
+        let flow = self.flow.take();
+        self.octets = self.octets.wrapping_add(flow.bytes);
+        flow
+    }
+
+    /// What came so far, up to the last [`Arrivals::take`], as a scorer reads it: numbers that wrap.
+    #[expect(clippy::cast_possible_truncation, reason = "they wrap")]
+    pub(super) fn counters(&self) -> Counters {
+        Counters { sequence: self.highest_seq as u16, received: self.received as u32, octets: self.octets as u32, ..Counters::default() }
+    }
+
     /// What comes from now on is numbered anew.
     pub(super) fn restart(&mut self) {
-        *self = Self { flow: self.flow, lost_before: self.lost_packets(), ..Self::default() };
+        *self = Self { flow: self.flow, octets: self.octets, lost_before: self.lost_packets(), ..Self::default() };
     }
 
     /// Packets expected so far minus packets received (RFC 3550 section 6.4.1).
@@ -151,6 +181,17 @@ impl Pictures {
         self.held_since = None;
     }
 
+    /// For how long the picture has stood still up to now; not at all while the next one is not late.
+    pub(super) fn standing_still(&self, now: Instant) -> Duration {
+        let since = self.last_shown.map_or(Duration::ZERO, |last| now.saturating_since(last));
+        if since > self.late() { since } else { Duration::ZERO }
+    }
+
+    /// After how long the next picture is late.
+    fn late(&self) -> Duration {
+        (self.usual_interval * 3).max(self.usual_interval + FREEZE_MARGIN)
+    }
+
     fn advance(&mut self, now: Instant, shown: &mut Shown) {
         while let Some(next) = self.next_seq
             && let Some(packet) = self.ahead.remove(&next)
@@ -188,8 +229,7 @@ impl Pictures {
         self.asked_at = None;
         if let Some(last) = self.last_shown.replace(now) {
             let interval = now.saturating_since(last);
-            let late = (self.usual_interval * 3).max(self.usual_interval + FREEZE_MARGIN);
-            if interval > late {
+            if interval > self.late() {
                 shown.freeze = Some(interval);
             } else {
                 self.usual_interval = (self.usual_interval * (USUAL_PICTURES - 1) + interval) / USUAL_PICTURES;
@@ -200,10 +240,7 @@ impl Pictures {
 
 #[cfg(test)]
 mod tests {
-    use greenroom_core::{
-        id::{LayerId, StreamId},
-        stream::TrackKind,
-    };
+    use greenroom_core::id::{LayerId, StreamId};
 
     use super::*;
     use crate::media::TrackId;

@@ -1,6 +1,6 @@
 //! Datagrams as a packet analyser reads them: a pcapng file of synthetic Ethernet, IPv4 and UDP frames, in virtual time.
 //!
-//! Format: draft-ietf-opsawg-pcapng. Each direction of each client's link is an interface, named `ada/up`; a frame stands there at the instant at which it was offered to the link, to the nanosecond. What
+//! Format: draft-ietf-opsawg-pcapng. Each direction of each client's link and of each shared line is an interface, named `ada/up`; a frame stands there at the instant at which it was offered to the link, to the nanosecond. What
 //! did not arrive has a comment that says why. Bytes that modelled media counts and does not carry are missing at a frame's end, as in a capture that was cut short: its captured length is shorter
 //! than its own. Ethernet addresses are made of the IP addresses; the UDP checksum is 0, none (RFC 768).
 
@@ -15,7 +15,7 @@ use super::Direction;
 pub struct Captured {
     /// When.
     pub at: Instant,
-    /// Whose link: the client's place, from 1.
+    /// Whose link: the client's place, from 1; behind the clients, the shared lines'.
     pub client: u16,
     /// Which direction of it.
     pub direction: Direction,
@@ -62,7 +62,7 @@ const ETHERNET_BYTES: usize = 14;
 const IPV4_BYTES: u16 = 20;
 const UDP_BYTES: u16 = 8;
 
-/// The file. `names` are the clients', in order of their places.
+/// The file. `names` are those of the clients and of the shared lines, in order of their places.
 pub fn pcapng(captured: &[Captured], names: &[&str]) -> Vec<u8> {
     let mut file = Vec::with_capacity(captured.iter().map(|packet| packet.bytes.len() + 100).sum());
     let mut header = Vec::new();

@@ -5,11 +5,12 @@ use std::fmt;
 use greenroom_core::{
     code::Code,
     id::{Rid, UserId},
+    quality::{Reason, Verdict},
     role::Role,
     stream::{BitsPerSecond, StreamKind},
     time::Instant,
 };
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
 /// A stream as people name it: `ada/main`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +55,22 @@ pub struct Entry {
     /// What it was.
     #[serde(flatten)]
     pub what: What,
+}
+
+/// A level with its reason: `{"level":4,"reason":"loss","loss_ppm":80000}`. What has no value has none.
+fn verdict<S: Serializer>(Verdict { level, reason }: &Verdict, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(None)?;
+    map.serialize_entry("level", &level.number())?;
+    map.serialize_entry("reason", reason.name())?;
+    match reason {
+        Reason::Clear | Reason::Unmeasured | Reason::Disconnected => {}
+        Reason::Loss(share) => map.serialize_entry("loss_ppm", &share.millionths())?,
+        Reason::Delay { rtt_us } => map.serialize_entry("rtt_us", rtt_us)?,
+        Reason::Jitter { jitter_us } => map.serialize_entry("jitter_us", jitter_us)?,
+        Reason::Rate(share) => map.serialize_entry("rate_ppm", &share.millionths())?,
+        Reason::Freeze(share) => map.serialize_entry("freeze_ppm", &share.millionths())?,
+    }
+    map.end()
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
@@ -177,6 +194,15 @@ pub enum What {
         /// How long, in milliseconds. The entry stands at its end.
         duration_ms: u64,
     },
+    /// The user's client found its connection better or worse than before, in one direction or both.
+    NetworkQuality {
+        /// The way to the server: how good it is, and why.
+        #[serde(serialize_with = "verdict")]
+        up: Verdict,
+        /// The way from the server.
+        #[serde(serialize_with = "verdict")]
+        down: Verdict,
+    },
 
     /// The server decided that a viewer is to get another layer of a stream, or none.
     Layer {
@@ -271,6 +297,7 @@ impl What {
             | Self::MediaConnected { .. }
             | Self::FirstFrame { .. }
             | Self::Freeze { .. }
+            | Self::NetworkQuality { .. }
             | Self::Layer { .. }
             | Self::Switched { .. }
             | Self::KeyFrameRequested { .. }

@@ -13,13 +13,13 @@ use super::Direction;
 /// The books of one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
-    /// By client in the scenario's order, up before down.
+    /// By client in the scenario's order, then by shared line; up before down.
     accounts: Vec<Account>,
     /// Datagrams sent to addresses that nobody has.
     pub nowhere: u64,
 }
 
-/// One direction of one client's link.
+/// One direction of one client's link, or of a shared line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// Datagrams that were offered to the link.
@@ -89,7 +89,7 @@ impl Account {
 }
 
 impl Ledger {
-    /// Empty books for so many clients.
+    /// Empty books for so many clients and shared lines.
     pub fn new(clients: usize) -> Self {
         Self { accounts: vec![Account::default(); clients * 2], nowhere: 0 }
     }

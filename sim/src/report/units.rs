@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use greenroom_core::quality::Share;
+
 /// A rate: `600 kbps`, `2.5 Mbps`. Three digits at most, because a plot cannot show more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rate(pub(super) u64);
@@ -84,6 +86,17 @@ impl fmt::Display for Span {
             0..1000 => write!(f, "{}\u{a0}ms", self.0),
             _ => Seconds(self.0.saturating_mul(1_000_000)).fmt(f),
         }
+    }
+}
+
+/// A share of a whole: `3.2 %`, to a tenth.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Percentage(pub(super) Share);
+
+impl fmt::Display for Percentage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = (u128::from(self.0.billionths()) + 500_000) / 1_000_000;
+        write!(f, "{}\u{a0}%", Decimal { value: tenths, decimals: 1 })
     }
 }
 

@@ -1,8 +1,11 @@
 //! What happened, in words: a short label for a mark, a sentence for a table.
 
-use greenroom_core::id::Rid;
+use greenroom_core::{
+    id::Rid,
+    quality::{Reason, Verdict},
+};
 
-use super::units::{Rate, Span};
+use super::units::{Percentage, Rate, Span};
 use crate::record::{Direction, What};
 
 /// What sort of event it is, for filtering. The groups are those of [`What`].
@@ -39,7 +42,8 @@ impl Group {
             | What::Restored { .. }
             | What::MediaConnected { .. }
             | What::FirstFrame { .. }
-            | What::Freeze { .. } => Self::Connection,
+            | What::Freeze { .. }
+            | What::NetworkQuality { .. } => Self::Connection,
             What::Layer { .. } | What::Switched { .. } | What::KeyFrameRequested { .. } => Self::Decision,
             What::Capacity { .. } | What::OutageBegan | What::OutageEnded | What::FaultBegan { .. } | What::FaultEnded { .. } => {
                 Self::Network
@@ -100,6 +104,7 @@ pub(super) fn label(what: &What) -> Option<String> {
         | What::StreamRemoved { .. }
         | What::FirstFrame { .. }
         | What::Freeze { .. }
+        | What::NetworkQuality { .. }
         | What::Layer { .. }
         | What::Switched { .. }
         | What::KeyFrameRequested { .. }
@@ -131,6 +136,7 @@ pub(super) fn sentence(what: &What) -> String {
         What::MediaConnected { after_ms } => format!("media connected {} after asking to join", Span(*after_ms)),
         What::FirstFrame { stream, after_ms } => format!("first picture of {stream}, {} after subscribing", Span(*after_ms)),
         What::Freeze { stream, duration_ms } => format!("{stream} stood still for {} until here", Span(*duration_ms)),
+        What::NetworkQuality { up, down } => format!("network up {}, down {}", quality(*up), quality(*down)),
         What::Layer { stream, from, to, reason, estimate_bps, allocated_bps } => {
             let (from, to) = (layer_name(from.as_ref()), layer_name(to.as_ref()));
             let estimate = estimate_bps.map_or_else(|| "no estimate yet".into(), |bps| format!("estimate {}", Rate(bps)));
@@ -158,6 +164,27 @@ pub(super) fn sentence(what: &What) -> String {
         }
         What::FaultEnded { fault, host } => format!("the {fault} of {host} is over"),
     }
+}
+
+/// A level with its reason: `4 poor (20 % of the packets lost)`.
+pub(super) fn quality(verdict: Verdict) -> String {
+    match because(verdict.reason) {
+        Some(reason) => format!("{} ({reason})", verdict.level),
+        None => verdict.level.to_string(),
+    }
+}
+
+/// What decided a level, with its value; none where the level says it all.
+pub(super) fn because(reason: Reason) -> Option<String> {
+    let ms = |us: u32| format!("{}\u{a0}ms", (u64::from(us) + 500) / 1000);
+    Some(match reason {
+        Reason::Clear | Reason::Unmeasured | Reason::Disconnected => return None,
+        Reason::Loss(share) => format!("{} of the packets lost", Percentage(share)),
+        Reason::Delay { rtt_us } => format!("round trip {}", ms(rtt_us)),
+        Reason::Jitter { jitter_us } => format!("jitter {}", ms(jitter_us)),
+        Reason::Rate(share) => format!("{} of the wanted rate", Percentage(share)),
+        Reason::Freeze(share) => format!("picture frozen {} of the time", Percentage(share)),
+    })
 }
 
 fn code_in_words(code: greenroom_core::code::Code) -> String {

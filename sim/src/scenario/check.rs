@@ -21,7 +21,7 @@ use super::{
     document::{KeyPath, Wrong, key_path},
     error::suggestion,
     file::{CameraTable, Deed, EventTable, File, PolicyWord, UserTable, WatchEntry},
-    links::{AccessLink, links},
+    links::{AccessLink, links, shared},
     mishaps::{self, Asked, since_start},
     quantity::InWords,
 };
@@ -36,7 +36,8 @@ pub(super) fn scenario(name: &str, file: &File, folder: &Path) -> Result<Scenari
     if duration.is_zero() {
         return Err(Wrong::new(key_path!["duration"], "expected more than nothing"));
     }
-    let links = links(&file.link, folder)?;
+    let shared = shared(&file.shared, folder)?;
+    let links = links(&file.link, &shared, folder)?;
     let cast = Cast::of(&file.user)?;
     let (mut deeds, asked) = deeds(&file.event, &cast, duration)?;
     let mut everybody = Vec::with_capacity(cast.ids.len());
@@ -63,6 +64,7 @@ pub(super) fn scenario(name: &str, file: &File, folder: &Path) -> Result<Scenari
         about: file.about.trim().to_string(),
         duration,
         users: everybody,
+        shared,
         camera: camera(&file.camera)?,
         sfu: SfuSettings {
             reconnect_window: file.sfu.reconnect_window.0,
@@ -200,6 +202,7 @@ fn users(at: usize, entry: &UserTable, links: &BTreeMap<&str, AccessLink>, cast:
         link: entry.link.clone(),
         up: link.up.clone(),
         down: link.down.clone(),
+        behind: link.behind,
         nat: link.nat,
         watch: watch.clone(),
         actions: vec![(instant(first.saturating_add(every.saturating_mul(n))), Action::Join)],

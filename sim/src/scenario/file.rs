@@ -37,6 +37,9 @@ pub(super) struct File {
     /// The access links, by name.
     #[serde(default)]
     pub(super) link: BTreeMap<String, LinkTable>,
+    /// The lines that users share, by name: bottlenecks.
+    #[serde(default)]
+    pub(super) shared: BTreeMap<String, SharedTable>,
     /// Who takes part.
     #[serde(default)]
     pub(super) user: Vec<UserTable>,
@@ -105,12 +108,41 @@ link_table!(
         pub(super) down: DirectionTable,
         /// What translates addresses between the user's network and the link. Without it the user has an address of its own.
         pub(super) nat: Option<NatTable>,
+        /// The shared line that the link's users stand behind, by its name. Without it their links end at the server.
+        pub(super) behind: Option<String>,
     }
 );
 link_table!(
-    /// One direction of an access link.
+    /// A line that everybody shares whose link is behind it. Its keys hold for both directions; `up` and `down` say what differs in one.
+    SharedTable {
+        /// What differs towards the server.
+        #[serde(default)]
+        pub(super) up: DirectionTable,
+        /// What differs from the server.
+        #[serde(default)]
+        pub(super) down: DirectionTable,
+    }
+);
+link_table!(
+    /// One direction of an access link, or of a shared line.
     DirectionTable {}
 );
+
+/// Declares what a table says for both directions.
+macro_rules! common {
+    ($($name:ident),*) => { $(
+        impl $name {
+            /// The keys that can stand for a direction as well as for both.
+            pub(super) fn common(&self) -> DirectionTable {
+                let Self {
+                    rate, trace, queue, shaper, policer, delay, jitter, loss, duplicate, reorder, overhead, mtu, outages, holds, ..
+                } = self.clone();
+                DirectionTable { rate, trace, queue, shaper, policer, delay, jitter, loss, duplicate, reorder, overhead, mtu, outages, holds }
+            }
+        }
+    )* };
+}
+common!(LinkTable, SharedTable);
 
 /// A rate: constant, or in steps.
 #[derive(Clone, Debug)]

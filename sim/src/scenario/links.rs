@@ -4,11 +4,13 @@ use core::time::Duration;
 use std::{collections::BTreeMap, fs, path::Path};
 
 use super::{
+    SharedLine,
     check::{above_zero, instant},
     document::{KeyPath, Of, Step, Wrong, key_path},
+    error::suggestion,
     file::{
         BucketTable, DirectionTable, JitterEntry, JitterKind, JitterTable, LinkTable, LossEntry, LossKind, LossTable, OutageTable,
-        QueueEntry, QueueKind, QueueTable, RateEntry, StepTable,
+        QueueEntry, QueueKind, QueueTable, RateEntry, SharedTable, StepTable,
     },
     quantity::{InWords, QueueSize, Share, Time},
 };
@@ -35,17 +37,58 @@ pub(super) struct AccessLink {
     pub(super) up: LinkConfig,
     pub(super) down: LinkConfig,
     pub(super) nat: Option<NatConfig>,
+    /// The shared line behind it, by its place among them.
+    pub(super) behind: Option<usize>,
 }
 
 /// The links of a file. Traces are looked for in `folder`.
-pub(super) fn links<'t>(tables: &'t BTreeMap<String, LinkTable>, folder: &Path) -> Result<BTreeMap<&'t str, AccessLink>, Wrong> {
+pub(super) fn links<'t>(
+    tables: &'t BTreeMap<String, LinkTable>,
+    shared: &[SharedLine],
+    folder: &Path,
+) -> Result<BTreeMap<&'t str, AccessLink>, Wrong> {
     tables
         .iter()
         .map(|(name, table)| {
-            let (up, down) = (direction(name, table, "up", &table.up, folder)?, direction(name, table, "down", &table.down, folder)?);
-            Ok((name.as_str(), AccessLink { up, down, nat: nat(name, table)? }))
+            let common = table.common();
+            let way = |way, own| direction(("link", name), &common, way, own, folder);
+            let (up, down) = (way("up", &table.up)?, way("down", &table.down)?);
+            Ok((name.as_str(), AccessLink { up, down, nat: nat(name, table)?, behind: behind(name, table, shared)? }))
         })
         .collect()
+}
+
+/// Most shared lines of a file. A choice: each has a router of its own, and the router of the last one still a port.
+const SHARED_LINES: usize = 1000;
+
+/// The shared lines of a file, in order of their names.
+pub(super) fn shared(tables: &BTreeMap<String, SharedTable>, folder: &Path) -> Result<Vec<SharedLine>, Wrong> {
+    if tables.len() > SHARED_LINES {
+        return Err(Wrong::new(key_path!["shared"], format!("expected at most {SHARED_LINES} shared lines, found {}", tables.len())));
+    }
+    tables
+        .iter()
+        .map(|(name, table)| {
+            let common = table.common();
+            let way = |way, own| direction(("shared", name), &common, way, own, folder);
+            Ok(SharedLine { name: name.clone(), up: way("up", &table.up)?, down: way("down", &table.down)? })
+        })
+        .collect()
+}
+
+/// The shared line that a link is behind, if it is behind one.
+fn behind(link: &str, table: &LinkTable, shared: &[SharedLine]) -> Result<Option<usize>, Wrong> {
+    let Some(behind) = &table.behind else { return Ok(None) };
+    let found = shared.iter().position(|line| line.name == *behind);
+    found.map(Some).ok_or_else(|| {
+        let known = shared.iter().map(|line| line.name.as_str());
+        let problem = if shared.is_empty() {
+            format!("no line is shared; expected a table [shared.{behind}] that says what \"{behind}\" is like")
+        } else {
+            format!("no shared line is called \"{behind}\"; {}", suggestion(behind, known))
+        };
+        Wrong::new(key_path!["link", link, "behind"], problem)
+    })
 }
 
 /// What translates addresses, if anything does.
@@ -58,22 +101,28 @@ fn nat(link: &str, table: &LinkTable) -> Result<Option<NatConfig>, Wrong> {
     Ok(Some(NatConfig { mapping, filtering, timeout: nat.timeout.0, inbound_refreshes: nat.inbound_refreshes }))
 }
 
-/// One direction of a link: its own keys, where they stand, before the common ones.
-fn direction(link: &str, common: &LinkTable, name: &str, own: &DirectionTable, folder: &Path) -> Result<LinkConfig, Wrong> {
+/// One direction of a link or of a shared line, whose table and name are told: its own keys, where they stand, before the common ones.
+fn direction(
+    (table, link): (&str, &str),
+    common: &DirectionTable,
+    name: &str,
+    own: &DirectionTable,
+    folder: &Path,
+) -> Result<LinkConfig, Wrong> {
     /// The entry that holds, and where it stands.
     macro_rules! entry {
         ($key:ident) => {{
             let place = if own.$key.is_some() {
-                key_path!["link", link, name, stringify!($key)]
+                key_path![table, link, name, stringify!($key)]
             } else {
-                key_path!["link", link, stringify!($key)]
+                key_path![table, link, stringify!($key)]
             };
             own.$key.as_ref().or(common.$key.as_ref()).map(|entry| (entry, place))
         }};
     }
 
     let Some((delay, delay_place)) = entry!(delay) else {
-        return Err(Wrong::new(key_path!["link", link], "delay is missing; expected a time of at least 3 ms, such as \"20 ms\""));
+        return Err(Wrong::new(key_path![table, link], "delay is missing; expected a time of at least 3 ms, such as \"20 ms\""));
     };
     if delay.0 < MIN_DELAY {
         let problem = format!("expected at least {}: engines need that much to look ahead; found {}", InWords(MIN_DELAY), InWords(delay.0));
@@ -83,8 +132,8 @@ fn direction(link: &str, common: &LinkTable, name: &str, own: &DirectionTable, f
     let (rate, trace) = match (&own.rate, &own.trace) {
         (None, None) => (entry!(rate), entry!(trace)),
         (rate, trace) => (
-            rate.as_ref().map(|rate| (rate, key_path!["link", link, name, "rate"])),
-            trace.as_ref().map(|trace| (trace, key_path!["link", link, name, "trace"])),
+            rate.as_ref().map(|rate| (rate, key_path![table, link, name, "rate"])),
+            trace.as_ref().map(|trace| (trace, key_path![table, link, name, "trace"])),
         ),
     };
     let capacity = match (rate, trace) {

@@ -17,6 +17,7 @@ use std::collections::VecDeque;
 use greenroom_core::{stream::BitsPerSecond, time::Instant};
 
 use super::wire::Stamp;
+use crate::media::Passage;
 
 /// How often a receiver reports. A choice: feedback twice in a usual round trip; str0m sends its own every 50 ms, with less in it.
 pub(super) const REPORT_INTERVAL: Duration = Duration::from_millis(100);
@@ -68,6 +69,8 @@ pub(super) struct Meter {
     highest: Option<u32>,
     reported: u32,
     reported_at: Instant,
+    /// All that the reports said.
+    passage: Passage,
 }
 
 impl Meter {
@@ -83,6 +86,7 @@ impl Meter {
             highest: None,
             reported: 0,
             reported_at: now,
+            passage: Passage::default(),
         }
     }
 
@@ -130,9 +134,16 @@ impl Meter {
             expected: u16::try_from(highest.wrapping_sub(self.reported)).unwrap_or(u16::MAX),
             received: u16::try_from(self.received).unwrap_or(u16::MAX),
         };
+        self.passage.numbered = self.passage.numbered.wrapping_add(report.expected.into());
+        self.passage.came = self.passage.came.wrapping_add(report.received.into());
         (self.bytes, self.received, self.floor_bps, self.least_ns) = (0, 0, 0, None);
         (self.reported, self.reported_at) = (highest, now);
         report
+    }
+
+    /// What came so far, up to the last report.
+    pub(super) const fn passage(&self) -> Passage {
+        self.passage
     }
 
     fn end_train(&mut self) {

@@ -9,7 +9,7 @@ use greenroom_core::{
     time::Instant,
 };
 
-use super::{ClientNode, Output, asks::Asked, millis, name};
+use super::{ClientNode, Output, asks::Asked, millis, name, quality::Flowing};
 use crate::{
     media::{MediaPacket, Peer, TrackId},
     node::pictures::{Arrivals, Pictures},
@@ -21,12 +21,23 @@ use crate::{
 pub(super) struct View {
     pub(super) info: StreamInfo,
     subscribed_at: Instant,
-    audio: Arrivals,
-    video: Arrivals,
+    pub(super) audio: Arrivals,
+    pub(super) video: Arrivals,
     pub(super) pictures: Pictures,
+    pub(super) flowing: Flowing,
+    /// For how long the picture stood still for the connection's sake, so far.
+    pub(super) freeze_ms: u32,
 }
 
 impl View {
+    /// The stream's owner muted or unmuted a part of it: what stands still or is silent from now on is meant to be.
+    pub(super) fn muted(&mut self, now: Instant, stream: StreamInfo) {
+        self.flowing.froze(self.pictures.standing_still(now));
+        self.pictures.excuse();
+        self.flowing.begin(now, stream.video_muted);
+        self.info = stream;
+    }
+
     /// What comes from now on is numbered anew: it comes over another transport.
     pub(super) fn restart(&mut self) {
         self.audio.restart();
@@ -57,6 +68,8 @@ impl ClientNode {
             expect_tracks(peer, self.now, &stream); // before asking: what comes unexpected is lost
         }
         let view = View {
+            flowing: Flowing::new(self.now, stream.video_muted),
+            freeze_ms: 0,
             info: stream,
             subscribed_at: self.now,
             audio: Arrivals::default(),
@@ -84,15 +97,20 @@ impl ClientNode {
             return;
         };
         match packet.track.kind {
-            TrackKind::Audio => view.audio.count(now, packet),
+            TrackKind::Audio => view.audio.count_timed(now, packet),
             TrackKind::Video => {
-                view.video.count(now, packet);
+                if view.info.offer.audio_bps.is_some() {
+                    view.video.count(now, packet);
+                } else {
+                    view.video.count_timed(now, packet);
+                }
                 let due = view.pictures.poll_timeout();
                 let shown = view.pictures.handle_packet(now, packet);
                 self.stirred |= view.pictures.poll_timeout() != due;
                 let what = if shown.first {
                     What::FirstFrame { stream: name(&view.info), after_ms: millis(now.saturating_since(view.subscribed_at)) }
                 } else if let Some(freeze) = shown.freeze {
+                    view.flowing.froze(freeze);
                     What::Freeze { stream: name(&view.info), duration_ms: millis(freeze) }
                 } else {
                     return;
@@ -111,9 +129,10 @@ impl ClientNode {
         }
     }
 
-    pub(super) fn take_samples(&mut self) {
+    /// Tells what was counted if it is time, and whether it was.
+    pub(super) fn take_samples(&mut self) -> bool {
         if self.next_sample > self.now {
-            return;
+            return false;
         }
         self.next_sample = self.next_sample.saturating_add(SAMPLE_INTERVAL);
         let mut views = core::mem::take(&mut self.views);
@@ -122,10 +141,13 @@ impl ClientNode {
         }
         self.views = views;
         self.take_statistics();
+        self.take_window();
+        true
     }
 
     fn sample(&mut self, view: &mut View) {
-        let (audio, video) = (view.audio.flow.take(), view.video.flow.take());
+        let (audio, video) = (view.audio.take(), view.video.take());
+        view.flowing.sampled(audio.packets + video.packets);
         self.statistics.received(view.info.id, TrackKind::Audio, audio, view.audio.lost_packets());
         self.statistics.received(view.info.id, TrackKind::Video, video, view.video.lost_packets());
         let flow = Flow {
