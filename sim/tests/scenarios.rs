@@ -334,7 +334,7 @@ fn an_unknown_key() {
         "   24 | wacth = [\"ada\"]"
         "      | ^^^^^");
     assert_says!(refusal("[camera]", "[camera.lens]"),
-        "call.toml:26:9: camera.lens: no such key; known: audio, fps, layers"
+        "call.toml:26:9: camera.lens: no such key; known: audio, fps, layers, on_demand"
         "   26 | [camera.lens]"
         "      |         ^^^^");
 }
