@@ -89,7 +89,7 @@ fn a_plan_that_was_lowered_rests_before_it_rises() {
 
     // when its estimate recovers at once, then nothing rises yet: the rise before it had failed,
     hall.pass_alive(SECOND, &[1, 2]);
-    hall.estimate(bob, 2_000_000);
+    hall.estimate(bob, 1_900_000);
     assert_eq!(layers(&hall.media()), []);
     assert!(bandwidth(&hall.media()).is_none(), "the queue still drains");
     hall.pass_alive(limits::UP_HOLD, &[1, 2]);

@@ -66,11 +66,27 @@ impl Viewer {
     }
 
     fn plan(&mut self, now: Instant) {
-        let mut layers = self.allocate(self.trust.budget(now));
-        if (0..layers.len()).any(|at| self.place(at, layers[at]) < self.place(at, self.layers[at])) {
-            let lower = self.trust.lowered(now);
-            layers = self.allocate(lower);
-        } else if layers != self.layers {
+        let lowers = |viewer: &Self, layers: &[Option<Layer>]| (0..layers.len()).any(|at| viewer.place(at, layers[at]) < viewer.place(at, viewer.layers[at]));
+        let live = |layers: &[Option<Layer>]| layers.iter().flatten().count();
+        let mut budget = self.trust.budget(now);
+        let mut layers = self.allocate(budget);
+        let is_short = lowers(self, &layers);
+        if is_short {
+            budget = self.trust.lowered(now);
+            layers = self.allocate(budget);
+        }
+        if let Some(less) = self.trust.to_drain(now, budget) {
+            let drained = self.allocate(less);
+            if live(&drained) == live(&layers) {
+                if !is_short && lowers(self, &drained) {
+                    let _also_less = self.trust.lowered(now);
+                }
+                layers = drained;
+            } else {
+                layers = self.allocate(budget);
+            }
+        }
+        if (0..layers.len()).any(|at| self.place(at, layers[at]) > self.place(at, self.layers[at])) {
             self.trust.raised(now);
         }
         assert!(self.used_bps <= self.trust.estimate_bps(), "never above the estimate");

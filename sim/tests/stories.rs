@@ -79,6 +79,8 @@ const STORIES: &[&str] = &[
     "sparkrtc/33-how-good-the-line-is",
     // R-163 R-164
     "sparkrtc/34-nobody-is-measured-outside",
+    //
+    "sparkrtc/35-what-nobody-watches",
     //
     "sparkrtc/bad-input/01-no-app-id",
     "sparkrtc/bad-input/02-app-id-too-long-by-one",

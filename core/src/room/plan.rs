@@ -134,13 +134,29 @@ impl Room {
             keep_bps: keep_bps.min(cap_bps).saturating_sub(audio_bps),
             climb_bps: climb_bps.min(cap_bps).saturating_sub(audio_bps),
         };
-        let mut trust = member.trust.clone();
-        let mut allocation = self.config.policy.allocate(for_video(trust.budget(now)), &demands);
+        let allocate = |budget| self.config.policy.allocate(for_video(budget), &demands);
         // What the line does not carry any more is a sign of the line; what a member's own bound or another stream takes is none.
         let held_bps = wanted.iter().fold(audio_bps, |sum: BitsPerSecond, wanted| sum.saturating_add(wanted.held_bps()));
-        let is_lower = |(choice, wanted): (&Choice, &Wanted)| wanted.place(choice.layer) < wanted.place(wanted.target);
-        if held_bps > trust.estimate_bps() && allocation.choices.iter().zip(&wanted).any(is_lower) {
-            allocation = self.config.policy.allocate(for_video(trust.lowered(now)), &demands);
+        let lowers = |allocation: &Allocation| {
+            let is_lower = |(choice, wanted): (&Choice, &Wanted)| wanted.place(choice.layer) < wanted.place(wanted.target);
+            allocation.choices.iter().zip(&wanted).any(is_lower)
+        };
+        let mut trust = member.trust.clone();
+        let mut budget = trust.budget(now);
+        let mut allocation = allocate(budget);
+        let is_short = held_bps > trust.estimate_bps() && lowers(&allocation);
+        if is_short {
+            budget = trust.lowered(now);
+            allocation = allocate(budget);
+        }
+        // A full queue drains only if less is sent than the line carries; but nobody's picture ends for that.
+        if let Some(drained) = trust.to_drain(now, budget).map(allocate)
+            && drained.live() == allocation.live()
+        {
+            if !is_short && lowers(&drained) {
+                let _also_less = trust.lowered(now);
+            }
+            allocation = drained;
         }
         let Allocation { choices, used_bps, minimum_bps, desired_bps } = allocation;
         if choices.iter().zip(&wanted).any(|(choice, wanted)| wanted.place(choice.layer) > wanted.place(wanted.target)) {

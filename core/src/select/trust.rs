@@ -39,6 +39,9 @@ use crate::{limits, stream::BitsPerSecond, time::Instant};
 
 /// What climbing takes off after a plan was lowered, in thousandths of what it is allowed: 15 % is the change of estimate that Jitsi Videobridge waits for before it allocates anew.
 const MARGIN_PERMILLE: u64 = 1150;
+/// What estimates must be for a while, in thousandths of what they were at a lowering, for this to be another line: the highest of a line that wavers by ±20 % are half as large again as its lowest, and no such line stays
+/// up there for [`limits::UP_HOLD`].
+const MUCH_PERMILLE: u64 = 1400;
 /// Estimates that differ by less than this part say the same.
 const GRAIN: BitsPerSecond = 20;
 /// Parts that [`limits::UP_HOLD`] is cut into, so as to forget estimates a part at a time.
@@ -75,6 +78,8 @@ struct Lowered {
     bps: BitsPerSecond,
     /// What the lower plan was made for, where it was soon after a rise.
     failed_bps: Option<BitsPerSecond>,
+    /// Since when every estimate was so much above it that this may be another line.
+    much_since: Option<Instant>,
 }
 
 /// An estimate, and what is known about it.
@@ -100,8 +105,12 @@ impl Trust {
             return;
         }
         self.limited_bps = None;
-        if self.lowered.is_some_and(|lowered| exceeds_by_half(bps, lowered.bps)) {
-            (self.lowered, self.recent) = (None, Recent::NONE);
+        if let Some(lowered) = &mut self.lowered {
+            let much = bps > scaled(lowered.bps, MUCH_PERMILLE, 1000);
+            lowered.much_since = lowered.much_since.filter(|_| much).or(much.then_some(now));
+            if exceeds_by_half(bps, lowered.bps) {
+                (self.lowered, self.recent) = (None, Recent::NONE);
+            }
         }
         self.recent.note(now, bps, bps < self.estimate_bps);
         if bps < self.estimate_bps - self.estimate_bps / GRAIN {
@@ -118,14 +127,12 @@ impl Trust {
     /// Says that the plan does not fit any more. Answers what the lower one is to be made for.
     pub fn lowered(&mut self, now: Instant) -> Budget {
         let rose_within = |span: Duration| self.raised.is_some_and(|raised| now.saturating_since(raised.at) < span);
-        let mut keep_bps = self.estimate_bps;
-        if rose_within(limits::UP_HOLD) {
-            keep_bps = keep_bps.min(self.recent.highest(now).map_or(keep_bps, two_thirds));
-        }
+        let least_bps = self.recent.highest(now).map_or(self.estimate_bps, two_thirds).min(self.estimate_bps);
+        let keep_bps = if rose_within(limits::UP_HOLD) { least_bps } else { self.estimate_bps };
         let failed_before = self.failed_bps(now);
-        let failed_now = rose_within(limits::UP_RETRY).then_some(keep_bps);
-        let bps = self.lowered.filter(|_| failed_before.is_some()).map_or(self.estimate_bps, |lowered| lowered.bps.min(self.estimate_bps));
-        self.lowered = Some(Lowered { at: now, bps, failed_bps: failed_before.into_iter().chain(failed_now).min() });
+        let failed_now = rose_within(limits::UP_RETRY).then_some(less_margin(least_bps));
+        let bps = self.remembered(now).filter(|_| failed_before.is_some()).map_or(self.estimate_bps, |lowered| lowered.bps.min(self.estimate_bps));
+        self.lowered = Some(Lowered { at: now, bps, failed_bps: failed_before.into_iter().chain(failed_now).min(), much_since: None });
         Budget { keep_bps, ..self.budget(now) }
     }
 
@@ -149,6 +156,13 @@ impl Trust {
         Budget { keep_bps, climb_bps: climb_bps.min(self.limited_bps.unwrap_or(climb_bps)) }
     }
 
+    /// That budget, less what a line needs so that its queue drains: for whoever loses no picture by it. None while there is nothing to drain.
+    pub fn to_drain(&self, now: Instant, budget: Budget) -> Option<Budget> {
+        let less_bps = less_margin(budget.keep_bps);
+        let keep_bps = self.failed_bps(now).map_or(less_bps, |failed| failed.min(less_bps));
+        self.is_draining(now).then(|| Budget { keep_bps, climb_bps: budget.climb_bps.min(keep_bps) })
+    }
+
     /// What must be estimated for that much to be climbed to.
     pub fn estimate_needed(&self, now: Instant, bps: BitsPerSecond) -> BitsPerSecond {
         if self.is_cautious(now) { with_margin(bps) } else { bps }
@@ -156,7 +170,7 @@ impl Trust {
 
     /// Whether a plan was lowered so lately that the line should drain rather than be filled up.
     pub fn is_draining(&self, now: Instant) -> bool {
-        self.lowered.is_some_and(|lowered| now.saturating_since(lowered.at) < limits::UP_HOLD)
+        self.remembered(now).is_some_and(|lowered| now.saturating_since(lowered.at) < limits::UP_HOLD)
     }
 
     /// When the budget changes next if no estimate comes, later than `now`.
@@ -164,19 +178,25 @@ impl Trust {
         let lowered = |span| self.lowered.map(|lowered| lowered.at.saturating_add(span));
         let calm = self.fell_at.filter(|_| self.lowered.is_some()).map(|fell| fell.saturating_add(limits::UP_RETRY));
         let raised = self.raised.map(|raised| raised.at.saturating_add(limits::UP_SPACING));
-        let changes = [raised, lowered(limits::UP_HOLD), lowered(limits::UP_RETRY), calm, self.recent.next_change(now)];
+        let much = self.lowered.and_then(|lowered| lowered.much_since).map(|since| since.saturating_add(limits::UP_HOLD));
+        let changes = [raised, lowered(limits::UP_HOLD), lowered(limits::UP_RETRY), calm, much, self.recent.next_change(now)];
         changes.into_iter().flatten().filter(|at| *at > now).min()
     }
 
     /// Whether a plan was lowered and the line has not been calm since.
     fn is_cautious(&self, now: Instant) -> bool {
-        let last = self.lowered.map(|lowered| self.fell_at.map_or(lowered.at, |fell| fell.max(lowered.at)));
+        let last = self.remembered(now).map(|lowered| self.fell_at.map_or(lowered.at, |fell| fell.max(lowered.at)));
         last.is_some_and(|last| now.saturating_since(last) < limits::UP_RETRY)
     }
 
     /// What a rise that failed left, while it is not tried again.
     fn failed_bps(&self, now: Instant) -> Option<BitsPerSecond> {
-        self.lowered.filter(|lowered| now.saturating_since(lowered.at) < limits::UP_RETRY)?.failed_bps
+        self.remembered(now).filter(|lowered| now.saturating_since(lowered.at) < limits::UP_RETRY)?.failed_bps
+    }
+
+    /// The last time that a plan was lowered, unless this is another line meanwhile.
+    fn remembered(&self, now: Instant) -> Option<Lowered> {
+        self.lowered.filter(|lowered| lowered.much_since.is_none_or(|since| now.saturating_since(since) < limits::UP_HOLD))
     }
 }
 

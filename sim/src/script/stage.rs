@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use greenroom_core::{
     audio::AudioLevel,
-    dialect::{self, Client, Refused, StreamRef, VendorCall},
+    dialect::{self, Client, HostOrder, Refused, StreamRef, VendorCall},
     id::{MemberId, RequestId, SessionId, SourceId},
     member::MediaState,
     room::{self, MediaInput},
@@ -322,6 +322,11 @@ impl Stage {
                 }
                 dialect::Output::Event { on, name, data } => self.lines.push(line::event(self.now, who, on.as_deref(), name, &data)),
                 dialect::Output::Notice { name, data } if !self.setting.strict => self.lines.push(line::notice(self.now, who, name, &data)),
+                dialect::Output::Host(HostOrder::SendVideo { stream, on, up_to }) if !self.setting.strict => {
+                    let resolutions = up_to.map(|layer| layer.0 + 1);
+                    let data = json!({ "stream": stream, "on": on, "resolutions": resolutions });
+                    self.lines.push(line::notice(self.now, who, "send-video", &data));
+                }
                 dialect::Output::Notice { .. } | dialect::Output::Host(_) => {}
                 dialect::Output::Connect { connection } => self.connect(who, connection),
                 dialect::Output::Send { connection, frame } => {
