@@ -198,8 +198,9 @@ impl<T: Ord> Speaker<T> {
     /// How loud it is by now.
     fn loudness(&self, now: Instant) -> Loudness {
         let since = now.saturating_since(self.heard);
+        let overdue = since.saturating_sub(GAP);
         // The usual case, of which a decision sees one for each speaker: no packet is overdue, so that there is nothing to reckon.
-        if since <= GAP { self.loudness } else { self.loudness.towards(Loudness::SILENCE, since - GAP) }
+        if overdue.is_zero() { self.loudness } else { self.loudness.towards(Loudness::SILENCE, overdue) }
     }
 
     fn hear(&mut self, now: Instant, level: Loudness) {

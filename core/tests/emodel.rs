@@ -1,7 +1,7 @@
 //! The E-model between the published vectors: twenty thousand calls anywhere in the permitted ranges, rated by `quality::emodel` and by the formulas of G.107 (06/2015) clause 7 written down once more, in the order and with the
 //! names of the recommendation, in std's floats. Nothing is shared between the two but the text that they are from.
 
-#![expect(non_snake_case, clippy::similar_names, clippy::many_single_char_names, reason = "the recommendation's own names")]
+#![expect(non_snake_case, reason = "the recommendation's own names")]
 
 use greenroom_core::{
     quality::emodel::{self, Equipment, Fullband, Narrowband, PARAMETERS, Wideband},

@@ -1,6 +1,6 @@
 //! What holds of every plan, whatever is wanted: the claims A1 to A14 that a good allocator can be held to, on scenes made up by chance, and a plain model of the chain of steps beside it.
 //!
-//! Claims about time (A9 in part, A10) and about measurements (A12, A14) are the room's: see `layers.rs` and `room_video.rs`.
+//! Claims about time (A9 in part, A10) and about measurements (A12, A14) are the room's: see `layers.rs`, `trust.rs` and `measured.rs`.
 
 #[path = "select/model.rs"]
 mod model;

@@ -130,7 +130,7 @@ impl Storm {
     #[track_caller]
     fn requests_of(&self, layer: LayerId) -> Vec<u128> {
         let times: Vec<Duration> = self.asked.iter().filter(|(_, asked)| *asked == layer).map(|(at, _)| *at).collect();
-        assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= limits::KEY_FRAME_INTERVAL), "{layer}: {times:?}");
+        assert!(times.windows(2).all(|pair| pair[1].abs_diff(pair[0]) >= limits::KEY_FRAME_INTERVAL), "{layer}: {times:?}");
         times.iter().map(Duration::as_millis).collect()
     }
 }

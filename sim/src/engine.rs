@@ -15,6 +15,7 @@
 
 mod direct;
 mod host;
+mod last_mile;
 mod schedule;
 mod tap;
 mod turmoil;
@@ -34,6 +35,7 @@ use greenroom_core::{
 
 use self::{
     host::{Blueprint, Host},
+    last_mile::LastMiles,
     schedule::Schedule,
     tap::{Tap, drops_of},
     weather::{Door, Weather},
@@ -459,10 +461,13 @@ impl Driver {
 struct World {
     network: Network,
     places: BTreeMap<UserId, u16>,
+    /// Whose samples the server told last, in its order, and their places: it tells of the same users in the same order ten times a second.
+    told_of: Vec<(UserId, u16)>,
     /// What each node told, in order of time.
     told: Vec<Told>,
     ledger: Ledger,
     tap: Option<Box<Tap>>,
+    last_miles: LastMiles,
     /// What befalls links, where anything does.
     weather: Option<Box<Weather>>,
     end: Instant,
@@ -493,10 +498,12 @@ impl World {
     fn new(scenario: &Scenario, seed: u64) -> Self {
         Self {
             network: Network::new(scenario, seed),
+            told_of: Vec::new(),
             places: (1_u16..).zip(&scenario.users).map(|(place, user)| (user.id.clone(), place)).collect(),
             told: (0..=scenario.users.len()).map(|_| Told::default()).collect(),
             ledger: Ledger::new(scenario.users.len() + scenario.shared.len()),
             tap: None,
+            last_miles: LastMiles::default(),
             weather: (!scenario.faults.is_empty()).then(|| Box::new(Weather::new(&scenario.faults, scenario.users.len()))),
             end: Instant::ZERO.saturating_add(scenario.duration),
         }
@@ -595,6 +602,12 @@ impl World {
                 (0, Ok(()))
             }
         };
+        if from != SERVER
+            && direction == Direction::Down
+            && let Some(link) = self.network.downlink(client)
+        {
+            self.last_miles.entered(client, now, link.queue_delay(now));
+        }
         if let (Some(tap), Some((packet, before))) = (&mut self.tap, tapped) {
             tap.take(from, count, packet, copies, before, drops_of(&self.network, client, direction));
         }
@@ -646,22 +659,22 @@ impl World {
 
     /// Keeps samples; before those that tell what the server sent go some that tell the state of the links it went into.
     fn keep(&mut self, from: u16, samples: Vec<Sample>) {
-        let downlink = |sample: &Sample| {
-            let Counted::Sent { .. } = sample.what else { return None };
-            let place = *self.places.get(&sample.user)?;
-            let link = self.network.downlink(place)?;
+        let mut downlinks = Vec::new();
+        let portion = self.told[usize::from(from)].samples.len();
+        if from == SERVER {
+            downlinks.reserve_exact(samples.len()); // one for each but the first, and no more: it is kept as it is
+        }
+        for sample in samples.iter().filter(|sample| from == SERVER && matches!(sample.what, Counted::Sent { .. })) {
+            let Some(place) = place_of(&self.places, &mut self.told_of, downlinks.len(), &sample.user) else { continue };
+            let Some(link) = self.network.downlink(place) else { continue };
             let (mut capacity_bps, mut queue_delay) = (link.capacity_bps(sample.at), link.queue_delay(sample.at));
             if let Some(shared) = self.network.router_of(place).and_then(|router| self.network.downlink(router)) {
                 capacity_bps = [capacity_bps, shared.capacity_bps(sample.at)].into_iter().flatten().min();
-                queue_delay = queue_delay.saturating_add(shared.queue_delay(sample.at));
+                queue_delay = shared.queue_delay(sample.at);
+                self.last_miles.want(place, portion, downlinks.len());
             }
             let what = Counted::Downlink { capacity_bps, queue_delay };
-            Some(Sample { at: sample.at, user: sample.user.clone(), stream: sample.stream.clone(), what })
-        };
-        let mut downlinks = Vec::new();
-        if from == SERVER {
-            downlinks.reserve_exact(samples.len()); // one for each but the first, and no more: it is kept as it is
-            downlinks.extend(samples.iter().filter_map(downlink));
+            downlinks.push(Sample { at: sample.at, user: sample.user.clone(), stream: sample.stream.clone(), what });
         }
         let told = &mut self.told[usize::from(from)].samples;
         told.extend([downlinks, samples].into_iter().filter(|portion| !portion.is_empty()));
@@ -672,6 +685,8 @@ impl World {
         self.balance(&nodes);
         let hosts = nodes.iter().filter_map(|node| node.host.as_deref());
         let struck = self.weather.map_or_else(Vec::new, |weather| weather.tally(hosts.flat_map(Host::struck)));
+        let told = &mut self.told[usize::from(SERVER)].samples;
+        self.last_miles.complete(told);
         let (entries, samples) = self.told.into_iter().map(|told| (told.entries, told.samples)).unzip();
         let (entries, portions) =
             (merged(entries, |entry| entry.at), merged(samples, |portion| portion.first().map_or(Instant::ZERO, |sample| sample.at)));
@@ -723,6 +738,19 @@ impl World {
             }
         }
     }
+}
+
+/// The place of the user who is the `at`-th of an order, which is looked at first and kept up to date.
+fn place_of(places: &BTreeMap<UserId, u16>, order: &mut Vec<(UserId, u16)>, at: usize, user: &UserId) -> Option<u16> {
+    if let Some((known, place)) = order.get(at)
+        && known == user
+    {
+        return Some(*place);
+    }
+    let place = *places.get(user)?;
+    order.truncate(at);
+    order.push((user.clone(), place));
+    Some(place)
 }
 
 /// Puts together what nodes told, each in order of time. Nobody sorts: the same tree that says which node is due says which one has told the next thing.

@@ -4,10 +4,11 @@ use std::{process::Command, thread};
 
 use greenroom_core::time::Instant;
 use greenroom_sim::{
-    engine::{Collected, Engine},
+    engine::{Collected, Engine, Progress},
     entropy,
     media::Fidelity,
-    record::{Entry, MetricRow, Record, What},
+    record::{Captured, Entry, Fate, MetricRow, Record, What},
+    run::{self, Settings},
     scenario::Scenario,
 };
 
@@ -159,19 +160,51 @@ fn another_process_sees_the_same() {
 fn a_bystander_changes_nobody_elses_network() {
     let with = format!("{SHORT}\n[[user]]\nid = \"dan\"\nrole = \"player\"\nlink = \"radio\"\njoin = \"1 s\"\nwatch = []\n");
     let (without, with) = (lab::parse(SHORT), lab::parse(&with));
-    for media in [Fidelity::WebRtcNull, Fidelity::Model] {
-        let (alone, beside) = (lab::collect(&without, media), lab::collect(&with, media));
+    for (engine, media) in [(Engine::Direct, Fidelity::WebRtcNull), (Engine::Direct, Fidelity::Model), (Engine::Turmoil, Fidelity::Model)] {
+        let collect = |scenario| run::collect(scenario, Settings { engine, media, seed: 1 }, &Progress::default()).unwrap();
+        let (alone, beside) = (collect(&without), collect(&with));
         for place in 1..=3 {
             let drops = |run: &Collected| (run.network.uplink(place).unwrap().drops(), run.network.downlink(place).unwrap().drops());
             assert!(drops(&alone).0.total() + drops(&alone).1.total() > 0 || place == 3, "there is something to compare");
-            assert_eq!(drops(&alone), drops(&beside), "{media}, user {place}");
+            assert_eq!(drops(&alone), drops(&beside), "{engine}, {media}, user {place}");
         }
         let dan = lab::user_id("dan");
         let others = |entries: &[Entry]| -> Vec<Entry> {
             let tells_of_dan = |what: &What| matches!(what, What::PeerJoined { peer } | What::PeerLeft { peer, .. } if *peer == dan);
             entries.iter().filter(|entry| entry.user.as_ref() != Some(&dan) && !tells_of_dan(&entry.what)).cloned().collect()
         };
-        assert_eq!(others(&alone.entries), others(&beside.entries), "{media}");
+        assert_eq!(others(&alone.entries), others(&beside.entries), "{engine}, {media}");
         assert!(beside.entries.iter().any(|entry| entry.user.as_ref() == Some(&dan) && entry.at > Instant::from_secs(1)));
     }
+}
+
+/// The same, packet by packet: what each link did with each datagram, lost ones and late ones, is what it did without Dan, on his kind of link and on a line that he shares with nobody.
+#[test]
+fn a_bystander_behind_a_line_of_his_own_changes_no_datagrams_fate() {
+    let dan = "[shared.cellar]\ndelay = \"4 ms\"\nloss = \"5 %\"\n[link.cable]\ndelay = \"5 ms\"\nloss = \"3 %\"\nbehind = \"cellar\"\n";
+    let dan = format!("{SHORT}\n{dan}[[user]]\nid = \"dan\"\nrole = \"player\"\nlink = \"cable\"\njoin = \"1 s\"\nwatch = []\n");
+    for engine in Engine::ALL {
+        let fates = |text: &str| -> Vec<Captured> {
+            let settings = Settings { engine, media: Fidelity::Model, seed: 1 };
+            let (_, captured) = run::run_captured(&lab::parse(text), settings, &Progress::default()).unwrap();
+            captured.into_iter().filter(|packet| packet.client <= 3).collect()
+        };
+        let (without, with) = (fates(SHORT), fates(&dan));
+        let lost = without.iter().filter(|packet| packet.fate == Fate::Dropped("lost on the way")).count();
+        assert!(lost > 40, "{engine}: there is something to compare: {lost}");
+        assert_eq!(without, with, "{engine}");
+    }
+}
+
+/// A bench of many simulations brings the same whatever the number that go on at a time.
+#[test]
+fn a_bench_brings_the_same_on_one_thread_and_on_four() {
+    let bench = |jobs: &str| {
+        let arguments = ["bench", "rfc8867", "--case", "5.4", "--seeds", "0..2", "--media", "webrtc-null", "--json", "--jobs", jobs];
+        let output = Command::new(env!("CARGO_BIN_EXE_greenroom")).args(arguments).output().unwrap();
+        let results: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+        assert!(results["cases"].as_array().is_some_and(|cases| cases.len() == 1), "{results}");
+        results
+    };
+    assert_eq!(bench("1"), bench("4"));
 }

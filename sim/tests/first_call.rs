@@ -221,6 +221,8 @@ fn what_a_run_writes_has_the_names_that_tools_read() {
         "conservation",
         "causality",
         "order",
+        "key-frame-requests",
+        "loudest-only",
         "fairness",
     ];
     assert_eq!(names, checks);

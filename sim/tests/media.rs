@@ -305,8 +305,16 @@ fn audio_arrives_beside_video_and_at_once() {
         let mut camera = Camera::default();
         for n in 0..50 {
             let payload = vec![n as u8; 80].into();
-            let packet =
-                MediaPacket { track: AUDIO, layer: LayerId(0), seq: n, timestamp: n as u32 * 960, marker: false, payload, absent_bytes: 0, level: None };
+            let packet = MediaPacket {
+                track: AUDIO,
+                layer: LayerId(0),
+                seq: n,
+                timestamp: n as u32 * 960,
+                marker: false,
+                payload,
+                absent_bytes: 0,
+                level: None,
+            };
             pair.write(CLIENT, &packet);
             for packet in camera.picture(VIDEO, 3) {
                 pair.write(CLIENT, &packet);
@@ -719,7 +727,16 @@ fn a_modelled_packet_is_as_large_as_a_real_one() {
                 let payload = vec![0; 80].into();
                 pair.write(
                     CLIENT,
-                    &MediaPacket { track: AUDIO, layer: LayerId(0), seq: n, timestamp: 0, marker: false, payload, absent_bytes: 0, level: None },
+                    &MediaPacket {
+                        track: AUDIO,
+                        layer: LayerId(0),
+                        seq: n,
+                        timestamp: 0,
+                        marker: false,
+                        payload,
+                        absent_bytes: 0,
+                        level: None,
+                    },
                 );
                 camera.film(&mut pair, CLIENT, 3, PICTURE);
                 if n >= 210 {

@@ -512,7 +512,7 @@ fn a_value_of_the_wrong_kind() {
             "call.toml:27:7: camera.fps: expected a whole number, found the text \"many\"",
             "call.toml:24:9: user.dia.watch: expected \"all\" or a list of user ids and tables, found true",
             "call.toml:5:8: link.fibre.rate: expected a rate such as \"2.5 Mbps\", \"unlimited\" or a list of steps, found a table",
-            "call.toml:26:1: user.dia.camera: no such key; known: count, every, id, join, link, name, publish, role, share, watch",
+            "call.toml:26:1: user.dia.camera: no such key; known: count, every, hear, id, join, link, name, publish, role, share, voice, watch",
             "call.toml:1:9: title: expected a text in quotes, found the date 2026-11-21",
             "call.toml:22:8: user.dia.link: expected a text in quotes, found a list",
             "call.toml:27:7: camera.fps: expected a whole number, found the number 29.97",

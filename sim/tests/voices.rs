@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use greenroom_core::id::UserId;
+use greenroom_core::{id::UserId, limits};
 use greenroom_sim::{
     engine::{Collected, Engine, Progress},
     media::Fidelity,
@@ -117,13 +117,13 @@ fn a_listener_gets_the_three_loudest_others_and_nobody_else() {
             BTreeMap::from([("fay".to_owned(), three), ("ada".to_owned(), others)]),
             "{engine} {media}"
         );
-        // What Fay watches comes without its voice; and she is told how loud the four are.
+        // What Fay watches comes without its voice; and she is told how loud those are whom she hears.
         let volumes = collected.entries.iter().rev().find_map(|entry| match &entry.what {
             What::Volumes { voices } if entry.user == Some(lab::user_id("fay")) => Some(voices),
             _ => None,
         });
         let told: Vec<(&UserId, u8)> = volumes.expect("she listens").iter().map(|voice| (&voice.user, voice.volume.get())).collect();
-        assert_eq!(told.len(), 4, "{told:?}");
+        assert_eq!(told.len(), limits::LOUDEST, "{told:?}");
         assert!(told.windows(2).all(|pair| pair[0].1 > pair[1].1), "each is softer than the one before: {told:?}");
         let listeners: BTreeSet<_> = news(&collected).filter_map(|entry| entry.user.as_ref()).map(ToString::to_string).collect();
         assert_eq!(listeners, names(&["ada", "fay"]), "nobody else is told");

@@ -212,6 +212,7 @@ impl Run {
         self.limits.iter().zip(&self.limited_from).find(|(_, from)| **from <= seq).map_or(0, |(limit, _)| *limit)
     }
 
+    #[inline]
     fn at(&self, packet: &Incoming, picture_id: u16) -> Place {
         let tl0_pic_idx = packet.picture.as_ref().map_or(self.went_tl0, |picture| self.tl0(picture));
         Place::At { seq: self.seq(packet), timestamp: self.timestamp(packet), picture: Picture { picture_id, tl0_pic_idx } }
@@ -221,6 +222,7 @@ impl Run {
         Place::Blank { seq: self.seq(packet), timestamp: self.timestamp(packet) }
     }
 
+    #[inline]
     fn seq(&self, packet: &Incoming) -> u64 {
         let since = packet.seq - self.first_seq - self.packets.left_out_before(packet.seq);
         self.first_sent_seq.saturating_add(since)

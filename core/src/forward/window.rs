@@ -57,6 +57,7 @@ impl Packets {
     }
 
     /// A packet beyond the newest came: it is left out, or takes its place.
+    #[inline]
     pub(super) fn advance(&mut self, seq: u64, leave_out: bool) {
         if seq - self.newest >= PACKETS_KEPT {
             self.words = [Word::EMPTY; WORDS];
@@ -96,6 +97,7 @@ impl Packets {
     }
 
     /// How many packets before `seq` were left out. Not to be asked of forgotten ones.
+    #[inline]
     pub(super) fn left_out_before(&self, seq: u64) -> u64 {
         if self.left_out_total == 0 {
             return 0; // the usual case: nothing is thinned out

@@ -239,15 +239,20 @@ impl Planner {
             self.rise(class, until, budget.keep_bps, used_bps);
         }
         // What is left are steps that stand on one level: the lower rungs go first, then the lower ids, which is the order of the climbers.
+        let next = |steps: &[Step], climber: &Climber| {
+            let ladder = &steps[climber.first..climber.first + climber.steps];
+            ladder.get(climber.taken).map(|step| (step.level, climber.taken))
+        };
         loop {
-            let next = |climber: &Climber| Some((self.ladder(climber).get(climber.taken)?.level, climber.taken));
-            let turn = self.climbers.iter().filter(|climber| climber.class == class).filter_map(next).min()?;
+            let of_class = self.climbers.iter().filter(|climber| climber.class == class);
+            let turn = of_class.filter_map(|climber| next(&self.steps, climber)).min()?;
             for at in 0..self.climbers.len() {
                 let climber = &self.climbers[at];
-                if climber.class == class && self.ladder(climber).get(climber.taken).map(|step| (step.level, climber.taken)) == Some(turn) {
-                    if let Err(refused) = self.step(at, budget, used_bps) {
-                        return Some(refused);
-                    }
+                if climber.class == class
+                    && next(&self.steps, climber) == Some(turn)
+                    && let Err(refused) = self.step(at, budget, used_bps)
+                {
+                    return Some(refused);
                 }
             }
         }

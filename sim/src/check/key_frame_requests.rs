@@ -28,7 +28,9 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
     let (mut made, mut reached) = (0_u64, 0_u64);
     for entry in evidence.entries {
         while anew.next_if(|at| *at <= entry.at).is_some() {
-            layers.values_mut().for_each(|asked| asked.last = None);
+            for asked in layers.values_mut() {
+                asked.last = None;
+            }
         }
         let violation = |stream: &StreamName, what: String| Err(Violation { at: entry.at, who: stream.user.clone().into(), what });
         match &entry.what {

@@ -30,11 +30,11 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
         let heard =
             |speakers: &[UserId]| speakers.iter().filter(|other| *other != listener).take(limits::LOUDEST).any(|other| other == speaker);
         let turns = loudest.iter().enumerate().filter(|(_, (_, speakers))| heard(speakers));
-        let mut spans = turns.map(|(n, (from, _))| (*from, loudest.get(n + 1).map_or(evidence.end(), |(to, _)| *to)));
+        let spans: Vec<(Instant, Instant)> =
+            turns.map(|(n, (from, _))| (*from, loudest.get(n + 1).map_or(evidence.end(), |(to, _)| *to))).collect();
         // A voice may come, go and come again within one sample: each end of it lies in a turn.
         let in_turn = |at: Instant, (from, to): (Instant, Instant)| from <= at && at <= evidence.put_off(listener, to, LATE);
-        let all: Vec<_> = spans.by_ref().collect();
-        if let Some(at) = [first, last].into_iter().find(|at| !all.iter().any(|span| in_turn(*at, *span))) {
+        if let Some(at) = [first, last].into_iter().find(|at| !spans.iter().any(|span| in_turn(*at, *span))) {
             let what = format!("heard {speaker}, who was not among the loudest");
             return Err(Violation { at, who: listener.clone().into(), what });
         }

@@ -54,8 +54,8 @@ pub(super) struct Peer {
 struct Sending {
     remote: Option<Remote>,
     estimator: Estimator,
-    tracks: Tracks,
     history: History,
+    tracks: Tracks,
 }
 
 #[derive(Debug)]
@@ -277,6 +277,7 @@ impl Peer {
     }
 
     /// Measures a packet, and says whether it is a new one.
+    #[inline]
     fn accept(&mut self, stamp: Stamp, repairs: Option<u32>, datagram: &Datagram) -> bool {
         let Some(gap) = self.receiving.gaps.receive(stamp.seq) else { return false };
         self.receiving.meter.arrived(self.now, stamp, datagram.size_bytes());
@@ -306,16 +307,19 @@ impl Peer {
     }
 
     /// The other end is there.
+    #[inline]
     fn heard(&mut self) {
         match &mut self.state {
-            State::Idle | State::Over => {}
-            State::Connecting { .. } => {
-                self.state = State::Connected { heard_at: self.now, check_at: self.now.saturating_add(CHECK_INTERVAL) };
-                self.queue.push_back(PeerOutput::Connected);
-                self.say_estimate();
-            }
             State::Connected { heard_at, .. } => *heard_at = self.now,
+            State::Connecting { .. } => self.connected(),
+            State::Idle | State::Over => {}
         }
+    }
+
+    fn connected(&mut self) {
+        self.state = State::Connected { heard_at: self.now, check_at: self.now.saturating_add(CHECK_INTERVAL) };
+        self.queue.push_back(PeerOutput::Connected);
+        self.say_estimate();
     }
 
     /// Says the estimate when it has moved by a hundredth: it moves with every report, and nobody acts on less.
@@ -488,8 +492,9 @@ struct History {
     packets: Vec<Unacknowledged>,
     /// The place of the oldest, once there are [`HISTORY_PACKETS`].
     oldest: usize,
-    /// Payloads that do not fit in there, the newest first: none where only their heads are carried.
-    longer: VecDeque<(u32, Payload)>,
+    /// Payloads that do not fit in there, the newest first: none where only their heads are carried. Boxed, so that what stands behind it is in the same cache line as what is above.
+    #[expect(clippy::box_collection, reason = "what stands behind it is to be near, and it is seldom looked at")]
+    longer: Box<VecDeque<(u32, Payload)>>,
 }
 
 /// A packet of video as it was sent, in half a cache line.

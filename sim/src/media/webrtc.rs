@@ -608,10 +608,8 @@ fn whole_payload(packet: &MediaPacket) -> Arc<[u8]> {
 
 /// The header extension that says how loud a packet is. Whether it is speech is left to whoever reads it, as RFC 6464 allows.
 fn level_extension(level: AudioLevel) -> ExtensionValues {
-    let mut extension = ExtensionValues::default();
-    extension.audio_level = i8::try_from(level.below_full_scale_db()).ok().map(|db| -db);
-    extension.voice_activity = Some(false);
-    extension
+    let audio_level = i8::try_from(level.below_full_scale_db()).ok().map(|db| -db);
+    ExtensionValues { audio_level, voice_activity: Some(false), ..ExtensionValues::default() }
 }
 
 /// The bytes to replace in a payload; none if its descriptor cannot be read. What a descriptor has no field for is left out.

@@ -166,7 +166,8 @@ impl Server {
     }
 
     /// Serves a packet that came at `came`, behind all earlier ones.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "for every packet of every link")]
+    #[inline(always)]
     pub(super) fn serve(&mut self, came: Instant, wire_bytes: u64) -> Service {
         let mut came = came;
         if let Some(shaper) = &mut self.shaper {
@@ -205,6 +206,17 @@ impl Server {
         match (&self.shaper, transmitter) {
             (Some(shaper), rate) => Some(rate.unwrap_or(u64::MAX).min(shaper.rate_bps())),
             (None, rate) => rate,
+        }
+    }
+
+    /// The same where the transmitter is still in the first step of its schedule, and `now` too; none where it is not.
+    #[expect(clippy::option_option, reason = "whether it is known, and whether there is a limit, are two questions")]
+    pub(super) fn rate_at_first(&self, now: Instant) -> Option<Option<BitsPerSecond>> {
+        match &self.transmitter {
+            Transmitter::Rate(transmitter) if transmitter.step == 0 && now.as_nanos() < transmitter.step_ends_ns => {
+                Some(transmitter.rate_bps)
+            }
+            Transmitter::Rate(_) | Transmitter::Trace(_) => None,
         }
     }
 
@@ -261,6 +273,22 @@ impl RateTransmitter {
             self.free_at_ns = came.as_nanos();
             self.spare = 0;
         }
+        // Nearly all packets go out whole before the rate changes: a multiplication, a division, and numbers that fit a register.
+        if let Some(work) = wire_bytes.checked_mul(NANOBITS_PER_BYTE).and_then(|work| work.checked_sub(self.spare)).filter(|work| *work > 0)
+            && let Some(rate_bps) = self.rate_bps.filter(|rate_bps| *rate_bps > 0)
+        {
+            let took_ns = work.div_ceil(rate_bps);
+            if took_ns <= self.step_ends_ns.saturating_sub(self.free_at_ns) {
+                self.free_at_ns += took_ns;
+                self.spare = took_ns.wrapping_mul(rate_bps).wrapping_sub(work); // modulo 2⁶⁴ the product may wrap; the difference is below the rate
+                return self.free_at();
+            }
+        }
+        self.transmit_over_steps(wire_bytes)
+    }
+
+    /// The same for any packet, with any schedule.
+    fn transmit_over_steps(&mut self, wire_bytes: u64) -> Instant {
         let mut work = u128::from(wire_bytes) * u128::from(NANOBITS_PER_BYTE);
         if work <= u128::from(self.spare) {
             self.spare -= u64::try_from(work).expect("not above spare, which is a u64");

@@ -378,6 +378,11 @@ impl Link {
 
     /// Capacity at `now`, in bits per second: none when it is not limited, zero during an outage.
     pub fn capacity_bps(&self, now: Instant) -> Option<BitsPerSecond> {
+        if self.is_open
+            && let Some(rate_bps) = self.server.rate_at_first(now)
+        {
+            return rate_bps; // asked for every viewer ten times a second, and mostly known without a look at the schedule
+        }
         let after = self.config.outages.partition_point(|outage| outage.to <= now);
         if self.config.outages.get(after).is_some_and(|outage| outage.from <= now) {
             return Some(0);
@@ -650,7 +655,8 @@ impl Way {
     }
 
     /// When a packet arrives that has left the transmitter, if it does.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "for every packet of every link")]
+    #[inline(always)]
     fn leave(&mut self, luck: Luck, service: Service) -> Verdict {
         if luck.lost {
             return Verdict::Drop(DropReason::Loss);

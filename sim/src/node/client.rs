@@ -546,11 +546,18 @@ impl Node for ClientNode {
     fn handle_timeout(&mut self, now: Instant) {
         debug_assert!(now >= self.now, "time fell from {} to {now}", self.now);
         self.now = now;
+        let is_due = |peer: &Peer| peer.poll_timeout().is_some_and(|at| at <= now);
+        if self.next_due > now {
+            // Every other time it is the media transport alone that has something to do.
+            if let Some(peer) = self.peer.as_mut().filter(|peer| is_due(peer)) {
+                peer.handle_timeout(now);
+            }
+            return self.settle();
+        }
         self.take_actions();
         if self.session_due.is_some_and(|at| at <= now) {
             self.session.handle_timeout(now);
         }
-        let is_due = |peer: &Peer| peer.poll_timeout().is_some_and(|at| at <= now);
         let was_due = self.peer.as_ref().is_some_and(is_due); // asked first: who has sent something wants to be woken after that
         self.capture();
         if let Some(peer) = self.peer.as_mut().filter(|peer| was_due || is_due(peer)) {

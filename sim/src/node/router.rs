@@ -9,7 +9,7 @@ use greenroom_core::time::Instant;
 use super::{Input, Node, Output};
 use crate::net::Datagram;
 
-/// A router: see the [module](self).
+/// A router at the near end of a line that several users share.
 #[derive(Debug, Default)]
 pub struct Router {
     passing: Vec<Datagram>,

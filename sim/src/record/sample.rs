@@ -72,6 +72,14 @@ impl Samples {
     }
 }
 
+impl<'a> IntoIterator for &'a mut Samples {
+    type Item = &'a mut Sample;
+    type IntoIter = Flatten<slice::IterMut<'a, Vec<Sample>>>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter_mut()
+    }
+}
+
 impl<'a> IntoIterator for &'a Samples {
     type Item = &'a Sample;
     type IntoIter = Flatten<slice::Iter<'a, Vec<Sample>>>;

@@ -154,20 +154,20 @@ fn window_of(now: Instant) -> usize {
 /// Plays a call, and tells of each window of each phase. A call that an end gives up ends before the window in which it does.
 pub(super) fn play(case: &Case, fidelity: Fidelity, seed: u64) -> Vec<Vec<Lived>> {
     let mut call = Call::new(case, fidelity, seed);
-    let mut seen = Vec::new();
+    let mut phases: Vec<Vec<[Reading; 2]>> = Vec::new();
     for _ in 0..SETTLING_WINDOWS {
         // What was seen while the connection was made is not judged.
         call.window();
     }
     'call: for (number, phase) in case.phases.iter().enumerate() {
         call.enter(case, seed, number);
-        seen.push(Vec::new());
+        phases.push(Vec::new());
         for _ in 0..phase.windows {
             let window = call.window();
             if call.is_over {
                 break 'call;
             }
-            seen.last_mut().expect("it was pushed above").push(window);
+            phases.last_mut().expect("it was pushed above").push(window);
         }
     }
     call.run(call.now.saturating_add(DRAINING));
@@ -177,7 +177,7 @@ pub(super) fn play(case: &Case, fidelity: Fidelity, seed: u64) -> Vec<Vec<Lived>
         let (up, down) = did.next().expect("every window has its place");
         Lived { seen, did: [up, down] }
     };
-    seen.into_iter().map(|windows| windows.into_iter().map(&mut lived).collect()).collect()
+    phases.into_iter().map(|windows| windows.into_iter().map(&mut lived).collect()).collect()
 }
 
 impl Call {
@@ -312,10 +312,10 @@ impl Call {
 impl Side {
     fn new(now: Instant, case: &Case, fidelity: Fidelity, seed: u64, end: End, windows: usize) -> Self {
         let first = &case.phases[0];
-        let (line, name, number) = if end == End::Client { (&first.up, "up", 1_u32) } else { (&first.down, "down", 2) };
+        let (line, name, number) = if end == End::Client { (&first.up, "up", 1_u16) } else { (&first.down, "down", 2) };
         let config = PeerConfig {
             fidelity,
-            local: address_of(u16::try_from(number).expect("one or two")),
+            local: address_of(number),
             end,
             estimate_from: case.video_bps.map(|_| START_BPS),
             report_every: Some(REPORT_EVERY),
@@ -327,7 +327,7 @@ impl Side {
             peer.set_bandwidth(now, 0, bps + AUDIO_BPS);
         }
         let source = Source {
-            stream: StreamId(number),
+            stream: StreamId(number.into()),
             video_bps: case.video_bps,
             wanted_bps,
             allowed_bps: wanted_bps,
@@ -336,8 +336,8 @@ impl Side {
             next_video: if case.video_bps.is_some() { now } else { Instant::MAX },
             written: [Vec::new(), Vec::new()],
         };
-        let link = line.settling().link(now, 0, case.video_bps);
-        let way = Way { delay: link.delay, pipe: Pipe::new(link, seed, &format!("{name}/settling")) };
+        let settling = line.settling().link(now, 0, case.video_bps);
+        let way = Way { delay: settling.delay, pipe: Pipe::new(settling, seed, &format!("{name}/settling")) };
         Self { peer, source, ways: vec![way], did: vec![Did::default(); windows], newest_sound: None }
     }
 

@@ -125,7 +125,7 @@ pub(super) fn set(rules: &Rules, phase: &Phase, video_bps: Option<BitsPerSecond>
         let hold_ms = line.hold_ms;
         // Whatever comes during a hold waits for half of it.
         let held = Duration::from_micros(hold_ms * hold_ms * 500) / 2000;
-        let mut window = Window { rtt: base + delay - Duration::from_millis(line.delay_ms) + held, ..Window::CLEAN };
+        let mut window = Window { rtt: (base + delay + held).saturating_sub(Duration::from_millis(line.delay_ms)), ..Window::CLEAN };
         if !silent {
             window.jitter = jitter;
             window.loss = lost_for_good(line);

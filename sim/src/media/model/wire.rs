@@ -202,14 +202,16 @@ pub(super) fn write(datagram: &mut Datagram, token: u32, note: &Note) {
     datagram.absent_bytes = size_bytes.saturating_sub(u32::try_from(len).unwrap_or(u32::MAX));
 }
 
-#[inline]
+#[expect(clippy::inline_always, reason = "the places are known where this is called, and each number takes an instruction then")]
+#[inline(always)]
 fn write_stamp(out: &mut Writer<'_>, Stamp { seq, sent_at, train }: Stamp) {
     out.put(seq.to_be_bytes());
     out.put(sent_at.as_nanos().to_be_bytes());
     out.put(train.to_be_bytes());
 }
 
-#[inline]
+#[expect(clippy::inline_always, reason = "as above")]
+#[inline(always)]
 fn write_track(out: &mut Writer<'_>, track: TrackId, layer: LayerId, flags: u8) {
     let audio = if track.kind == TrackKind::Audio { AUDIO } else { 0 };
     out.put([flags | audio]);
@@ -218,7 +220,10 @@ fn write_track(out: &mut Writer<'_>, track: TrackId, layer: LayerId, flags: u8) 
 }
 
 /// Reads a datagram: the message, and a payload after it. None if it is not for the holder of `token`, or garbage.
-#[inline]
+///
+/// Nearly every one is media, and what is read of it is used where this is called: there it stays in registers.
+#[expect(clippy::inline_always, reason = "through memory, what is read would be written and read once more")]
+#[inline(always)]
 pub(super) fn read(token: u32, bytes: &[u8]) -> Option<(Message, &[u8])> {
     let mut rest = Reader(bytes);
     let kind = rest.u8()?;

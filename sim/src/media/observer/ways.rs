@@ -69,7 +69,7 @@ impl Ways {
         let trips: Vec<i64> = delays.round_trips.since(self.round_trips_seen).collect();
         self.round_trips_seen = delays.round_trips.count();
         let trip_ns = mean(&trips);
-        let mut ways = [self.up.times(delays.up.since(self.up.seen)), self.down.times(delays.down.since(self.down.seen))];
+        let mut ways = [times(delays.up.since(self.up.seen)), times(delays.down.since(self.down.seen))];
         (self.up.seen, self.down.seen) = (delays.up.count(), delays.down.count());
 
         let is_longer = |way: &Way, times: Option<Times>| {
@@ -127,11 +127,11 @@ impl Way {
     fn floor_ns(&self) -> Option<i64> {
         self.least_ns.iter().flatten().min().copied()
     }
+}
 
-    fn times(&self, new: impl Iterator<Item = i64>) -> Option<Times> {
-        let new: Vec<i64> = new.collect();
-        Some(Times { least_ns: *new.iter().min()?, mean_ns: mean(&new)? })
-    }
+fn times(new: impl Iterator<Item = i64>) -> Option<Times> {
+    let new: Vec<i64> = new.collect();
+    Some(Times { least_ns: *new.iter().min()?, mean_ns: mean(&new)? })
 }
 
 fn remember<T>(windows: &mut VecDeque<T>, window: T) {

@@ -124,7 +124,8 @@ mod tests {
         reports.received(&message(3, 20, 0, 900));
         reports.received(&message(1, 30, 4, 960));
         reports.sent(1.into(), 50);
-        let told: Vec<_> = reports.all().into_iter().map(|told| (told.track.kind, told.layer, told.count, told.jitter, told.report)).collect();
+        let told: Vec<_> =
+            reports.all().into_iter().map(|told| (told.track.kind, told.layer, told.count, told.jitter, told.report)).collect();
         let report = |sequence, lost, octets_sent| ReceiverReport { sequence, lost, repaired: 0, octets_sent };
         assert_eq!(
             told,

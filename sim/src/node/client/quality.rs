@@ -7,10 +7,11 @@
 //! - **Up** is what the server reports of what came there. A camera here sends what it means to whatever its line carries, so that its rate says nothing, and what the line cannot carry shows as loss.
 //! - **Down** takes no more packets for lost than the connection's own numbers miss (see [`Passage`]): what was lost between a publisher and the server is not lost again. A picture stands still for the
 //!   connection's sake only if it lost something, and a time in which nothing at all came of a stream, although nothing was lost, is its publisher's.
-//! - **The rate** of a video is compared with the highest layer that was asked for. For the first [`SETTLING`], and after it stood still, only once that was reached: the server does not yet know what the line
-//!   carries, which is not the line's fault. A voice's rate is the speaker's affair.
+//! - **The rate** of a video is compared with the highest layer that was asked for; but only where the way down has shown since that layer last came in full that it carries no more: it lost something, or took
+//!   [`WAIT`] longer than at its best. A way that does neither brings what is sent, and why so little is sent is not its fault. Nor is it in the first [`SETTLING`], or after a standstill, before the layer was reached: the
+//!   server is still finding out. A voice's rate is the speaker's affair.
 //!
-//! What no client can know is why less is sent to it than it asked for: if the *publisher's* line carries no high layer, all viewers find their rate wanting.
+//! What no client can know is why less is sent to it than it asked for. Where the *publisher's* line carries no high layer, a viewer whose own line loses packets as well finds its rate wanting.
 
 use core::time::Duration;
 
@@ -31,6 +32,9 @@ use crate::{
 /// For how long a video's rate may be found: a choice, from the calls that come with the program, in which the highest layer that a line carries is reached within eight seconds.
 const SETTLING: Duration = Duration::from_secs(10);
 
+/// How much longer than at its best a round trip shows that packets wait. A choice: a picture at 30 Hz and half another one, as in the model of bandwidth estimation.
+const WAIT: Duration = Duration::from_millis(50);
+
 /// What a client knows of its connection beyond what is counted.
 #[derive(Debug)]
 pub(super) struct Quality {
@@ -40,6 +44,8 @@ pub(super) struct Quality {
     passage: Passage,
     /// What was lost in the window before: a gap shows in a stream up to a picture later than in the connection's numbers.
     lost_before: u32,
+    /// The shortest round trip.
+    best_rtt: Option<Duration>,
     transport: Transport,
 }
 
@@ -59,6 +65,8 @@ pub(super) struct Flowing {
     since: Option<Instant>,
     /// Whether its highest layer came at its rate since then.
     reached: bool,
+    /// Whether the way down has shown since it last came in full that it carries no more.
+    strained: bool,
     /// Bytes of it at the end of the window before.
     octets: u32,
     /// Samples of this window in which nothing of the stream came.
@@ -72,7 +80,7 @@ pub(super) struct Flowing {
 impl Flowing {
     pub(super) fn new(now: Instant, muted: bool) -> Self {
         let since = (!muted).then_some(now);
-        Self { since, reached: false, octets: 0, idle_samples: 0, frozen: Duration::ZERO, frozen_told: Duration::ZERO }
+        Self { since, reached: false, strained: false, octets: 0, idle_samples: 0, frozen: Duration::ZERO, frozen_told: Duration::ZERO }
     }
 
     /// A sample was taken in which so many packets of the stream, sound and picture, had come.
@@ -97,7 +105,14 @@ impl Flowing {
 impl Quality {
     pub(super) fn new(now: Instant) -> Self {
         let transport = Transport::Connecting { since: now };
-        Self { observer: Observer::default(), next: next_window(now), passage: Passage::default(), lost_before: 0, transport }
+        Self {
+            observer: Observer::default(),
+            next: next_window(now),
+            passage: Passage::default(),
+            lost_before: 0,
+            best_rtt: None,
+            transport,
+        }
     }
 
     /// The transport is another one from here on, not connected yet.
@@ -128,12 +143,17 @@ impl ClientNode {
                 return;
             }
         };
-        let Quality { observer, passage, lost_before, .. } = &mut self.quality;
+        let Quality { observer, passage, lost_before, best_rtt, .. } = &mut self.quality;
         let came = peer.passage();
         let lost = came.lost_since(core::mem::replace(passage, came));
         let lost_most = lost.saturating_add(core::mem::replace(lost_before, lost));
         let sent: Vec<Meant> = self.cameras.values().flat_map(meant).collect();
-        let arrived: Vec<_> = self.views.values_mut().flat_map(|view| view.arrived(now, connected_since)).flatten().collect();
+        let rtt = peer.rtt();
+        *best_rtt = (*best_rtt).into_iter().chain(rtt).min();
+        let waits = rtt.zip(*best_rtt).is_some_and(|(rtt, best)| rtt >= best + WAIT);
+        let strained = lost_most > 0 || waits;
+        let watched = self.views.values_mut().flat_map(|view| view.arrived(now, connected_since, strained)).flatten();
+        let arrived: Vec<_> = watched.chain(self.voices.arrived()).collect();
         let (up, down) = observer.close_counted(limits::QUALITY_WINDOW, peer, &sent, &arrived, Some(lost_most));
         self.tell_session(session::Input::Window { up, down });
     }
@@ -151,12 +171,12 @@ fn meant(camera: &Camera) -> Vec<Meant> {
 }
 
 impl View {
-    /// What came of each track in the window that ends now, over a transport that is connected since then.
-    fn arrived(&mut self, now: Instant, connected_since: Instant) -> [Option<Arrived>; 2] {
+    /// What came of each track in the window that ends now, over a transport that is connected since then, and whose way down has or has not shown that it carries no more.
+    fn arrived(&mut self, now: Instant, connected_since: Instant, is_strained: bool) -> [Option<Arrived>; 2] {
         let track = |kind| TrackId { stream: self.info.id, kind };
         let highest_wished = self.highest_wished().cloned();
         let [audio_jitter, video_jitter] = self.jitters();
-        let Flowing { since, reached, octets, idle_samples, frozen, frozen_told } = &mut self.flowing;
+        let Flowing { since, reached, strained, octets, idle_samples, frozen, frozen_told } = &mut self.flowing;
         let idle = SAMPLE_INTERVAL.saturating_mul(core::mem::take(idle_samples));
         let flowing_since = |since: Instant| now.saturating_since(since.max(connected_since));
         let active = |since: Option<Instant>| since.map_or(Duration::ZERO, flowing_since).min(limits::QUALITY_WINDOW.saturating_sub(idle));
@@ -177,7 +197,9 @@ impl View {
             let bits_in_full = u128::from(highest.max_bps) * active.as_millis() / 1000;
             let enough = bits_in_full * u128::from(Thresholds::default().rate_enough.billionths()) / 1_000_000_000;
             // In a whole window: what comes after a standstill begins with key frames and repairs, at a rate that does not last.
-            *reached |= active == limits::QUALITY_WINDOW && u128::from(counters.octets.wrapping_sub(came)) * 8 >= enough;
+            let is_whole = active == limits::QUALITY_WINDOW && u128::from(counters.octets.wrapping_sub(came)) * 8 >= enough;
+            *reached |= is_whole;
+            *strained = !is_whole && (*strained || is_strained);
             let is_settled = *reached || since.is_some_and(|since| flowing_since(since) >= SETTLING);
 
             // After a standstill a video is found anew, as at first.
@@ -187,9 +209,9 @@ impl View {
             }
             let standing = frozen.saturating_add(self.pictures.standing_still(now)).max(*frozen_told);
             // What stood still while nothing of the stream came is its publisher's, and taken off.
-            let stood_still = (standing - core::mem::replace(frozen_told, standing)).saturating_sub(idle);
+            let stood_still = standing.saturating_sub(core::mem::replace(frozen_told, standing)).saturating_sub(idle);
             self.freeze_ms = self.freeze_ms.wrapping_add(u32::try_from(stood_still.as_millis()).unwrap_or(u32::MAX >> 1));
-            let activity = Activity { target_bps: if is_settled { wanted_bps } else { 0 }, active };
+            let activity = Activity { target_bps: if is_settled && (*strained || is_whole) { wanted_bps } else { 0 }, active };
             let counters = Counters { freeze_ms: self.freeze_ms, ..counters };
             Arrived { meant: Meant { track: track(TrackKind::Video), activity }, counters, jitter: video_jitter }
         });

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 
 use greenroom_core::{
     id::StreamId,
+    limits,
+    quality::Activity,
     stream::{StreamInfo, TrackKind},
     time::Instant,
 };
 
 use super::{ClientNode, Output, name};
 use crate::{
-    media::{MediaPacket, Peer, TrackId},
+    media::{Arrived, Meant, MediaPacket, Peer, TrackId},
     node::pictures::Arrivals,
     record::{Counted, Sample, StreamName},
     scenario::Hear,
@@ -31,6 +33,16 @@ impl Voices {
     /// The streams, by number.
     pub(super) fn names(&self) -> impl Iterator<Item = (StreamId, StreamName)> + '_ {
         self.0.iter().map(|(stream, voice)| (*stream, voice.name.clone()))
+    }
+
+    /// What came of each, for the window of quality that ends now. Who is not among the loudest is not sent, and nothing is missing of it.
+    pub(super) fn arrived(&self) -> impl Iterator<Item = Arrived> + '_ {
+        let activity = Activity { target_bps: 0, active: limits::QUALITY_WINDOW };
+        self.0.iter().map(move |(stream, Voice { arrivals, .. })| Arrived {
+            meant: Meant { track: audio_of(*stream), activity },
+            counters: arrivals.counters(),
+            jitter: Some(arrivals.jitter.estimate()),
+        })
     }
 
     /// Expects all of them over another transport.
@@ -87,7 +99,7 @@ impl ClientNode {
     pub(super) fn sample_voices(&mut self) {
         let mut samples = Vec::new();
         for (stream, Voice { name, arrivals }) in &mut self.voices.0 {
-            let flow = arrivals.flow.take();
+            let flow = arrivals.take();
             self.statistics.received(*stream, TrackKind::Audio, flow, arrivals.lost_packets(), Some(arrivals.jitter.estimate()));
             if flow.packets > 0 {
                 samples.push(Sample { at: self.now, user: self.config.user.id.clone(), stream: name.clone(), what: Counted::Heard(flow) });

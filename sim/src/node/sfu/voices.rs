@@ -40,7 +40,9 @@ impl Voices {
     pub(super) fn forget_listener(&mut self, member: MemberId) {
         self.listeners.remove(&member);
         self.subscribed.retain(|(_, subscriber)| *subscriber != member);
-        self.forwarders.values_mut().for_each(|listeners| drop(listeners.remove(&member)));
+        for listeners in self.forwarders.values_mut() {
+            listeners.remove(&member);
+        }
     }
 
     /// These are the loudest from here on.
