@@ -264,7 +264,7 @@ fn a_viewer_who_steps_down_waits_for_one_key_frame_and_then_for_none() {
     hall.estimate(bob, 10_000_000);
     switched(&mut hall, bob, stream, HIGH);
     hall.hush();
-    hall.estimate(bob, 600_000);
+    hall.estimate(bob, 700_000);
     assert_eq!(key_frame_requests(&hall.media()), [MIDDLE]);
     switched(&mut hall, bob, stream, MIDDLE);
     hall.hush();

@@ -152,6 +152,7 @@ impl Room {
         // A full queue drains only if less is sent than the line carries; but nobody's picture ends for that.
         if let Some(drained) = trust.to_drain(now, budget).map(allocate)
             && drained.live() == allocation.live()
+            && drained.used_bps < allocation.used_bps
         {
             if !is_short && lowers(&drained) {
                 let _also_less = trust.lowered(now);

@@ -9,7 +9,7 @@
 //! | a plan was raised, within [`limits::UP_SPACING`] | the estimate that it was raised with, unless this one is half as large again |
 //! | it fell, within [`limits::UP_HOLD`] | the lowest that it fell to within that time |
 //! | a plan was lowered, and the line has not been calm since | that, less a margin of 15 % |
-//! | a plan was lowered soon after it had risen, and [`limits::UP_RETRY`] is not over: the rise failed | no more than was there when it failed |
+//! | a plan was lowered within [`limits::UP_RETRY`] after it had risen: the rise failed, and [`limits::UP_RETRY_FIRST`], or twice as long for each failure before on this line, is not over | no more than was there when it failed |
 //!
 //! A line is calm when for [`limits::UP_RETRY`] no estimate fell by a twentieth. And all of this is forgotten when the estimate is half as large again as it was at the lowering: that is another line.
 //!
@@ -22,9 +22,9 @@
 //! - **Constant input, no switch.** Nothing above moves by itself but upwards to the estimate.
 //! - **No flapping.** However an estimate wavers by up to ±20 %, ten times a second, and wherever the rungs lie in it, a stream switches at most twice in any minute. Measured for every rung of the ladders of a camera and
 //!   of four of them, by `core/tests/trust.rs`. What comes and goes in waves of seconds looks like one clean rise after another; of such a line a stream begins to
-//!   rise once a minute at most.
-//! - **Up in time.** When a line gets better, the best that it carries is back at once if it is half as large again as at the lowering; within [`limits::UP_HOLD`], or [`limits::UP_RETRY`] after a failed rise, if it has 15 % to
-//!   spare; and if it has less than that, [`limits::UP_RETRY`] after the last estimate that fell.
+//!   rise once a minute at most, as soon as it has failed three times.
+//! - **Up in time.** When a line gets better, the best that it carries is back at once if it is half as large again as at the lowering; within [`limits::UP_HOLD`], or within [`limits::UP_RETRY_FIRST`] after a rise that failed
+//!   ([`limits::UP_RETRY`] after the fourth), if it has 15 % to spare; and if it has less than that, [`limits::UP_RETRY`] after the last estimate that fell.
 //! - **Nothing is trapped.** All memory ends with time, [`Trust::poll_timeout`] says when, and while anything is wanted the plan asks the prober for more than it uses.
 //!
 //! # Application-limited estimates
@@ -78,6 +78,8 @@ struct Lowered {
     bps: BitsPerSecond,
     /// What the lower plan was made for, where it was soon after a rise.
     failed_bps: Option<BitsPerSecond>,
+    /// How many rises failed one after the other.
+    failures: u32,
     /// Since when every estimate was so much above it that this may be another line.
     much_since: Option<Instant>,
 }
@@ -112,7 +114,7 @@ impl Trust {
                 (self.lowered, self.recent) = (None, Recent::NONE);
             }
         }
-        self.recent.note(now, bps, bps < self.estimate_bps);
+        self.recent.note(now, bps, self.estimate_bps);
         if bps < self.estimate_bps - self.estimate_bps / GRAIN {
             self.fell_at = Some(now);
         }
@@ -131,8 +133,13 @@ impl Trust {
         let keep_bps = if rose_within(limits::UP_HOLD) { least_bps } else { self.estimate_bps };
         let failed_before = self.failed_bps(now);
         let failed_now = rose_within(limits::UP_RETRY).then_some(less_margin(least_bps));
+        // Several falls after one rise are one failure; and who has not fallen for long has done with those before.
+        let before = self.remembered(now).filter(|lowered| now.saturating_since(lowered.at) < limits::UP_RETRY * 2);
+        let is_another = before.is_none_or(|lowered| self.raised.is_some_and(|raised| raised.at > lowered.at));
+        let failures = before.map_or(0, |lowered| lowered.failures).saturating_add(u32::from(is_another && failed_now.is_some()));
         let bps = self.remembered(now).filter(|_| failed_before.is_some()).map_or(self.estimate_bps, |lowered| lowered.bps.min(self.estimate_bps));
-        self.lowered = Some(Lowered { at: now, bps, failed_bps: failed_before.into_iter().chain(failed_now).min(), much_since: None });
+        let failed_bps = failed_before.into_iter().chain(failed_now).min();
+        self.lowered = Some(Lowered { at: now, bps, failed_bps, failures, much_since: None });
         Budget { keep_bps, ..self.budget(now) }
     }
 
@@ -176,10 +183,11 @@ impl Trust {
     /// When the budget changes next if no estimate comes, later than `now`.
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let lowered = |span| self.lowered.map(|lowered| lowered.at.saturating_add(span));
+        let retry = self.lowered.map(|lowered| lowered.at.saturating_add(lowered.retry_after()));
         let calm = self.fell_at.filter(|_| self.lowered.is_some()).map(|fell| fell.saturating_add(limits::UP_RETRY));
         let raised = self.raised.map(|raised| raised.at.saturating_add(limits::UP_SPACING));
         let much = self.lowered.and_then(|lowered| lowered.much_since).map(|since| since.saturating_add(limits::UP_HOLD));
-        let changes = [raised, lowered(limits::UP_HOLD), lowered(limits::UP_RETRY), calm, much, self.recent.next_change(now)];
+        let changes = [raised, lowered(limits::UP_HOLD), retry, lowered(limits::UP_RETRY), calm, much, self.recent.next_change(now)];
         changes.into_iter().flatten().filter(|at| *at > now).min()
     }
 
@@ -191,12 +199,20 @@ impl Trust {
 
     /// What a rise that failed left, while it is not tried again.
     fn failed_bps(&self, now: Instant) -> Option<BitsPerSecond> {
-        self.remembered(now).filter(|lowered| now.saturating_since(lowered.at) < limits::UP_RETRY)?.failed_bps
+        self.remembered(now).filter(|lowered| now.saturating_since(lowered.at) < lowered.retry_after())?.failed_bps
     }
 
     /// The last time that a plan was lowered, unless this is another line meanwhile.
     fn remembered(&self, now: Instant) -> Option<Lowered> {
         self.lowered.filter(|lowered| lowered.much_since.is_none_or(|since| now.saturating_since(since) < limits::UP_HOLD))
+    }
+}
+
+impl Lowered {
+    /// How long the rise that failed is not tried again: twice as long each time.
+    fn retry_after(&self) -> Duration {
+        let doubled = 1_u32.checked_shl(self.failures.saturating_sub(1)).unwrap_or(u32::MAX);
+        limits::UP_RETRY_FIRST.saturating_mul(doubled).min(limits::UP_RETRY)
     }
 }
 
@@ -218,7 +234,8 @@ struct Part {
 impl Recent {
     const NONE: Self = Self { parts: [Part { trough_bps: None, highest_bps: 0 }; PARTS], newest: 0 };
 
-    fn note(&mut self, now: Instant, bps: BitsPerSecond, fell: bool) {
+    /// An estimate comes in place of one that stood until now: estimators are silent while nothing changes.
+    fn note(&mut self, now: Instant, bps: BitsPerSecond, stood_bps: BitsPerSecond) {
         let part = part_of(now);
         if part.saturating_sub(self.newest) >= PARTS as u64 {
             *self = Self::NONE;
@@ -229,8 +246,8 @@ impl Recent {
         }
         self.newest = self.newest.max(part);
         let part = &mut self.parts[place(self.newest)];
-        part.highest_bps = part.highest_bps.max(bps);
-        if fell {
+        part.highest_bps = part.highest_bps.max(bps).max(stood_bps);
+        if bps < stood_bps {
             part.trough_bps = Some(part.trough_bps.map_or(bps, |trough| trough.min(bps)));
         }
     }

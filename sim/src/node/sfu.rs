@@ -530,13 +530,14 @@ impl SfuNode {
     fn planned(&self, member: &Member) -> Planned {
         let mut planned = Planned::default();
         for (stream, subscription) in &member.subscriptions {
-            let Some(offer) = self.room.stream(*stream).map(|info| &info.offer) else {
+            let Some(StreamInfo { offer, video_muted, .. }) = self.room.stream(*stream) else {
                 continue;
             };
             if subscription.audio {
                 planned.audio_bps += offer.audio_bps.unwrap_or(0);
             }
-            let target = subscription.video.as_ref().and_then(|plan| plan.target);
+            // What was decided of a muted video stands until it is back; it takes nothing meanwhile.
+            let target = subscription.video.as_ref().filter(|_| !video_muted).and_then(|plan| plan.target);
             planned.video_bps += target.map_or(0, |target| declared_bps(offer, target));
         }
         planned
