@@ -149,6 +149,14 @@ impl Peer {
         back!(&self.0, peer => peer.accepts(datagram))
     }
 
+    /// Whether a datagram that this end sent carries a packet of media that it had sent before (RTX, RFC 4588). Of modelled media nothing is known.
+    pub fn is_repeat(&self, datagram: &Datagram) -> bool {
+        match &self.0 {
+            Back::Model(_) => false,
+            Back::WebRtc(_) => webrtc::is_repeat(&datagram.payload),
+        }
+    }
+
     /// Takes in a datagram. The packet of modelled media that it carries is at hand at once; all else is polled.
     #[inline]
     pub fn handle_datagram<'d>(&mut self, now: Instant, datagram: &'d Datagram) -> Option<MediaPacket<&'d [u8]>> {
@@ -268,6 +276,8 @@ pub struct PeerConfig {
     pub estimate_from: Option<BitsPerSecond>,
     /// How often it reports to the other end what it receives; none for str0m's own habit, which is libwebrtc's: video every second and audio every five.
     pub report_every: Option<Duration>,
+    /// How often it says what its controller believes, as it stands; none for str0m's own word, which is a mean of three seconds and comes when that has moved by a twentieth.
+    pub estimate_every: Option<Duration>,
     /// Where its draws begin (credentials, keys, identifiers). Peers with one seed draw alike.
     pub seed: u64,
 }

@@ -202,6 +202,10 @@ fn put_key(page: &mut Page, viewers: &[ViewerSeries], entries: &[Entry]) {
             put!(page, "<span class=\"swatch scored\"><b class=\"level{number} on-level{number}\">{number}</b></span> {name}");
             put!(page, "{}", if level == Level::Disconnected { ". " } else { ", " });
         }
+        put!(
+            page,
+            "A level's reason is that of the two seconds with which it began; it improves when three times two seconds in a row allow it. "
+        );
     }
     put!(page, "Point at a mark or focus it to read why; follow it to the event.</p>\n");
 }

@@ -2,7 +2,7 @@
 //!
 //! An *oracle* is something that is known without simulating it: a closed form, an invariant, a number that a standard prints. `selftest/links.json` lists them, with the setting, the
 //! formula, what is expected and how near to it a reading has to come; `measure` has for each what is done to get the readings. Exact ones are done once. Statistical ones are done for
-//! three fixed seeds, and all three have to be near enough. The page `docs/LINKS.md` prints the scorecard, and a test holds it against what the oracles say.
+//! three fixed seeds, and all three have to be near enough. What reads files that cannot come with the program is skipped, and said to be, unless somebody points at them. The page `docs/LINKS.md` prints the scorecard, and a test holds it against what the oracles say.
 
 mod measure;
 
@@ -10,9 +10,11 @@ use core::{
     fmt::{self, Write as _},
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
-use std::{sync::Mutex, thread};
+use std::{collections::BTreeMap, fs, path::Path, sync::Mutex, thread};
 
 use serde::{Deserialize, Serialize};
+
+use crate::net::trace::Trace;
 
 /// The seeds of statistical oracles.
 pub const SEEDS: [u64; 3] = [1, 7, 2026];
@@ -35,6 +37,9 @@ pub struct Oracle {
     pub source: Option<String>,
     /// Packets, for statistical ones.
     pub n: Option<u64>,
+    /// Traces that it reads and that cannot come with the program.
+    #[serde(default)]
+    pub files: Vec<String>,
     /// What is read, and what has to be.
     pub readings: Vec<Expectation>,
 }
@@ -115,12 +120,26 @@ pub fn links() -> Vec<Oracle> {
     serde_json::from_str(include_str!("selftest/links.json")).expect("the list of oracles is read in a test")
 }
 
+/// Traces that somebody has, by the names of their files.
+pub type Traces = BTreeMap<String, Trace>;
+
+/// Reads the traces that oracles need from a folder.
+pub fn traces(folder: &Path, oracles: &[Oracle]) -> Result<Traces, String> {
+    let read = |name: &String| {
+        let path = folder.join(name);
+        let wrong = |error: &dyn fmt::Display| format!("{}: {error}", path.display());
+        let text = fs::read_to_string(&path).map_err(|error| wrong(&error))?;
+        Ok((name.clone(), text.parse().map_err(|error| wrong(&error))?))
+    };
+    oracles.iter().flat_map(|oracle| &oracle.files).map(read).collect()
+}
+
 /// What an oracle's readings came to.
 #[derive(Clone, Debug)]
 pub struct Verdict {
     /// The oracle.
     pub oracle: Oracle,
-    /// For each seed, its readings.
+    /// For each seed, its readings; none where it was skipped.
     pub got: Vec<Vec<f64>>,
 }
 
@@ -170,20 +189,35 @@ impl Verdict {
     pub fn passes(&self) -> bool {
         self.lines().all(|line| line.pass)
     }
+
+    /// Whether it was not measured, for want of its files.
+    pub fn is_skipped(&self) -> bool {
+        self.got.is_empty() && !self.oracle.files.is_empty()
+    }
+
+    /// Whether it was measured and is wrong.
+    pub fn misses(&self) -> bool {
+        !self.is_skipped() && !self.passes()
+    }
 }
 
-/// Measures these oracles on all cores, and calls `done` after each measurement with how many are done of how many.
-pub fn run(oracles: &[Oracle], done: &(impl Fn(usize, usize) + Sync)) -> Vec<Verdict> {
+/// Measures these oracles on all cores, and calls `done` after each measurement with how many are done of how many. Those whose traces are not there are skipped.
+pub fn run(oracles: &[Oracle], traces: &Traces, done: &(impl Fn(usize, usize) + Sync)) -> Vec<Verdict> {
+    let can_be_measured = |oracle: &Oracle| oracle.files.iter().all(|file| traces.contains_key(file));
     let seeds = |oracle: &Oracle| if oracle.kind == Kind::Statistical { &SEEDS[..] } else { &SEEDS[..1] };
     // The longest first: they would keep one core busy at the end.
-    let mut jobs: Vec<(usize, u64)> =
-        oracles.iter().enumerate().flat_map(|(at, oracle)| seeds(oracle).iter().map(move |seed| (at, *seed))).collect();
+    let mut jobs: Vec<(usize, u64)> = oracles
+        .iter()
+        .enumerate()
+        .filter(|(_, oracle)| can_be_measured(oracle))
+        .flat_map(|(at, oracle)| seeds(oracle).iter().map(move |seed| (at, *seed)))
+        .collect();
     jobs.sort_by_key(|(at, _)| core::cmp::Reverse(oracles[*at].n));
     let (next, finished) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let results = Mutex::new(Vec::with_capacity(jobs.len()));
     let work = || {
         while let Some(&(at, seed)) = jobs.get(next.fetch_add(1, Relaxed)) {
-            let got = measure::measure(&oracles[at], seed);
+            let got = measure::measure(&oracles[at], seed, traces);
             results.lock().expect("nobody panics while holding it").push((at, seed, got));
             done(finished.fetch_add(1, Relaxed) + 1, jobs.len());
         }
@@ -213,13 +247,23 @@ pub fn number(value: f64) -> String {
 
 /// The scorecard as a table of text.
 pub fn scorecard(verdicts: &[Verdict]) -> String {
-    let lines: Vec<Line<'_>> = verdicts.iter().flat_map(Verdict::lines).collect();
-    let rows = lines.iter().map(|line| {
-        let verdict = if line.pass { "pass" } else { "MISS" };
-        [line.id.to_owned(), line.what.to_owned(), number(line.expected), number(line.got), line.tolerance.clone(), verdict.to_owned()]
-    });
-    let head = ["oracle", "reading", "expected", "got", "tolerance", "verdict"].map(str::to_owned);
-    let rows: Vec<[String; 6]> = core::iter::once(head).chain(rows).collect();
+    let row = |line: Line<'_>, got: String, verdict: &str| -> [String; 6] {
+        [line.id.to_owned(), line.what.to_owned(), number(line.expected), got, line.tolerance, verdict.to_owned()]
+    };
+    let mut rows = vec![["oracle", "reading", "expected", "got", "tolerance", "verdict"].map(str::to_owned)];
+    let (mut readings, mut missed) = (0, 0);
+    for verdict in verdicts {
+        if verdict.is_skipped() {
+            rows.extend(verdict.lines().map(|line| row(line, NOT_MEASURED.to_owned(), "SKIPPED")));
+            continue;
+        }
+        for line in verdict.lines() {
+            readings += 1;
+            missed += usize::from(!line.pass);
+            let (got, word) = (number(line.got), if line.pass { "pass" } else { "MISS" });
+            rows.push(row(line, got, word));
+        }
+    }
     let widths: Vec<usize> = (0..6).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
     let mut text = String::new();
     for row in &rows {
@@ -232,11 +276,18 @@ pub fn scorecard(verdicts: &[Verdict]) -> String {
         text.push_str(line.trim_end());
         text.push('\n');
     }
-    let missed = lines.iter().filter(|line| !line.pass).count();
-    let oracles = verdicts.iter().filter(|verdict| verdict.passes()).count();
-    let _infallible = writeln!(text, "\n{oracles} of {} oracles pass; {missed} of {} readings miss", verdicts.len(), lines.len());
+    let passed = verdicts.iter().filter(|verdict| verdict.passes()).count();
+    let skipped: Vec<&str> = verdicts.iter().filter(|verdict| verdict.is_skipped()).map(|verdict| verdict.oracle.id.as_str()).collect();
+    let measured = verdicts.len() - skipped.len();
+    let _infallible = writeln!(text, "\n{passed} of {measured} oracles pass; {missed} of {readings} readings miss");
+    if !skipped.is_empty() {
+        let _infallible = writeln!(text, "skipped, for want of the files that they read: {}", skipped.join(", "));
+    }
     text
 }
+
+/// What stands in place of a number that nobody has.
+const NOT_MEASURED: &str = "–";
 
 /// The scorecard as a table of Markdown.
 pub fn scorecard_markdown(verdicts: &[Verdict]) -> String {
@@ -244,8 +295,12 @@ pub fn scorecard_markdown(verdicts: &[Verdict]) -> String {
     for verdict in verdicts {
         for (at, line) in verdict.lines().enumerate() {
             let (id, setup) = if at == 0 { (format!("`{}`", line.id), verdict.oracle.setup.as_str()) } else { (String::new(), "") };
-            let word = if line.pass { "pass" } else { "**miss**" };
-            let (expected, got) = (number(line.expected), number(line.got));
+            let (got, word) = match (verdict.is_skipped(), line.pass) {
+                (true, _) => (NOT_MEASURED.to_owned(), "skipped"),
+                (false, true) => (number(line.got), "pass"),
+                (false, false) => (number(line.got), "**miss**"),
+            };
+            let expected = number(line.expected);
             let _infallible = writeln!(text, "| {id} | {setup} | {} | {expected} | {got} | {} | {word} |", line.what, line.tolerance);
         }
     }
@@ -261,7 +316,9 @@ mod tests {
         let oracles = links();
         let listed: std::collections::BTreeSet<&str> = oracles.iter().map(|oracle| oracle.id.as_str()).collect();
         assert_eq!(listed.len(), oracles.len(), "each once");
-        assert_eq!(listed, measure::names().collect());
+        let read: std::collections::BTreeSet<&str> =
+            oracles.iter().filter(|oracle| !oracle.files.is_empty()).map(|oracle| oracle.id.as_str()).collect();
+        assert_eq!(listed, &measure::names().collect() | &read);
         assert!(oracles.iter().all(|oracle| !oracle.readings.is_empty()));
     }
 
@@ -285,6 +342,34 @@ mod tests {
         let lines: Vec<(f64, bool)> = verdict.lines().map(|line| (line.got, line.pass)).collect();
         assert_eq!(lines, [(0.06, false), (0.05, true)]);
         assert!(!verdict.passes() && scorecard(&[verdict]).contains("0 of 1 oracles pass; 1 of 2 readings miss"));
+    }
+
+    /// A trace with so many opportunities up to that time, spread as whole milliseconds allow.
+    fn spread(opportunities: u64, last_ms: u64) -> Trace {
+        let times = (1..=opportunities).map(|n| u32::try_from(n * last_ms / opportunities).expect("a time"));
+        Trace::new(times.collect()).expect("a trace")
+    }
+
+    #[test]
+    fn what_reads_files_is_skipped_without_them_and_measured_with_them() {
+        let oracles: Vec<Oracle> = links().into_iter().filter(|oracle| !oracle.files.is_empty()).collect();
+        let without = run(&oracles, &Traces::new(), &|_, _| {});
+        assert!(without.iter().all(|verdict| verdict.is_skipped() && !verdict.passes() && !verdict.misses()));
+        assert!(
+            scorecard(&without)
+                .ends_with("0 of 0 oracles pass; 0 of 0 readings miss\nskipped, for want of the files that they read: mahimahi-averages\n")
+        );
+
+        // Traces with as many lines and as long as Mahimahi's have their means.
+        let shapes = [(69_367, 140_000), (194_846, 139_986), (45_604, 120_002), (156_262, 928_424), (46_065, 1_062_016)];
+        let mut traces: Traces = oracles[0].files.iter().cloned().zip(shapes.map(|(lines, last_ms)| spread(lines, last_ms))).collect();
+        assert!(run(&oracles, &traces, &|_, _| {}).iter().all(Verdict::passes));
+        traces.insert("ATT-LTE-driving-2016.down".to_owned(), spread(45_604, 119_002));
+        let verdict = run(&oracles, &traces, &|_, _| {}).remove(0);
+        assert_eq!(
+            verdict.lines().filter(|line| !line.pass).map(|line| line.got).collect::<Vec<_>>(),
+            [119_002.0, 45_604.0 * 1504.0 * 8.0 / 119_002_000.0]
+        );
     }
 
     #[test]

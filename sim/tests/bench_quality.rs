@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use greenroom_sim::{
-    bench::quality::{self, Case, Outcome, Tally, Truth},
+    bench::quality::{self, Case, Codec, Heard, Outcome, Tally, Truth},
     media::Fidelity,
 };
 
@@ -11,6 +11,7 @@ const DATA: &str = "sim/tests/data/bench-quality.json";
 const PAGE: &str = "docs/QUALITY.md";
 const PICTURE: &str = "docs/images/quality.svg";
 const MARK: &str = "<!-- bench: quality --seeds 0..1 -->\n";
+const HEARD_MARK: &str = "<!-- bench: quality --seeds 0..1, by ear -->\n";
 const HOW: &str = "cargo run --release -- bench quality --json > sim/tests/data/bench-quality.json, then GREENROOM_UPDATE=1 cargo test -p greenroom-sim --test bench_quality";
 
 fn in_repository(path: &str) -> PathBuf {
@@ -39,16 +40,21 @@ fn the_page_and_the_picture_are_made_of_what_is_stored() {
     assert_eq!(order, (0..cases.len()).collect::<Vec<_>>(), "every case of the grid, once; {HOW}");
     assert_eq!(quality::written(&cases, &outcomes), text(DATA), "{DATA} is as it would be written; {HOW}");
     let (table, picture) = (quality::markdown(&cases, &outcomes), quality::svg(&outcomes));
+    let heard = quality::heard_markdown(&outcomes);
     let mut page = text(PAGE);
-    let begin = page.find(MARK).expect("the page has the mark") + MARK.len();
-    let end = begin + page[begin..].find("<!-- end -->").expect("the tables end");
+    let place = |page: &str, mark: &str| {
+        let begin = page.find(mark).expect("the page has the mark") + mark.len();
+        begin..begin + page[begin..].find("<!-- end -->").expect("the tables end")
+    };
     if std::env::var_os("GREENROOM_UPDATE").is_some() {
-        page.replace_range(begin..end, &table);
+        page.replace_range(place(&page, MARK), &table);
+        page.replace_range(place(&page, HEARD_MARK), &heard);
         fs::write(in_repository(PAGE), page).unwrap();
         fs::write(in_repository(PICTURE), picture).unwrap();
         return;
     }
-    assert_eq!(&page[begin..end], table, "{PAGE} is out of date; {HOW}");
+    assert_eq!(page[place(&page, MARK)], table, "{PAGE} is out of date; {HOW}");
+    assert_eq!(page[place(&page, HEARD_MARK)], heard, "{PAGE} is out of date; {HOW}");
     assert_eq!(text(PICTURE), picture, "{PICTURE} is out of date; {HOW}");
 }
 
@@ -57,6 +63,19 @@ fn what_is_stored_meets_the_goals() {
     let (cases, outcomes) = stored();
     for (goal, came, met) in quality::goals(&cases, &outcomes) {
         assert!(met, "{goal}: {came}");
+    }
+}
+
+#[test]
+fn a_listener_agrees_with_ours_oftener_than_with_others_whatever_the_codec() {
+    let (_, outcomes) = stored();
+    for codec in Codec::ALL {
+        let [ours, others @ ..] = [0, 1, 2, 3].map(|scorer| Heard::of(&outcomes, codec, scorer));
+        assert!(ours.windows > 15_000 && ours.pairs > 100_000, "{ours:?}");
+        assert_eq!(ours.exact + ours.stricter + ours.milder, ours.windows, "{ours:?}");
+        for other in others {
+            assert!(ours.exact > other.exact, "{codec:?}: {ours:?} {other:?}");
+        }
     }
 }
 
@@ -104,6 +123,7 @@ fn what_is_not_of_the_grid_is_refused_with_a_reason() {
     for call in [
         r#"{"case":"voice: nobody's","seed":0,"phases":[]}"#,
         r#"{"case":"voice: rtt 40 ms, up: loss 30 %, jitter 0 ms","seed":0,"phases":[{"up":{"truth":9}}]}"#,
+        r#"{"case":"voice: rtt 40 ms, up: loss 30 %, jitter 0 ms","seed":0,"phases":[{"up":{"truth":1,"set":1,"rated":[1001,0]},"down":{"truth":1,"set":1}}]}"#,
         r#"{"case":"voice: rtt 40 ms, up: loss 30 %, jitter 0 ms","seed":-1,"phases":[]}"#,
     ] {
         let error = error(&format!("{{\"calls\":[{call}]}}"));

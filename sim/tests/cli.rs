@@ -461,6 +461,19 @@ fn selftest_prints_a_scorecard_and_says_whether_all_is_met() {
         (Some("mean burst"), Some(4.0), Some(3))
     );
 
+    // What reads files that do not come along is skipped aloud, and a folder that has none of them is wrong.
+    let output = greenroom(&scratch, &["selftest", "links", "mahimahi"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(
+        text.ends_with("\n3 of 3 oracles pass; 0 of 8 readings miss\nskipped, for want of the files that they read: mahimahi-averages\n"),
+        "{text}"
+    );
+    let output = greenroom(&scratch, &["selftest", "links", "mahimahi", "--traces", "nowhere"]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("Verizon-LTE-short.up") && error.contains("expected a trace of Mahimahi there"), "{error}");
+
     let output = greenroom(&scratch, &["selftest", "links", "nothing-like-that"]);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
     assert!(String::from_utf8(output.stderr).unwrap().contains("no oracle has \"nothing-like-that\" in its name; known: ser-1, "));

@@ -76,7 +76,7 @@ fn config(fidelity: Fidelity, end: End, seed: u64) -> PeerConfig {
         End::Client => (SocketAddrV4::new([10, 0, 0, 2].into(), 5000), None),
         End::Server => (SocketAddrV4::new([10, 0, 0, 1].into(), 5000), Some(300_000)),
     };
-    PeerConfig { fidelity, local, end, estimate_from, report_every: None, seed }
+    PeerConfig { fidelity, local, end, estimate_from, report_every: None, estimate_every: None, seed }
 }
 
 impl Pair {

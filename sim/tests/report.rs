@@ -70,13 +70,18 @@ fn the_quality_of_each_way_is_a_band_with_its_reasons() {
     let marks: Vec<_> = tags(&page).into_iter().filter(|tag| attribute(tag, "class").starts_with("mark scored")).collect();
     assert_eq!(marks.len(), 2 + 2 + 3 + 5, "ben's, cem's and dia's ways, a mark for each stretch");
     let labels: Vec<String> = marks.iter().map(|mark| plain(attribute(mark, "aria-label"))).collect();
-    assert!(labels.contains(&"22 s way down until 48 s: 5 very poor (32 % of the wanted rate); ".to_owned()), "{labels:?}");
-    assert!(labels.contains(&"2 s way down until 50 s: 1 excellent; ".to_owned()), "ben's ends when he leaves: {labels:?}");
+    assert!(labels.contains(&"22 s way down until 48 s: 5 very poor (at first 32 % of the wanted rate)".to_owned()), "{labels:?}");
+    assert!(labels.contains(&"2 s way down until 50 s: 1 excellent".to_owned()), "ben's ends when he leaves: {labels:?}");
     assert!(plain(&page).contains("network up 1 excellent, down 5 very poor (32 % of the wanted rate)"), "and the events have them");
 
     // and the values have a column for each way
     assert!(page.contains("<th scope=\"col\" class=\"word\">quality up</th><th scope=\"col\" class=\"word\">quality down</th>"));
-    assert!(plain(&page).contains("<td class=\"word\">5 very poor (32 % of the wanted rate)</td>"));
+    assert_eq!(
+        plain(&page).matches("<td class=\"word\">5 very poor (32 % of the wanted rate)</td>").count(),
+        1,
+        "a reason where its level begins"
+    );
+    assert!(plain(&page).contains("<td class=\"word\">5 very poor</td>"), "and the level for as long as it lasts");
 
     // while a record without scores has no bands
     let mut record = first_call();

@@ -1,13 +1,7 @@
 //! The chain: the steps of all streams in one order, and how far along it a budget goes. [`allocate`](super::allocate()) has the idea, this file the order.
 
-use alloc::{
-    collections::{BinaryHeap, binary_heap::PeekMut},
-    vec::Vec,
-};
-use core::{
-    cmp::Reverse,
-    hash::{Hash, Hasher},
-};
+use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
 
 use super::{Allocation, Budget, Choice, Demand, Priority, Reason, Rung};
 use crate::{id::StreamId, stream::BitsPerSecond};
@@ -77,25 +71,33 @@ struct Window {
     cut: usize,
 }
 
-/// The next steps of the streams of one priority.
+/// The steps of the streams of one priority, in their order.
 #[derive(Clone, Debug, Default)]
 struct Queue {
-    waiting: BinaryHeap<Reverse<Turn>>,
-    /// What may still go ahead of the first of them.
+    turns: Vec<Turn>,
+    /// How many of them are taken.
+    taken: usize,
+    /// The first that waits.
+    first: Option<Head>,
+    /// What may still go ahead of it.
     ahead_bps: BitsPerSecond,
 }
 
-/// When a stream takes its next step: the level where that stands; among equals, the lower rung first; then the lower id. One number, since that compares at once.
+/// The first step of a queue.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    level: BitsPerSecond,
+    bps: BitsPerSecond,
+    climber: usize,
+}
+
+/// When a stream takes a step: the level where that stands; among equals, the lower rung first; then the lower id. One number, since that compares at once. Each stream's own turns come one after the other in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Turn(u128);
 
 impl Turn {
     fn of(level: BitsPerSecond, place: usize, climber: usize) -> Self {
         Self(u128::from(level) << 64 | (place as u128 & 0xffff_ffff) << 32 | climber as u128 & 0xffff_ffff)
-    }
-
-    fn level(self) -> BitsPerSecond {
-        (self.0 >> 64) as BitsPerSecond
     }
 
     fn climber(self) -> usize {
@@ -191,8 +193,8 @@ impl Planner {
             self.queues.resize_with(self.classes, Queue::default);
         }
         for queue in &mut self.queues {
-            queue.waiting.clear();
-            queue.waiting.reserve(self.climbers.len());
+            queue.turns.clear();
+            queue.turns.reserve(self.steps.len());
         }
         totals
     }
@@ -334,94 +336,84 @@ impl Planner {
     /// Takes the steps of one part, of one class and all below it, in their order, as far as the budget goes. Returns the first that does not fit.
     fn merge(&mut self, part: Part, first_class: usize, budget: Budget, used_bps: &mut BitsPerSecond) -> Option<Refused> {
         self.line_up(part, first_class);
-        loop {
-            if part == Part::Climbs
-                && let Some(class) = self.only_class()
-            {
-                self.queues[class].waiting.clear();
-                return self.climb_alone(class, budget, used_bps);
-            }
-            let (class, at) = self.first()?;
-            if let Err(refused) = self.step(at, budget, used_bps) {
-                return Some(refused);
-            }
-            // Its next step stands in its place: that moves less than to take one off the queue and put another on.
-            let next = if part == Part::Climbs { self.next_turn(at, part) } else { None };
-            if let Some(mut place) = self.queues[class].waiting.peek_mut() {
-                match next {
-                    Some(turn) => *place = Reverse(turn),
-                    None => drop(PeekMut::pop(place)),
-                }
-            }
-            self.set_credit(class, part);
-        }
-    }
-
-    /// Queues the next step of every stream of a class and all below it.
-    fn line_up(&mut self, part: Part, first_class: usize) {
-        for at in 0..self.climbers.len() {
-            let class = self.climbers[at].class;
-            if class >= first_class
-                && let Some(turn) = self.next_turn(at, part)
-            {
-                self.queues[class].waiting.push(Reverse(turn));
-            }
-        }
-        for class in first_class..self.classes {
-            self.set_credit(class, part);
-        }
-    }
-
-    /// The class that waits, if it is the only one.
-    fn only_class(&self) -> Option<usize> {
-        let mut waiting = (0..self.classes).filter(|class| !self.queues[*class].waiting.is_empty());
-        waiting.next().filter(|_| waiting.next().is_none())
-    }
-
-    /// When a stream takes its next step, if it has one.
-    fn next_turn(&self, at: usize, part: Part) -> Option<Turn> {
-        let climber = &self.climbers[at];
-        let Step { level, .. } = self.ladder(climber).get(climber.taken)?;
-        // Of floors that cost the same, those go first below which nothing is of use.
-        let place = if part == Part::Floors { usize::from(!climber.insists) } else { climber.taken };
-        Some(Turn::of(*level, place, at))
-    }
-
-    /// Lets others go ahead of the step that is now the first of its class.
-    fn set_credit(&mut self, class: usize, part: Part) {
         let share = match part {
             Part::Floors => AHEAD_OF_FLOOR,
             Part::Climbs => AHEAD_OF_CLIMB,
         };
-        let ahead_bps = self.queues[class].waiting.peek().map_or(0, |first| self.next_bps(first.0) / share);
-        self.queues[class].ahead_bps = ahead_bps;
+        for class in first_class..self.classes {
+            self.advance(class, share);
+        }
+        loop {
+            let (class, at, is_alone) = self.first()?;
+            if is_alone && part == Part::Climbs {
+                return self.climb_alone(class, budget, used_bps);
+            }
+            if let Err(refused) = self.step(at, budget, used_bps) {
+                return Some(refused);
+            }
+            self.queues[class].taken += 1;
+            self.advance(class, share);
+        }
     }
 
-    fn next_bps(&self, turn: Turn) -> BitsPerSecond {
-        let climber = &self.climbers[turn.climber()];
-        self.ladder(climber)[climber.taken].bps
-    }
-
-    /// The stream whose step comes next, and its class.
-    ///
-    /// The order of a class and all below it is made of two: the class's own, and that of all below. Before each step of its own as many of the latter go as may go ahead of it.
-    fn first(&mut self) -> Option<(usize, usize)> {
-        let mut first: Option<(usize, Turn)> = None;
-        for class in (0..self.classes).rev() {
-            let Some(Reverse(own)) = self.queues[class].waiting.peek() else { continue };
-            let goes_ahead =
-                first.is_some_and(|(_, below)| self.next_bps(below) <= self.queues[class].ahead_bps && below.level() < own.level());
-            if !goes_ahead {
-                first = Some((class, *own));
+    /// Puts the steps of a class and all below it in order: of climbs all of them, of floors the one that each stream has.
+    fn line_up(&mut self, part: Part, first_class: usize) {
+        let Self { climbers, steps, queues, .. } = self;
+        for queue in &mut *queues {
+            queue.turns.clear();
+            queue.taken = 0;
+            queue.first = None;
+        }
+        for (at, climber) in climbers.iter().enumerate().filter(|(_, climber)| climber.class >= first_class) {
+            let ladder = &steps[climber.first..climber.first + climber.steps];
+            let turns = &mut queues[climber.class].turns;
+            match part {
+                // Of floors that cost the same, those go first below which nothing is of use.
+                Part::Floors => turns.extend(ladder.first().map(|floor| Turn::of(floor.level, usize::from(!climber.insists), at))),
+                Part::Climbs => {
+                    let waiting = (climber.taken..).zip(&ladder[climber.taken..]);
+                    turns.extend(waiting.map(|(place, step)| Turn::of(step.level, place, at)));
+                }
             }
         }
-        let (class, turn) = first?;
-        if class > 0 {
-            let bps = self.next_bps(turn);
-            // It goes ahead of all of these, or they have nothing to take.
-            self.queues[..class].iter_mut().for_each(|queue| queue.ahead_bps = queue.ahead_bps.saturating_sub(bps));
+        for queue in queues {
+            queue.turns.sort_unstable();
         }
-        Some((class, turn.climber()))
+    }
+
+    /// Looks up the step that is now the first of its class, and lets others go ahead of it.
+    fn advance(&mut self, class: usize, share: BitsPerSecond) {
+        let Self { climbers, steps, queues, .. } = self;
+        let queue = &mut queues[class];
+        queue.first = queue.turns.get(queue.taken).map(|turn| {
+            let climber = turn.climber();
+            let Step { level, bps, .. } = steps[climbers[climber].first + climbers[climber].taken];
+            Head { level, bps, climber }
+        });
+        queue.ahead_bps = queue.first.map_or(0, |first| first.bps / share);
+    }
+
+    /// The class and the stream whose step comes next, and whether no other class has any left.
+    ///
+    /// The order of a class and all below it is made of two: the class's own, and that of all below. Before each step of its own as many of the latter go as may go ahead of it.
+    fn first(&mut self) -> Option<(usize, usize, bool)> {
+        let queues = &mut self.queues[..self.classes];
+        let mut first: Option<(usize, Head)> = None;
+        let mut is_alone = true;
+        for (class, queue) in queues.iter().enumerate().rev() {
+            let Some(own) = queue.first else { continue };
+            is_alone &= first.is_none();
+            let goes_ahead = first.is_some_and(|(_, below)| below.bps <= queue.ahead_bps && below.level < own.level);
+            if !goes_ahead {
+                first = Some((class, own));
+            }
+        }
+        let (class, Head { bps, climber, .. }) = first?;
+        // It goes ahead of all of these, or they have nothing to take.
+        for queue in &mut queues[..class] {
+            queue.ahead_bps = queue.ahead_bps.saturating_sub(bps);
+        }
+        Some((class, climber, is_alone))
     }
 
     fn answer(&mut self, used_bps: BitsPerSecond, refused: Option<Refused>) {
@@ -471,11 +463,10 @@ fn read_ladder(rungs: &[Rung], steps: &mut Vec<Step>) {
 /// How many of the steps the stream had: up to its current layer, or to what takes no more; where that layer flows no longer, up to the next lower one.
 fn held(demand: &Demand<'_>, ladder: &[Step]) -> usize {
     let Some(current) = demand.current else { return 0 };
-    let past = |is_lower: &dyn Fn(&Step) -> bool| ladder.iter().rposition(is_lower).map_or(0, |at| at + 1);
-    match demand.rungs.iter().position(|rung| rung.layer == current) {
-        Some(at) if demand.rungs[at].bps > 0 => ladder.iter().take_while(|step| step.rung.bps <= demand.rungs[at].bps).count(),
-        Some(at) => past(&|step| demand.rungs[..at].contains(&step.rung)),
-        None => past(&|step| step.rung.layer < current),
+    match demand.rungs.iter().find(|rung| rung.layer == current).filter(|rung| rung.bps > 0) {
+        Some(had) => ladder.iter().take_while(|step| step.rung.bps <= had.bps).count(),
+        // Where a layer that does not flow stands among the others says nothing: they are in order of their rates.
+        None => ladder.iter().rposition(|step| step.rung.layer < current).map_or(0, |at| at + 1),
     }
 }
 

@@ -2,13 +2,14 @@
 //!
 //! Each [case](case::Case) is a call of a client and a server over two lines that are [set](case::Line) to do something. The client measures windows of two seconds with an [`Observer`](crate::media::Observer), that is from
 //! what it receives and what the other end reports. Every scorer is told those windows. The truth is the level that our thresholds give for what the lines really did to what was sent in the windows that are judged, each direction
-//! for itself; a second one, printed beside it, for what they were set to do.
+//! for itself; a second one, printed beside it, for what they were set to do. Calls of voices alone are held against a third one as well, in which nothing is ours: what a [listener] would say of them, by ITU-T G.107 and G.109.
 //!
 //! The first three windows of a phase are not judged: that is how long a level may take to follow. Of each later one it is asked whether the level was exact, or one off. A phase in
 //! which a level was not right once by its fourth window is *late*; one in which it changed after that is *flapping*. A call that its ends give up, because hardly a check of the path comes through, is judged up to there.
 
 mod call;
 pub mod case;
+mod listener;
 mod peers;
 mod picture;
 mod screen;
@@ -16,7 +17,10 @@ mod stored;
 mod tally;
 mod truth;
 
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use core::{
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::Duration,
+};
 use std::{sync::Mutex, thread};
 
 use greenroom_core::quality::{Level, Rules, Scorer};
@@ -24,9 +28,10 @@ use greenroom_core::quality::{Level, Rules, Scorer};
 use self::{case::Fault, peers::Other};
 pub use self::{
     case::{Case, grid, small},
+    listener::{Codec, Ratings},
     picture::svg,
     stored::{read, written},
-    tally::{Tally, Truth, goals, markdown, table},
+    tally::{Heard, Tally, Truth, goals, heard_markdown, markdown, table},
 };
 use crate::{entropy, media::Fidelity};
 
@@ -57,6 +62,8 @@ pub struct Judged {
     pub truth: [Level; 2],
     /// The level for what they were set to do.
     pub set: [Level; 2],
+    /// What a listener would say of the voice, where one was to be heard and nothing else to be seen.
+    pub rated: [Option<Ratings>; 2],
     /// By direction, scorer and window.
     pub said: [[Vec<Level>; 4]; 2],
 }
@@ -97,7 +104,11 @@ fn judge(case: &Case, number: usize, fidelity: Fidelity, seed: u64) -> Outcome {
     let phases = case.phases.iter().zip(&observed).map(|(phase, windows)| {
         let judged_windows = windows.iter().skip(GRACE).map(|lived| &lived.did);
         let truth = truth::did(&rules, phase, case.video_bps, judged_windows);
-        let mut judged = Judged { truth, set: truth::set(&rules, phase, case.video_bps), said: Default::default() };
+        let rated = [(0, phase.down.delay_ms), (1, phase.up.delay_ms)].map(|(way, other_ms)| {
+            let sound = windows.iter().skip(GRACE).map(|lived| &lived.did[way]);
+            if has_video { None } else { listener::ratings(sound, Duration::from_millis(other_ms)) }
+        });
+        let mut judged = Judged { truth, set: truth::set(&rules, phase, case.video_bps), rated, said: Default::default() };
         for window in windows {
             for (way, reading) in window.seen.iter().enumerate() {
                 ours[way].update(&rules, reading);

@@ -1,11 +1,13 @@
 //! `greenroom selftest`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use super::{Exit, complain, say};
-use crate::selftest::{self, SEEDS, Verdict};
+use crate::selftest::{self, SEEDS, Traces, Verdict};
 
 #[derive(Debug, Args)]
 pub(super) struct SelftestArguments {
@@ -24,6 +26,9 @@ struct LinksArguments {
     /// Only oracles whose names contain this
     #[arg(value_name = "NAME")]
     only: Option<String>,
+    /// The folder of traces of Mahimahi, <https://github.com/ravinet/mahimahi>: without it, what is known of them is skipped
+    #[arg(long, value_name = "DIR")]
+    traces: Option<PathBuf>,
     /// Print the scorecard as JSON
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
@@ -34,7 +39,7 @@ struct LinksArguments {
 
 /// Measures, prints, and says whether everything was met.
 pub(super) fn selftest(arguments: &SelftestArguments) -> Exit {
-    let What::Links(LinksArguments { only, json, markdown }) = &arguments.what;
+    let What::Links(LinksArguments { only, traces, json, markdown }) = &arguments.what;
     let mut oracles = selftest::links();
     if let Some(only) = only {
         let known: Vec<String> = oracles.iter().map(|oracle| oracle.id.clone()).collect();
@@ -44,19 +49,26 @@ pub(super) fn selftest(arguments: &SelftestArguments) -> Exit {
             return Exit::Usage;
         }
     }
+    let traces = match traces.as_deref().map_or_else(|| Ok(Traces::new()), |folder| selftest::traces(folder, &oracles)) {
+        Ok(traces) => traces,
+        Err(error) => {
+            complain(&format_args!("{error}; expected a trace of Mahimahi there, as its sources have them in the folder traces"));
+            return Exit::Usage;
+        }
+    };
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     bar.set_style(
         ProgressStyle::with_template("links {wide_bar:.green} {pos} of {len}  {elapsed}")
             .expect("the template is right")
             .progress_chars("━╸ "),
     );
-    let verdicts = selftest::run(&oracles, &|done, of| {
+    let verdicts = selftest::run(&oracles, &traces, &|done, of| {
         bar.set_length(of as u64);
         bar.set_position(done as u64);
     });
     bar.finish_and_clear();
 
-    let missed: Vec<&Verdict> = verdicts.iter().filter(|verdict| !verdict.passes()).collect();
+    let missed: Vec<&Verdict> = verdicts.iter().filter(|verdict| verdict.misses()).collect();
     if *json {
         say(&format!("{:#}\n", as_json(&verdicts)));
     } else if *markdown {
@@ -74,6 +86,7 @@ pub(super) fn selftest(arguments: &SelftestArguments) -> Exit {
 
 fn as_json(verdicts: &[Verdict]) -> serde_json::Value {
     let passed = verdicts.iter().filter(|verdict| verdict.passes()).count();
+    let skipped = verdicts.iter().filter(|verdict| verdict.is_skipped()).count();
     let oracles: Vec<_> = verdicts
         .iter()
         .map(|verdict| {
@@ -87,11 +100,12 @@ fn as_json(verdicts: &[Verdict]) -> serde_json::Value {
                 "source": oracle.source,
                 "n": oracle.n,
                 "pass": verdict.passes(),
+                "skipped": verdict.is_skipped(),
                 "readings": verdict.lines().map(|line| json!({
                     "what": line.what, "expected": line.expected, "got": line.got, "readings": line.readings, "tolerance": line.tolerance, "pass": line.pass,
                 })).collect::<Vec<_>>(),
             })
         })
         .collect();
-    json!({ "seeds": SEEDS, "passed": passed, "failed": verdicts.len() - passed, "oracles": oracles })
+    json!({ "seeds": SEEDS, "passed": passed, "failed": verdicts.len() - passed - skipped, "skipped": skipped, "oracles": oracles })
 }

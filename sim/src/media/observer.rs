@@ -252,6 +252,7 @@ mod tests {
                 end: End::Client,
                 estimate_from: None,
                 report_every: None,
+                estimate_every: None,
                 seed: 1,
             };
             Self { observer: Observer::default(), peer: Peer::new(Instant::ZERO, config), now: Instant::ZERO, next: [0; 2] }

@@ -41,6 +41,7 @@ use str0m::{
     rtp::{ExtensionValues, RawPacket, RtpPacket, RtpWrite, Ssrc, Vp8Descriptor, Vp8Patch},
 };
 
+pub(super) use self::naming::is_repeat;
 use self::{
     checks::Checks,
     naming::{WireRid, layer_id, mid_of, retransmission_of, ssrc, track_of, wire_rids},
@@ -463,7 +464,11 @@ impl Inner {
                 let layer = request.rid.map_or(Some(0), |rid| sent.rids.iter().position(|known| *known == rid));
                 self.queue.extend(layer.and_then(layer_id).map(|layer| PeerOutput::KeyFrameRequested { track: *track, layer }));
             }
-            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
+            Event::PeerStats(stats) => {
+                // Asked for by `estimate_every`, and said whether or not it moved: an encoder follows it.
+                self.queue.extend(stats.bwe_tx.map(|estimate| PeerOutput::Estimate { bps: estimate.as_u64() }));
+            }
+            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) if self.config.estimate_every.is_none() => {
                 let bps = estimate.as_u64();
                 if self.estimate.replace(bps) != Some(bps) {
                     self.queue.push_back(PeerOutput::Estimate { bps });
@@ -550,7 +555,7 @@ fn rtc(now: Instant, config: &PeerConfig) -> Rtc {
         .clear_codecs()
         .enable_vp8(true)
         .enable_opus(true, false)
-        .set_stats_interval(None)
+        .set_stats_interval(config.estimate_every)
         .enable_raw_packets(config.end == End::Client) // for the reports and numbers among them, which str0m keeps to itself
         .set_send_buffer_video(RETRANSMIT_PACKETS);
     builder.set_max_stun_retransmits(ICE_RETRANSMITS);
@@ -578,6 +583,7 @@ fn settle_clocks() {
                 end: End::Client,
                 estimate_from: None,
                 report_every: None,
+                estimate_every: None,
                 seed: 0,
             };
             let mut rtc = rtc(Instant::ZERO, &config);

@@ -300,6 +300,7 @@ impl ClientNode {
             end: End::Client,
             estimate_from: None,
             report_every: None,
+            estimate_every: None,
             seed,
         };
         let mut peer = Peer::new(self.now, config);

@@ -360,6 +360,7 @@ impl SfuNode {
                 end: End::Server,
                 estimate_from: Some(self.config.settings.start_estimate_bps),
                 report_every: None,
+                estimate_every: None,
                 seed,
             },
         );

@@ -182,8 +182,8 @@ impl Cluster {
         if !words.is_empty() {
             put!(marks, "{}: ", Escaped(words));
         }
-        for mark in self.0.iter().take(LINES) {
-            put!(marks, "{} {}; ", Seconds(mark.at_ns), Escaped(&mark.sentence));
+        for (at, mark) in self.0.iter().take(LINES).enumerate() {
+            put!(marks, "{}{} {}", if at == 0 { "" } else { "; " }, Seconds(mark.at_ns), Escaped(&mark.sentence));
         }
         put!(marks, "\">{inside}");
         if !words.is_empty() {

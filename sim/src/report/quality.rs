@@ -164,7 +164,7 @@ fn put_band(figure: &mut Figure, way: &str, stretches: &[Stretch], top: u64) {
         label: String::new(),
         weight: stretch.verdict.level.number(),
         glyph: Glyph::Dot,
-        sentence: format!("way {way} until {}: {}", Seconds(stretch.to_ns), words::quality(stretch.verdict)),
+        sentence: format!("way {way} until {}: {}", Seconds(stretch.to_ns), words::lasting_quality(stretch.verdict)),
         event: stretch.event,
     });
     // What is too short to be pointed at shares a mark with what follows, under the worst of their levels.

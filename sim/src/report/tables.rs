@@ -130,6 +130,8 @@ pub(super) fn put_values(page: &mut Page, series: &ViewerSeries, quality: &Quali
     }
     put!(page, "</tr></thead>\n<tbody>\n");
     let mut next_ns = first;
+    // The events of the levels in the row before: a reason is told where its level begins.
+    let mut told = [None; 2];
     for (at, &t_ns) in series.times_ns.iter().enumerate() {
         if t_ns < next_ns {
             continue;
@@ -144,8 +146,11 @@ pub(super) fn put_values(page: &mut Page, series: &ViewerSeries, quality: &Quali
             let received = stream.points[at].map(|point| Rate(point.received_bps));
             put!(page, "<td>{}</td><td class=\"word\">{}</td>", Maybe(received, "–"), Escaped(layer));
         }
-        for (_, stretches) in quality.directions().into_iter().filter(|_| !quality.is_empty()) {
-            let scored = quality::at(stretches, t_ns).map(|stretch| words::quality(stretch.verdict));
+        for ((_, stretches), told) in quality.directions().into_iter().zip(&mut told).filter(|_| !quality.is_empty()) {
+            let scored = quality::at(stretches, t_ns).map(|stretch| match told.replace(stretch.event) {
+                Some(event) if event == stretch.event => stretch.verdict.level.to_string(),
+                _ => words::quality(stretch.verdict),
+            });
             put!(page, "<td class=\"word\">{}</td>", Maybe(scored.map(Escaped), "–"));
         }
         put!(page, "</tr>\n");

@@ -194,6 +194,14 @@ pub(super) fn quality(verdict: Verdict) -> String {
     }
 }
 
+/// A level that lasted, with the reason of the window that brought it about: `4 poor (at first 20 % of the packets lost)`.
+pub(super) fn lasting_quality(verdict: Verdict) -> String {
+    match because(verdict.reason) {
+        Some(reason) => format!("{} (at first {reason})", verdict.level),
+        None => verdict.level.to_string(),
+    }
+}
+
 /// What decided a level, with its value; none where the level says it all.
 pub(super) fn because(reason: Reason) -> Option<String> {
     let ms = |us: u32| format!("{}\u{a0}ms", (u64::from(us) + 500) / 1000);

@@ -9,8 +9,11 @@ use core::time::Duration;
 
 use greenroom_core::time::Instant;
 
-use super::Oracle;
-use crate::net::link::{Capacity, DropReason, Link, LinkConfig, Outage, Queue, QueueLimit, RateSchedule, Verdict};
+use super::{Oracle, Traces};
+use crate::net::{
+    link::{Capacity, DropReason, Link, LinkConfig, Outage, Queue, QueueLimit, RateSchedule, Verdict},
+    trace::Trace,
+};
 
 /// What an oracle is measured by: from the number of packets and a seed to its readings, in the order in which they are listed.
 type Measure = fn(u64, u64) -> Vec<f64>;
@@ -25,9 +28,21 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// The readings of an oracle under a seed. One that nobody knows how to measure has none, and misses.
-pub(super) fn measure(oracle: &Oracle, seed: u64) -> Vec<f64> {
+pub(super) fn measure(oracle: &Oracle, seed: u64, traces: &Traces) -> Vec<f64> {
+    if !oracle.files.is_empty() {
+        return oracle.files.iter().filter_map(|file| traces.get(file)).flat_map(averages).collect();
+    }
     let found = MEASURES.iter().copied().flatten().find(|(name, _)| *name == oracle.id);
     found.map_or_else(Vec::new, |(_, measure)| measure(oracle.n.unwrap_or(0), seed))
+}
+
+/// Bytes of an opportunity in Mahimahi's logs: with its tunnel's header.
+const LOGGED_BYTES: u64 = 1504;
+
+/// Lines of a trace, its last time in ms, and its mean in Mbps as Mahimahi logs it.
+fn averages(trace: &Trace) -> [f64; 3] {
+    let (lines, last_ms) = (trace.opportunities_ms().len() as u64, u64::from(trace.round_ms()));
+    [float(lines), float(last_ms), float(lines * LOGGED_BYTES * 8) / float(last_ms) / 1000.0]
 }
 
 /// 1250 bytes are 10,000 bits: 10 ms at 1 Mbps.

@@ -83,8 +83,8 @@ struct Source {
     silent: bool,
     next_audio: Instant,
     next_video: Instant,
-    /// In which window each packet was written, by its number: of sound, and of pictures.
-    written: [Vec<u32>; 2],
+    /// When each packet was written, by its number: of sound, and of pictures.
+    written: [Vec<Instant>; 2],
 }
 
 impl Source {
@@ -100,11 +100,14 @@ impl Source {
     fn send(&mut self, now: Instant, peer: &mut Peer, did: &mut [Did]) {
         let mut out = Vec::new();
         let window = window_of(now);
-        let mut write = |written: &mut [Vec<u32>; 2], track: TrackId, head: &[u8], bytes: u32, timestamp: u32, marker: bool| {
+        let mut write = |written: &mut [Vec<Instant>; 2], track: TrackId, head: &[u8], bytes: u32, timestamp: u32, marker: bool| {
             let kind = usize::from(track.kind == TrackKind::Video);
             let (seq, payload, absent_bytes) = (written[kind].len() as u64, head.into(), bytes.saturating_sub(low(head.len() as u64)));
-            written[kind].push(low(window as u64));
+            written[kind].push(now);
             did[window].sent[kind] += 1;
+            if track.kind == TrackKind::Audio {
+                did[window].sound.push(None);
+            }
             let packet = MediaPacket { track, layer: LayerId(0), seq, timestamp, marker, payload, absent_bytes, level: None };
             peer.write(now, &packet, None, &mut out);
         };
@@ -319,6 +322,7 @@ impl Side {
             end,
             estimate_from: case.video_bps.map(|_| START_BPS),
             report_every: Some(REPORT_EVERY),
+            estimate_every: None,
             seed: seed.wrapping_mul(2).wrapping_add(number.into()),
         };
         let mut peer = Peer::new(now, config);
@@ -350,10 +354,16 @@ impl Side {
     /// A packet of its came to the other end.
     fn came(&mut self, now: Instant, packet: &MediaPacket) {
         let kind = usize::from(packet.track.kind == TrackKind::Video);
-        let written = usize::try_from(packet.seq).ok().and_then(|seq| self.source.written[kind].get(seq)).copied();
-        let did = &mut self.did[written.expect("nobody else makes packets") as usize];
+        let written = &self.source.written[kind];
+        let seq = usize::try_from(packet.seq).ok().filter(|seq| *seq < written.len()).expect("nobody else makes packets");
+        let window = window_of(written[seq]);
+        let did = &mut self.did[window];
         did.came[kind] += 1;
         did.bits += u64::from(packet.size_bytes()) * 8;
+        if packet.track.kind == TrackKind::Audio {
+            let first = written.partition_point(|at| window_of(*at) < window);
+            did.sound[seq - first] = Some(now.saturating_since(written[seq]));
+        }
         if packet.track.kind == TrackKind::Audio
             && let Some((at, timestamp)) = self.newest_sound.replace((now, packet.timestamp))
         {

@@ -1,13 +1,13 @@
 //! What came of a grid as text, and read again: so a page can be made from what is stored, and a test can hold what is stored against what the code does.
 //!
-//! JSON, one call a line. Levels of windows stand as digits, one after the other.
+//! JSON, one call a line. Levels of windows stand as digits, one after the other; ratings of G.107 in tenths, for G.711 with concealment and without.
 
 use core::fmt::Write as _;
 
 use greenroom_core::quality::Level;
 use serde_json::{Value, json};
 
-use super::{Case, Judged, Outcome, SCORERS, goals};
+use super::{Case, Judged, Outcome, Ratings, SCORERS, goals};
 
 /// Everything, for other programs and for [`read`].
 pub fn written(cases: &[Case], outcomes: &[Outcome]) -> String {
@@ -19,7 +19,11 @@ pub fn written(cases: &[Case], outcomes: &[Outcome]) -> String {
             let digits = |levels: &[Level]| levels.iter().map(|level| level.number().to_string()).collect::<String>();
             let said: serde_json::Map<String, Value> =
                 SCORERS.iter().zip(&judged.said[at]).map(|(name, levels)| ((*name).to_owned(), digits(levels).into())).collect();
-            json!({ "truth": judged.truth[at].number(), "set": judged.set[at].number(), "said": said })
+            let mut way = json!({ "truth": judged.truth[at].number(), "set": judged.set[at].number(), "said": said });
+            if let Some(rated) = judged.rated[at] {
+                way["rated"] = json!(rated);
+            }
+            way
         };
         let phases: Vec<Value> = outcome.phases.iter().map(|judged| json!({ "up": way(judged, 0), "down": way(judged, 1) })).collect();
         let call = json!({ "case": cases[outcome.case].name, "seed": outcome.seed, "phases": phases });
@@ -43,7 +47,8 @@ fn outcome(cases: &[Case], call: &Value) -> Option<Outcome> {
     for phase in call["phases"].as_array()? {
         let ways = [&phase["up"], &phase["down"]];
         let pair = |key: &str| Some([level(ways[0][key].as_u64()?)?, level(ways[1][key].as_u64()?)?]);
-        let mut judged = Judged { truth: pair("truth")?, set: pair("set")?, said: Default::default() };
+        let rated = [rated(&ways[0]["rated"]).ok()?, rated(&ways[1]["rated"]).ok()?];
+        let mut judged = Judged { truth: pair("truth")?, set: pair("set")?, rated, said: Default::default() };
         for (said, way) in judged.said.iter_mut().zip(ways) {
             for (levels, name) in said.iter_mut().zip(SCORERS) {
                 let digits = way["said"][name].as_str()?;
@@ -54,3 +59,16 @@ fn outcome(cases: &[Case], call: &Value) -> Option<Outcome> {
     }
     Some(Outcome { case, seed: call["seed"].as_u64()?, phases })
 }
+
+/// The ratings of a direction, or none where it has none.
+fn rated(value: &Value) -> Result<Option<Ratings>, Odd> {
+    let tenths = |value: &Value| value.as_u64().and_then(|tenths| u16::try_from(tenths).ok()).filter(|tenths| *tenths <= 1000).ok_or(Odd);
+    match value {
+        Value::Null => Ok(None),
+        Value::Array(both) if both.len() == 2 => Ok(Some([tenths(&both[0])?, tenths(&both[1])?])),
+        _ => Err(Odd),
+    }
+}
+
+/// It is not what [`written`] writes.
+struct Odd;

@@ -4,7 +4,7 @@ use core::fmt::Write as _;
 
 use greenroom_core::quality::Level;
 
-use super::{Case, GRACE, Judged, Outcome, SCORERS, case::Family, leaks};
+use super::{Case, Codec, GRACE, Judged, Outcome, SCORERS, case::Family, leaks, listener};
 
 /// How often one scorer was right.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,6 +89,62 @@ fn percent(permille: usize) -> String {
 /// The true levels that occur in the grid.
 pub(super) const LEVELS: [Level; 6] = [Level::Excellent, Level::Good, Level::Fair, Level::Poor, Level::VeryPoor, Level::Disconnected];
 
+/// How one scorer stands to what a listener would say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Windows that were judged.
+    pub windows: usize,
+    /// Those whose level is the category of the rating.
+    pub exact: usize,
+    /// Those with that level or a neighbour.
+    pub near: usize,
+    /// Those with a worse level.
+    pub stricter: usize,
+    /// Those with a better one.
+    pub milder: usize,
+    /// Pairs of calls of which one rates at least [`APART`] more than the other.
+    pub pairs: usize,
+    /// Those of them in which it has the better level on average.
+    pub in_order: usize,
+    /// Those in which it has the worse one.
+    pub upside_down: usize,
+}
+
+/// Ratings that lie so far apart, in tenths, are a category of G.109 apart.
+const APART: u16 = 100;
+
+impl Heard {
+    /// One scorer's, of all directions that were rated.
+    pub fn of(outcomes: &[Outcome], codec: Codec, scorer: usize) -> Self {
+        let mut heard = Self::default();
+        // The rating of each direction, with the sum of its levels and how many there are.
+        let mut directions: Vec<(u16, usize, usize)> = Vec::new();
+        for judged in outcomes.iter().flat_map(|outcome| &outcome.phases) {
+            for (rated, said) in judged.rated.iter().zip(&judged.said) {
+                let (Some(ratings), Some(levels)) = (rated, said[scorer].get(GRACE..)) else { continue };
+                let rating = ratings[codec as usize];
+                let truth = listener::level(rating);
+                heard.windows += levels.len();
+                heard.exact += levels.iter().filter(|level| **level == truth).count();
+                heard.near += levels.iter().filter(|level| level.number().abs_diff(truth.number()) <= 1).count();
+                heard.stricter += levels.iter().filter(|level| **level > truth).count();
+                heard.milder += levels.iter().filter(|level| **level < truth).count();
+                directions.push((rating, levels.iter().map(|level| usize::from(level.number())).sum(), levels.len()));
+            }
+        }
+        for (at, (rating, sum, count)) in directions.iter().enumerate() {
+            for (other_rating, other_sum, other_count) in directions[..at].iter().filter(|(other, ..)| other.abs_diff(*rating) >= APART) {
+                // Means compared as products. A higher rating wants a lower level.
+                let level = (sum * other_count).cmp(&(other_sum * count));
+                heard.pairs += 1;
+                heard.in_order += usize::from(level == other_rating.cmp(rating));
+                heard.upside_down += usize::from(level == rating.cmp(other_rating));
+            }
+        }
+        heard
+    }
+}
+
 /// Each goal: what it asks, what came, and whether it was met.
 pub fn goals(cases: &[Case], outcomes: &[Outcome]) -> Vec<(String, String, bool)> {
     let all: Vec<Tally> = (0..SCORERS.len()).map(|scorer| Tally::of(cases, outcomes, Truth::Did, scorer, |_, _| true)).collect();
@@ -133,13 +189,46 @@ fn rows(cases: &[Case], outcomes: &[Outcome]) -> Vec<[String; 8]> {
     rows
 }
 
+/// Rows of cells: every scorer by what a listener would say, for each codec.
+fn heard_rows(outcomes: &[Outcome]) -> Vec<[String; 8]> {
+    let mut rows = Vec::new();
+    for codec in Codec::ALL {
+        for (scorer, name) in SCORERS.iter().enumerate() {
+            let heard = Heard::of(outcomes, codec, scorer);
+            let share = |part| percent(permille(part, heard.windows));
+            rows.push([
+                codec.name().to_owned(),
+                (*name).to_owned(),
+                share(heard.exact),
+                share(heard.near),
+                share(heard.stricter),
+                share(heard.milder),
+                percent(permille(heard.in_order, heard.pairs)),
+                percent(permille(heard.upside_down, heard.pairs)),
+            ]);
+        }
+    }
+    rows
+}
+
+const HEARD_COLUMNS: [&str; 8] = ["a listener to", "scorer", "exact", "within one", "stricter", "milder", "in order", "upside down"];
 const COLUMNS: [&str; 8] = ["truth", "scorer", "windows", "exact", "within one", "phases", "late", "flapping"];
 
-/// The table for a terminal, and the goals.
+/// The tables for a terminal, and the goals.
 pub fn table(cases: &[Case], outcomes: &[Outcome]) -> String {
-    let rows = rows(cases, outcomes);
+    let mut text = aligned(&COLUMNS, &rows(cases, outcomes));
+    text.push('\n');
+    text.push_str(&aligned(&HEARD_COLUMNS, &heard_rows(outcomes)));
+    text.push('\n');
+    for (goal, came, met) in goals(cases, outcomes) {
+        let _ = writeln!(text, "{}  {goal}: {came}", if met { "ok    " } else { "MISSED" });
+    }
+    text
+}
+
+fn aligned(columns: &[&str; 8], rows: &[[String; 8]]) -> String {
     let widths: Vec<usize> =
-        (0..COLUMNS.len()).map(|at| rows.iter().map(|row| row[at].chars().count()).chain([COLUMNS[at].len()]).max().unwrap_or(0)).collect();
+        (0..columns.len()).map(|at| rows.iter().map(|row| row[at].chars().count()).chain([columns[at].len()]).max().unwrap_or(0)).collect();
     let mut text = String::new();
     let mut line = |cells: &[String; 8]| {
         for (at, (cell, width)) in cells.iter().zip(&widths).enumerate() {
@@ -148,24 +237,30 @@ pub fn table(cases: &[Case], outcomes: &[Outcome]) -> String {
         text.truncate(text.trim_end().len());
         text.push('\n');
     };
-    line(&COLUMNS.map(str::to_owned));
+    line(&columns.map(str::to_owned));
     rows.iter().for_each(line);
-    text.push('\n');
+    text
+}
+
+/// The table of docs/QUALITY.md, and the goals.
+pub fn markdown(cases: &[Case], outcomes: &[Outcome]) -> String {
+    let mut text = marked(&COLUMNS, &rows(cases, outcomes));
+    text.push_str("\n| goal | came | |\n|---|---|---|\n");
     for (goal, came, met) in goals(cases, outcomes) {
-        let _ = writeln!(text, "{}  {goal}: {came}", if met { "ok    " } else { "MISSED" });
+        let _ = writeln!(text, "| {goal} | {came} | {} |", if met { "met" } else { "missed" });
     }
     text
 }
 
-/// The table of docs/QUALITY.md.
-pub fn markdown(cases: &[Case], outcomes: &[Outcome]) -> String {
-    let mut text = format!("| {} |\n|---|---|{}\n", COLUMNS.join(" | "), "--:|".repeat(COLUMNS.len() - 2));
-    for row in rows(cases, outcomes) {
+/// The table of docs/QUALITY.md about what a listener would say.
+pub fn heard_markdown(outcomes: &[Outcome]) -> String {
+    marked(&HEARD_COLUMNS, &heard_rows(outcomes))
+}
+
+fn marked(columns: &[&str; 8], rows: &[[String; 8]]) -> String {
+    let mut text = format!("| {} |\n|---|---|{}\n", columns.join(" | "), "--:|".repeat(columns.len() - 2));
+    for row in rows {
         let _ = writeln!(text, "| {} |", row.join(" | "));
-    }
-    text.push_str("\n| goal | came | |\n|---|---|---|\n");
-    for (goal, came, met) in goals(cases, outcomes) {
-        let _ = writeln!(text, "| {goal} | {came} | {} |", if met { "met" } else { "missed" });
     }
     text
 }

@@ -1,4 +1,4 @@
-//! What is true of a line, which only a simulator knows. There are two truths, and scores are held against both.
+//! What is true of a line, which only a simulator knows. There are two truths in the scorer's own thresholds, and scores are held against both; a third one, which has nothing of them, is the [listener](super::listener)'s.
 //!
 //! **What the line did** ([`did`]) is the level that the scorer's thresholds give for what really became of everything that was sent over it in the windows that are judged, by the clock of the simulation and with both ends
 //! in view; a scorer sits at one end and has to find out. It is this one that goals are about.
@@ -43,11 +43,13 @@ pub(super) struct Did {
     /// What those weigh.
     pub(super) bits: u64,
     /// How long datagrams waited beyond the line's constant delay, and how many arrived.
-    waits_ns: u64,
-    datagrams: u64,
+    pub(super) waits_ns: u64,
+    pub(super) datagrams: u64,
     /// Differences of RFC 3550, and how many.
     pub(super) deviations_ns: u64,
     pub(super) deviations: u64,
+    /// How long each packet of sound took, in the order of writing; none that never came.
+    pub(super) sound: Vec<Option<Duration>>,
 }
 
 impl Did {
@@ -57,6 +59,7 @@ impl Did {
         self.datagrams += 1;
     }
 
+    /// The sums of both; packets one by one are left out.
     fn and(self, other: &Self) -> Self {
         Self {
             sent: [self.sent[0] + other.sent[0], self.sent[1] + other.sent[1]],
@@ -66,6 +69,7 @@ impl Did {
             datagrams: self.datagrams + other.datagrams,
             deviations_ns: self.deviations_ns + other.deviations_ns,
             deviations: self.deviations + other.deviations,
+            sound: Vec::new(),
         }
     }
 

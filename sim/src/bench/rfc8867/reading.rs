@@ -18,7 +18,7 @@ use greenroom_core::{stream::BitsPerSecond, time::Instant};
 
 use super::{
     case::{Case, Load, Pair},
-    trace::{BIN, BIN_NS, PairBin, QUEUE_SAMPLE_NS, Trace},
+    trace::{BIN, BIN_NS, QUEUE_SAMPLE_NS, Trace},
     world::MEDIA_MAX_BPS,
 };
 
@@ -276,11 +276,6 @@ pub(super) fn float(count: u64) -> f64 {
 /// The rate of a bin's bytes.
 pub(super) fn bin_bps(bytes: u64) -> u64 {
     bytes * 8 * 1_000_000_000 / BIN_NS
-}
-
-/// What a bin of a pair received, as a rate.
-pub(super) fn media_bps(bin: &PairBin) -> u64 {
-    bin_bps(bin.media_bytes)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use core::{
     net::{Ipv4Addr, SocketAddrV4},
     time::Duration,
 };
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
 use greenroom_core::{
     id::{LayerId, StreamId},
@@ -24,6 +24,7 @@ use greenroom_core::{
 
 use super::{
     case::{Case, Pair},
+    reading::float,
     rival::{ACK_WIRE_BYTES, SEGMENT_WIRE_BYTES, Transfer},
     source::{AUDIO_BYTES, AUDIO_INTERVAL, Encoder, VIDEO_MAX_BPS, VIDEO_MIN_BPS},
     trace::{BIN, Bin, HopTrace, PairTrace, QUEUE_SAMPLE, Trace},
@@ -45,6 +46,13 @@ pub(super) const HEADERS_BYTES: u32 = UDP_IPV4_OVERHEAD_BYTES + RTP_HEADERS_BYTE
 const RTP_HEADERS_BYTES: u32 = 42;
 /// The most payload in a packet of video. A choice: libwebrtc's 1200 bytes less the headers.
 const PAYLOAD_BYTES: u32 = 1140;
+
+/// How often encoders hear what their controllers believe: as often as str0m's feedback comes. RFC 8867 section 4.3 wants them to react within 100 ms, and libwebrtc's hear it with all feedback.
+const ESTIMATE_EVERY: Duration = Duration::from_millis(50);
+/// Over how long retransmissions are counted, and the largest share of the rate that is set aside for them: those of libwebrtc (`rtp_sender_egress.h`, `fec_controller_default.cc`).
+const REPEATS_WINDOW: Duration = Duration::from_secs(1);
+/// See [`REPEATS_WINDOW`].
+const REPEATS_MAX: f64 = 0.5;
 
 /// The track and the stream of every pair: they are in rooms of their own.
 const VIDEO: TrackId = TrackId { stream: StreamId(1), kind: TrackKind::Video };
@@ -76,6 +84,11 @@ fn encoder_bps(estimate_bps: BitsPerSecond) -> BitsPerSecond {
     let first = room.saturating_mul(u64::from(PAYLOAD_BYTES)) / u64::from(PAYLOAD_BYTES + RTP_HEADERS_BYTES);
     let over = with_headers(first, RTP_HEADERS_BYTES).saturating_sub(room);
     first.saturating_sub(over)
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a rate")]
+fn share_of(bps: BitsPerSecond, share: f64) -> BitsPerSecond {
+    (float(bps) * share) as BitsPerSecond
 }
 
 /// Simulates a case, or the beginning of it up to `until`.
@@ -157,6 +170,33 @@ struct Ends<'c> {
     audio_seq: u64,
     picture: u16,
     estimate_bps: BitsPerSecond,
+    repeats: Repeats,
+}
+
+/// What a sender sent lately, and how much of it for the second time.
+#[derive(Debug, Default)]
+struct Repeats {
+    sent: VecDeque<(Instant, u32, bool)>,
+    bytes: u64,
+    repeated_bytes: u64,
+}
+
+impl Repeats {
+    fn sent(&mut self, now: Instant, bytes: u32, is_repeat: bool) {
+        self.sent.push_back((now, bytes, is_repeat));
+        self.bytes += u64::from(bytes);
+        self.repeated_bytes += if is_repeat { u64::from(bytes) } else { 0 };
+    }
+
+    /// The share of retransmissions, as far as room is made for them.
+    fn share(&mut self, now: Instant) -> f64 {
+        while let Some((_, bytes, is_repeat)) = self.sent.front().copied().filter(|(at, ..)| at.saturating_add(REPEATS_WINDOW) <= now) {
+            self.sent.pop_front();
+            self.bytes -= u64::from(bytes);
+            self.repeated_bytes -= if is_repeat { u64::from(bytes) } else { 0 };
+        }
+        (float(self.repeated_bytes) / float(self.bytes.max(1))).min(REPEATS_MAX)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,6 +223,7 @@ impl<'c> World<'c> {
                 audio_seq: 0,
                 picture: 0,
                 estimate_bps: 0,
+                repeats: Repeats::default(),
             })
             .collect();
         let trace = Trace {
@@ -390,6 +431,9 @@ impl<'c> World<'c> {
             match output {
                 PeerOutput::Datagram(datagram) => {
                     let wire_bytes = datagram.size_bytes() + UDP_IPV4_OVERHEAD_BYTES;
+                    if outward {
+                        ends.repeats.sent(now, wire_bytes, sender.is_repeat(&datagram));
+                    }
                     self.send(now, Cargo { owner: at, outward, sent_at: now, wire_bytes, load: Load::Datagram(datagram) });
                 }
                 PeerOutput::Connected if outward => ends.begin(now),
@@ -429,7 +473,18 @@ impl Ends<'_> {
         };
         let peer = |host: u8, end: End, estimate_from: Option<BitsPerSecond>| {
             let seed = self.seed.wrapping_add(u64::from(host));
-            Peer::new(now, PeerConfig { fidelity, local: address(host), end, estimate_from, seed, report_every: None })
+            Peer::new(
+                now,
+                PeerConfig {
+                    fidelity,
+                    local: address(host),
+                    end,
+                    estimate_from,
+                    seed,
+                    report_every: None,
+                    estimate_every: Some(ESTIMATE_EVERY),
+                },
+            )
         };
         // RFC 8867's encoder starts at its lowest rate, and so does the estimate: at what that takes with audio.
         let first_bps = video_wire_bps(VIDEO_MIN_BPS) + AUDIO_WIRE_BPS;
@@ -454,7 +509,7 @@ impl Ends<'_> {
 
     fn estimated(&mut self, now: Instant, bps: BitsPerSecond) {
         self.estimate_bps = bps;
-        self.encoder.ask(now, encoder_bps(bps));
+        self.encoder.ask(now, share_of(encoder_bps(bps), 1.0 - self.repeats.share(now)));
     }
 
     /// Writes the frames and the packets of audio that are due, and begins and ends rests.

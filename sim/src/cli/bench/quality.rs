@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &QualityArguments) -> Exit {
     if arguments.json {
         say(&quality::written(&cases, &outcomes));
     } else if arguments.markdown {
-        say(&quality::markdown(&cases, &outcomes));
+        say(&format!("{}\n{}", quality::markdown(&cases, &outcomes), quality::heard_markdown(&outcomes)));
     } else {
         say(&quality::table(&cases, &outcomes));
     }

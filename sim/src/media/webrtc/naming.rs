@@ -64,11 +64,26 @@ pub(super) fn retransmission_of(ssrc: Ssrc) -> Ssrc {
     Ssrc::from(*ssrc | 1)
 }
 
+/// Whether a datagram is RTP with such an SSRC, which is readable whether or not the rest is encrypted (RFC 3711 section 3.1). STUN and DTLS begin with other bits, and the second byte of RTCP is above
+/// 191 (RFC 5761 section 4).
+pub(in crate::media) fn is_repeat(datagram: &[u8]) -> bool {
+    matches!(datagram, [first, second, _, _, _, _, _, _, _, _, _, last, ..] if first >> 6 == 2 && !(192..224).contains(second) && last & 1 == 1)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn what_is_sent_again_is_known_by_its_ssrc() {
+        let rtp = |second: u8, ssrc: Ssrc| [&[0x90, second, 0, 1, 0, 0, 0, 0][..], &ssrc.to_be_bytes(), &[0; 8]].concat();
+        let video = ssrc(End::Client, 1, 0);
+        assert!(is_repeat(&rtp(97, retransmission_of(video))) && is_repeat(&rtp(97 | 0x80, retransmission_of(video))));
+        assert!(!is_repeat(&rtp(96, video)) && !is_repeat(&rtp(205, retransmission_of(video))), "the first time, and a report");
+        assert!(!is_repeat(&[0, 1, 0, 8, 0x21, 0x12, 0xA4, 0x42, 1, 1, 1, 1, 1]) && !is_repeat(&[0x90; 11]), "STUN, and too short");
+    }
 
     #[test]
     fn a_media_id_names_its_track_and_nothing_else_does() {
