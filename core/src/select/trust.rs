@@ -9,9 +9,9 @@
 //! | a plan was raised, within [`limits::UP_SPACING`] | the estimate that it was raised with, unless this one is half as large again |
 //! | it fell, within [`limits::UP_HOLD`] | the lowest that it fell to within that time |
 //! | a plan was lowered, and the line has not been calm since | that, less a margin of 15 % |
-//! | a plan was lowered within [`limits::UP_RETRY`] after it had risen: the rise failed, and [`limits::UP_RETRY_FIRST`], or twice as long for each failure before on this line, is not over | no more than was there when it failed |
+//! | a plan was lowered within [`limits::UP_RETRY`] after it had risen: the rise failed, and neither [`limits::UP_RETRY`] is over, nor [`limits::UP_RETRY_FIRST`] (twice as long for each failure before on this line) and the line calm as long as that | no more than was there when it failed |
 //!
-//! A line is calm when for [`limits::UP_RETRY`] no estimate fell by a twentieth. And all of this is forgotten when the estimate is half as large again as it was at the lowering: that is another line.
+//! A line is calm while no estimate is lower by a twentieth than the highest of [`limits::UP_HOLD`]; for a margin to fall away it must be so for [`limits::UP_RETRY`]. And all of this is forgotten when the estimate is half as large again as it was at the lowering: that is another line.
 //!
 //! A plan that is lowered within [`limits::UP_HOLD`] after it rose is made for two thirds of the highest estimate of that time: a line whose estimates waver by ±20 % has its lowest there, and what must be lowered is
 //! lowered once.
@@ -23,8 +23,8 @@
 //! - **No flapping.** However an estimate wavers by up to ±20 %, ten times a second, and wherever the rungs lie in it, a stream switches at most twice in any minute. Measured for every rung of the ladders of a camera and
 //!   of four of them, by `core/tests/trust.rs`. What comes and goes in waves of seconds looks like one clean rise after another; of such a line a stream begins to
 //!   rise once a minute at most, as soon as it has failed three times.
-//! - **Up in time.** When a line gets better, the best that it carries is back at once if it is half as large again as at the lowering; within [`limits::UP_HOLD`], or within [`limits::UP_RETRY_FIRST`] after a rise that failed
-//!   ([`limits::UP_RETRY`] after the fourth), if it has 15 % to spare; and if it has less than that, [`limits::UP_RETRY`] after the last estimate that fell.
+//! - **Up in time.** When a line gets better, the best that it carries is back at once if it is half as large again as at the lowering; within [`limits::UP_HOLD`], or once it is calm for [`limits::UP_RETRY_FIRST`] after a rise
+//!   that failed ([`limits::UP_RETRY`] after the fourth), if it has 15 % to spare; and if it has less than that, [`limits::UP_RETRY`] after the last estimate that fell.
 //! - **Nothing is trapped.** All memory ends with time, [`Trust::poll_timeout`] says when, and while anything is wanted the plan asks the prober for more than it uses.
 //!
 //! # Application-limited estimates
@@ -56,7 +56,7 @@ pub struct Trust {
     /// The last estimate, where it was application-limited.
     limited_bps: Option<BitsPerSecond>,
     recent: Recent,
-    /// When the estimate last fell by more than its grain.
+    /// When the estimate was last below the highest of those remembered by more than its grain.
     fell_at: Option<Instant>,
     raised: Option<Raised>,
     lowered: Option<Lowered>,
@@ -115,7 +115,8 @@ impl Trust {
             }
         }
         self.recent.note(now, bps, self.estimate_bps);
-        if bps < self.estimate_bps - self.estimate_bps / GRAIN {
+        let highest_bps = self.recent.highest(now).unwrap_or(bps);
+        if bps < highest_bps - highest_bps / GRAIN {
             self.fell_at = Some(now);
         }
         self.estimate_bps = bps;
@@ -137,7 +138,10 @@ impl Trust {
         let before = self.remembered(now).filter(|lowered| now.saturating_since(lowered.at) < limits::UP_RETRY * 2);
         let is_another = before.is_none_or(|lowered| self.raised.is_some_and(|raised| raised.at > lowered.at));
         let failures = before.map_or(0, |lowered| lowered.failures).saturating_add(u32::from(is_another && failed_now.is_some()));
-        let bps = self.remembered(now).filter(|_| failed_before.is_some()).map_or(self.estimate_bps, |lowered| lowered.bps.min(self.estimate_bps));
+        let bps = self
+            .remembered(now)
+            .filter(|_| failed_before.is_some())
+            .map_or(self.estimate_bps, |lowered| lowered.bps.min(self.estimate_bps));
         let failed_bps = failed_before.into_iter().chain(failed_now).min();
         self.lowered = Some(Lowered { at: now, bps, failed_bps, failures, much_since: None });
         Budget { keep_bps, ..self.budget(now) }
@@ -184,10 +188,19 @@ impl Trust {
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let lowered = |span| self.lowered.map(|lowered| lowered.at.saturating_add(span));
         let retry = self.lowered.map(|lowered| lowered.at.saturating_add(lowered.retry_after()));
-        let calm = self.fell_at.filter(|_| self.lowered.is_some()).map(|fell| fell.saturating_add(limits::UP_RETRY));
+        let calm = |span| self.fell_at.filter(|_| self.lowered.is_some()).map(|fell| fell.saturating_add(span));
         let raised = self.raised.map(|raised| raised.at.saturating_add(limits::UP_SPACING));
         let much = self.lowered.and_then(|lowered| lowered.much_since).map(|since| since.saturating_add(limits::UP_HOLD));
-        let changes = [raised, lowered(limits::UP_HOLD), retry, lowered(limits::UP_RETRY), calm, much, self.recent.next_change(now)];
+        let changes = [
+            raised,
+            lowered(limits::UP_HOLD),
+            retry,
+            lowered(limits::UP_RETRY),
+            calm(limits::UP_RETRY_FIRST),
+            calm(limits::UP_RETRY),
+            much,
+            self.recent.next_change(now),
+        ];
         changes.into_iter().flatten().filter(|at| *at > now).min()
     }
 
@@ -199,7 +212,10 @@ impl Trust {
 
     /// What a rise that failed left, while it is not tried again.
     fn failed_bps(&self, now: Instant) -> Option<BitsPerSecond> {
-        self.remembered(now).filter(|lowered| now.saturating_since(lowered.at) < lowered.retry_after())?.failed_bps
+        let lowered = self.remembered(now)?;
+        let (waited, calm) = (now.saturating_since(lowered.at), self.fell_at.map_or(Duration::MAX, |fell| now.saturating_since(fell)));
+        let is_over = waited >= limits::UP_RETRY || (waited >= lowered.retry_after() && calm >= limits::UP_RETRY_FIRST);
+        lowered.failed_bps.filter(|_| !is_over)
     }
 
     /// The last time that a plan was lowered, unless this is another line meanwhile.
