@@ -247,8 +247,11 @@ impl Forwarder {
     }
 
     /// Decides on a packet that arrived at `now`.
-    // Inlined, it answers in registers. Through memory, whoever asked waited for the answer's smallest fields to get there: an eighth of the time of a run with 200 viewers.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "inlined, it answers in registers; through memory, whoever asked waited for the answer's smallest fields to get there: an eighth of the time of a run with 200 viewers"
+    )]
+    #[inline(always)]
     pub fn handle_packet(&mut self, now: Instant, packet: &Incoming) -> Verdict {
         let Some(target) = self.target else {
             return Verdict::Drop(DropReason::Paused);

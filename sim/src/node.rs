@@ -11,10 +11,13 @@ mod sfu;
 mod voice;
 
 use core::net::SocketAddrV4;
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
-use greenroom_core::time::Instant;
+use greenroom_core::{time::Instant, wire::ServerMessage};
 
 pub use self::{
     client::{ClientConfig, ClientNode},
@@ -74,10 +77,51 @@ pub enum Signal {
     /// It is open.
     Opened,
     /// A message arrived.
-    Message(Bytes),
+    Message(Message),
     /// The other end closed it.
     Closed,
 }
+
+/// A message on a signalling connection: bytes, and nothing that is not in them.
+///
+/// What the server says to two hundred clients it says once, and the first of them to look reads it for all. That is sound because reading is a function of the bytes alone, which nobody can change: who
+/// looks first makes no difference, nor whether anyone looked before, and two messages of the same bytes are the same whether they were read or not. Where bytes go through a socket each end makes its own
+/// message of them, and reads for itself.
+#[derive(Clone, Debug)]
+pub struct Message(Arc<Said>);
+
+#[derive(Debug)]
+struct Said {
+    bytes: Bytes,
+    /// What a client reads, once one has looked.
+    from_server: OnceLock<Option<ServerMessage>>,
+}
+
+impl Message {
+    /// The message that these bytes are.
+    pub fn new(bytes: impl Into<Bytes>) -> Self {
+        Self(Arc::new(Said { bytes: bytes.into(), from_server: OnceLock::new() }))
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &Bytes {
+        &self.0.bytes
+    }
+
+    /// What it says to a client; none when that cannot be read, which is skipped like any other that means nothing.
+    pub fn from_server(&self) -> Option<&ServerMessage> {
+        self.0.from_server.get_or_init(|| serde_json::from_slice(&self.0.bytes).ok()).as_ref()
+    }
+}
+
+/// By their bytes.
+impl PartialEq for Message {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Message {}
 
 /// What a node wants done, and what it has to tell.
 #[derive(Clone, Debug)]
@@ -94,7 +138,7 @@ pub enum Output {
         /// On which connection.
         connection: Connection,
         /// The message.
-        bytes: Bytes,
+        message: Message,
     },
     /// Close a connection, after what was sent on it.
     Close {

@@ -352,6 +352,17 @@ fn a_gap_that_was_repaired_or_that_the_link_made_is_none() {
     case.assert_fails("contiguous-sequence", &detail);
 }
 
+/// The server does not know for a while whose packets come from the port that Ada's router gave her anew.
+#[test]
+fn what_came_from_an_unknown_port_is_missing_by_right_and_no_more_than_that() {
+    let rebound =
+        CALL.replacen("[link.fibre]\n", "[link.fibre]\nnat = {}\n", 1) + "\n[[event]]\nat = \"26 s\"\nhost = \"ada\"\ndo = \"rebind\"\n";
+    let mut case = Case::of(&rebound);
+    case.assert_holds("as it was");
+    lose(&mut case, "ben", 38_000, 40_000, 5000);
+    case.assert_fails("contiguous-sequence", "at 39.900 s, ben: 5000 packets of ada/main are missing, and its links dropped only 0");
+}
+
 #[test]
 fn what_the_publishers_own_link_lost_is_missing_by_right() {
     let lossy = CALL.replacen("link = \"fibre\"\npublish = true", "link = \"wifi\"\npublish = true", 1);

@@ -438,6 +438,10 @@ fn a_capture_holds_every_datagram_in_virtual_time() {
         let names: std::collections::BTreeSet<&str> = all.lines().filter_map(|line| line.split('\t').next()).collect();
         assert_eq!(names, ["ada/down", "ada/up", "ben/down", "ben/up"].into());
         assert!(tshark(&["-Y", "stun"]).lines().count() > 3, "ICE's checks are read as STUN");
+        let comments = tshark(&["-Y", "frame.comment", "-T", "fields", "-e", "frame.comment"]);
+        assert!(comments.lines().count() > 10 && comments.lines().all(|comment| comment == "dropped: lost on the way"), "{comments}");
+        let video = tshark(&["-d", "udp.port==5000,rtp", "-Y", "rtp.p_type == 96", "-T", "fields", "-e", "rtp.ssrc", "-e", "rtp.seq"]);
+        assert!(video.lines().count() > 100, "nothing is encrypted, and RTP is read as such");
     }
 }
 

@@ -172,6 +172,29 @@ fn a_client_whose_router_starts_anew_is_known_again() {
     assert!(struck(&record, "rebind") >= 1);
 }
 
+/// Somebody who is watched is found at the new port, and reached there, by the next check of the path: those who watch miss what came meanwhile, for three seconds at the most.
+#[test]
+fn a_publisher_whose_router_starts_anew_is_seen_again_within_a_check() {
+    for mapping in ["endpoint_independent", "address_and_port_dependent"] {
+        let text = format!(
+            "title = \"two who publish\"\nduration = \"40 s\"\n[link.fibre]\ndelay = \"10 ms\"\n\
+             [link.odd]\ndelay = \"20 ms\"\nup.rate = \"3 Mbps\"\nnat = {{ mapping = \"{mapping}\" }}\n\
+             [[user]]\nid = \"ada\"\nrole = \"joiner\"\nlink = \"fibre\"\npublish = true\n\
+             [[user]]\nid = \"ben\"\nrole = \"joiner\"\nlink = \"odd\"\npublish = true\n\
+             [[event]]\nat = \"12 s\"\nhost = \"ben\"\ndo = \"rebind\"\n"
+        );
+        let scenario = lab::parse(&text);
+        for (engine, media) in
+            Engine::ALL.into_iter().flat_map(|engine| [Fidelity::Model, Fidelity::WebRtcNull].map(|media| (engine, media)))
+        {
+            let record = lab::run(&scenario, engine, media, 1);
+            assert_eq!(lab::failures(&record), [""; 0], "{mapping}, {engine}, {media}");
+            let frozen: Vec<u64> = record.summary.viewers.iter().map(|viewer| viewer.freeze_ms).collect();
+            assert!(frozen.len() == 2 && frozen.iter().all(|ms| (1..4000).contains(ms)), "{mapping}, {engine}, {media}: {frozen:?} ms");
+        }
+    }
+}
+
 /// Another network: another address, other connections, another transport (ICE restarts).
 #[test]
 fn a_client_that_moves_is_reached_where_it_went() {

@@ -17,7 +17,7 @@ use super::{
     thresholds::{HOLD_WINDOWS_MAX, Points, Rules, Thresholds, nanos},
 };
 
-/// The level of one direction over time. 64 bytes.
+/// The level of one direction over time. At most 64 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Scorer(State);
 

@@ -30,7 +30,7 @@ pub use self::{
     reading::{Kind, Reading, all as read},
     table::{json, markdown, text},
     trace::{Bin, HopTrace, PairBin, PairTrace, Trace},
-    verdict::{Bound, LIMITS, Limit, Line, Outcome, Verdict},
+    verdict::{Bound, Comparator, LIMITS, Limit, Line, Outcome, Verdict},
 };
 use crate::{entropy, media::Fidelity};
 
@@ -108,7 +108,13 @@ pub fn run(cases: Vec<Case>, settings: Settings, done: &(impl Fn(usize, usize) +
         by_case[at].push(readings);
         traces[at] = traces[at].take().or(drawn);
     }
-    let verdicts = cases.into_iter().zip(&by_case).map(|(case, by_seed)| Verdict::new(case, by_seed)).collect();
+    let mut verdicts: Vec<Verdict> = cases.into_iter().zip(&by_case).map(|(case, by_seed)| Verdict::new(case, by_seed)).collect();
+    let clear: Vec<Verdict> = verdicts.iter().filter(|verdict| verdict.case.clear_of.is_some()).cloned().collect();
+    for verdict in &mut verdicts {
+        if let Some(clear) = clear.iter().find(|clear| clear.case.clear_of.as_ref() == Some(&verdict.case.id)) {
+            verdict.compare(clear);
+        }
+    }
     Results { settings, verdicts, traces }
 }
 

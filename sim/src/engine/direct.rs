@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use greenroom_core::time::Instant;
 
-use super::{Collected, Delivery, Driver, EngineError, Progress, World, schedule::Schedule};
+use super::{Collected, Driver, EngineError, Load, Origin, Progress, World, schedule::Schedule};
 
 /// Runs until nothing is due before `end`.
 pub(super) fn run(mut nodes: Vec<Driver>, mut world: World, end: Instant, progress: &Progress) -> Result<Collected, EngineError> {
@@ -25,27 +25,37 @@ pub(super) fn run(mut nodes: Vec<Driver>, mut world: World, end: Instant, progre
         while let Some(now) = nodes[here].next().filter(|now| *now < until) {
             nodes[here].step(now)?;
             while let Some((count, output)) = nodes[here].poll_output() {
-                world.dispatch(now, place, count, output, |Delivery { to, arrival }| {
-                    let Some(node) = nodes.get_mut(usize::from(to)) else { return Ok(()) };
-                    // Behind something that arrives sooner, it makes nobody due sooner. Who is at work now is asked afterwards.
-                    if node.expect(arrival)? && to != place {
-                        schedule.set(to, node.next());
-                    }
-                    Ok(())
+                world.dispatch(now, place, count, output, |to, at, origin, load| {
+                    hand_over(&mut nodes, &mut schedule, to, place, at, origin, load)
                 })?;
             }
             if world.network.decides_later() {
-                nodes[here].queue = world.decide(now, place, |Delivery { to, arrival }| {
-                    let Some(node) = nodes.get_mut(usize::from(to)) else { return Ok(()) };
-                    if node.expect(arrival)? && to != place {
-                        schedule.set(to, node.next());
-                    }
-                    Ok(())
-                })?;
+                nodes[here].queue =
+                    world.decide(now, place, |to, at, origin, load| hand_over(&mut nodes, &mut schedule, to, place, at, origin, load))?;
             }
         }
         schedule.set(place, nodes[here].next());
     }
     progress.set(end);
     Ok(world.collect(nodes))
+}
+
+/// Lays what is carried into the inbox of its receiver, who may be due sooner for it. Who is at work now is asked afterwards.
+#[expect(clippy::inline_always, reason = "for every datagram; with as many arguments some would go through memory")]
+#[inline(always)]
+fn hand_over(
+    nodes: &mut [Driver],
+    schedule: &mut Schedule,
+    to: u16,
+    at_work: u16,
+    at: Instant,
+    origin: Origin,
+    load: Load<'_>,
+) -> Result<(), EngineError> {
+    let Some(node) = nodes.get_mut(usize::from(to)) else { return Ok(()) };
+    // Behind something that arrives sooner, it makes nobody due sooner.
+    if node.take_in(at, origin, load)? && to != at_work {
+        schedule.set(to, node.next());
+    }
+    Ok(())
 }

@@ -280,7 +280,7 @@ impl Host {
     /// Takes in what arrived: what of it reaches the process, if anything does.
     pub(super) fn receive(&mut self, now: Instant, arrival: Arrival) -> Option<Input> {
         match arrival.input {
-            Input::Datagram(datagram) => self.receive_datagram(now, arrival.from, datagram),
+            Input::Datagram(datagram) => self.receive_datagram(now, arrival.origin.place(), datagram),
             Input::Signal { connection, signal } => self.receive_signal(connection, signal),
             moved @ Input::Moved { .. } => Some(moved),
         }

@@ -43,9 +43,9 @@ impl LastMiles {
     }
 
     /// Adds to each sample what it lacks: the wait that datagrams of earlier moments had left.
-    pub(super) fn complete(&self, told: &mut VecDeque<Vec<Sample>>) {
+    pub(super) fn complete(&self, told: &mut VecDeque<(Instant, Vec<Sample>)>) {
         for Wanted { client, place: (portion, sample) } in &self.wanted {
-            let Some(sample) = told.get_mut(*portion).and_then(|portion| portion.get_mut(*sample)) else { continue };
+            let Some(sample) = told.get_mut(*portion).and_then(|(_, portion)| portion.get_mut(*sample)) else { continue };
             if let Counted::Downlink { queue_delay, .. } = &mut sample.what {
                 *queue_delay = queue_delay.saturating_add(self.wait(*client, sample.at));
             }

@@ -25,7 +25,7 @@ use turmoil::net::{
     tcp::{OwnedReadHalf, OwnedWriteHalf},
 };
 
-use super::{Arrival, Collected, Delivery, Driver, EngineError, Progress, World};
+use super::{Arrival, Collected, Driver, EngineError, Origin, Progress, World};
 use crate::{
     net::network::SERVER,
     node::{Connection, Input, Signal},
@@ -166,20 +166,20 @@ async fn drive(shared: Rc<Shared>, place: u16, socket: UdpSocket) {
                 return;
             }
             while let Some((count, output)) = driver.poll_output() {
-                let dispatched = shared.world.borrow_mut().dispatch(at, place, count, output, |delivery| {
-                    deliveries.push(delivery);
+                let dispatched = shared.world.borrow_mut().dispatch(at, place, count, output, |to, at, origin, load| {
+                    deliveries.push((to, Arrival { at, origin, input: load.into_input() }));
                     Ok(())
                 });
                 dispatched.expect("to note a delivery cannot fail");
             }
-            let decided = shared.world.borrow_mut().decide(at, place, |delivery| {
-                deliveries.push(delivery);
+            let decided = shared.world.borrow_mut().decide(at, place, |to, at, origin, load| {
+                deliveries.push((to, Arrival { at, origin, input: load.into_input() }));
                 Ok(())
             });
             driver.queue = decided.expect("to note a delivery cannot fail");
             drop(driver);
-            for delivery in deliveries.drain(..) {
-                shared.send(place, &socket, &mut out, delivery);
+            for (to, arrival) in deliveries.drain(..) {
+                shared.send(place, &socket, &mut out, to, arrival);
             }
         }
         if now >= shared.end {
@@ -219,8 +219,7 @@ impl Shared {
     }
 
     /// Puts something on turmoil's network.
-    fn send(self: &Rc<Self>, from: u16, socket: &UdpSocket, out: &mut Vec<u8>, delivery: Delivery) {
-        let Delivery { to, arrival } = delivery;
+    fn send(self: &Rc<Self>, from: u16, socket: &UdpSocket, out: &mut Vec<u8>, to: u16, arrival: Arrival) {
         match &arrival.input {
             Input::Datagram(datagram) => {
                 let Some(address) = self.nodes.get(usize::from(to)).and_then(|post| post.address.get()) else {

@@ -53,9 +53,10 @@ pub(super) struct Peer {
 #[repr(C)]
 struct Sending {
     remote: Option<Remote>,
-    estimator: Estimator,
-    history: History,
     tracks: Tracks,
+    history: History,
+    /// Last: what a packet needs of it stands in its front.
+    estimator: Estimator,
 }
 
 #[derive(Debug)]
@@ -224,6 +225,8 @@ impl Peer {
             && matches!(wire::read(self.receiving.token, &datagram.payload), Some((Message::Note(Note::Check), _)))
     }
 
+    #[expect(clippy::inline_always, reason = "as it says where this is called")]
+    #[inline(always)]
     pub(super) fn handle_datagram<'d>(&mut self, now: Instant, datagram: &'d Datagram) -> Option<MediaPacket<&'d [u8]>> {
         self.flush(now);
         if matches!(self.state, State::Over) {

@@ -72,6 +72,8 @@ struct Inner {
     payload_types: PayloadTypes,
     state: State,
     remote: Option<SocketAddrV4>,
+    /// Where the newest check of the path came from that was in order, at a server's end.
+    reached_at: Option<SocketAddrV4>,
     now: Instant,
     /// When str0m wants to be told the time.
     deadline: Option<Instant>,
@@ -147,6 +149,7 @@ impl Peer {
             config,
             state: State::Connecting,
             remote: None,
+            reached_at: None,
             now,
             deadline: None,
             dirty: false,
@@ -441,13 +444,25 @@ impl Inner {
                 }
                 Ok(Output::Transmit(Transmit { source, destination, contents, .. })) => {
                     self.checks.sent(self.now, &contents);
-                    let (src, dst, payload) = (of_network(source), of_network(destination), Vec::from(contents).into());
+                    let (src, dst) = (of_network(source), of_network(destination));
+                    let dst = if self.config.end == End::Server { self.reached(dst, &contents) } else { dst };
+                    let payload = Vec::from(contents).into();
                     self.queue.push_back(PeerOutput::Datagram(Datagram { src, dst, payload, absent_bytes: 0 }));
                 }
                 Ok(Output::Event(event)) => self.handle_event(event),
                 Err(error) => self.fail_on(Err(error)),
             }
         }
+    }
+
+    /// Where what str0m sends to an address has to go: to where the newest check came from that it answered. A client whose router was rebound checks from another port from then on, with the same
+    /// priority, and among equals str0m keeps to the path that it took first until that has been silent for a quarter of a minute; other servers follow at once, as here.
+    fn reached(&mut self, destination: SocketAddrV4, payload: &[u8]) -> SocketAddrV4 {
+        if checks::is_answer(payload) {
+            self.reached_at = Some(destination);
+            return destination;
+        }
+        self.reached_at.unwrap_or(destination)
     }
 
     fn handle_event(&mut self, event: Event) {

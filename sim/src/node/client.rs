@@ -9,7 +9,6 @@ mod voices;
 use core::net::SocketAddrV4;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use bytes::Bytes;
 use greenroom_core::{
     code::Code,
     id::{MemberId, RoomId, StreamId},
@@ -17,7 +16,7 @@ use greenroom_core::{
     session::{self, AfterWindow, Call, CallId, ConnectionId, JoinCall, Session},
     stream::{StreamInfo, StreamKind, TrackKind},
     time::Instant,
-    wire::{MediaDescription, ServerMessage},
+    wire::MediaDescription,
 };
 
 use self::{
@@ -28,7 +27,7 @@ use self::{
     voices::Voices,
 };
 use super::{
-    Connection, Input, Node, Output, Signal,
+    Connection, Input, Message, Node, Output, Signal,
     camera::{self, Camera},
     send,
 };
@@ -77,12 +76,14 @@ pub struct ClientNode {
     next_due: Instant,
     /// ... which is asked anew once something happened: most of what comes is packets, which concern nobody else.
     stirred: bool,
-    peer: Option<Peer>,
-    views: BTreeMap<StreamId, View>,
     outputs: VecDeque<Output>,
+    next_sample: Instant,
+    views: BTreeMap<StreamId, View>,
+    voices: Voices,
+    session_due: Option<Instant>,
+    peer: Option<Peer>,
     config: ClientConfig,
     session: Session,
-    session_due: Option<Instant>,
     /// Peers made so far: each draws from a stream of its own.
     peers_made: u64,
     /// The number of the stay that the transport was made for.
@@ -97,7 +98,6 @@ pub struct ClientNode {
     list_due: bool,
     /// Streams whose videos that list ends.
     gone: Vec<StreamName>,
-    voices: Voices,
     /// Actions not yet taken, the next one first.
     script: VecDeque<(Instant, Action)>,
     /// Actions that wait for the answer to one before.
@@ -109,7 +109,6 @@ pub struct ClientNode {
     owed: BTreeSet<Owed>,
     statistics: Statistics,
     quality: Quality,
-    next_sample: Instant,
 }
 
 /// Where the user stands, as far as it knows.
@@ -163,6 +162,12 @@ impl ClientNode {
         }
     }
 
+    /// Whether there is no output.
+    #[inline]
+    pub fn is_silent(&self) -> bool {
+        self.outputs.is_empty()
+    }
+
     /// Lets everything that is due happen, until nothing is left to do at this instant.
     fn settle(&mut self) {
         loop {
@@ -181,13 +186,13 @@ impl ClientNode {
             }
         }
         if core::mem::take(&mut self.stirred) {
+            self.session_due = self.session.poll_timeout();
             self.look_ahead();
         }
     }
 
     /// Finds out when something other than the media transport is due next.
     fn look_ahead(&mut self) {
-        self.session_due = self.session.poll_timeout();
         let action = self.script.front().map(|(at, _)| *at);
         let cameras = self.cameras.values().filter(|_| self.peer.is_some()).filter_map(Camera::poll_timeout);
         let pictures = self.views.values().filter(|view| !view.info.video_muted).filter_map(|view| view.pictures.poll_timeout());
@@ -324,8 +329,8 @@ impl ClientNode {
                 self.outputs.push_back(Output::Connect { connection: self.connection(connection) });
             }
             session::Output::Send { connection, frame } => {
-                let bytes = serde_json::to_vec(&frame).expect("a message is text and numbers");
-                self.outputs.push_back(Output::Message { connection: self.connection(connection), bytes: bytes.into() });
+                let message = Message::new(serde_json::to_vec(&frame).expect("a message is text and numbers"));
+                self.outputs.push_back(Output::Message { connection: self.connection(connection), message });
             }
             session::Output::Disconnect { connection } => {
                 self.outputs.push_back(Output::Close { connection: self.connection(connection) });
@@ -529,8 +534,8 @@ impl Node for ClientNode {
                 match signal {
                     Signal::Opened => self.tell_session(session::Input::Opened { connection }),
                     Signal::Closed => self.tell_session(session::Input::Closed { connection }),
-                    Signal::Message(bytes) => {
-                        if let Some(message) = read(bytes) {
+                    Signal::Message(message) => {
+                        if let Some(message) = message.from_server().cloned() {
                             self.tell_session(session::Input::Received { connection, message });
                         }
                     }
@@ -557,6 +562,7 @@ impl Node for ClientNode {
         }
         self.take_actions();
         if self.session_due.is_some_and(|at| at <= now) {
+            self.stirred = true;
             self.session.handle_timeout(now);
         }
         let was_due = self.peer.as_ref().is_some_and(is_due); // asked first: who has sent something wants to be woken after that
@@ -587,11 +593,6 @@ impl Node for ClientNode {
 
 fn name(stream: &StreamInfo) -> StreamName {
     StreamName { user: stream.user.clone(), kind: stream.offer.kind }
-}
-
-/// A message from the server; none when it cannot be read, which is skipped like any other that means nothing to us.
-fn read(bytes: &Bytes) -> Option<ServerMessage> {
-    serde_json::from_slice(bytes).ok()
 }
 
 fn millis(span: core::time::Duration) -> u64 {

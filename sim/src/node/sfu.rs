@@ -6,7 +6,6 @@ mod voices;
 use core::net::SocketAddrV4;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use bytes::Bytes;
 use greenroom_core::{
     id::{MemberId, RequestId, Rid, RoomId, SessionId, StreamId, UserId},
     member::Member,
@@ -21,7 +20,7 @@ use self::{
     routes::{Forwarded, Routes},
     voices::Voices,
 };
-use super::{Connection, Input, Node, Output, Signal, send};
+use super::{Connection, Input, Message, Node, Output, Signal, send};
 use crate::{
     media::{End, Fidelity, MediaPacket, Peer, PeerConfig, PeerOutput, TrackId, Written},
     net::Datagram,
@@ -89,10 +88,12 @@ struct Transports {
     touched: Vec<usize>,
 }
 
+/// The peer in front: what a packet needs of it begins with a cache line.
 #[derive(Debug)]
+#[repr(C)]
 struct Transport {
-    member: MemberId,
     peer: Peer,
+    member: MemberId,
     armed: Option<Instant>,
     touched: bool,
 }
@@ -234,21 +235,21 @@ impl SfuNode {
         match signal {
             Signal::Opened => {} // the room knows a connection from its first message on
             Signal::Closed => self.tell_room(room::Input::Disconnected { session }),
-            Signal::Message(bytes) => self.tell_room(room::Input::Message { session, frame: read(bytes) }),
+            Signal::Message(message) => self.tell_room(room::Input::Message { session, frame: read(message.bytes()) }),
         }
     }
 
     fn obey(&mut self, output: room::Output) {
         match output {
             room::Output::Send { to, message } => {
-                let bytes: Bytes = serde_json::to_vec(&message).expect("a message is text and numbers").into();
+                let message = Message::new(serde_json::to_vec(&message).expect("a message is text and numbers"));
                 for session in self.room.sessions_of(&to) {
-                    self.outputs.push_back(Output::Message { connection: Connection(session.0), bytes: bytes.clone() });
+                    self.outputs.push_back(Output::Message { connection: Connection(session.0), message: message.clone() });
                 }
             }
             room::Output::Snapshot(snapshot) => {
-                let bytes = serde_json::to_vec(&self.room.snapshot(&snapshot)).expect("a message is text and numbers").into();
-                self.outputs.push_back(Output::Message { connection: Connection(snapshot.session.0), bytes });
+                let message = Message::new(serde_json::to_vec(&self.room.snapshot(&snapshot)).expect("a message is text and numbers"));
+                self.outputs.push_back(Output::Message { connection: Connection(snapshot.session.0), message });
             }
             room::Output::Close { session } => self.outputs.push_back(Output::Close { connection: Connection(session.0) }),
             room::Output::Media(order) => self.order(order),
@@ -622,7 +623,7 @@ fn name(stream: &StreamInfo) -> StreamName {
 }
 
 /// A message from a client. One that cannot be read is one that is not known, and is answered so.
-fn read(bytes: &Bytes) -> ClientFrame {
+fn read(bytes: &[u8]) -> ClientFrame {
     #[derive(serde::Deserialize)]
     struct Numbered {
         request: RequestId,

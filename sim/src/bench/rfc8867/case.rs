@@ -23,7 +23,7 @@ pub(super) const JSON: &str = include_str!("cases.json");
 /// One case, ready to be simulated.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// Its number in the document: `5.1`.
+    /// Its number in the document: `5.1`. `5.3-clear` is what 5.3 is to be compared with.
     pub id: String,
     /// What it is called there.
     pub title: String,
@@ -41,6 +41,8 @@ pub struct Case {
     pub rivals: Vec<Rival>,
     /// Why it cannot be judged, where it cannot.
     pub not_applicable: Option<&'static str>,
+    /// The case that this one stands beside: the same, with nothing in the way of the feedback.
+    pub clear_of: Option<String>,
 }
 
 /// One direction of a link.
@@ -119,7 +121,25 @@ impl Hop {
 pub fn all() -> Vec<Case> {
     let file: File = serde_json::from_str(JSON).expect("the cases are read in a test");
     let by_id: BTreeMap<&str, &Raw> = file.cases.iter().map(|case| (case.id.as_str(), case)).collect();
-    file.cases.iter().map(|raw| built(&file.defaults, raw, raw.based_on.as_deref().and_then(|id| by_id.get(id).copied()))).collect()
+    let cases = file.cases.iter().flat_map(|raw| {
+        let case = built(&file.defaults, raw, raw.based_on.as_deref().and_then(|id| by_id.get(id).copied()));
+        let clear = raw.compare_with.is_some().then(|| clear(&case));
+        [Some(case), clear]
+    });
+    cases.flatten().collect()
+}
+
+/// The same case with a way back that has no limit: RFC 8867 section 5.3 wants to see what the limit costs.
+fn clear(case: &Case) -> Case {
+    let mut clear = case.clone();
+    if let Some(back) = clear.links.last_mut() {
+        back.capacity = None;
+        back.config.capacity = Capacity::unlimited();
+    }
+    clear.id = format!("{}-clear", case.id);
+    clear.title = format!("As {}, with an unimpaired way back", case.id);
+    clear.clear_of = Some(case.id.clone());
+    clear
 }
 
 /// What the published comparators are, as the file has them.
@@ -180,6 +200,7 @@ fn built(defaults: &Defaults, raw: &Raw, base: Option<&Raw>) -> Case {
             (_, false) => Some(NO_PRIORITY),
             (false, true) => None,
         },
+        clear_of: None,
     }
 }
 
@@ -245,6 +266,7 @@ struct Raw {
     section: String,
     expected: String,
     based_on: Option<String>,
+    compare_with: Option<String>,
     change: Option<String>,
     #[serde(default)]
     priority: BTreeMap<String, u32>,
@@ -349,7 +371,7 @@ mod tests {
     #[test]
     fn all_cases_of_sections_5_and_6_are_there() {
         let ids: Vec<String> = all().into_iter().map(|case| case.id).collect();
-        assert_eq!(ids, ["5.1", "5.2", "5.3", "5.4", "5.5", "5.6", "5.7", "5.8", "6.1", "6.2", "6.3"]);
+        assert_eq!(ids, ["5.1", "5.2", "5.3", "5.3-clear", "5.4", "5.5", "5.6", "5.7", "5.8", "6.1", "6.2", "6.3"]);
     }
 
     #[test]
@@ -368,6 +390,14 @@ mod tests {
         let case = case("5.3");
         let ways: Vec<(&[usize], &[usize])> = case.pairs.iter().map(|pair| (&pair.route[..], &pair.back[..])).collect();
         assert_eq!(ways, [(&[0][..], &[1][..]), (&[1][..], &[0][..])]);
+    }
+
+    #[test]
+    fn case_5_3_stands_beside_one_whose_feedback_is_not_held_up() {
+        let (limited, clear) = (case("5.3"), case("5.3-clear"));
+        assert_eq!(clear.clear_of.as_deref(), Some("5.3"));
+        assert!(limited.links[1].capacity.is_some() && clear.links[1].capacity.is_none());
+        assert_eq!((&limited.links[0].capacity, limited.pairs.len()), (&clear.links[0].capacity, clear.pairs.len()));
     }
 
     #[test]

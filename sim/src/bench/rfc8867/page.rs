@@ -254,7 +254,8 @@ fn draw(page: &mut String, line: &Series, x: &dyn Fn(f64) -> f64, height: &dyn F
 
 /// What the report's style sheet lacks. Colours that are told apart with any sight: Okabe and Ito (2008), darkened on paper.
 const STYLE: &str = "
-svg.rfc { width: 100%; min-width: 640px; height: auto; font-size: 11px; }
+tbody th, td { white-space: nowrap; }
+svg.rfc { width: 100%; min-width: 820px; height: auto; font-size: 11px; }
 svg.rfc text { fill: var(--quiet); } svg.rfc .grid { stroke: var(--rule); } svg.rfc .cap { fill: var(--capacity-area); stroke: none; }
 svg.rfc polyline { fill: none; stroke-width: 1.6; stroke-linejoin: round; stroke: currentColor; }
 svg.rfc polyline.believed { stroke-width: 1.3; stroke-dasharray: 1.5 2.5; opacity: .85; }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     Results, case,
-    verdict::{Bound, Line, Verdict},
+    verdict::{Bound, Comparator, Line, Verdict},
 };
 
 /// A table for a terminal.
@@ -86,7 +86,8 @@ fn case_json(verdict: &Verdict) -> Value {
             "limit": line.limit.map(|limit| limit.bound),
             "limit_from": line.limit.map(|limit| limit.why),
             "pass": line.limit.map(|_| line.passes()),
-            "scream_v2": line.comparator.map(number),
+            "scream_v2": match line.comparator { Some(Comparator::ScreamV2(value)) => Some(number(value)), _ => None },
+            "unimpaired": match line.comparator { Some(Comparator::Unimpaired(value)) => Some(number(value)), _ => None },
         })
     });
     json!({
@@ -134,7 +135,11 @@ pub(super) fn row(line: &Line) -> [String; 5] {
         };
         if line.passes() { bound } else { format!("{bound} MISS") }
     });
-    let comparator = line.comparator.map_or_else(String::new, |value| format!("SCReAM V2 {}", with_unit(value)));
+    let comparator = match line.comparator {
+        Some(Comparator::ScreamV2(value)) => format!("SCReAM V2 {}", with_unit(value)),
+        Some(Comparator::Unimpaired(value)) => format!("unimpaired {}", with_unit(value)),
+        None => String::new(),
+    };
     [line.what.clone(), with_unit(line.median), spread, limit, comparator]
 }
 

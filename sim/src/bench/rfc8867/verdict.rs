@@ -92,8 +92,17 @@ pub struct Line {
     pub values: Vec<f64>,
     /// The limit, where there is one.
     pub limit: Option<&'static Limit>,
-    /// What a published or measured comparator has for it.
-    pub comparator: Option<f64>,
+    /// What something else has for it.
+    pub comparator: Option<Comparator>,
+}
+
+/// Something to compare with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Comparator {
+    /// Another controller on this case, as measured and kept in the data file.
+    ScreamV2(f64),
+    /// This one on the same case without impairment, in this run: the median.
+    Unimpaired(f64),
 }
 
 impl Line {
@@ -145,10 +154,21 @@ impl Verdict {
             let limit = LIMITS
                 .iter()
                 .find(|limit| judged && limit.kind == reading.kind && (limit.cases.is_empty() || limit.cases.contains(&case.id.as_str())));
-            let comparator = comparators.iter().find(|(what, _)| *what == reading.what).map(|(_, value)| *value);
+            let comparator = comparators.iter().find(|(what, _)| *what == reading.what).map(|(_, value)| Comparator::ScreamV2(*value));
             Line { what: reading.what.clone(), kind: reading.kind, median: median(&values), values, limit, comparator }
         });
         Self { lines: lines.collect(), case }
+    }
+
+    /// Puts beside its readings of the first link and the first pair what the same case came to without impairment. Those of both ways together are left: nothing holds up the other one there.
+    pub(super) fn compare(&mut self, clear: &Self) {
+        let (Some(link), Some(pair)) = (self.case.links.first(), self.case.pairs.first()) else { return };
+        for line in self.lines.iter_mut().filter(|line| line.what.contains(link.name) || line.what.contains(&pair.name)) {
+            // Where one link alone is judged, readings do not name it.
+            let unnamed = line.what.replace(&format!(" {}", link.name), "");
+            let same = clear.lines.iter().find(|other| other.what == unnamed);
+            line.comparator = same.map(|other| Comparator::Unimpaired(other.median));
+        }
     }
 
     /// What became of it.
@@ -230,8 +250,37 @@ mod tests {
     #[test]
     fn comparators_stand_beside_the_readings_they_compare_with() {
         let verdict = verdict("5.1", &[90.0]);
-        let comparator = verdict.lines[0].comparator.expect("the data file has it");
-        assert!((comparator - 92.3).abs() < 1e-9, "{comparator}");
+        let Some(Comparator::ScreamV2(percent)) = verdict.lines[0].comparator else { panic!("the data file has it") };
+        assert!((percent - 92.3).abs() < 1e-9, "{percent}");
+    }
+
+    #[test]
+    fn readings_of_the_impaired_way_stand_beside_those_of_the_clear_one() {
+        let line = |what: &str, median: f64| Line {
+            what: what.to_owned(),
+            kind: Kind::Utilisation,
+            median,
+            values: vec![median],
+            limit: None,
+            comparator: None,
+        };
+        let mut limited = verdict("5.3", &[1.0]);
+        limited.lines = vec![
+            line("utilisation A→B, 0–20 s", 80.0),
+            line("utilisation B→A, 0–35 s", 70.0),
+            line("loss of media packets", 2.0),
+            line("lowest video of S1, 10 s", 300.0),
+        ];
+        let mut clear = verdict("5.3-clear", &[1.0]);
+        clear.lines = vec![
+            line("utilisation, 0–20 s", 90.0),
+            line("utilisation, 0–35 s", 50.0),
+            line("loss of media packets", 1.0),
+            line("lowest video of S1, 10 s", 400.0),
+        ];
+        limited.compare(&clear);
+        let beside: Vec<Option<Comparator>> = limited.lines.iter().map(|line| line.comparator).collect();
+        assert_eq!(beside, [Some(Comparator::Unimpaired(90.0)), None, None, Some(Comparator::Unimpaired(400.0))]);
     }
 
     #[test]

@@ -50,7 +50,10 @@ pub(super) fn run(arguments: &Rfc8867Arguments) -> Exit {
         return Exit::Usage;
     }
     if !arguments.cases.is_empty() {
-        cases.retain(|case| arguments.cases.iter().any(|asked| asked.trim() == case.id));
+        // With 5.3 goes what it is compared with.
+        cases.retain(|case| {
+            arguments.cases.iter().any(|asked| [Some(&case.id), case.clear_of.as_ref()].into_iter().flatten().any(|id| id == asked.trim()))
+        });
     }
     if arguments.media == Fidelity::Model {
         complain(&"modelled media has no congestion control to be tested; expected --media webrtc or webrtc-null");

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use greenroom_core::time::Instant;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::Arrival;
+use super::{Arrival, Origin};
 use crate::{
     net::Datagram,
-    node::{Connection, Input, Signal},
+    node::{Connection, Input, Message, Signal},
 };
 
 /// Due time, sender and sender's count.
@@ -24,8 +24,8 @@ const SIGNAL_BYTES_MAX: usize = 1 << 24;
 
 fn write_stamp(out: &mut Vec<u8>, arrival: &Arrival) {
     out.extend_from_slice(&arrival.at.as_nanos().to_le_bytes());
-    out.extend_from_slice(&arrival.from.to_le_bytes());
-    out.extend_from_slice(&arrival.count.to_le_bytes());
+    out.extend_from_slice(&arrival.origin.place().to_le_bytes());
+    out.extend_from_slice(&arrival.origin.count().to_le_bytes());
 }
 
 /// Reads little-endian numbers off the front of a frame.
@@ -68,14 +68,14 @@ pub(super) fn read_datagram(frame: &[u8]) -> Option<Arrival> {
     let (src, dst) = (reader.address()?, reader.address()?);
     let absent_bytes = u32::from_le_bytes(reader.take()?);
     let datagram = Datagram { src, dst, payload: reader.0.into(), absent_bytes };
-    Some(Arrival { at, from, count, input: Input::Datagram(datagram) })
+    Some(Arrival { at, origin: Origin::new(from, count), input: Input::Datagram(datagram) })
 }
 
 /// A frame of signalling, with its length before it.
 pub(super) fn signal(connection: Connection, signal: &Signal, arrival: &Arrival) -> Vec<u8> {
     let (kind, payload): (u8, &[u8]) = match signal {
         Signal::Opened => (0, &[]),
-        Signal::Message(bytes) => (1, bytes),
+        Signal::Message(message) => (1, message.bytes()),
         Signal::Closed => (2, &[]),
     };
     let length = SIGNAL_HEAD_BYTES + payload.len();
@@ -106,11 +106,11 @@ fn parse_signal(frame: &[u8]) -> Option<(Connection, Arrival)> {
     let [kind] = reader.take()?;
     let signal = match kind {
         0 => Signal::Opened,
-        1 => Signal::Message(Bytes::copy_from_slice(reader.0)),
+        1 => Signal::Message(Message::new(Bytes::copy_from_slice(reader.0))),
         2 => Signal::Closed,
         _ => return None,
     };
-    Some((connection, Arrival { at, from, count, input: Input::Signal { connection, signal } }))
+    Some((connection, Arrival { at, origin: Origin::new(from, count), input: Input::Signal { connection, signal } }))
 }
 
 #[cfg(test)]
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let datagram = Datagram { src: address_on(3, 7), dst: address_of(0), payload: (*b"media").into(), absent_bytes: 900 };
-        let arrival = Arrival { at: Instant::from_nanos(7), from: 3, count: 9, input: Input::Datagram(datagram.clone()) };
+        let arrival = Arrival { at: Instant::from_nanos(7), origin: Origin::new(3, 9), input: Input::Datagram(datagram.clone()) };
         let mut out = vec![1, 2, 3];
         write_datagram(&mut out, &arrival, &datagram);
         let read = read_datagram(&out).expect("it was just written");
@@ -129,7 +129,7 @@ mod tests {
         assert!(matches!(read.input, Input::Datagram(read) if read == datagram));
 
         let connection = Connection::new(3, 1);
-        let message = Signal::Message(Bytes::from_static(b"{}"));
+        let message = Signal::Message(Message::new(Bytes::from_static(b"{}")));
         let (which, read) = parse_signal(&signal(connection, &message, &arrival)[4..]).expect("it was just written");
         assert_eq!((which, read.key()), (connection, arrival.key()));
         assert!(matches!(read.input, Input::Signal { signal, .. } if signal == message));

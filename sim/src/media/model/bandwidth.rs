@@ -247,7 +247,7 @@ struct LeastDelay {
 
 impl LeastDelay {
     fn saw(&mut self, now: Instant, delay_ns: i64) {
-        if now.saturating_since(self.turned_at) >= BASE_SPAN {
+        if now >= self.turned_at.saturating_add(BASE_SPAN) {
             self.previous_ns = self.current_ns;
             self.current_ns = delay_ns;
             self.turned_at = now;
@@ -311,7 +311,7 @@ impl Estimator {
     /// The stamp of the next packet.
     #[inline]
     pub(super) fn stamp(&mut self, now: Instant) -> Stamp {
-        if now.saturating_since(self.last_sent) > TRAIN_GAP || self.train_packets == TRAIN_PACKETS {
+        if now > self.last_sent.saturating_add(TRAIN_GAP) || self.train_packets == TRAIN_PACKETS {
             self.train = self.train.wrapping_add(1);
             self.train_packets = 0;
         } else if now == self.last_sent && self.train_packets > 0 {

@@ -54,6 +54,11 @@ impl Checks {
     }
 }
 
+/// Whether a datagram says that a check of the path was in order.
+pub(super) fn is_answer(datagram: &[u8]) -> bool {
+    transaction(datagram, BINDING_SUCCESS).is_some()
+}
+
 /// The transaction of a STUN message of that type.
 fn transaction(datagram: &[u8], of_type: [u8; 2]) -> Option<TransactionId> {
     let head = datagram.first_chunk::<20>()?;

@@ -80,7 +80,7 @@ mod tests {
     fn what_is_sent_again_is_known_by_its_ssrc() {
         let rtp = |second: u8, ssrc: Ssrc| [&[0x90, second, 0, 1, 0, 0, 0, 0][..], &ssrc.to_be_bytes(), &[0; 8]].concat();
         let video = ssrc(End::Client, 1, 0);
-        assert!(is_repeat(&rtp(97, retransmission_of(video))) && is_repeat(&rtp(97 | 0x80, retransmission_of(video))));
+        assert!(is_repeat(&rtp(97, retransmission_of(video))) && is_repeat(&rtp(0x61 | 0x80, retransmission_of(video))));
         assert!(!is_repeat(&rtp(96, video)) && !is_repeat(&rtp(205, retransmission_of(video))), "the first time, and a report");
         assert!(!is_repeat(&[0, 1, 0, 8, 0x21, 0x12, 0xA4, 0x42, 1, 1, 1, 1, 1]) && !is_repeat(&[0x90; 11]), "STUN, and too short");
     }
