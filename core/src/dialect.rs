@@ -21,6 +21,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     code::Code,
+    id::LayerId,
     region::Group,
     session::{self, ConnectionId, Session},
     time::Instant,
@@ -273,6 +274,8 @@ pub enum HostOrder {
         stream: String,
         /// Whether to send.
         on: bool,
+        /// The highest of its resolutions that anybody wishes, counted from the lowest; all are worth sending where there is none.
+        up_to: Option<LayerId>,
     },
     /// Play the voices of the loudest so, all of them alike, until told otherwise. As they come, before the first word.
     PlayVoices {

@@ -38,6 +38,13 @@ pub const ROOM_MEMBERS: usize = 10_000;
 pub const STREAMS_PER_MEMBER: usize = 2;
 /// Most layers of one stream. Three simulcast encodings are what browsers send; six leaves room for temporal layers beside them.
 pub const LAYERS_PER_STREAM: usize = 6;
+/// Most temporal layers of one encoding: VP8's payload descriptor has two bits for their number (RFC 7741 section 4.2).
+pub const TEMPORAL_LAYERS: u8 = 4;
+/// How long a layer that nobody wishes any more is still sent by a publisher on demand. LiveKit waits 5 s as well before it lowers: who turns a page back finds the picture there.
+pub const LAYER_LINGER: Duration = Duration::from_secs(5);
+/// How long a layer must send more than its publisher declared before plans count with that. A choice: a page that is turned makes a screen burst for a second or two (Jitsi Videobridge's issue 2443 has 21 suspensions
+/// from such bursts), and a layer that really needs more does so for longer.
+pub const EXCESS_PATIENCE: Duration = Duration::from_secs(4);
 /// Most streams one member subscribes to. A choice: a seven by seven grid, and a share.
 pub const SUBSCRIPTIONS_PER_MEMBER: usize = 50;
 /// Times within a minute that a user's newer session takes the place of an older one. A choice: somebody who changes devices does so once or twice; two clients that
@@ -86,7 +93,10 @@ pub const UP_SPACING: Duration = Duration::from_millis(500);
 /// How long estimates are remembered that fell, and how long after a plan was lowered for want of capacity the line is left to drain. GCC has just found a full queue: until that has drained, its estimate wavers around
 /// what the link carries, and a plan that followed it would flap. A choice: the queue of a bad link holds a few hundred milliseconds, and three seconds cost little of a recovery.
 pub const UP_HOLD: Duration = Duration::from_secs(3);
-/// How long a rise that failed is not tried again on the same line, and how long a line must be calm before a rise takes no margin any more. A choice: whoever goes up once a minute and down after it switches twice a minute, which is what a viewer is asked to bear.
+/// How long a rise that failed is not tried again on the same line; after each failure that follows twice as long, up to [`UP_RETRY`]. GCC gets from half of what a line carries to all of it in nine seconds, at 8 % a second: to
+/// try sooner is to ask before there is an answer.
+pub const UP_RETRY_FIRST: Duration = Duration::from_secs(10);
+/// The longest that a rise which failed again and again is not tried on the same line, and how long a line must be calm before a rise takes no margin any more. A choice: whoever goes up once a minute and down after it switches twice a minute, which is what a viewer is asked to bear.
 pub const UP_RETRY: Duration = Duration::from_secs(60);
 /// How long a window of network quality lasts, unless whoever measures says otherwise. Agora and Tencent tell of quality every two seconds, and five RTCP intervals of video (RFC 3550 section 6.2, reduced
 /// to 360 kbit a second) lie in it.

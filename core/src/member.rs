@@ -7,9 +7,10 @@ use crate::{
     code::Code,
     id::{LayerId, MemberId, SessionId, StreamId, UserId, UserName},
     role::Role,
+    select::{Layer, Trust},
     stream::{BitsPerSecond, LayerSet, StreamKind},
     time::Instant,
-    wire::{AudioMode, MediaDescription},
+    wire::{AudioMode, MediaDescription, VideoWish},
 };
 
 /// A user's stay in a room.
@@ -43,10 +44,12 @@ pub struct Member {
     pub subscriptions: BTreeMap<StreamId, Subscription>,
     /// What the server can send it, in bits per second; none before the first estimate.
     pub estimate_bps: Option<BitsPerSecond>,
+    /// How far its estimates are believed.
+    pub trust: Trust,
+    /// When its plan is made again, because more is believed then.
+    pub replan_at: Option<Instant>,
     /// What bounds all that it sends and receives, where it asked for that.
     pub cap: Option<Cap>,
-    /// Until when its plan may not rise, because it was lowered lately.
-    pub held_until: Option<Instant>,
     /// What its media transport was told last: the floor for padding, and what is wanted.
     pub bandwidth: Bandwidth,
 }
@@ -169,10 +172,31 @@ pub struct VideoPlan {
     pub layers: LayerSet,
     /// The lowest picture worth having, in pixels of its short side.
     pub min_height: Option<u16>,
+    /// The largest picture wanted, in pixels of its short side.
+    pub max_height: Option<u16>,
+    /// Whose layers go first where not all fit: the higher number's.
+    pub priority: u8,
+    /// The highest layer that the wish was counted with, so that a publisher knows what is worth sending.
+    pub counted: Option<LayerId>,
     /// The layer decided; none is a pause.
-    pub target: Option<LayerId>,
-    /// The layer being forwarded; it follows the target at a key frame.
-    pub current: Option<LayerId>,
+    pub target: Option<Layer>,
+    /// The layer being forwarded; it follows the target at a key frame, or within one spatial layer at a picture where that is possible.
+    pub current: Option<Layer>,
     /// Since when the target waits for a key frame.
     pub waiting_since: Option<Instant>,
+}
+
+impl VideoPlan {
+    /// Nothing decided yet, of what is wished.
+    pub(crate) fn of(wish: &VideoWish) -> Self {
+        let mut plan = Self::default();
+        plan.take_wish(wish);
+        plan
+    }
+
+    /// Wishes anew; what was decided stands until the next plan.
+    pub(crate) const fn take_wish(&mut self, wish: &VideoWish) {
+        let VideoWish { stream: _, layers, min_height, max_height, priority } = *wish;
+        (self.layers, self.min_height, self.max_height, self.priority) = (layers, min_height, max_height, priority);
+    }
 }

@@ -29,6 +29,7 @@ mod join;
 mod key;
 mod listen;
 mod moderate;
+mod needed;
 mod output;
 mod plan;
 mod publish;
@@ -40,6 +41,7 @@ use alloc::{
 };
 
 use self::listen::Listening;
+use self::needed::Needed;
 pub use self::{
     config::{Config, Duplicates},
     input::{Admission, Input, MediaInput},
@@ -77,8 +79,10 @@ pub struct Room {
     replan: BTreeSet<MemberId>,
     /// When the next of them is to be planned.
     replan_at: Option<Instant>,
-    /// Plans that may not rise, by when they may again.
-    holds: BTreeSet<(Instant, MemberId)>,
+    /// Publishers who will be told that less of a video will do, by when.
+    lowerings: BTreeSet<(Instant, StreamId)>,
+    /// Plans that are made again because more is believed of an estimate then, by when.
+    replans: BTreeSet<(Instant, MemberId)>,
     /// Who hears the loudest, and who they are.
     listening: Listening,
     /// After a full batch of timers and plans, the next batch begins here.
@@ -98,6 +102,27 @@ pub struct Room {
     /// When the next of them are.
     dissolve_at: Option<Instant>,
     outputs: VecDeque<Output>,
+}
+
+/// What was measured of a layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+enum Measured {
+    /// Nothing: what was declared is believed.
+    #[default]
+    Nothing,
+    /// It does not flow.
+    Silent,
+    /// It flows as declared.
+    AsDeclared,
+    /// It flows with more than was declared.
+    Excess {
+        /// Since when.
+        since: Instant,
+        /// The least of that time, in bits per second.
+        least_bps: BitsPerSecond,
+        /// Whether it has gone on for so long that plans count with it.
+        lasts: bool,
+    },
 }
 
 /// What became of a stay.
@@ -121,12 +146,12 @@ pub struct Numbers {
 struct PublishedStream {
     owner: MemberId,
     info: StreamInfo,
-    /// What each layer was last measured to need, in bits per second.
-    measured_bps: Vec<Option<BitsPerSecond>>,
+    /// What was measured of each layer.
+    measured: Vec<Measured>,
     /// Whoever receives any part of it.
     subscribers: BTreeSet<MemberId>,
-    /// How many of them receive the video.
-    viewers: usize,
+    /// Up to which layer the video is worth sending.
+    needed: Needed,
 }
 
 impl Room {
@@ -146,7 +171,8 @@ impl Room {
             waiting: BTreeSet::new(),
             replan: BTreeSet::new(),
             replan_at: None,
-            holds: BTreeSet::new(),
+            lowerings: BTreeSet::new(),
+            replans: BTreeSet::new(),
             listening: Listening::new(),
             rest_until: now,
             deadlines: BTreeSet::new(),
@@ -224,9 +250,10 @@ impl Room {
             return Some(self.now);
         }
         let first_of = |timers: &BTreeSet<(Instant, MemberId)>| timers.first().map(|(at, _)| *at);
-        let (member, key, hold) = (first_of(&self.deadlines), first_of(&self.keys), first_of(&self.holds));
+        let (member, key, trust) = (first_of(&self.deadlines), first_of(&self.keys), first_of(&self.replans));
+        let lowering = self.lowerings.first().map(|(at, _)| *at);
         let (key_frame, voices) = (self.key_frames.poll_timeout(), self.listening.poll_timeout());
-        let first = [self.dissolve_at, member, key, key_frame, voices, hold, self.replan_at].into_iter().flatten().min();
+        let first = [self.dissolve_at, member, key, key_frame, voices, trust, lowering, self.replan_at].into_iter().flatten().min();
         first.map(|at| at.max(self.rest_until)).filter(|at| *at < Instant::MAX)
     }
 
@@ -323,11 +350,18 @@ impl Room {
         if self.listening_timers() {
             return true;
         }
-        if let Some(&(at, member)) = self.holds.first()
+        if let Some(&(at, stream)) = self.lowerings.first()
             && at.is_due(self.now)
         {
-            self.holds.pop_first();
-            self.release(member);
+            self.tell_video_needed(stream);
+            return true;
+        }
+        if let Some(&(at, member)) = self.replans.first()
+            && at.is_due(self.now)
+        {
+            self.replans.pop_first();
+            self.members.get_mut(&member).expect("plans end with their members").replan_at = None;
+            self.plan(member);
             return true;
         }
         if self.replan_at.is_some_and(|at| at.is_due(self.now)) {
@@ -369,7 +403,7 @@ impl Room {
             ClientMessage::Unpublish { stream } => self.unpublish(member, stream),
             ClientMessage::Update { stream, offer } => self.update(member, stream, offer),
             ClientMessage::Subscribe { stream, audio, video, layers, min_height } => {
-                let wish = VideoWish { stream, layers, min_height };
+                let wish = VideoWish { layers, min_height, ..VideoWish::of(stream) };
                 self.subscribe(member, stream, audio, video.then_some(&wish))
             }
             ClientMessage::SubscribeVideo { wanted } => self.subscribe_video(member, &wanted),

@@ -17,6 +17,7 @@ mod chain;
 mod keyframe;
 mod ladder;
 mod policy;
+mod steady;
 mod trust;
 
 pub use self::{

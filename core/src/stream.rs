@@ -154,6 +154,64 @@ pub struct Layer {
     pub height: u16,
     /// Most that the publisher means to send, in bits per second.
     pub max_bps: BitsPerSecond,
+    /// How many temporal layers it has.
+    #[serde(default, skip_serializing_if = "TemporalLayers::is_one")]
+    pub temporal_layers: TemporalLayers,
+}
+
+/// How many temporal layers an encoding has: one, up to [`limits::TEMPORAL_LAYERS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct TemporalLayers(u8);
+
+impl TemporalLayers {
+    /// Every picture belongs to the base.
+    pub const ONE: Self = Self(1);
+
+    /// That many. None where there are none, or more than [`limits::TEMPORAL_LAYERS`].
+    pub const fn new(count: u8) -> Option<Self> {
+        if count >= 1 && count <= limits::TEMPORAL_LAYERS { Some(Self(count)) } else { None }
+    }
+
+    /// How many.
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+
+    /// What each takes of the whole rate with all those below it, in thousandths, the base first: until somebody measures it. Two layers at 6:4 and four at 25:15:20:40 are how libwebrtc divides a rate; three are evenly
+    /// divided, as Jitsi Videobridge's tables have them.
+    pub const fn shares_permille(self) -> &'static [u64] {
+        match self.0 {
+            1 => &[1000],
+            2 => &[600, 1000],
+            3 => &[330, 660, 1000],
+            _ => &[250, 400, 600, 1000],
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    const fn is_one(&self) -> bool {
+        self.0 == 1
+    }
+}
+
+impl Default for TemporalLayers {
+    fn default() -> Self {
+        Self::ONE
+    }
+}
+
+impl From<TemporalLayers> for u8 {
+    fn from(layers: TemporalLayers) -> Self {
+        layers.0
+    }
+}
+
+impl TryFrom<u8> for TemporalLayers {
+    type Error = &'static str;
+    fn try_from(count: u8) -> Result<Self, Self::Error> {
+        Self::new(count).ok_or("an encoding has one to four temporal layers")
+    }
 }
 
 impl Layer {

@@ -43,14 +43,15 @@ fn planned_bps(hall: &Hall, member: MemberId) -> u64 {
     let member = hall.room.member(member).expect("he is there");
     let of = |(stream, subscription): (&StreamId, &greenroom_core::member::Subscription)| {
         let offer = &hall.room.stream(*stream).expect("it is subscribed to").offer;
-        let video = subscription.video.as_ref().and_then(|plan| plan.target).map_or(0, |layer| offer.layers[usize::from(layer.0)].max_bps);
+        let video =
+            subscription.video.as_ref().and_then(|plan| plan.target).map_or(0, |layer| offer.layers[usize::from(layer.spatial.0)].max_bps);
         video + offer.audio_bps.filter(|_| subscription.audio).unwrap_or(0)
     };
     member.subscriptions.iter().map(of).sum()
 }
 
 fn target(hall: &Hall, member: MemberId, stream: StreamId) -> Option<greenroom_core::id::LayerId> {
-    hall.room.member(member)?.subscriptions.get(&stream)?.video.as_ref()?.target
+    hall.room.member(member)?.subscriptions.get(&stream)?.video.as_ref()?.target.map(|target| target.spatial)
 }
 
 //

@@ -8,12 +8,15 @@ mod hall;
 use core::time::Duration;
 
 use greenroom_core::{
+    id::TemporalId,
     id::{LayerId, MemberId, StreamId},
     limits,
     member::Bandwidth,
     role::Role,
     room::{Event, Input, MediaInput, MediaOutput, Output},
+    select::Layer as Whole,
     select::Reason,
+    stream::TemporalLayers,
     trace::replay,
     wire::{Accepted, ClientMessage},
 };
@@ -35,7 +38,7 @@ fn ada_and_bob() -> (Hall, StreamId, MemberId) {
 
 fn layers(orders: &[MediaOutput]) -> Vec<Option<LayerId>> {
     let target = |order: &MediaOutput| match order {
-        MediaOutput::Layer { target, .. } => Some(*target),
+        MediaOutput::Layer { target, .. } => Some(target.map(|target| target.spatial)),
         _ => None,
     };
     orders.iter().filter_map(target).collect()
@@ -51,7 +54,7 @@ fn key_frame_requests(orders: &[MediaOutput]) -> Vec<LayerId> {
 
 fn switched(hall: &mut Hall, member: MemberId, stream: StreamId, layer: LayerId) {
     hall.tell(Input::Media(MediaInput::KeyFrame { stream, layer }));
-    hall.tell(Input::Media(MediaInput::Switched { member, stream, layer }));
+    hall.tell(Input::Media(MediaInput::Switched { member, stream, layer: Whole::whole(layer) }));
 }
 
 #[test]
@@ -64,7 +67,7 @@ fn a_viewer_gets_the_highest_layer_that_fits_its_estimate() {
         let chosen = layers(&hall.media());
         assert!(chosen.is_empty() || chosen == [Some(layer)], "{kbps} kbps: {chosen:?}");
         let target = hall.room.member(bob).expect("he is there").subscriptions.values().next().and_then(|s| s.video.clone()?.target);
-        assert_eq!(target, Some(layer), "{kbps} kbps");
+        assert_eq!(target.map(|target| target.spatial), Some(layer), "{kbps} kbps");
     }
 }
 
@@ -75,7 +78,7 @@ fn a_plan_that_was_lowered_rests_before_it_rises() {
     hall.estimate(bob, 2_000_000);
     switched(&mut hall, bob, stream, HIGH);
     hall.hush();
-    hall.estimate(bob, 600_000);
+    hall.estimate(bob, 1_400_000);
     let orders = hall.media();
     assert_eq!(layers(&orders), [Some(MIDDLE)]);
     let bandwidth = |orders: &[MediaOutput]| {
@@ -84,13 +87,114 @@ fn a_plan_that_was_lowered_rests_before_it_rises() {
     let resting = bandwidth(&orders).expect("the floor falls with the plan");
     assert_eq!(resting.minimum_bps, 530_000, "what is sent is not padded: the queue drains");
 
-    // when its estimate recovers at once, then nothing rises yet,
+    // when its estimate recovers at once, then nothing rises yet: the rise before it had failed,
     hall.pass_alive(SECOND, &[1, 2]);
-    hall.estimate(bob, 2_000_000);
+    hall.estimate(bob, 1_900_000);
     assert_eq!(layers(&hall.media()), []);
-    // and when the rest is over it rises without any more news.
+    assert!(bandwidth(&hall.media()).is_none(), "the queue still drains");
     hall.pass_alive(limits::UP_HOLD, &[1, 2]);
+    let orders = hall.media();
+    assert_eq!(
+        (layers(&orders), bandwidth(&orders).map(|b| b.minimum_bps > 1_530_000)),
+        (vec![], Some(true)),
+        "it looks for room, with a margin"
+    );
+    // and when the rest is over it rises without any more news.
+    hall.pass_alive(limits::UP_RETRY, &[1, 2]);
     assert_eq!(layers(&hall.media()), [Some(HIGH)]);
+}
+
+#[test]
+fn a_line_that_is_half_as_large_again_is_another_line() {
+    let (mut hall, _, bob) = ada_and_bob();
+    for (kbps, layer) in [(2_000, HIGH), (1_400, MIDDLE), (2_200, HIGH)] {
+        hall.hush();
+        hall.estimate(bob, kbps * 1000);
+        assert_eq!(layers(&hall.media()), [Some(layer)], "{kbps} kbps");
+    }
+}
+
+#[test]
+fn the_silence_of_an_estimator_that_sees_little_is_no_news() {
+    let (mut hall, stream, bob) = ada_and_bob();
+    hall.estimate(bob, 2_000_000);
+    switched(&mut hall, bob, stream, HIGH);
+    hall.hush();
+    hall.tell(Input::Media(MediaInput::Estimate { member: bob, bps: 200_000, application_limited: true }));
+    assert_eq!(layers(&hall.media()), []);
+    assert_eq!(hall.room.member(bob).expect("he is there").estimate_bps, Some(2_000_000));
+}
+
+#[test]
+fn a_burst_is_borne_and_an_excess_that_lasts_is_not() {
+    let (mut hall, stream, bob) = ada_and_bob();
+    hall.estimate(bob, 1_600_000);
+    hall.hush();
+    let mut rate = |kbps: u64| {
+        hall.tell(Input::Media(MediaInput::LayerRate { stream, layer: HIGH, bps: kbps * 1000 }));
+        hall.pass_alive(Duration::from_millis(500), &[1, 2]);
+        layers(&hall.media())
+    };
+    // A page is turned: JVB's issue 2443 saw 919 to 3730 kbps of a stream that means to send 1350.
+    for kbps in [1400, 3730, 3300, 919, 2900, 3730, 1500] {
+        assert_eq!(rate(kbps), [], "{kbps} kbps");
+    }
+    let lasting: Vec<_> = (0..10).flat_map(|_| rate(2500)).collect();
+    assert_eq!(lasting, [Some(MIDDLE)]);
+    assert_eq!(rate(1500), [], "what it has left it takes again when the line has been calm");
+}
+
+#[test]
+fn a_muted_video_takes_nothing() {
+    // Given a viewer of two cameras with room for one at its best,
+    let (mut hall, stream, bob) = ada_and_bob();
+    hall.join(3, "eve");
+    let eves = hall.publish(3, camera());
+    hall.subscribe(2, eves);
+    hall.estimate(bob, 2_070_000);
+    let target =
+        |hall: &Hall, stream| hall.room.member(bob).expect("he is there").subscriptions[&stream].video.clone().and_then(|v| v.target);
+    let before = (target(&hall, stream), target(&hall, eves));
+    assert!(before.0 != before.1 || before.0 == Some(Whole::whole(MIDDLE)), "{before:?}");
+    // when Ada mutes her video, then Eve's has all there is,
+    let mute = |video| ClientMessage::Mute { stream, audio: None, video: Some(video) };
+    assert_eq!(hall.ask(1, mute(true)), Ok(Accepted::Done));
+    hall.pass_alive(SECOND, &[1, 2, 3]);
+    assert_eq!(target(&hall, eves), Some(Whole::whole(HIGH)));
+    // and when she is back, both live.
+    assert_eq!(hall.ask(1, mute(false)), Ok(Accepted::Done));
+    hall.pass_alive(SECOND, &[1, 2, 3]);
+    assert!(target(&hall, stream).is_some() && target(&hall, eves).is_some());
+}
+
+#[test]
+fn temporal_layers_are_steps_between_the_layers() {
+    // Given a publisher whose layers have three temporal layers each,
+    let mut offer = camera();
+    for layer in &mut offer.layers {
+        layer.temporal_layers = TemporalLayers::new(3).expect("three are allowed");
+    }
+    let mut hall = Hall::new();
+    hall.join(1, "ada");
+    let stream = hall.publish(1, offer);
+    let bob = hall.join_as(2, "bob", Role::Player);
+    hall.connect_media(2, bob);
+    hall.subscribe(2, stream);
+    hall.estimate(bob, 2_000_000);
+    let top = Whole { spatial: HIGH, temporal: TemporalId::TOP };
+    hall.tell(Input::Media(MediaInput::KeyFrame { stream, layer: HIGH }));
+    hall.tell(Input::Media(MediaInput::Switched { member: bob, stream, layer: top }));
+    hall.hush();
+    // when the line no longer carries all of the highest, then it carries two thirds of its pictures: without a key frame, and without a wait.
+    hall.estimate(bob, 1_400_000);
+    let (orders, expected) = (hall.media(), Whole { spatial: HIGH, temporal: TemporalId(1) });
+    let targets: Vec<_> =
+        orders.iter().filter_map(|order| if let MediaOutput::Layer { target, .. } = order { *target } else { None }).collect();
+    assert_eq!((targets, key_frame_requests(&orders)), (vec![expected], vec![]));
+    let plan = hall.room.member(bob).expect("he is there").subscriptions[&stream].video.clone().expect("he watches");
+    assert_eq!((plan.target, plan.current, plan.waiting_since), (Some(expected), Some(top), None));
+    hall.tell(Input::Media(MediaInput::Switched { member: bob, stream, layer: expected }));
+    assert!(hall.events().iter().any(|event| matches!(event, Event::LayerSwitched { from: Some(_), waited: Duration::ZERO, .. })));
 }
 
 //
@@ -129,7 +233,13 @@ fn an_estimate_below_everything_pauses_and_a_better_one_resumes() {
     assert_eq!(layers(&hall.media()), [None]);
     assert!(matches!(
         hall.events()[..],
-        [Event::LayerDecided { from: Some(LOW), to: None, reason: Reason::Budget { .. }, estimate_bps: 100_000, .. }]
+        [Event::LayerDecided {
+            from: Some(Whole { spatial: LOW, .. }),
+            to: None,
+            reason: Reason::Budget { .. },
+            estimate_bps: 100_000,
+            ..
+        }]
     ));
     hall.pass_alive(SECOND, &[1, 2]);
     hall.estimate(bob, 300_000);
@@ -144,7 +254,7 @@ fn a_switch_is_told_with_the_time_it_took() {
     hall.hush();
     hall.pass(Duration::from_millis(120));
     switched(&mut hall, bob, stream, HIGH);
-    let expected = Event::LayerSwitched { member: bob, stream, from: None, to: HIGH, waited: Duration::from_millis(120) };
+    let expected = Event::LayerSwitched { member: bob, stream, from: None, to: Whole::whole(HIGH), waited: Duration::from_millis(120) };
     assert_eq!(hall.events(), [expected]);
 }
 
@@ -154,7 +264,7 @@ fn a_viewer_who_steps_down_waits_for_one_key_frame_and_then_for_none() {
     hall.estimate(bob, 10_000_000);
     switched(&mut hall, bob, stream, HIGH);
     hall.hush();
-    hall.estimate(bob, 600_000);
+    hall.estimate(bob, 700_000);
     assert_eq!(key_frame_requests(&hall.media()), [MIDDLE]);
     switched(&mut hall, bob, stream, MIDDLE);
     hall.hush();
@@ -250,14 +360,14 @@ fn a_bandwidth_estimator_is_told_where_to_aim_whenever_that_changes() {
         orders.iter().filter_map(one).collect()
     };
     // then the floor is what the step to the highest takes, and the aim is above that; the sound comes on top of both.
-    let to_highest = Bandwidth { minimum_bps: 1_725_000 + 30_000, desired_bps: 1_800_000 + 30_000 };
+    let to_highest = Bandwidth { minimum_bps: 1_500_000 + 30_000, desired_bps: 1_800_000 + 30_000 };
     assert_eq!(bandwidth(hall.media()), [to_highest]);
     // A little more changes nothing, so nothing is said.
     hall.estimate(bob, 710_000);
     assert_eq!(bandwidth(hall.media()), []);
     // At the top there is nothing to probe for.
     hall.estimate(bob, 3_000_000);
-    assert_eq!(bandwidth(hall.media()).last().map(|b| b.minimum_bps), Some(1_530_000));
+    assert_eq!(hall.room.member(bob).map(|bob| bob.bandwidth.minimum_bps), Some(1_530_000));
 }
 
 #[test]
@@ -293,7 +403,9 @@ fn the_end_of_one_stream_is_room_for_the_others() {
     let shared = hall.publish(1, screen());
     hall.subscribe(2, shared);
     hall.estimate(bob, 1_400_000);
-    let target = |hall: &Hall| hall.room.member(bob).expect("he is there").subscriptions[&stream].video.clone().and_then(|v| v.target);
+    let target = |hall: &Hall| {
+        hall.room.member(bob).expect("he is there").subscriptions[&stream].video.clone().and_then(|v| v.target).map(|target| target.spatial)
+    };
     assert_eq!(target(&hall), Some(LOW));
     // when the screen goes,
     assert_eq!(hall.ask(1, ClientMessage::Unpublish { stream: shared }), Ok(Accepted::Done));
@@ -307,7 +419,7 @@ fn news_of_a_switch_that_come_after_the_pause_do_not_count_for_the_resumption() 
     // Given a viewer whose video was paused while the news of its switch was on the way,
     let (mut hall, stream, bob) = ada_and_bob();
     hall.estimate(bob, 100_000);
-    hall.tell(Input::Media(MediaInput::Switched { member: bob, stream, layer: LOW }));
+    hall.tell(Input::Media(MediaInput::Switched { member: bob, stream, layer: Whole::whole(LOW) }));
     hall.pass_alive(SECOND, &[1, 2]);
     hall.hush();
     // when it resumes, then it waits for a key frame, since nothing flows.

@@ -139,9 +139,9 @@ fn one_order_serves_all_and_each_transport_is_told_that_it_listens() {
     stage.hall.ask(LISTENER, hall::video_of(stream, &[hall::LOW])).expect("she may subscribe");
     let target =
         |hall: &Hall| hall.room.member(zoe).expect("she is there").subscriptions[&stream].video.as_ref().expect("subscribed").target;
-    assert_eq!(target(&stage.hall), Some(hall::LOW));
+    assert_eq!(target(&stage.hall), Some(greenroom_core::select::Layer::whole(hall::LOW)));
     stage.hall.estimate(zoe, 270_000);
-    assert_eq!(target(&stage.hall), Some(hall::LOW));
+    assert_eq!(target(&stage.hall), Some(greenroom_core::select::Layer::whole(hall::LOW)));
     stage.hall.estimate(zoe, 269_000);
     assert_eq!(target(&stage.hall), None, "120 kbps for voices, and 150 for the picture");
 }

@@ -91,6 +91,7 @@ fn camera(id: u32, rids: &[&str]) -> StreamInfo {
         width: None,
         height: 180 * at,
         max_bps: 100_000 * u64::from(at),
+        temporal_layers: greenroom_core::stream::TemporalLayers::ONE,
     });
     StreamInfo {
         id: StreamId(id),

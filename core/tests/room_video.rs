@@ -15,7 +15,7 @@ use greenroom_core::{
     role::Role,
     room::{Event, Input, MediaInput, MediaOutput},
     select::Reason,
-    stream::{Layer, LayerSet, StreamOffer},
+    stream::{Layer, LayerSet, StreamOffer, TemporalLayers},
     wire::{Accepted, ClientMessage, RefusedWish, ServerMessage, VideoWish},
 };
 use hall::{HIGH, Hall, LOW, MIDDLE, all_of, camera, join, of, screen, user, video_of};
@@ -45,7 +45,12 @@ fn plan(hall: &Hall, member: MemberId, stream: StreamId) -> Option<VideoPlan> {
 }
 
 fn target(hall: &Hall, member: MemberId, stream: StreamId) -> Option<LayerId> {
-    plan(hall, member, stream)?.target
+    Some(plan(hall, member, stream)?.target?.spatial)
+}
+
+/// A spatial layer with all of its pictures.
+fn whole(layer: LayerId) -> greenroom_core::select::Layer {
+    greenroom_core::select::Layer::whole(layer)
 }
 
 fn unsubscribe(stream: StreamId, layers: Option<&[LayerId]>) -> ClientMessage {
@@ -53,12 +58,12 @@ fn unsubscribe(stream: StreamId, layers: Option<&[LayerId]>) -> ClientMessage {
 }
 
 fn wish(stream: StreamId) -> VideoWish {
-    VideoWish { stream, layers: LayerSet::HIGHEST, min_height: None }
+    VideoWish::of(stream)
 }
 
 fn switched(hall: &mut Hall, member: MemberId, stream: StreamId, layer: LayerId) {
     hall.tell(Input::Media(MediaInput::KeyFrame { stream, layer }));
-    hall.tell(Input::Media(MediaInput::Switched { member, stream, layer }));
+    hall.tell(Input::Media(MediaInput::Switched { member, stream, layer: whole(layer) }));
 }
 
 // Layers
@@ -175,9 +180,9 @@ fn a_wish_for_larger_pictures_is_not_starved_by_a_plan_that_rests() {
     // Given Bob, whose plan was just lowered to the lowest layer,
     let (mut hall, stream, bob) = ada_and_bob(camera());
     assert_eq!(hall.ask(2, video_of(stream, &[HIGH])), Ok(Accepted::Done));
-    hall.estimate(bob, 200_000);
+    hall.estimate(bob, 360_000);
     assert_eq!(target(&hall, bob, stream), Some(LOW));
-    hall.estimate(bob, 10_000_000);
+    hall.estimate(bob, 535_000);
     assert_eq!(target(&hall, bob, stream), Some(LOW));
     // when he finds 360p the lowest worth having, then he gets that, and no more before the rest is over.
     let wanted = vec![VideoWish { min_height: Some(360), ..wish(stream) }];
@@ -289,7 +294,7 @@ fn a_publisher_on_demand_hears_of_the_first_viewer_and_of_the_last() {
     let (mut hall, stream, _) = ada_and_bob(on_demand());
     hall.join(3, "eve");
     hall.hush();
-    let needed = |needed| ServerMessage::VideoNeeded { stream, needed };
+    let needed = |needed| ServerMessage::VideoNeeded { stream, needed, up_to: None };
     let sound = ClientMessage::Subscribe { stream, audio: true, video: false, layers: LayerSet::HIGHEST, min_height: None };
     assert_eq!(hall.ask(2, sound), Ok(Accepted::Done));
     assert_eq!(hall.heard(1), []);
@@ -313,7 +318,7 @@ fn a_publisher_who_comes_back_hears_how_things_stand() {
     hall.disconnect(1);
     hall.subscribe(2, stream);
     assert!(hall.ask(3, join("ada", Role::Joiner, Some(ada))).is_ok());
-    assert_eq!(hall.heard(3), [ServerMessage::VideoNeeded { stream, needed: true }]);
+    assert_eq!(hall.heard(3), [ServerMessage::VideoNeeded { stream, needed: true, up_to: None }]);
 }
 
 //
@@ -325,7 +330,7 @@ fn who_sends_video_in_any_case_is_not_told() {
     assert_eq!(hall.heard(1), []);
     // From the moment it is sent on demand, it is.
     assert_eq!(hall.ask(1, ClientMessage::Update { stream, offer: on_demand() }), Ok(Accepted::Done));
-    assert_eq!(hall.heard(1), [ServerMessage::VideoNeeded { stream, needed: false }]);
+    assert_eq!(hall.heard(1), [ServerMessage::VideoNeeded { stream, needed: false, up_to: None }]);
 }
 
 #[test]
@@ -360,7 +365,7 @@ fn a_changed_stream_is_announced_once_and_stays_the_same_stream() {
     assert_eq!(hall.media(), [MediaOutput::Receive { member: ada, stream: updated }]);
     // A layer that stands where it stood flows on.
     hall.pass(BATCH);
-    assert_eq!(plan(&hall, bob, stream).map(|plan| (plan.target, plan.current)), Some((Some(HIGH), Some(HIGH))));
+    assert_eq!(plan(&hall, bob, stream).map(|plan| (plan.target, plan.current)), Some((Some(whole(HIGH)), Some(whole(HIGH)))));
     // What changes nothing is not told.
     hall.hush();
     assert_eq!(hall.ask(1, ClientMessage::Update { stream, offer }), Ok(Accepted::Done));
@@ -394,7 +399,7 @@ fn a_layer_that_is_taken_away_is_received_no_longer_and_wishes_follow_the_others
     assert_eq!(hall.ask(1, ClientMessage::Update { stream, offer: two }), Ok(Accepted::Done));
     hall.pass(BATCH);
     // then he gets the other, and nobody asks for key frames of what is gone.
-    assert_eq!(plan(&hall, bob, stream).map(|plan| (plan.layers, plan.target)), Some((of(&[MIDDLE]), Some(MIDDLE))));
+    assert_eq!(plan(&hall, bob, stream).map(|plan| (plan.layers, plan.target)), Some((of(&[MIDDLE]), Some(whole(MIDDLE)))));
     hall.pass_alive(3 * SECOND, &[1, 2]);
     let asked = |order: &MediaOutput| matches!(order, MediaOutput::RequestKeyFrame { layer: HIGH, .. });
     assert!(!hall.media().iter().any(asked));
@@ -407,13 +412,19 @@ fn a_layer_that_is_taken_away_is_received_no_longer_and_wishes_follow_the_others
     assert_eq!(hall.ask(1, ClientMessage::Update { stream, offer: one }), Ok(Accepted::Done));
     hall.pass(BATCH);
     let now = plan(&hall, bob, stream).expect("he receives it");
-    assert_eq!((now.layers, now.target, now.current), (of(&[LOW]), Some(LOW), None));
+    assert_eq!((now.layers, now.target, now.current), (of(&[LOW]), Some(whole(LOW)), None));
     // And when that one is replaced, nothing of what he named is left: he gets the highest there is.
-    let layer = |rid: &str, kbps: u64| Layer { rid: Rid::new(rid).expect("a valid rid"), width: None, height: 90, max_bps: kbps * 1000 };
+    let layer = |rid: &str, kbps: u64| Layer {
+        rid: Rid::new(rid).expect("a valid rid"),
+        width: None,
+        height: 90,
+        max_bps: kbps * 1000,
+        temporal_layers: TemporalLayers::ONE,
+    };
     let other = StreamOffer { layers: vec![layer("a", 100), layer("b", 200)], ..camera() };
     assert_eq!(hall.ask(1, ClientMessage::Update { stream, offer: other }), Ok(Accepted::Done));
     hall.pass(BATCH);
-    assert_eq!(plan(&hall, bob, stream).map(|plan| (plan.layers, plan.target)), Some((LayerSet::HIGHEST, Some(MIDDLE))));
+    assert_eq!(plan(&hall, bob, stream).map(|plan| (plan.layers, plan.target)), Some((LayerSet::HIGHEST, Some(whole(MIDDLE)))));
 }
 
 //
@@ -427,4 +438,146 @@ fn a_stream_that_loses_its_video_and_regains_it_is_received_again() {
     assert_eq!(hall.ask(1, ClientMessage::Update { stream, offer: camera() }), Ok(Accepted::Done));
     hall.pass(BATCH);
     assert_eq!(target(&hall, bob, stream), Some(HIGH));
+}
+
+// Layers that nobody wishes
+
+/// What Ada, on connection 1, was told of her video since the last time.
+fn told(hall: &mut Hall) -> Vec<(bool, Option<LayerId>)> {
+    let word = |message| match message {
+        ServerMessage::VideoNeeded { needed, up_to, .. } => Some((needed, up_to)),
+        _ => None,
+    };
+    hall.heard(1).into_iter().filter_map(word).collect()
+}
+
+/// A viewer of that stream, on that connection, with a transport and room for everything.
+fn viewer(hall: &mut Hall, session: u64, stream: StreamId, layers: &[LayerId]) -> MemberId {
+    let member = hall.join_as(session, &format!("viewer-{session}"), Role::Player);
+    hall.connect_media(session, member);
+    hall.estimate(member, 10_000_000);
+    wish_for(hall, session, stream, layers);
+    member
+}
+
+fn wish_for(hall: &mut Hall, session: u64, stream: StreamId, layers: &[LayerId]) {
+    let wanted = if layers.is_empty() { vec![] } else { vec![VideoWish { layers: of(layers), ..wish(stream) }] };
+    assert!(hall.ask(session, ClientMessage::SubscribeVideo { wanted }).is_ok());
+}
+
+// The cases of LiveKit's dynacast manager that have one codec: livekit/livekit, pkg/rtc/dynacast/dynacastmanager_test.go at 788d4c35. What is asked for is the most that any viewer wishes; less after a delay, more at once.
+#[test]
+fn a_publisher_on_demand_sends_what_anybody_wishes_at_most() {
+    const L: &[LayerId] = &[LOW];
+    const M: &[LayerId] = &[MIDDLE];
+    const H: &[LayerId] = &[HIGH];
+    let mut hall = Hall::new();
+    hall.join(1, "ada");
+    let stream = hall.publish(1, on_demand());
+    hall.hush();
+    viewer(&mut hall, 11, stream, H);
+    viewer(&mut hall, 12, stream, M);
+    viewer(&mut hall, 13, stream, M);
+    assert_eq!(told(&mut hall), [(true, None)], "H, M, M: all of it");
+    let cases: [(&[(u64, &[LayerId])], &[(bool, Option<LayerId>)]); 5] = [
+        (&[(11, M)], &[(true, Some(MIDDLE))]),
+        (&[(11, L), (12, L), (13, L)], &[(true, Some(LOW))]),
+        (&[(12, &[])], &[]),
+        (&[(11, &[]), (13, &[])], &[(false, None)]),
+        (&[(11, L)], &[(true, Some(LOW))]),
+    ];
+    for (wishes, expected) in cases {
+        for (session, layers) in wishes {
+            wish_for(&mut hall, *session, stream, layers);
+        }
+        hall.pass_alive(limits::LAYER_LINGER, &[1, 11, 12, 13]);
+        assert_eq!(told(&mut hall), expected, "{wishes:?}");
+    }
+}
+
+#[test]
+fn less_is_said_after_a_while_and_more_at_once() {
+    let (mut hall, stream, bob) = ada_and_bob(on_demand());
+    wish_for(&mut hall, 2, stream, &[HIGH]);
+    hall.hush();
+    // Given Bob, who is content with less,
+    wish_for(&mut hall, 2, stream, &[LOW]);
+    hall.pass_alive(limits::LAYER_LINGER - Duration::from_millis(1), &[1, 2]);
+    assert_eq!(told(&mut hall), []);
+    // and changes his mind in time, then nobody hears of it.
+    wish_for(&mut hall, 2, stream, &[HIGH]);
+    hall.pass_alive(2 * limits::LAYER_LINGER, &[1, 2]);
+    assert_eq!(told(&mut hall), []);
+    // When he stays with it, then the other layers go, and their silence is no loss:
+    wish_for(&mut hall, 2, stream, &[LOW]);
+    hall.pass_alive(limits::LAYER_LINGER, &[1, 2]);
+    assert_eq!(told(&mut hall), [(true, Some(LOW))]);
+    hall.tell(Input::Media(MediaInput::LayerRate { stream, layer: HIGH, bps: 0 }));
+    // they are back at once when he wants them, and he gets them.
+    wish_for(&mut hall, 2, stream, &[HIGH]);
+    assert_eq!((told(&mut hall), target(&hall, bob, stream)), (vec![(true, None)], Some(HIGH)));
+}
+
+#[test]
+fn a_small_window_is_a_wish_for_small_layers() {
+    let (mut hall, stream, bob) = ada_and_bob(on_demand());
+    let sized = |max_height| ClientMessage::SubscribeVideo { wanted: vec![VideoWish { max_height: Some(max_height), ..wish(stream) }] };
+    hall.hush();
+    assert!(hall.ask(2, sized(400)).is_ok());
+    assert_eq!((told(&mut hall), target(&hall, bob, stream)), (vec![(true, Some(MIDDLE))], Some(MIDDLE)));
+    // None is so small: the smallest stands for it.
+    assert!(hall.ask(2, sized(90)).is_ok());
+    assert_eq!(target(&hall, bob, stream), Some(LOW));
+}
+
+#[test]
+fn priority_decides_who_goes_first() {
+    let (mut hall, adas, bob) = ada_and_bob(camera());
+    hall.join(3, "eve");
+    let eves = hall.publish(3, camera());
+    hall.estimate(bob, 1_700_000);
+    for (first, other) in [(adas, eves), (eves, adas)] {
+        hall.pass_alive(limits::UP_RETRY + SECOND, &[1, 2, 3]);
+        let wanted = vec![VideoWish { priority: 9, ..wish(first) }, wish(other)];
+        assert!(hall.ask(2, ClientMessage::SubscribeVideo { wanted }).is_ok());
+        assert_eq!((target(&hall, bob, first), target(&hall, bob, other)), (Some(HIGH), Some(LOW)));
+    }
+}
+
+// mediasoup's issue 1460: a layer in the middle that does not flow gives the next lower one, never a higher.
+#[test]
+fn a_missing_middle_layer_gives_the_next_lower_one() {
+    let (mut hall, stream, bob) = ada_and_bob(camera());
+    hall.tell(Input::Media(MediaInput::LayerRate { stream, layer: MIDDLE, bps: 0 }));
+    wish_for(&mut hall, 2, stream, &[MIDDLE]);
+    assert_eq!(target(&hall, bob, stream), Some(LOW));
+}
+
+#[test]
+fn key_frames_that_five_hundred_lose_at_once_are_one_request() {
+    // Given a stream that five hundred watch,
+    let mut hall = Hall::new();
+    hall.join(1, "ada");
+    let stream = hall.publish(1, camera());
+    let viewers: Vec<MemberId> = (0..500).map(|i| viewer(&mut hall, 1000 + i, stream, &[HIGH])).collect();
+    let asked = |hall: &mut Hall| hall.media().into_iter().filter(|order| matches!(order, MediaOutput::RequestKeyFrame { .. })).count();
+    hall.tell(Input::Media(MediaInput::KeyFrame { stream, layer: HIGH }));
+    for member in &viewers {
+        hall.tell(Input::Media(MediaInput::Switched { member: *member, stream, layer: whole(HIGH) }));
+    }
+    hall.pass(SECOND);
+    hall.hush();
+    // when all of them lose their picture at one instant, then the publisher is asked once;
+    for member in &viewers {
+        hall.tell(Input::Media(MediaInput::KeyFrameNeeded { member: *member, stream }));
+    }
+    assert_eq!(asked(&mut hall), 1);
+    // and while they go on asking and none comes, once a second.
+    for _ in 0..30 {
+        hall.pass(Duration::from_millis(100));
+        for member in &viewers {
+            hall.tell(Input::Media(MediaInput::KeyFrameNeeded { member: *member, stream }));
+        }
+    }
+    assert_eq!(asked(&mut hall), 3);
 }

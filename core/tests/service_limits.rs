@@ -57,7 +57,7 @@ fn commands_and_wishes_have_their_shares_and_time_gives_them_back() {
 #[test]
 fn a_list_of_wishes_costs_what_it_lists() {
     let mut lobby = ada();
-    let wish = |stream| VideoWish { stream: StreamId(stream), layers: LayerSet::HIGHEST, min_height: None };
+    let wish = |stream| VideoWish::of(StreamId(stream));
     let list = |len| ClientMessage::SubscribeVideo { wanted: (1..=len).map(wish).collect() };
     assert_eq!(looked_at(&mut lobby, 1, &list(50)), 4);
     lobby.pass_alive(4 * SECOND, &[1]);

@@ -12,7 +12,7 @@ use greenroom_core::{
     limits,
     role::Role,
     session::{Answer, Call, ConnectionId, ConnectionState, Event},
-    stream::{LayerSet, StreamInfo, StreamKind, StreamOffer},
+    stream::{StreamInfo, StreamKind, StreamOffer},
     wire::{Accepted, ClientMessage, LeaveReason, RefusedWish, ServerMessage, VideoWish},
 };
 
@@ -326,7 +326,7 @@ fn a_change_of_what_is_not_known_is_nothing() {
     let changed = |stream: StreamInfo| StreamInfo { offer: StreamOffer { audio_bps: None, ..stream.offer }, ..stream };
     desk.receive(ServerMessage::StreamUpdated { stream: changed(stream(2, "bob")) });
     desk.receive(ServerMessage::StreamUpdated { stream: changed(stream(1, "eve")) });
-    desk.receive(ServerMessage::VideoNeeded { stream: StreamId(9), needed: true });
+    desk.receive(ServerMessage::VideoNeeded { stream: StreamId(9), needed: true, up_to: None });
     assert_eq!((desk.events(), desk.session), (vec![], before));
 }
 
@@ -356,7 +356,7 @@ fn whether_a_video_is_worth_sending_is_told_when_it_changes() {
     desk.grant(Accepted::Published { stream: StreamId(5) });
     desk.hush();
     for needed in [true, true, false, false, true] {
-        desk.receive(ServerMessage::VideoNeeded { stream: StreamId(5), needed });
+        desk.receive(ServerMessage::VideoNeeded { stream: StreamId(5), needed, up_to: None });
     }
     let told: Vec<_> = desk.events().into_iter().map(|event| matches!(event, Event::VideoNeeded { needed: true, .. })).collect();
     assert_eq!(told, [true, false, true]);
@@ -366,7 +366,7 @@ fn whether_a_video_is_worth_sending_is_told_when_it_changes() {
 #[test]
 fn videos_that_are_wanted_are_received_but_for_what_is_listed() {
     let mut desk = Desk::joined(&["bob"], vec![stream(1, "bob")]);
-    let wish = |id| VideoWish { stream: StreamId(id), layers: LayerSet::HIGHEST, min_height: None };
+    let wish = |id| VideoWish::of(StreamId(id));
     let id = desk.call(Call::SubscribeVideo { wanted: vec![wish(1), wish(2)] });
     assert_eq!(desk.messages(), [ClientMessage::SubscribeVideo { wanted: vec![wish(1), wish(2)] }]);
     let id_of_nonsense = desk.call(Call::SubscribeVideo { wanted: vec![] });

@@ -203,7 +203,7 @@ fn what_is_heard_while_building_up_is_part_of_what_was_missed() {
     desk.receive(ServerMessage::Media { description: MediaDescription::new("new").expect("it is short") });
     assert!(matches!(desk.events()[..], [Event::Media { .. }]), "how media is reached is of use at once");
     desk.grant_of(is_publish, Accepted::Published { stream: StreamId(12) });
-    desk.receive(ServerMessage::VideoNeeded { stream: StreamId(12), needed: true });
+    desk.receive(ServerMessage::VideoNeeded { stream: StreamId(12), needed: true, up_to: None });
     let request = desk.request_of(is_subscribe(1));
     desk.receive(ServerMessage::Refused { request, code: Code::NO_SUCH_STREAM });
     let events = desk.events();
@@ -214,7 +214,7 @@ fn what_is_heard_while_building_up_is_part_of_what_was_missed() {
             Event::PeerLeft { user: user("eve"), name: None, reason: LeaveReason::LEFT },
             Event::PeerJoined { user: user("max"), name: None },
             Event::Republished { before: StreamId(5), now: Ok(StreamId(12)) },
-            Event::VideoNeeded { stream: StreamId(12), needed: true },
+            Event::VideoNeeded { stream: StreamId(12), needed: true, up_to: None },
             Event::KeyRefused { code: Code::KEY_EXPIRED },
         ]
     );
@@ -361,7 +361,7 @@ fn what_is_subscribed_to_is_what_calls_have_come_to() {
     let no_layer = [wants(1, true, true, layers(&[0])), drops(1, false, true, Some(layers(&[0])))];
     assert_eq!(asked_again_after(&no_layer), [asks(1, true, false, high)]);
     assert_eq!(asked_again_after(&[wants(1, true, true, high), drops(1, true, true, None)]), []);
-    let others_video = Call::SubscribeVideo { wanted: vec![VideoWish { stream: StreamId(2), layers: layers(&[0]), min_height: None }] };
+    let others_video = Call::SubscribeVideo { wanted: vec![VideoWish { layers: layers(&[0]), ..VideoWish::of(StreamId(2)) }] };
     let videos = [wants(1, true, true, high), others_video];
     assert_eq!(asked_again_after(&videos), [asks(1, true, false, high), asks(2, false, true, layers(&[0]))]);
     assert_eq!(asked_again_after(&[wants(9, true, true, high)]), [], "there is no such stream");

@@ -157,7 +157,7 @@ fn no_message_of_the_server_or_of_others_changes_a_level() {
         ServerMessage::PeerLeft { user: user("bob"), reason: LeaveReason(6) },
         ServerMessage::StreamAdded { stream: stream(2, "cem") },
         ServerMessage::StreamMuted { stream: stream(2, "cem").id, user: user("cem"), audio: true, video: true },
-        ServerMessage::VideoNeeded { stream: stream(2, "cem").id, needed: true },
+        ServerMessage::VideoNeeded { stream: stream(2, "cem").id, needed: true, up_to: None },
         ServerMessage::KeyRefused { code: Code::KEY_EXPIRED },
         ServerMessage::Unknown,
         ServerMessage::Pong,

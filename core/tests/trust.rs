@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use greenroom_core::{
     id::{LayerId, StreamId, TemporalId},
+    limits,
     rng::Rng,
     select::{Budget, Demand, Estimate, Layer, Planner, Priority, Rung, Source, Trust},
     stream::BitsPerSecond,
@@ -66,11 +67,30 @@ impl Viewer {
     }
 
     fn plan(&mut self, now: Instant) {
-        let mut layers = self.allocate(self.trust.budget(now));
-        if (0..layers.len()).any(|at| self.place(at, layers[at]) < self.place(at, self.layers[at])) {
-            let lower = self.trust.lowered(now);
-            layers = self.allocate(lower);
-        } else if layers != self.layers {
+        let lowers = |viewer: &Self, layers: &[Option<Layer>]| {
+            (0..layers.len()).any(|at| viewer.place(at, layers[at]) < viewer.place(at, viewer.layers[at]))
+        };
+        let live = |layers: &[Option<Layer>]| layers.iter().flatten().count();
+        let mut budget = self.trust.budget(now);
+        let mut layers = self.allocate(budget);
+        let is_short = lowers(self, &layers);
+        if is_short {
+            budget = self.trust.lowered(now);
+            layers = self.allocate(budget);
+        }
+        if let Some(less) = self.trust.to_drain(now, budget) {
+            let used_bps = self.used_bps;
+            let drained = self.allocate(less);
+            if live(&drained) == live(&layers) && self.used_bps < used_bps {
+                if !is_short && lowers(self, &drained) {
+                    let _also_less = self.trust.lowered(now);
+                }
+                layers = drained;
+            } else {
+                layers = self.allocate(budget);
+            }
+        }
+        if (0..layers.len()).any(|at| self.place(at, layers[at]) > self.place(at, self.layers[at])) {
             self.trust.raised(now);
         }
         assert!(self.used_bps <= self.trust.estimate_bps(), "never above the estimate");
@@ -170,8 +190,8 @@ fn a_slow_wave_turns_a_stream_up_once_a_minute_at_most() {
                     let of_crest = phase.min(period_ticks - phase) * 2 * 1000 / period_ticks;
                     viewer.estimate(at(tick * 100), bps * 1000 / of_1000 * (800 + of_crest * 400 / 1000) / 1000);
                 }
-                let since = viewer.switches.iter().position(|(at, ..)| *at >= Instant::from_secs(60)).unwrap_or(viewer.switches.len());
-                viewer.switches.drain(..since); // it begins at the bottom, and climbs rung by rung
+                let since = viewer.switches.iter().position(|(at, ..)| *at >= Instant::from_secs(120)).unwrap_or(viewer.switches.len());
+                viewer.switches.drain(..since); // it begins at the bottom, climbs rung by rung, and fails three times
                 // A rise over two rungs is one rise.
                 let mut before = false;
                 viewer.switches.retain(|(.., up)| {
@@ -245,9 +265,12 @@ fn after_a_step_up_the_ideal_is_back_within_the_stated_time() {
     let (steady, young) = (&[(0, ideal_bps)], &[(0, 300_000), (90_000, ideal_bps)]);
     assert_eq!(back_after(steady, 2_000_000, ideal_bps), none, "half as large again, and more");
     assert_eq!(back_after(steady, 5_000_000, 7_000_000), none, "15 % to spare; the fall is ten seconds ago");
-    assert!(back_after(steady, 5_000_000, ideal_bps) <= Duration::from_secs(50), "nothing to spare: a minute after the fall");
+    assert!(back_after(steady, 5_000_000, ideal_bps) <= Duration::from_secs(53), "nothing to spare: a minute after the fall was forgotten");
     assert_eq!(back_after(young, 2_000_000, ideal_bps), none, "half as large again, after a failed rise");
-    assert!(back_after(young, 5_000_000, 7_000_000) <= Duration::from_secs(50), "a minute after the failed rise");
+    assert!(
+        back_after(young, 5_000_000, 7_000_000) <= limits::UP_HOLD,
+        "15 % to spare, after a rise that failed: calm for ten seconds, of which three remember the fall"
+    );
 }
 
 #[test]

@@ -186,7 +186,13 @@ fn desk() -> Desk {
 }
 
 fn video(id: u32, kind: StreamKind, on_demand: bool) -> StreamInfo {
-    let layers = vec![Layer { rid: Rid::new("q").expect("a valid rid"), width: None, height: 180, max_bps: 150_000 }];
+    let layers = vec![Layer {
+        rid: Rid::new("q").expect("a valid rid"),
+        width: None,
+        height: 180,
+        max_bps: 150_000,
+        temporal_layers: greenroom_core::stream::TemporalLayers::ONE,
+    }];
     let user = user(if on_demand { "cem" } else { "ben" });
     StreamInfo { user, offer: StreamOffer { kind, audio_bps: Some(30_000), layers, on_demand }, ..stream(id, "ben") }
 }

@@ -5,3 +5,4 @@
 
 pub mod quality;
 pub mod rfc8867;
+pub mod selection;

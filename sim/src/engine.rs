@@ -173,10 +173,10 @@ fn nodes(scenario: &Scenario, fidelity: Fidelity, seed: u64) -> Vec<Driver> {
     let sfu = SfuConfig { address: address_of(SERVER), room: room.clone(), settings: scenario.sfu.clone(), fidelity, seed, starts: 0 };
     let mut nodes = vec![Driver::new(SERVER, Blueprint::Sfu(sfu), scenario)];
     for (place, user) in (1_u16..).zip(&scenario.users) {
-        let (user, room, camera) = (user.clone(), room.clone(), scenario.camera.clone());
+        let (user, room, camera, screen) = (user.clone(), room.clone(), scenario.camera.clone(), scenario.screen.clone());
         let address = if user.nat.is_some() { inside_of(place) } else { address_of(place) };
         let after_window = scenario.client.after_window;
-        let config = ClientConfig { node: place, address, room, user, camera, fidelity, seed, after_window, starts: 0 };
+        let config = ClientConfig { node: place, address, room, user, camera, screen, fidelity, seed, after_window, starts: 0 };
         nodes.push(Driver::new(place, Blueprint::Client(Box::new(config)), scenario));
     }
     let first_router = u16::try_from(nodes.len()).expect("places have 16 bits");

@@ -15,9 +15,10 @@ mod overrides;
 mod quantity;
 mod shape;
 mod voice;
+mod watch;
 
 use core::time::Duration;
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{fs, path::Path};
 
 use greenroom_core::{
     id::{UserId, UserName},
@@ -41,6 +42,7 @@ pub use self::{
     overrides::Override,
     shape::schema,
     voice::{Hear, Voice},
+    watch::{Watch, Wish},
 };
 use crate::net::{link::LinkConfig, nat::NatConfig};
 
@@ -64,6 +66,8 @@ pub struct Scenario {
     pub shared: Vec<SharedLine>,
     /// What publishers send.
     pub camera: Camera,
+    /// What sharers of a screen send.
+    pub screen: Screen,
     /// How the server is set up.
     pub sfu: SfuSettings,
     /// How clients are set up.
@@ -159,34 +163,21 @@ pub struct User {
     pub actions: Vec<(Instant, Action)>,
 }
 
-/// Whose streams a user subscribes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Watch {
-    /// Everybody's.
-    All,
-    /// Those of these users; of nobody when it is empty.
-    Users(BTreeSet<UserId>),
-}
-
-impl Watch {
-    /// Whether it holds that user.
-    pub fn holds(&self, user: &UserId) -> bool {
-        match self {
-            Self::All => true,
-            Self::Users(users) => users.contains(user),
-        }
-    }
-}
-
 /// What a user does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Enters the room, with [`User::role`].
     Join,
     /// Publishes the camera; when it directly follows a join, as soon as the user is in.
     Publish,
-    /// Stops publishing.
+    /// Stops publishing the camera.
     Unpublish,
+    /// Shares a screen; when it directly follows a join or a publish, as soon as the user is in.
+    Share,
+    /// Stops sharing it.
+    Unshare,
+    /// Watches this from here on, in place of what was watched before: told to the server as one wish.
+    Watch(Watch),
     /// Takes another role.
     SwitchRole(Role),
     /// Mutes parts of the stream that the user publishes; at least one.
@@ -214,8 +205,39 @@ pub struct Camera {
     pub fps: u32,
     /// What the audio takes, in bits per second.
     pub audio_bps: BitsPerSecond,
+    /// Whether it sends video only while somebody receives it, and only the layers that anybody wishes.
+    pub on_demand: bool,
     /// The video's layers, lowest first; none is audio alone.
     pub layers: Vec<Layer>,
+}
+
+/// What sharers of a screen send: pages that stand still, until one is turned.
+///
+/// A layer's rate is what it takes while a page comes. A page is as much as the layer takes in [`Screen::PAGE`], and comes at once, as does the key frame that somebody asks for, which shows the same page. Pictures of a page that
+/// stands still take a twentieth of the rate. So what flows on average is far below what is declared, and what flows for a moment is above it: the two things that make screens hard to plan for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Screen {
+    /// Pictures per second.
+    pub fps: u32,
+    /// How often a page is turned, on average: each time it takes between half as long and half as long again.
+    pub turn: Duration,
+    /// Whether it sends video only while somebody receives it, and only the layers that anybody wishes.
+    pub on_demand: bool,
+    /// The layers, lowest first.
+    pub layers: Vec<Layer>,
+}
+
+impl Screen {
+    /// What a page takes, as time at its layer's rate. A choice: at 1500 kbps it is 188 kB, a slide of 1080 lines with pictures on it.
+    pub const PAGE: Duration = Duration::from_secs(1);
+    /// What a page that stands still takes, by its layer's rate. A choice: pictures without news are a header and a few repaired blocks.
+    pub const STILL_PART: u64 = 20;
+
+    /// What a layer of that rate takes on average: a page every turn, and little in between.
+    pub fn mean_bps(&self, rate_bps: BitsPerSecond) -> BitsPerSecond {
+        let per_turn = |span: Duration| u128::from(rate_bps) * span.as_nanos() / self.turn.max(Self::PAGE).as_nanos();
+        u64::try_from(per_turn(Self::PAGE)).unwrap_or(u64::MAX).saturating_add(rate_bps / Self::STILL_PART)
+    }
 }
 
 /// How clients are set up.

@@ -231,11 +231,11 @@ fn overrides_change_the_run() {
     assert_eq!(rate(&["--set", "link.dsl.rate=\"1 Mbps\"", "--set", "link.dsl.down.rate=\"3 Mbps\""]), 3_000_000);
 }
 
-/// 1 kbps carries no voice: the viewer hears nothing, and that is no fault of the program's but it is told.
+/// 300 bps carry no voice: the viewer hears nothing, and that is no fault of the program's but it is told.
 #[test]
 fn a_failed_check_is_exit_code_one_and_told_in_every_mode() {
     let scratch = Scratch::new();
-    let thin = CALL.replace("duration = \"3 s\"", "duration = \"20 s\"").replace("2 Mbps", "1 kbps");
+    let thin = CALL.replace("duration = \"3 s\"", "duration = \"20 s\"").replace("2 Mbps", "300 bps");
     let told = |output: &Output| {
         assert_eq!(output.status.code(), Some(1));
         let error = text(&output.stderr);

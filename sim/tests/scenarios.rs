@@ -8,7 +8,7 @@ use greenroom_core::{
     role::Role,
     select::Policy,
     session::AfterWindow,
-    stream::Layer,
+    stream::{Layer, StreamKind, TemporalLayers},
     time::Instant,
 };
 use greenroom_sim::{
@@ -19,7 +19,9 @@ use greenroom_sim::{
         trace::Trace,
     },
     random::Stream,
-    scenario::{Action, Camera, ClientSettings, Fault, FaultKind, Hear, Override, Scenario, SfuSettings, User, Voice, Watch, Ways, schema},
+    scenario::{
+        Action, Camera, ClientSettings, Fault, FaultKind, Hear, Override, Scenario, Screen, SfuSettings, User, Voice, Watch, Ways, Wish, schema,
+    },
 };
 use serde_json::Value;
 
@@ -56,7 +58,13 @@ fn what_is_left_out_has_its_documented_default() {
         overhead_bytes: 28,
         ..LinkConfig::default()
     };
-    let layer = |rid, height, max_bps| Layer { rid: Rid::new(rid).expect("a rid"), width: None, height, max_bps };
+    let layer = |rid, height, max_bps| Layer {
+        rid: Rid::new(rid).expect("a rid"),
+        width: None,
+        height,
+        max_bps,
+        temporal_layers: TemporalLayers::ONE,
+    };
     let expected = Scenario {
         name: "test".to_string(),
         title: "t".to_string(),
@@ -78,9 +86,16 @@ fn what_is_left_out_has_its_documented_default() {
         }],
         shared: vec![],
         camera: Camera {
+            on_demand: false,
             fps: 30,
             audio_bps: 32_000,
             layers: vec![layer("q", 180, 150_000), layer("h", 360, 500_000), layer("f", 720, 1_500_000)],
+        },
+        screen: Screen {
+            fps: 5,
+            turn: Duration::from_secs(10),
+            on_demand: false,
+            layers: vec![layer("s", 360, 150_000), layer("m", 720, 500_000), layer("l", 1080, 1_500_000)],
         },
         sfu: SfuSettings { reconnect_window: Duration::from_secs(30), start_estimate_bps: 300_000, policy: Policy::CHAIN },
         client: ClientSettings { after_window: AfterWindow::GiveUp },
@@ -158,7 +173,7 @@ fn a_group_is_spelled_out_and_its_id_stands_for_all_of_it() {
     assert_eq!(user(&scenario, "ada").watch, Watch::Users(["viewer-1", "viewer-2", "viewer-3"].map(user_id).into()));
     let second = user(&scenario, "viewer-2");
     let leave = (Instant::from_secs(5), Action::Leave);
-    assert_eq!(second.actions, [(Instant::from_millis(1005), Action::Join), leave, (Instant::from_secs(6), Action::Join)]);
+    assert_eq!(second.actions, [(Instant::from_millis(1005), Action::Join), leave.clone(), (Instant::from_secs(6), Action::Join)]);
     assert_eq!(user(&scenario, "viewer-3").actions, [(Instant::from_millis(1010), Action::Join), leave]);
     assert!(!second.watch.holds(&user_id("ada")));
 }
@@ -216,6 +231,117 @@ fn every_scenario_file_is_a_scenario() {
     let known = ["audience-200.toml", "first-call.toml", "one-line.toml", "small-stage.toml", "train-tunnel.toml", "two-routers.toml"]
         .map(str::to_string);
     assert!(names.is_superset(&known.into()), "{names:?}");
+}
+
+#[test]
+fn every_scene_is_a_scenario() {
+    let scenes = fs::read_dir(repository().join("scenarios/scenes")).expect("the directory");
+    let mut names: Vec<String> = scenes
+        .map(|entry| {
+            let name = entry.expect("an entry").file_name().into_string().expect("a plain name");
+            assert!(!load(&format!("scenes/{name}")).about.is_empty(), "{name} says what it is about");
+            name
+        })
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["commute.toml", "meeting-49.toml", "screen.toml", "stage.toml", "tile.toml"]);
+}
+
+#[test]
+fn a_table_says_how_a_stream_is_wanted_and_what_is_said_of_one_holds_against_its_group() {
+    let scenario = parse(
+        r#"
+        title = "t"
+        duration = "10 s"
+        [link.fibre]
+        delay = "10 ms"
+        [[user]]
+        id = "ada"
+        role = "joiner"
+        link = "fibre"
+        publish = true
+        share = true
+        [[user]]
+        id = "guest"
+        count = 2
+        role = "joiner"
+        link = "fibre"
+        [[user]]
+        id = "eva"
+        role = "player"
+        link = "fibre"
+        watch = [
+            "ada",
+            { user = "guest-2", priority = 1, max_height = 720, min_height = 360 },
+            { user = "guest", max_height = 180, audio = false },
+            { user = "ada", source = "screen", priority = 2 },
+        ]
+        [[event]]
+        at = "3 s"
+        user = "eva"
+        do = "watch"
+        watch = ["guest-1"]
+        [[event]]
+        at = "4 s"
+        user = "ada"
+        do = "unshare"
+        "#,
+    );
+    let stream = |id, kind| (user_id(id), kind);
+    let wishes = [
+        (stream("ada", StreamKind::Main), Wish::ALL),
+        (stream("ada", StreamKind::Aux), Wish { priority: 2, ..Wish::ALL }),
+        (stream("guest-1", StreamKind::Main), Wish { max_height: Some(180), audio: false, ..Wish::ALL }),
+        (stream("guest-2", StreamKind::Main), Wish { priority: 1, max_height: Some(720), min_height: Some(360), ..Wish::ALL }),
+    ];
+    let eva = user(&scenario, "eva");
+    assert_eq!(eva.watch, Watch::Wishes(wishes.into()));
+    let change = Action::Watch(Watch::Users([user_id("guest-1")].into()));
+    assert_eq!(eva.actions, [(Instant::ZERO, Action::Join), (Instant::from_secs(3), change)]);
+    let does = [Action::Join, Action::Publish, Action::Share].map(|action| (Instant::ZERO, action));
+    let ada = user(&scenario, "ada");
+    assert_eq!(ada.actions, [does.to_vec(), vec![(Instant::from_secs(4), Action::Unshare)]].concat());
+}
+
+#[test]
+fn wishes_that_cannot_be() {
+    let said = |watch: &str| {
+        let file = MINIMAL.replace("role = \"joiner\"", &format!("role = \"joiner\"\nwatch = {watch}"));
+        let message = Scenario::parse("call.toml", &file, &[]).expect_err("refused").to_string();
+        first_line(&message).to_owned()
+    };
+    assert_eq!(said("[{ user = \"eva\" }]"), "call.toml:9:19: user.ada.watch.0.user: no user is called \"eva\"; known: ada");
+    assert_eq!(
+        said("[{ user = \"ada\" }, { user = \"ada\", source = \"camera\" }]"),
+        "call.toml:9:37: user.ada.watch.1.user: the camera of ada is in the list already; expected each stream once"
+    );
+    assert_eq!(
+        said("[{ user = \"ada\", max_height = 180, min_height = 360 }]"),
+        "call.toml:9:57: user.ada.watch.0.min_height: no picture has 360 lines at least and 180 at most; expected no more than max_height"
+    );
+    assert_eq!(
+        said("[{ user = \"ada\", source = \"scren\" }]"),
+        "call.toml:9:35: user.ada.watch.0.source: expected \"camera\" or \"screen\", found \"scren\"; did you mean \"screen\"?"
+    );
+    assert_eq!(
+        said("[{ user = \"ada\", max_hight = 180 }]"),
+        "call.toml:9:26: user.ada.watch.0.max_hight: no such key; did you mean \"max_height\"?"
+    );
+    assert_eq!(
+        said("[{ user = \"ada\", priority = 256 }]"),
+        "call.toml:9:37: user.ada.watch.0.priority: expected a whole number from 0 to 255, found 256"
+    );
+    assert_eq!(said("[7]"), "call.toml:9:10: user.ada.watch.0: expected a user id such as \"ada\" or a table, found the number 7");
+    assert_eq!(said("[{ max_height = 7 }]"), "call.toml:9:10: user.ada.watch.0: user is missing; expected a text in quotes");
+    let screen = |lines: &str| {
+        let message = Scenario::parse("call.toml", &format!("{MINIMAL}[screen]\n{lines}\n"), &[]).expect_err("refused").to_string();
+        first_line(&message).to_owned()
+    };
+    assert_eq!(screen("turn = \"500 ms\""), "call.toml:11:8: screen.turn: a page takes 1 s to come; expected a turn no shorter");
+    assert_eq!(
+        screen("layers = []"),
+        "call.toml:11:10: screen.layers: a screen without pictures shows nothing; expected at least one layer"
+    );
 }
 
 #[test]
@@ -341,7 +467,7 @@ fn an_unknown_key() {
         "   24 | wacth = [\"ada\"]"
         "      | ^^^^^");
     assert_says!(refusal("[camera]", "[camera.lens]"),
-        "call.toml:26:9: camera.lens: no such key; known: audio, fps, layers"
+        "call.toml:26:9: camera.lens: no such key; known: audio, fps, layers, on_demand"
         "   26 | [camera.lens]"
         "      |         ^^^^");
 }
@@ -384,9 +510,9 @@ fn a_value_of_the_wrong_kind() {
         [
             "call.toml:17:11: user.ada.publish: expected true or false, found the text \"yes\"",
             "call.toml:27:7: camera.fps: expected a whole number, found the text \"many\"",
-            "call.toml:24:9: user.dia.watch: expected \"all\" or a list of user ids, found true",
+            "call.toml:24:9: user.dia.watch: expected \"all\" or a list of user ids and tables, found true",
             "call.toml:5:8: link.fibre.rate: expected a rate such as \"2.5 Mbps\", \"unlimited\" or a list of steps, found a table",
-            "call.toml:26:1: user.dia.camera: no such key; known: count, every, hear, id, join, link, name, publish, role, voice, watch",
+            "call.toml:26:1: user.dia.camera: no such key; known: count, every, hear, id, join, link, name, publish, role, share, voice, watch",
             "call.toml:1:9: title: expected a text in quotes, found the date 2026-11-21",
             "call.toml:22:8: user.dia.link: expected a text in quotes, found a list",
             "call.toml:27:7: camera.fps: expected a whole number, found the number 29.97",
@@ -417,7 +543,7 @@ fn an_unknown_word() {
         "   21 | role = \"plyer\""
         "      |        ^^^^^^^");
     assert_says!(refusal("do = \"leave\"", "do = \"dance\""),
-        "call.toml:33:6: event.0.do: expected \"publish\", \"unpublish\", \"switch_role\", \"mute\", \"unmute\", \"leave\", \"join\", \"crash\", \"pause\", \"partition\", \"hold\", \"close\", \"half_open\", \"rebind\", \"move\" or \"clock\", found \"dance\""
+        "call.toml:33:6: event.0.do: expected \"publish\", \"unpublish\", \"share\", \"unshare\", \"watch\", \"switch_role\", \"mute\", \"unmute\", \"leave\", \"join\", \"crash\", \"pause\", \"partition\", \"hold\", \"close\", \"half_open\", \"rebind\", \"move\" or \"clock\", found \"dance\""
         "   33 | do = \"dance\""
         "      |      ^^^^^^^");
 }
@@ -573,6 +699,10 @@ fn events_that_cannot_be() {
         "\"switch_role\"",
         "\"leave\"\nrole = \"joiner\"",
         "\"leave\"\nvideo = true",
+        "\"leave\"\nwatch = []",
+        "\"watch\"",
+        "\"share\"",
+        "\"unshare\"",
         "\"leave\"\n[[event]]\nat = \"4 s\"\nuser = \"dia\"\ndo = \"leave\"",
         "\"leave\"\n[[event]]\nat = \"4 s\"\nuser = \"ada\"\ndo = \"publish\"",
         "\"leave\"\n[[event]]\nat = \"4 s\"\nuser = \"ada\"\ndo = \"switch_role\"\nrole = \"player\"\n[[event]]\nat = \"4 s\"\nuser = \"ada\"\ndo = \"unpublish\"",
@@ -590,6 +720,10 @@ fn events_that_cannot_be() {
             "call.toml:33:6: event.0.do: to which role? expected role = \"joiner\" or \"player\" beside it",
             "call.toml:34:8: event.0.role: belongs to switch_role; leave has no role",
             "call.toml:34:9: event.0.video: belongs to mute and unmute; leave has no video",
+            "call.toml:34:9: event.0.watch: belongs to watch; leave has no watch",
+            "call.toml:33:6: event.0.do: whom? expected watch = \"all\" or a list beside it",
+            "call.toml:33:6: event.0.do: dia is a player at 3 s and only watches; expected a switch_role to \"joiner\" before",
+            "call.toml:33:6: event.0.do: dia shares no screen at 3 s",
             "call.toml:37:6: event.1.do: dia is not in the room at 4 s, having left at 3 s",
             "call.toml:37:6: event.1.do: ada publishes already at 4 s",
             "call.toml:42:6: event.2.do: ada publishes nothing at 4 s",
@@ -961,7 +1095,7 @@ fn completed(fragment: &str) -> String {
 fn every_example_on_the_page_is_right() {
     let page = fs::read_to_string(repository().join("docs/SCENARIOS.md")).expect("the page");
     let blocks = blocks(&page);
-    assert_eq!((blocks.len(), blocks.iter().filter(|(fragment, _)| *fragment).count()), (13, 11));
+    assert_eq!((blocks.len(), blocks.iter().filter(|(fragment, _)| *fragment).count()), (15, 13));
     // Files are looked for beside the scenario, and the page's examples stand nowhere.
     let folder = repository().join("scenarios/traces/");
     for (fragment, block) in blocks {
@@ -979,6 +1113,7 @@ fn every_example_on_the_page_is_right() {
         ))
     };
     assert_eq!(printed("camera").camera, defaults.camera);
+    assert_eq!(printed("screen").screen, defaults.screen);
     assert_eq!(printed("sfu").sfu, defaults.sfu);
 }
 
@@ -1050,7 +1185,7 @@ fn faults_that_cannot_be_are_told_by_line_and_key() {
     let one = |seconds, rest| told(&[&at(seconds, rest)]);
     assert_eq!(
         one(5, "host = \"sfu\"; do = \"crsh\""),
-        "event.0.do: expected \"publish\", \"unpublish\", \"switch_role\", \"mute\", \"unmute\", \"leave\", \"join\", \"crash\", \"pause\", \"partition\", \"hold\", \"close\", \
+        "event.0.do: expected \"publish\", \"unpublish\", \"share\", \"unshare\", \"watch\", \"switch_role\", \"mute\", \"unmute\", \"leave\", \"join\", \"crash\", \"pause\", \"partition\", \"hold\", \"close\", \
          \"half_open\", \"rebind\", \"move\" or \"clock\", found \"crsh\"; did you mean \"crash\"?"
     );
     assert_eq!(one(5, "host = \"adda\"; do = \"pause\"; for = \"1 s\""), "event.0.host: no host is called \"adda\"; did you mean \"ada\"?");

@@ -79,6 +79,8 @@ const STORIES: &[&str] = &[
     "sparkrtc/33-how-good-the-line-is",
     // R-163 R-164
     "sparkrtc/34-nobody-is-measured-outside",
+    // R-084
+    "sparkrtc/35-what-nobody-watches",
     // R-001
     "sparkrtc/bad-input/01-no-app-id",
     "sparkrtc/bad-input/02-app-id-too-long-by-one",
@@ -290,6 +292,47 @@ fn a_story_that_is_not_understood_is_not_played_at_all() {
         assert_eq!(error.line, 3, "{error}");
         assert!(error.to_string().contains(says), "{error}");
     }
+}
+
+#[test]
+fn an_estimate_decides_layers_and_a_notice_says_why() {
+    // Given Bob, who watches Alice's camera of two resolutions,
+    let opening = [
+        r#"{"dialect":"sparkrtc","latency_ms":10,"apps":[{"app_id":"app1","app_key":"k1"}],"start_unix_s":1700000000}"#,
+        r#"{"at_ms":0,"who":"a","call":"createClient","args":{"config":{"appId":"app1"}}}"#,
+        r#"{"at_ms":0,"who":"b","call":"createClient","args":{"config":{"appId":"app1"}}}"#,
+        r#"{"at_ms":0,"who":"a","call":"createStream","args":{"config":{"audio":true,"video":true}},"as":"cam"}"#,
+        r#"{"at_ms":0,"who":"a","on":{"local":"cam"},"call":"initialize","args":{}}"#,
+        r#"{"at_ms":5,"who":"a","on":{"local":"cam"},"call":"setVideoProfile","args":{"profile":"720p"}}"#,
+        r#"{"at_ms":6,"who":"a","on":{"local":"cam"},"call":"addResolution","args":{"profile":"90p_1"}}"#,
+        r#"{"at_ms":10,"who":"a","call":"join","args":{"roomId":"r1","options":{"userId":"alice","signature":"auto","ctime":"auto","role":0}}}"#,
+        r#"{"at_ms":200,"who":"b","call":"join","args":{"roomId":"r1","options":{"userId":"bob","signature":"auto","ctime":"auto","role":2}}}"#,
+        r#"{"at_ms":500,"who":"a","call":"publish","args":{"stream":{"local":"cam"}}}"#,
+        r#"{"at_ms":1000,"who":"b","call":"subscribe","args":{"stream":{"user":"alice","type":"main"},"option":{"audio":true,"video":true}}}"#,
+    ]
+    .join("\n");
+    // when the server can send him much, little, next to nothing and much,
+    let estimates = [(2000, 10_000_000), (4000, 400_000), (6000, 10_000), (8000, 10_000_000)];
+    let steps: Vec<String> =
+        estimates.iter().map(|(at, bps)| format!(r#"{{"at_ms":{at},"who":"b","media":"estimate","args":{{"bps":{bps}}}}}"#)).collect();
+    let story = format!("{opening}\n{}\n", steps.join("\n"));
+    let lines = script::play(&story).expect("it is a story");
+    // then he gets the large picture, the small one, none, and the large one, each at once and with a reason.
+    let decided: Vec<Value> = lines
+        .iter()
+        .filter(|line| field(line, "notice") == Some("layer-decided".into()))
+        .map(|line| serde_json::from_str(line).expect("a line is JSON"))
+        .collect();
+    let at = |line: &Value| line["at_ms"].as_u64().expect("a time");
+    assert_eq!(decided.iter().filter(|line| at(line) > 2000).map(at).collect::<Vec<_>>(), [4000, 6000, 8000], "{decided:?}");
+    assert!(decided.iter().all(|line| line["who"] == "b" && line["data"]["user"] == "alice" && line["data"]["reason"].is_string()));
+    let to: Vec<&Value> = decided.iter().map(|line| &line["data"]["to"]).collect();
+    let [.., large, small, none, again] = to[..] else { panic!("{decided:?}") };
+    assert!(large == again && large != small && none.is_null() && !small.is_null(), "{decided:?}");
+    // The letter of the document knows nothing of it.
+    let strict = story.replacen("\"latency_ms\"", "\"strict\":true,\"latency_ms\"", 1);
+    let lines = script::play(&strict).expect("it is a story");
+    assert!(!lines.is_empty() && lines.iter().all(|line| field(line, "notice").is_none()));
 }
 
 fn field(line: &str, key: &str) -> Option<Value> {

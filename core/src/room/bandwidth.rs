@@ -34,7 +34,7 @@ impl Room {
         let streams = self.members[&id].published.values().map(|stream| {
             let known = &self.streams[stream];
             let audio = known.subscribers.iter().any(|subscriber| self.members[subscriber].subscriptions[stream].audio);
-            Audience { stream: *stream, audio, video: known.viewers > 0 }
+            Audience { stream: *stream, audio, video: known.needed.viewers() > 0 }
         });
         Accepted::Audience { streams: streams.collect() }
     }

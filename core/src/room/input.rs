@@ -4,6 +4,7 @@ use crate::{
     audio::AudioLevel,
     id::{LayerId, MemberId, RequestId, SessionId, StreamId, UserId, UserName},
     role::Role,
+    select::Layer,
     stream::BitsPerSecond,
     time::Instant,
     wire::{AudioMode, ClientFrame, LeaveReason, MediaDescription, Versions},
@@ -110,6 +111,8 @@ pub enum MediaInput {
         member: MemberId,
         /// In bits per second.
         bps: BitsPerSecond,
+        /// Whether so little was sent that the estimator cannot know: see [`Estimate`](crate::select::Estimate).
+        application_limited: bool,
     },
     /// How loud a packet of a member's audio is. Told for each packet, of every member that sends audio.
     Level {
@@ -118,7 +121,7 @@ pub enum MediaInput {
         /// How loud.
         level: AudioLevel,
     },
-    /// What a layer was measured to need lately; zero when nothing came.
+    /// What a layer was measured to need lately, all its temporal layers together; zero when nothing came, for longer than its pictures are apart.
     LayerRate {
         /// The stream.
         stream: StreamId,
@@ -148,6 +151,6 @@ pub enum MediaInput {
         /// Of which stream.
         stream: StreamId,
         /// The layer that flows now.
-        layer: LayerId,
+        layer: Layer,
     },
 }

@@ -25,9 +25,10 @@ impl Room {
                 if let Some(plan) = &subscription.video {
                     let ladder = self.streams[stream].info.offer.layers.len();
                     let there = |layer: crate::id::LayerId| usize::from(layer.0) < ladder;
+                    let flows = |layer: crate::select::Layer| there(layer.spatial);
                     assert!(!plan.layers.is_empty() && plan.layers.named().all(there), "{id}: wants layers of {stream} that are not there");
                     assert!(
-                        plan.target.is_none_or(there) && plan.current.is_none_or(there),
+                        plan.target.is_none_or(flows) && plan.current.is_none_or(flows),
                         "{id}: receives a layer of {stream} that is not there"
                     );
                 }
@@ -44,22 +45,33 @@ impl Room {
         assert!(shares <= 1 || !self.config.one_share, "two share at a time");
         assert_eq!(self.dissolve_at.is_some(), self.dissolved && !self.members.is_empty(), "somebody stays in a room that is dissolved");
         for (id, stream) in &self.streams {
-            assert_eq!(stream.measured_bps.len(), stream.info.offer.layers.len(), "{id}: another ladder is measured");
+            assert_eq!(stream.measured.len(), stream.info.offer.layers.len(), "{id}: another ladder is measured");
             let viewers = stream.subscribers.iter().filter(|member| self.members[member].subscriptions[id].video.is_some()).count();
-            assert_eq!(stream.viewers, viewers, "{id}: viewers are miscounted");
+            assert_eq!(stream.needed.viewers(), viewers, "{id}: viewers are miscounted");
+            for member in &stream.subscribers {
+                let plan = self.members[member].subscriptions[id].video.as_ref();
+                let counted = plan.map(|plan| super::needed::top_of(&stream.info.offer, plan));
+                assert_eq!(plan.and_then(|plan| plan.counted), counted, "{id}: what {member} wishes is counted as something else");
+            }
+            assert!(stream.needed.lower_at.is_none_or(|at| self.lowerings.contains(&(at, *id))), "{id}: nobody will tell its publisher");
             let owner = self.members.get(&stream.owner).expect("a stream without its publisher");
             assert_eq!(owner.published.get(&stream.info.offer.kind), Some(id), "{id}: its publisher does not know it");
             for subscriber in &stream.subscribers {
                 assert!(self.members[subscriber].subscriptions.contains_key(id), "{id}: {subscriber} does not know its subscription");
             }
         }
-        assert_eq!(self.holds.len(), self.members.values().filter(|m| m.held_until.is_some()).count(), "a hold of nobody");
+        let lowerings = self.streams.values().filter(|stream| stream.needed.lower_at.is_some()).count();
+        assert_eq!(self.lowerings.len(), lowerings, "a word to the publisher of nothing");
+        assert_eq!(self.replans.len(), self.members.values().filter(|m| m.replan_at.is_some()).count(), "a plan of nobody");
         let listens = |id: &MemberId| self.members.get(id).is_some_and(|member| member.audio_mode == AudioMode::Loudest);
         assert!(self.listening.listeners().all(|id| listens(&id)), "somebody listens who is not there, or did not ask to");
         assert!(self.listening.seated().all(|id| self.may_be_heard(id)), "somebody is heard who is not there, or is muted");
         for (stream, layer, member) in &self.waiting {
             let plan = self.members[member].subscriptions[stream].video.as_ref().expect("who waits receives video");
-            assert!(plan.target == Some(*layer) && plan.waiting_since.is_some(), "{member} does not wait for {layer} of {stream}");
+            assert!(
+                plan.target.map(|target| target.spatial) == Some(*layer) && plan.waiting_since.is_some(),
+                "{member} does not wait for {layer} of {stream}"
+            );
         }
     }
 }

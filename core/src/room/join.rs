@@ -9,6 +9,7 @@ use crate::{
     id::{MemberId, RequestId, SessionId, UserId},
     limits,
     member::{Bandwidth, Key, MediaState, Member, Presence},
+    select::Trust,
     time::Instant,
     wire::{Accepted, ClientMessage, LeaveReason, MediaDescription, MemberInfo, ServerMessage, Version, Versions},
 };
@@ -136,8 +137,9 @@ impl Room {
                 published: BTreeMap::new(),
                 subscriptions: BTreeMap::new(),
                 estimate_bps: None,
+                trust: Trust::new(self.config.start_estimate_bps),
+                replan_at: None,
                 cap: None,
-                held_until: None,
                 bandwidth: Bandwidth::default(),
             },
         );
@@ -236,8 +238,8 @@ impl Room {
         }
         self.replan.remove(&id);
         self.deadlines.remove(&(member.deadline, id));
-        if let Some(until) = member.held_until {
-            self.holds.remove(&(until, id));
+        if let Some(at) = member.replan_at {
+            self.replans.remove(&(at, id));
         }
         if let Some(at) = member.key.deadline() {
             self.keys.remove(&(at, id));
@@ -315,6 +317,7 @@ impl Room {
         member.media = MediaState::Opening;
         member.media_answer = None;
         member.estimate_bps = None;
+        member.trust = Trust::new(self.config.start_estimate_bps);
         member.bandwidth = Bandwidth::default();
         self.media(MediaOutput::Open { member: id, description });
         self.pause_all(id);

@@ -8,7 +8,7 @@ use crate::{
     id::{LayerId, MemberId, RequestId, SessionId, StreamId, UserId},
     member::Bandwidth,
     role::Role,
-    select::Reason,
+    select::{Layer, Reason},
     stream::{BitsPerSecond, StreamInfo},
     time::Instant,
     wire::{LeaveReason, MediaDescription, ServerMessage, Version},
@@ -120,14 +120,14 @@ pub enum MediaOutput {
         /// Whether its video is.
         video: bool,
     },
-    /// Forward this layer of a video from its next key frame on; none stops at once.
+    /// Forward this layer of a video: another spatial one from its next key frame on, another temporal one as soon as that can be decoded; none stops at once.
     Layer {
         /// To whom.
         member: MemberId,
         /// The stream.
         stream: StreamId,
         /// The layer.
-        target: Option<LayerId>,
+        target: Option<Layer>,
     },
     /// Forward the voices of the loudest to a member, beside what it subscribes to: see [`MediaOutput::Loudest`]. It ends with the transport.
     Listen {
@@ -206,12 +206,12 @@ pub enum Event {
         /// The stream.
         stream: StreamId,
         /// What was decided before.
-        from: Option<LayerId>,
+        from: Option<Layer>,
         /// What is decided now.
-        to: Option<LayerId>,
+        to: Option<Layer>,
         /// Why.
         reason: Reason,
-        /// What the member can receive, in bits per second: its estimate, or what is assumed before the first one.
+        /// What the member can receive, in bits per second: its estimate as far as that is believed, or what is assumed before the first one.
         estimate_bps: BitsPerSecond,
         /// What all that it is to receive needs, in bits per second.
         allocated_bps: BitsPerSecond,
@@ -223,9 +223,9 @@ pub enum Event {
         /// The stream.
         stream: StreamId,
         /// The layer before.
-        from: Option<LayerId>,
+        from: Option<Layer>,
         /// The layer now.
-        to: LayerId,
+        to: Layer,
         /// Time since the decision.
         waited: Duration,
     },

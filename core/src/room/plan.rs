@@ -1,28 +1,38 @@
 //! Which layer of which stream each member receives.
 //!
-//! A member's plan is made again when its estimate or its subscriptions change, at once; when something about a stream changes, the plans of its subscribers are made
-//! again in batches, so that no input costs more than one member's worth of outputs. A changed target waits for a key frame, which is asked for once for all who wait.
+//! A member's plan is made again when its estimate or its subscriptions change, at once, and when more of its estimate is [believed](crate::select::Trust); when something about a stream changes, the plans of its
+//! subscribers are made again in batches, so that no input costs more than one member's worth of outputs. A changed target waits for a key frame, which is asked for once for all who wait; another temporal layer of
+//! what flows waits for none.
+//!
+//! What a layer needs is what its publisher declared. That is less noisy than what is measured, and right as long as it is kept to: measurements say that a layer is silent, or, when it goes on for
+//! [`limits::EXCESS_PATIENCE`], that it takes a quarter more than declared; then the least of that time is believed. Temporal layers take their declared shares of it.
 
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Event, MediaInput, MediaOutput, Room};
+use super::{Event, Measured, MediaInput, MediaOutput, Room};
 use crate::{
-    id::{LayerId, MemberId, StreamId},
+    id::{LayerId, MemberId, StreamId, TemporalId},
     limits,
     member::{Bandwidth, MediaState, VideoPlan},
-    select::{self, Allocation, Budget, Choice, Demand, Priority, Reason, Rung},
-    stream::{BitsPerSecond, Layer},
+    select::{Allocation, Budget, Choice, Demand, Estimate, Layer, Offer, Priority, Rung, Source, Wish},
+    stream::{BitsPerSecond, StreamKind},
+    time::Instant,
     wire::{MediaDescription, ServerMessage},
 };
 
-/// What going up takes of the estimate, in thousandths of the need. 15 % is the change of estimate that Jitsi Videobridge waits for before it allocates anew: less than that is taken for noise.
-const UP_MARGIN_PERMILLE: u64 = 1150;
-/// What the prober should look for, in thousandths of the need. It must exceed [`UP_MARGIN_PERMILLE`], since an estimate comes out a little below the rate that was probed. LiveKit probes at
-/// 120 % as well.
+/// What the prober should look for, in thousandths of the need: an estimate comes out a little below the rate that was probed. LiveKit probes at 120 % as well.
 const DESIRED_PERMILLE: u64 = 1200;
-/// A cap that caps nothing: ladders end below it.
-const TOP: LayerId = LayerId(u8::MAX);
+
+/// What a member wants of one stream, and what it has.
+struct Wanted {
+    stream: StreamId,
+    source: Source,
+    priority: Priority,
+    insists: bool,
+    target: Option<Layer>,
+    rungs: Vec<Rung>,
+}
 
 impl Room {
     pub(super) fn handle_media(&mut self, input: MediaInput) {
@@ -37,9 +47,10 @@ impl Room {
                     self.plan(member);
                 }
             }
-            MediaInput::Estimate { member, bps } => {
+            MediaInput::Estimate { member, bps, application_limited } => {
                 if let Some(known) = self.members.get_mut(&member).filter(|m| m.media != MediaState::Absent) {
-                    known.estimate_bps = Some(bps);
+                    known.trust.handle_estimate(self.now, Estimate { bps, application_limited });
+                    known.estimate_bps = Some(known.trust.estimate_bps());
                     self.plan(member);
                 }
             }
@@ -47,8 +58,9 @@ impl Room {
             MediaInput::LayerRate { stream, layer, bps } => self.layer_rate(stream, layer, bps),
             MediaInput::KeyFrame { stream, layer } => self.key_frames.arrived(stream, layer),
             MediaInput::KeyFrameNeeded { member, stream } => {
+                // That of the layer that is to flow, even while another one does: it mends the picture as well.
                 let plan = self.video_plan(member, stream);
-                if let Some(layer) = plan.and_then(|p| p.current.or(p.target))
+                if let Some(layer) = plan.and_then(|p| p.target).map(|target| target.spatial)
                     && self.key_frames.want(self.now, stream, layer)
                 {
                     self.ask_for_key_frame(stream, layer);
@@ -69,21 +81,21 @@ impl Room {
         }
     }
 
-    /// A layer began or ceased to flow, or needs more than its publisher said: then its viewers' plans no longer hold. Mere fluctuation is no reason to plan.
+    /// A layer began or ceased to flow, or goes on to need more than its publisher said: then its viewers' plans no longer hold. Mere fluctuation is no reason to plan.
     fn layer_rate(&mut self, stream: StreamId, layer: LayerId, bps: BitsPerSecond) {
+        let now = self.now;
         let Some(known) = self.streams.get_mut(&stream) else { return };
         let at = usize::from(layer.0);
-        let (Some(declared), Some(measured)) = (known.info.offer.layers.get(at).map(|l| l.max_bps), known.measured_bps.get_mut(at)) else {
+        let (Some(declared_bps), Some(measured)) = (known.info.offer.layers.get(at).map(|l| l.max_bps), known.measured.get_mut(at)) else {
             return;
         };
-        let silence_is_announced = known.info.video_muted || (known.info.offer.on_demand && known.viewers == 0);
+        let silence_is_announced = known.info.video_muted || (known.info.offer.on_demand && known.needed.is_off(layer));
         if bps == 0 && silence_is_announced {
             return; // the layer comes back when it is lifted
         }
-        let needed_before = needed_bps(declared, *measured);
-        *measured = Some(bps);
-        let needed = needed_bps(declared, *measured);
-        if needed != needed_before {
+        let before = measured.needed_bps(declared_bps);
+        *measured = measured.after(now, declared_bps, bps);
+        if measured.needed_bps(declared_bps) != before {
             let subscribers: Vec<_> = known.subscribers.iter().copied().collect();
             for subscriber in subscribers {
                 self.plan_later(subscriber);
@@ -105,112 +117,128 @@ impl Room {
         let Some(member) = self.members.get(&id).filter(|m| m.media == MediaState::Connected) else {
             return;
         };
+        let now = self.now;
         let cap_bps = self.receive_cap_bps(member);
-        let estimate_bps = member.estimate_bps.unwrap_or(self.config.start_estimate_bps).min(cap_bps);
         let audio_bps: BitsPerSecond = member
             .subscriptions
             .iter()
             .filter(|(_, subscription)| subscription.audio)
             .filter_map(|(stream, _)| self.streams[stream].info.offer.audio_bps)
             .fold(self.voices_bps(id), |sum: BitsPerSecond, bps| sum.saturating_add(bps));
-
-        let held = member.held_until.is_some();
-        let before = member.bandwidth;
-        let ladders: Vec<(StreamId, bool, Option<LayerId>, Vec<Rung>)> = member
-            .subscriptions
-            .iter()
-            .filter_map(|(stream, subscription)| Some((*stream, subscription.video.as_ref()?)))
-            .map(|(stream, plan)| {
-                let layers_bps = self.layers_bps(stream);
-                let wanted = plan.layers.highest_of(limits::LAYERS_PER_STREAM).unwrap_or(TOP);
-                let min_layer =
-                    plan.min_height.and_then(|min| lowest_worth_having(&self.streams[&stream].info.offer.layers, &layers_bps, wanted, min));
-                // While the plan is held, what has a layer keeps at most that one, or the lowest worth having; what has none may still get its first.
-                let held_at = plan.target.filter(|_| held).map(|target| target.max(min_layer.unwrap_or(target)));
-                let max_layer = held_at.map_or(wanted, |held_at| wanted.min(held_at));
-                let rungs = (0..=max_layer.0).map(LayerId).zip(layers_bps).filter(|(layer, _)| Some(*layer) >= min_layer);
-                let rungs = rungs.map(|(layer, bps)| Rung { layer: select::Layer::whole(layer), bps }).collect();
-                (stream, plan.min_height.is_some(), plan.target, rungs)
-            })
-            .collect();
-        let demands: Vec<Demand<'_>> = ladders
-            .iter()
-            .map(|(stream, insists, target, rungs)| Demand {
-                stream: *stream,
-                source: select::Source::Camera,
-                priority: Priority::default(),
-                insists: *insists,
-                rungs,
-                current: target.map(select::Layer::whole),
-            })
-            .collect();
+        let subscriptions = member.subscriptions.iter();
+        let wanted: Vec<Wanted> =
+            subscriptions.filter_map(|(stream, subscription)| self.wanted(*stream, subscription.video.as_ref()?)).collect();
+        let demands: Vec<Demand<'_>> = wanted.iter().map(Wanted::demand).collect();
         // Audio goes first: it is cheap, and a call without it is none.
-        let keep_bps = estimate_bps.saturating_sub(audio_bps);
-        let budget = Budget { keep_bps, climb_bps: scaled(keep_bps, 1000, UP_MARGIN_PERMILLE) };
-        let Allocation { choices, used_bps, minimum_bps, desired_bps } = self.config.policy.allocate(budget, &demands);
-        let minimum_bps = if minimum_bps > used_bps { scaled(minimum_bps, UP_MARGIN_PERMILLE, 1000) } else { used_bps };
-        let desired_bps = scaled(desired_bps, DESIRED_PERMILLE, 1000);
-
-        let mut lowered = false;
-        for Choice { stream, layer, reason } in choices {
-            let layer = layer.map(|layer| layer.spatial);
-            let from = self.video_plan(id, stream).expect("demands come from plans").target;
-            if layer == from {
-                continue;
+        let for_video = |Budget { keep_bps, climb_bps }| Budget {
+            keep_bps: keep_bps.min(cap_bps).saturating_sub(audio_bps),
+            climb_bps: climb_bps.min(cap_bps).saturating_sub(audio_bps),
+        };
+        let allocate = |budget| self.config.policy.allocate(for_video(budget), &demands);
+        // What the line does not carry any more is a sign of the line; what a member's own bound or another stream takes is none.
+        let held_bps = wanted.iter().fold(audio_bps, |sum: BitsPerSecond, wanted| sum.saturating_add(wanted.held_bps()));
+        let lowers = |allocation: &Allocation| {
+            let is_lower = |(choice, wanted): (&Choice, &Wanted)| wanted.place(choice.layer) < wanted.place(wanted.target);
+            allocation.choices.iter().zip(&wanted).any(is_lower)
+        };
+        let mut trust = member.trust.clone();
+        let mut budget = trust.budget(now);
+        let mut allocation = allocate(budget);
+        let is_short = held_bps > trust.estimate_bps() && lowers(&allocation);
+        if is_short {
+            budget = trust.lowered(now);
+            allocation = allocate(budget);
+        }
+        // A full queue drains only if less is sent than the line carries; but nobody's picture ends for that.
+        if let Some(drained) = trust.to_drain(now, budget).map(allocate)
+            && drained.live() == allocation.live()
+            && drained.used_bps < allocation.used_bps
+        {
+            if !is_short && lowers(&drained) {
+                let _also_less = trust.lowered(now);
             }
-            lowered |= layer < from && matches!(reason, Reason::Budget { .. } | Reason::Settling { .. } | Reason::Behind { .. });
-            self.retarget(id, stream, layer);
-            let allocated_bps = used_bps.saturating_add(audio_bps);
-            self.event(Event::LayerDecided { member: id, stream, from, to: layer, reason, estimate_bps, allocated_bps });
+            allocation = drained;
         }
-        if lowered {
-            self.hold(id);
+        let Allocation { choices, used_bps, minimum_bps, desired_bps } = allocation;
+        if choices.iter().zip(&wanted).any(|(choice, wanted)| wanted.place(choice.layer) > wanted.place(wanted.target)) {
+            trust.raised(now);
         }
-        // While the plan is held no step up is looked for, so nothing is padded: the queue drains.
-        let floor_bps = if held || lowered { used_bps } else { minimum_bps };
-        // What is wanted stays wanted: a hold caps the plan, not the aim of the estimator.
-        let desired_bps = if held { before.desired_bps } else { desired_bps.saturating_add(audio_bps) };
-        let desired_bps = desired_bps.min(cap_bps);
-        let bandwidth = Bandwidth { minimum_bps: floor_bps.saturating_add(audio_bps).min(desired_bps), desired_bps };
+        let next_bps = if minimum_bps > used_bps { trust.estimate_needed(now, minimum_bps.saturating_add(audio_bps)) } else { 0 };
+        let desired_bps = permille(desired_bps, DESIRED_PERMILLE).saturating_add(audio_bps).max(next_bps).min(cap_bps);
+        // While the line drains no step up is looked for, so nothing is padded. What is wanted stays wanted: the aim of the estimator is not capped.
+        let used_bps = used_bps.saturating_add(audio_bps);
+        let floor_bps = if trust.is_draining(now) { used_bps } else { used_bps.max(next_bps) };
+        let bandwidth = Bandwidth { minimum_bps: floor_bps.min(desired_bps), desired_bps };
+        let replan_at = trust.poll_timeout(now).filter(|_| next_bps > 0);
+        let estimate_bps = trust.estimate_bps().min(cap_bps);
+        self.plan_again_at(id, replan_at);
         let member = self.members.get_mut(&id).expect("looked up above");
-        if member.bandwidth != bandwidth {
-            member.bandwidth = bandwidth;
+        member.trust = trust;
+        let told = core::mem::replace(&mut member.bandwidth, bandwidth);
+
+        for Choice { stream, layer, reason } in choices {
+            let from = self.video_plan(id, stream).expect("demands come from plans").target;
+            if layer != from {
+                self.retarget(id, stream, layer);
+                self.event(Event::LayerDecided { member: id, stream, from, to: layer, reason, estimate_bps, allocated_bps: used_bps });
+            }
+        }
+        if told != bandwidth {
             self.media(MediaOutput::Bandwidth { member: id, bandwidth });
         }
     }
 
-    /// Keeps a member's plan from rising for a while.
-    fn hold(&mut self, id: MemberId) {
-        let until = self.now.saturating_add(limits::UP_HOLD);
-        let member = self.members.get_mut(&id).expect("only members have plans");
-        if let Some(before) = member.held_until.replace(until) {
-            self.holds.remove(&(before, id));
-        }
-        self.holds.insert((until, id));
-    }
-
-    /// A plan may rise again.
-    pub(super) fn release(&mut self, id: MemberId) {
-        self.members.get_mut(&id).expect("holds end with their members").held_until = None;
-        self.plan(id);
-    }
-
-    fn layers_bps(&self, stream: StreamId) -> Vec<BitsPerSecond> {
+    /// What a member wants of a stream. None of a muted one: it takes nothing, and what was decided of it stands until it is back.
+    fn wanted(&self, stream: StreamId, plan: &VideoPlan) -> Option<Wanted> {
         let known = &self.streams[&stream];
-        known.info.offer.layers.iter().zip(&known.measured_bps).map(|(layer, measured)| needed_bps(layer.max_bps, *measured)).collect()
+        if known.info.video_muted {
+            return None;
+        }
+        let source = match known.info.offer.kind {
+            StreamKind::Main => Source::Camera,
+            StreamKind::Aux => Source::Screen,
+        };
+        let top = plan.layers.highest_of(limits::LAYERS_PER_STREAM).map_or(0, |top| usize::from(top.0) + 1);
+        let mut offers = Vec::new();
+        for (spatial, (layer, measured)) in (0..).map(LayerId).zip(known.info.offer.layers.iter().zip(&known.measured)).take(top) {
+            let bps = measured.needed_bps(layer.max_bps);
+            let shares = layer.temporal_layers.shares_permille();
+            for (temporal, share) in (1..).zip(shares) {
+                let temporal = if usize::from(temporal) < shares.len() { TemporalId(temporal - 1) } else { TemporalId::TOP };
+                let rung = Rung { layer: Layer { spatial, temporal }, bps: permille(bps, *share) };
+                offers.push(Offer { rung, short_side: layer.short_side() });
+            }
+        }
+        let mut rungs = Vec::new();
+        Wish { source, min_short_side: plan.min_height, max_short_side: plan.max_height }.ladder(&offers, &mut rungs);
+        Some(Wanted { stream, source, priority: Priority(plan.priority), insists: plan.min_height.is_some(), target: plan.target, rungs })
     }
 
-    /// Points a member's video at another layer, and asks for the key frame that the switch waits for.
-    fn retarget(&mut self, id: MemberId, stream: StreamId, target: Option<LayerId>) {
-        self.wait_no_longer(id, stream);
+    fn plan_again_at(&mut self, id: MemberId, at: Option<Instant>) {
+        let member = self.members.get_mut(&id).expect("only members have plans");
+        if let Some(before) = core::mem::replace(&mut member.replan_at, at) {
+            self.replans.remove(&(before, id));
+        }
+        self.replans.extend(at.map(|at| (at, id)));
+    }
+
+    /// Points a member's video at another layer, and asks for the key frame that the switch waits for. Where only the temporal layer is another one, a wait that goes on goes on.
+    fn retarget(&mut self, id: MemberId, stream: StreamId, target: Option<Layer>) {
         let now = self.now;
+        let spatial = |layer: Layer| layer.spatial;
+        let same = self.video_plan(id, stream).is_some_and(|plan| plan.target.map(spatial) == target.map(spatial));
+        if !same {
+            self.wait_no_longer(id, stream);
+        }
         let plan = self.video_plan_mut(id, stream).expect("only subscribed video is retargeted");
         plan.target = target;
         if target.is_none() {
             plan.current = None;
         }
-        let waits_for = target.filter(|layer| plan.current != Some(*layer));
-        plan.waiting_since = waits_for.map(|_| now);
+        let waits_for = target.map(spatial).filter(|layer| !same && plan.current.map(spatial) != Some(*layer));
+        if !same {
+            plan.waiting_since = waits_for.map(|_| now);
+        }
         self.media(MediaOutput::Layer { member: id, stream, target });
         if let Some(layer) = waits_for {
             self.waiting.insert((stream, layer, id));
@@ -220,19 +248,19 @@ impl Room {
         }
     }
 
-    fn switched(&mut self, id: MemberId, stream: StreamId, layer: LayerId) {
+    fn switched(&mut self, id: MemberId, stream: StreamId, layer: Layer) {
         let now = self.now;
         let layers = self.streams.get(&stream).map_or(0, |known| known.info.offer.layers.len());
         let Some(plan) = self.video_plan_mut(id, stream) else { return };
-        if plan.target.is_none() || usize::from(layer.0) >= layers {
+        if plan.target.is_none() || usize::from(layer.spatial.0) >= layers {
             return; // news of what was paused meanwhile: what flowed then must wait for a key frame again
         }
         let from = plan.current.replace(layer);
-        if plan.target != Some(layer) {
+        if plan.target.map(|target| target.spatial) != Some(layer.spatial) {
             return;
         }
         let waited = plan.waiting_since.take().map_or(Duration::ZERO, |since| now.saturating_since(since));
-        self.waiting.remove(&(stream, layer, id));
+        self.waiting.remove(&(stream, layer.spatial, id));
         if from != Some(layer) {
             self.event(Event::LayerSwitched { member: id, stream, from, to: layer, waited });
         }
@@ -253,7 +281,7 @@ impl Room {
     /// The member waits for no key frame of the stream; a request that nobody else waits for is given up.
     pub(super) fn wait_no_longer(&mut self, id: MemberId, stream: StreamId) {
         let Some(plan) = self.video_plan_mut(id, stream) else { return };
-        let (Some(layer), Some(_)) = (plan.target, plan.waiting_since.take()) else {
+        let (Some(Layer { spatial: layer, .. }), Some(_)) = (plan.target, plan.waiting_since.take()) else {
             return;
         };
         self.waiting.remove(&(stream, layer, id));
@@ -291,23 +319,54 @@ impl Room {
     }
 }
 
-/// The lowest layer up to `wanted` that flows and whose picture is as large as `min_height`; where none is, the highest that flows.
-fn lowest_worth_having(layers: &[Layer], layers_bps: &[BitsPerSecond], wanted: LayerId, min_height: u16) -> Option<LayerId> {
-    let ladder = (0..=wanted.0).map(LayerId).zip(layers.iter().zip(layers_bps));
-    let flowing = ladder.filter(|(_, (_, bps))| **bps > 0).map(|(id, (layer, _))| (id, layer.short_side() >= min_height));
-    flowing.clone().find(|(_, reaches)| *reaches).or_else(|| flowing.clone().next_back()).map(|(id, _)| id)
-}
+impl Wanted {
+    fn demand(&self) -> Demand<'_> {
+        let Self { stream, source, priority, insists, target: _, ref rungs } = *self;
+        Demand { stream, source, priority, insists, rungs, current: self.kept() }
+    }
 
-/// What a layer is taken to need: nothing when it was measured not to flow, else what its publisher declared, or what it really sends where that is more than a quarter
-/// above. Pictures differ in size and key frames are large, so half a second easily comes out a fifth above the mean; a plan on noise would flap.
-fn needed_bps(declared: BitsPerSecond, measured: Option<BitsPerSecond>) -> BitsPerSecond {
-    match measured {
-        Some(0) => 0,
-        Some(measured) if measured > declared.saturating_add(declared / 4) => measured,
-        Some(_) | None => declared,
+    /// What counts as there already: the layer decided before, or, where that is gone or wanted no longer, the one that takes its place.
+    fn kept(&self) -> Option<Layer> {
+        let target = self.target?;
+        let below = self.rungs.iter().rfind(|rung| rung.layer <= target).or(self.rungs.first());
+        self.place(Some(target)).map(|at| &self.rungs[at]).or(below).map(|rung| rung.layer)
+    }
+
+    /// Where a layer stands among those that can be had; lower than all where it is none of them.
+    fn place(&self, layer: Option<Layer>) -> Option<usize> {
+        self.rungs.iter().position(|rung| Some(rung.layer) == layer)
+    }
+
+    /// What the layer decided before needs now.
+    fn held_bps(&self) -> BitsPerSecond {
+        self.place(self.target).map_or(0, |at| self.rungs[at].bps)
     }
 }
 
-fn scaled(bps: BitsPerSecond, times: u64, parts: u64) -> BitsPerSecond {
-    u64::try_from(u128::from(bps) * u128::from(times) / u128::from(parts)).unwrap_or(u64::MAX)
+impl Measured {
+    /// What is known after another measurement. A quarter more than declared is fluctuation: pictures differ in size and key frames are large, so half a second easily comes out a fifth above the mean.
+    fn after(self, now: Instant, declared_bps: BitsPerSecond, bps: BitsPerSecond) -> Self {
+        match self {
+            _ if bps == 0 => Self::Silent,
+            _ if bps <= declared_bps.saturating_add(declared_bps / 4) => Self::AsDeclared,
+            Self::Excess { since, least_bps, .. } => {
+                Self::Excess { since, least_bps: least_bps.min(bps), lasts: now.saturating_since(since) >= limits::EXCESS_PATIENCE }
+            }
+            Self::Nothing | Self::Silent | Self::AsDeclared => Self::Excess { since: now, least_bps: bps, lasts: false },
+        }
+    }
+
+    /// What the layer is taken to need.
+    fn needed_bps(self, declared_bps: BitsPerSecond) -> BitsPerSecond {
+        match self {
+            Self::Silent => 0,
+            Self::Excess { least_bps, lasts: true, .. } => least_bps,
+            Self::Nothing | Self::AsDeclared | Self::Excess { .. } => declared_bps,
+        }
+    }
+}
+
+/// `permille` thousandths of `bps`, rounded up.
+fn permille(bps: BitsPerSecond, permille: u64) -> BitsPerSecond {
+    u64::try_from((u128::from(bps) * u128::from(permille)).div_ceil(1000)).unwrap_or(u64::MAX)
 }

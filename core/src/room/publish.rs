@@ -2,10 +2,11 @@
 
 use alloc::{collections::BTreeSet, vec, vec::Vec};
 
-use super::{MediaOutput, PublishedStream, Room};
+use super::{Measured, MediaOutput, Needed, PublishedStream, Room};
 use crate::{
     code::Code,
     id::{LayerId, MemberId, StreamId},
+    select::Layer,
     stream::{StreamInfo, StreamKind, StreamOffer},
     wire::{Accepted, ServerMessage},
 };
@@ -33,11 +34,13 @@ impl Room {
         self.next_stream = next;
 
         let info = StreamInfo { id: stream, user: member.user.clone(), offer, audio_muted: false, video_muted: false };
-        let measured_bps = vec![None; info.offer.layers.len()];
+        let measured = vec![Measured::Nothing; info.offer.layers.len()];
         self.members.get_mut(&id).expect("checked above").published.insert(info.offer.kind, stream);
         self.shares += shares;
-        self.streams
-            .insert(stream, PublishedStream { owner: id, info: info.clone(), measured_bps, subscribers: BTreeSet::new(), viewers: 0 });
+        self.streams.insert(
+            stream,
+            PublishedStream { owner: id, info: info.clone(), measured, subscribers: BTreeSet::new(), needed: Needed::default() },
+        );
         self.media(MediaOutput::Receive { member: id, stream: info.clone() });
         self.send_to_others(id, ServerMessage::StreamAdded { stream: info });
         Ok(Accepted::Published { stream })
@@ -58,7 +61,7 @@ impl Room {
         }
         let known = self.streams.get_mut(&stream).expect("looked up above");
         let before = core::mem::replace(&mut known.info.offer, offer.clone());
-        known.measured_bps = vec![None; offer.layers.len()];
+        known.measured = vec![Measured::Nothing; offer.layers.len()];
         let (info, subscribers) = (known.info.clone(), known.subscribers.iter().copied().collect::<Vec<_>>());
         self.media(MediaOutput::Receive { member: id, stream: info.clone() });
         self.send_to_others(id, ServerMessage::StreamUpdated { stream: info });
@@ -68,7 +71,9 @@ impl Room {
         for layer in (0..u8::MAX).map(LayerId).take(before.layers.len()).filter(|layer| !stays(*layer, &before, &offer)) {
             self.key_frames.forget_layer(stream, layer);
         }
-        if offer.sends_video_on_demand() && !before.sends_video_on_demand() {
+        self.count_anew(stream);
+        let stale = before.layers.len() != offer.layers.len() || !before.sends_video_on_demand() || self.streams[&stream].needed.is_stale();
+        if offer.sends_video_on_demand() && stale {
             self.tell_video_needed(stream);
         }
         self.hush(id);
@@ -77,7 +82,7 @@ impl Room {
 
     /// A subscriber's wishes follow their layers to where these stand now. What it received of a layer that is gone or stands elsewhere has ended.
     fn follow_update(&mut self, id: MemberId, stream: StreamId, before: &StreamOffer, after: &StreamOffer) {
-        let gone = |layer: Option<LayerId>| layer.is_some_and(|layer| !stays(layer, before, after));
+        let gone = |layer: Option<Layer>| layer.is_some_and(|layer| !stays(layer.spatial, before, after));
         if let Some(plan) = self.video_plan(id, stream) {
             let (target_gone, current_gone) = (gone(plan.target), gone(plan.current));
             if target_gone {
@@ -114,6 +119,13 @@ impl Room {
             self.send_to_others(id, ServerMessage::StreamMuted { stream, user, audio: after.0, video: after.1 });
             self.hush(id);
         }
+        if after.1 != before.1 {
+            // A muted video takes nothing of anybody's budget, and what it left is there for others.
+            let viewers: Vec<MemberId> = self.streams[&stream].subscribers.iter().copied().collect();
+            for viewer in viewers {
+                self.plan_later(viewer);
+            }
+        }
         Ok(Accepted::Done)
     }
 
@@ -139,6 +151,9 @@ impl Room {
             self.waiting.remove(&entry);
         }
         self.key_frames.forget_stream(stream);
+        if let Some(at) = gone.needed.lower_at {
+            self.lowerings.remove(&(at, stream));
+        }
         self.shares -= usize::from(gone.info.offer.kind == StreamKind::Aux);
         let member = self.members.get_mut(&owner).expect("a stream has its publisher");
         member.published.remove(&gone.info.offer.kind);

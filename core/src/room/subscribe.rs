@@ -1,4 +1,4 @@
-//! Subscribing and unsubscribing, and telling a publisher whether its video is worth sending.
+//! Subscribing and unsubscribing.
 
 use alloc::{collections::BTreeSet, vec::Vec};
 
@@ -9,7 +9,7 @@ use crate::{
     limits,
     member::VideoPlan,
     stream::LayerSet,
-    wire::{Accepted, RefusedWish, ServerMessage, VideoWish},
+    wire::{Accepted, RefusedWish, VideoWish},
 };
 
 impl Room {
@@ -23,16 +23,16 @@ impl Room {
         let subscription = self.members.get_mut(&id).expect("the caller is a member").subscriptions.entry(stream).or_default();
         subscription.audio |= audio;
         if let Some(wish) = wish {
+            let counted = subscription.video.as_ref().and_then(|plan| plan.counted);
             match &mut subscription.video {
                 Some(plan) => {
                     plan.layers = plan.layers.union(wish.layers);
                     plan.min_height = wish.min_height.or(plan.min_height);
+                    plan.max_height = wish.max_height.or(plan.max_height);
                 }
-                video @ None => {
-                    *video = Some(VideoPlan { layers: wish.layers, min_height: wish.min_height, ..VideoPlan::default() });
-                    self.viewer_came(stream);
-                }
+                video @ None => *video = Some(VideoPlan::of(wish)),
             }
+            self.count_wish(id, stream, counted);
         }
         self.forward(id, stream);
         self.plan(id);
@@ -67,15 +67,15 @@ impl Room {
 
     /// A member is to receive the video of a stream just so, whatever it received of it before.
     fn want_video(&mut self, id: MemberId, wish: &VideoWish) -> Result<(), Code> {
-        let &VideoWish { stream, layers, min_height } = wish;
+        let stream = wish.stream;
         self.may_subscribe(id, stream, Some(wish))?;
         self.streams.get_mut(&stream).expect("checked above").subscribers.insert(id);
         let subscription = self.members.get_mut(&id).expect("the caller is a member").subscriptions.entry(stream).or_default();
-        if let Some(plan) = &mut subscription.video {
-            (plan.layers, plan.min_height) = (layers, min_height);
-        } else {
-            subscription.video = Some(VideoPlan { layers, min_height, ..VideoPlan::default() });
-            self.viewer_came(stream);
+        let counted = subscription.video.as_ref().and_then(|plan| plan.counted);
+        let is_new = subscription.video.is_none();
+        subscription.video.get_or_insert_default().take_wish(wish);
+        self.count_wish(id, stream, counted);
+        if is_new {
             self.forward(id, stream);
         }
         Ok(())
@@ -129,6 +129,8 @@ impl Room {
         match (layers_left.filter(|layers| !layers.is_empty()), &mut subscription.video) {
             (Some(layers), Some(plan)) => {
                 plan.layers = layers;
+                let counted = plan.counted;
+                self.count_wish(id, stream, counted);
                 self.forward(id, stream);
             }
             (_, Some(_)) => self.drop_video(id, stream),
@@ -146,8 +148,9 @@ impl Room {
             return self.give_up(id, stream);
         }
         self.wait_no_longer(id, stream);
-        self.members.get_mut(&id).and_then(|m| m.subscriptions.get_mut(&stream)).expect("looked up above").video = None;
-        self.viewer_went(stream);
+        let subscription = self.members.get_mut(&id).and_then(|m| m.subscriptions.get_mut(&stream)).expect("looked up above");
+        let counted = subscription.video.take().and_then(|plan| plan.counted);
+        self.count_wish(id, stream, counted);
         self.forward(id, stream);
     }
 
@@ -168,43 +171,9 @@ impl Room {
         let dropped = self.members.get_mut(&id).and_then(|member| member.subscriptions.remove(&stream));
         if let Some(known) = self.streams.get_mut(&stream) {
             known.subscribers.remove(&id);
-            if dropped.is_some_and(|subscription| subscription.video.is_some()) {
-                self.viewer_went(stream);
+            if let Some(counted) = dropped.and_then(|subscription| subscription.video).map(|plan| plan.counted) {
+                self.count_wish(id, stream, counted);
             }
-        }
-    }
-
-    /// Somebody receives the video of a stream from now on: the first one makes it worth sending.
-    fn viewer_came(&mut self, stream: StreamId) {
-        let known = self.streams.get_mut(&stream).expect("only what is published is received");
-        known.viewers += 1;
-        if known.viewers == 1 {
-            self.tell_video_needed(stream);
-        }
-    }
-
-    /// Somebody receives the video of a stream no longer. A publisher who sends on demand falls silent after the last one; what was measured of it is forgotten, so that
-    /// the next viewer's plan does not rest on silence.
-    fn viewer_went(&mut self, stream: StreamId) {
-        let known = self.streams.get_mut(&stream).expect("only what is published was received");
-        known.viewers -= 1;
-        if known.viewers == 0 {
-            if known.info.offer.on_demand {
-                known.measured_bps.fill(None);
-            }
-            self.tell_video_needed(stream);
-        }
-    }
-
-    /// Tells the publisher of a video on demand whether anybody receives it.
-    pub(super) fn tell_video_needed(&mut self, stream: StreamId) {
-        let known = &self.streams[&stream];
-        if !known.info.offer.sends_video_on_demand() || self.dissolved {
-            return;
-        }
-        let needed = known.viewers > 0;
-        if let Some(session) = self.members[&known.owner].presence.session() {
-            self.send(session, ServerMessage::VideoNeeded { stream, needed });
         }
     }
 }

@@ -120,6 +120,13 @@ pub struct Allocation {
     pub desired_bps: BitsPerSecond,
 }
 
+impl Allocation {
+    /// How many streams have a layer.
+    pub fn live(&self) -> usize {
+        self.choices.iter().filter(|choice| choice.layer.is_some()).count()
+    }
+}
+
 /// Chooses a layer for each stream, such that all of them together need no more than the budget. A [`Planner`] does the same without taking memory each time.
 pub fn allocate(budget: Budget, demands: &[Demand<'_>]) -> Allocation {
     let mut planner = Planner::default();

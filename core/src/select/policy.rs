@@ -2,9 +2,9 @@
 
 use core::{fmt, hash};
 
-use super::{Allocation, Budget, Demand, allocate};
+use super::{Allocation, Budget, Demand, steady::allocate_steadily};
 
-/// How a connection is shared among streams: a function that is asked as [`allocate`](allocate()) is, and a name for it.
+/// How a connection is shared among streams over time: a function that is asked as [`allocate`](super::allocate()) is, again and again, and a name for it.
 ///
 /// A room asks [`Policy::CHAIN`] unless it is told otherwise. What the machines promise of layers (never above the budget, nobody lowered because there is more) is what that one keeps; whoever
 /// takes another one takes its promises.
@@ -17,8 +17,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Ours: the longest beginning of a fixed order of steps.
-    pub const CHAIN: Self = Self::new("chain", allocate);
+    /// Ours: the longest beginning of a fixed order of steps, less what is not worth its key frames now (`steady.rs`).
+    pub const CHAIN: Self = Self::new("chain", allocate_steadily);
 
     /// Another one. Its answers have a choice for each demand, in order of the streams' ids, each of a layer that flows.
     pub const fn new(name: &'static str, allocate: fn(Budget, &[Demand<'_>]) -> Allocation) -> Self {

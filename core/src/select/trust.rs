@@ -6,12 +6,12 @@
 //! | lately | climbing is allowed up to |
 //! |---|---|
 //! | it only rose | the estimate: a clean rise is believed at once |
-//! | a plan was raised, within [`limits::UP_SPACING`] | the estimate that it was raised with |
+//! | a plan was raised, within [`limits::UP_SPACING`] | the estimate that it was raised with, unless this one is half as large again |
 //! | it fell, within [`limits::UP_HOLD`] | the lowest that it fell to within that time |
 //! | a plan was lowered, and the line has not been calm since | that, less a margin of 15 % |
-//! | a plan was lowered soon after it had risen, and [`limits::UP_RETRY`] is not over: the rise failed | no more than was there when it failed |
+//! | a plan was lowered within [`limits::UP_RETRY`] after it had risen: the rise failed, and neither [`limits::UP_RETRY`] is over, nor [`limits::UP_RETRY_FIRST`] (twice as long for each failure before on this line) and the line calm as long as that | no more than was there when it failed |
 //!
-//! A line is calm when for [`limits::UP_RETRY`] no estimate fell by a twentieth. And all of this is forgotten when the estimate is half as large again as it was at the lowering: that is another line.
+//! A line is calm while no estimate is lower by a twentieth than the highest of [`limits::UP_HOLD`]; for a margin to fall away it must be so for [`limits::UP_RETRY`]. And all of this is forgotten when the estimate is half as large again as it was at the lowering: that is another line.
 //!
 //! A plan that is lowered within [`limits::UP_HOLD`] after it rose is made for two thirds of the highest estimate of that time: a line whose estimates waver by ±20 % has its lowest there, and what must be lowered is
 //! lowered once.
@@ -22,9 +22,9 @@
 //! - **Constant input, no switch.** Nothing above moves by itself but upwards to the estimate.
 //! - **No flapping.** However an estimate wavers by up to ±20 %, ten times a second, and wherever the rungs lie in it, a stream switches at most twice in any minute. Measured for every rung of the ladders of a camera and
 //!   of four of them, by `core/tests/trust.rs`. What comes and goes in waves of seconds looks like one clean rise after another; of such a line a stream begins to
-//!   rise once a minute at most.
-//! - **Up in time.** When a line gets better, the best that it carries is back at once if it is half as large again as at the lowering; within [`limits::UP_HOLD`], or [`limits::UP_RETRY`] after a failed rise, if it has 15 % to
-//!   spare; and if it has less than that, [`limits::UP_RETRY`] after the last estimate that fell.
+//!   rise once a minute at most, as soon as it has failed three times.
+//! - **Up in time.** When a line gets better, the best that it carries is back at once if it is half as large again as at the lowering; within [`limits::UP_HOLD`], or once it is calm for [`limits::UP_RETRY_FIRST`] after a rise
+//!   that failed ([`limits::UP_RETRY`] after the fourth), if it has 15 % to spare; and if it has less than that, [`limits::UP_RETRY`] after the last estimate that fell.
 //! - **Nothing is trapped.** All memory ends with time, [`Trust::poll_timeout`] says when, and while anything is wanted the plan asks the prober for more than it uses.
 //!
 //! # Application-limited estimates
@@ -39,6 +39,9 @@ use crate::{limits, stream::BitsPerSecond, time::Instant};
 
 /// What climbing takes off after a plan was lowered, in thousandths of what it is allowed: 15 % is the change of estimate that Jitsi Videobridge waits for before it allocates anew.
 const MARGIN_PERMILLE: u64 = 1150;
+/// What estimates must be for a while, in thousandths of what they were at a lowering, for this to be another line: the highest of a line that wavers by ±20 % are half as large again as its lowest, and no such line stays
+/// up there for [`limits::UP_HOLD`].
+const MUCH_PERMILLE: u64 = 1400;
 /// Estimates that differ by less than this part say the same.
 const GRAIN: BitsPerSecond = 20;
 /// Parts that [`limits::UP_HOLD`] is cut into, so as to forget estimates a part at a time.
@@ -53,7 +56,7 @@ pub struct Trust {
     /// The last estimate, where it was application-limited.
     limited_bps: Option<BitsPerSecond>,
     recent: Recent,
-    /// When the estimate last fell by more than its grain.
+    /// When the estimate was last below the highest of those remembered by more than its grain.
     fell_at: Option<Instant>,
     raised: Option<Raised>,
     lowered: Option<Lowered>,
@@ -75,6 +78,10 @@ struct Lowered {
     bps: BitsPerSecond,
     /// What the lower plan was made for, where it was soon after a rise.
     failed_bps: Option<BitsPerSecond>,
+    /// How many rises failed one after the other.
+    failures: u32,
+    /// Since when every estimate was so much above it that this may be another line.
+    much_since: Option<Instant>,
 }
 
 /// An estimate, and what is known about it.
@@ -100,11 +107,16 @@ impl Trust {
             return;
         }
         self.limited_bps = None;
-        if self.lowered.is_some_and(|lowered| bps > lowered.bps.saturating_add(lowered.bps / 2)) {
-            (self.lowered, self.recent) = (None, Recent::NONE);
+        if let Some(lowered) = &mut self.lowered {
+            let much = bps > scaled(lowered.bps, MUCH_PERMILLE, 1000);
+            lowered.much_since = lowered.much_since.filter(|_| much).or(much.then_some(now));
+            if exceeds_by_half(bps, lowered.bps) {
+                (self.lowered, self.recent) = (None, Recent::NONE);
+            }
         }
-        self.recent.note(now, bps, bps < self.estimate_bps);
-        if bps < self.estimate_bps - self.estimate_bps / GRAIN {
+        self.recent.note(now, bps, self.estimate_bps);
+        let highest_bps = self.recent.highest(now).unwrap_or(bps);
+        if bps < highest_bps - highest_bps / GRAIN {
             self.fell_at = Some(now);
         }
         self.estimate_bps = bps;
@@ -118,14 +130,20 @@ impl Trust {
     /// Says that the plan does not fit any more. Answers what the lower one is to be made for.
     pub fn lowered(&mut self, now: Instant) -> Budget {
         let rose_within = |span: Duration| self.raised.is_some_and(|raised| now.saturating_since(raised.at) < span);
-        let mut keep_bps = self.estimate_bps;
-        if rose_within(limits::UP_HOLD) {
-            keep_bps = keep_bps.min(self.recent.highest(now).map_or(keep_bps, two_thirds));
-        }
+        let least_bps = self.recent.highest(now).map_or(self.estimate_bps, two_thirds).min(self.estimate_bps);
+        let keep_bps = if rose_within(limits::UP_HOLD) { least_bps } else { self.estimate_bps };
         let failed_before = self.failed_bps(now);
-        let failed_now = rose_within(limits::UP_RETRY).then_some(keep_bps);
-        let bps = self.lowered.filter(|_| failed_before.is_some()).map_or(self.estimate_bps, |lowered| lowered.bps.min(self.estimate_bps));
-        self.lowered = Some(Lowered { at: now, bps, failed_bps: failed_before.into_iter().chain(failed_now).min() });
+        let failed_now = rose_within(limits::UP_RETRY).then_some(less_margin(least_bps));
+        // Several falls after one rise are one failure; and who has not fallen for long has done with those before.
+        let before = self.remembered(now).filter(|lowered| now.saturating_since(lowered.at) < limits::UP_RETRY * 2);
+        let is_another = before.is_none_or(|lowered| self.raised.is_some_and(|raised| raised.at > lowered.at));
+        let failures = before.map_or(0, |lowered| lowered.failures).saturating_add(u32::from(is_another && failed_now.is_some()));
+        let bps = self
+            .remembered(now)
+            .filter(|_| failed_before.is_some())
+            .map_or(self.estimate_bps, |lowered| lowered.bps.min(self.estimate_bps));
+        let failed_bps = failed_before.into_iter().chain(failed_now).min();
+        self.lowered = Some(Lowered { at: now, bps, failed_bps, failures, much_since: None });
         Budget { keep_bps, ..self.budget(now) }
     }
 
@@ -141,11 +159,19 @@ impl Trust {
         if self.is_cautious(now) {
             climb_bps = less_margin(climb_bps);
         }
-        if let Some(raised) = self.raised.filter(|raised| now.saturating_since(raised.at) < limits::UP_SPACING) {
+        let spaced = |raised: &Raised| now.saturating_since(raised.at) < limits::UP_SPACING && !exceeds_by_half(keep_bps, raised.bps);
+        if let Some(raised) = self.raised.filter(spaced) {
             climb_bps = climb_bps.min(raised.bps);
         }
         climb_bps = climb_bps.min(self.failed_bps(now).unwrap_or(climb_bps));
         Budget { keep_bps, climb_bps: climb_bps.min(self.limited_bps.unwrap_or(climb_bps)) }
+    }
+
+    /// That budget, less what a line needs so that its queue drains: for whoever loses no picture by it. None while there is nothing to drain.
+    pub fn to_drain(&self, now: Instant, budget: Budget) -> Option<Budget> {
+        let less_bps = less_margin(budget.keep_bps);
+        let keep_bps = self.failed_bps(now).map_or(less_bps, |failed| failed.min(less_bps));
+        self.is_draining(now).then(|| Budget { keep_bps, climb_bps: budget.climb_bps.min(keep_bps) })
     }
 
     /// What must be estimated for that much to be climbed to.
@@ -155,27 +181,54 @@ impl Trust {
 
     /// Whether a plan was lowered so lately that the line should drain rather than be filled up.
     pub fn is_draining(&self, now: Instant) -> bool {
-        self.lowered.is_some_and(|lowered| now.saturating_since(lowered.at) < limits::UP_HOLD)
+        self.remembered(now).is_some_and(|lowered| now.saturating_since(lowered.at) < limits::UP_HOLD)
     }
 
     /// When the budget changes next if no estimate comes, later than `now`.
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let lowered = |span| self.lowered.map(|lowered| lowered.at.saturating_add(span));
-        let calm = self.fell_at.filter(|_| self.lowered.is_some()).map(|fell| fell.saturating_add(limits::UP_RETRY));
+        let retry = self.lowered.map(|lowered| lowered.at.saturating_add(lowered.retry_after()));
+        let calm = |span| self.fell_at.filter(|_| self.lowered.is_some()).map(|fell| fell.saturating_add(span));
         let raised = self.raised.map(|raised| raised.at.saturating_add(limits::UP_SPACING));
-        let changes = [raised, lowered(limits::UP_HOLD), lowered(limits::UP_RETRY), calm, self.recent.next_change(now)];
+        let much = self.lowered.and_then(|lowered| lowered.much_since).map(|since| since.saturating_add(limits::UP_HOLD));
+        let changes = [
+            raised,
+            lowered(limits::UP_HOLD),
+            retry,
+            lowered(limits::UP_RETRY),
+            calm(limits::UP_RETRY_FIRST),
+            calm(limits::UP_RETRY),
+            much,
+            self.recent.next_change(now),
+        ];
         changes.into_iter().flatten().filter(|at| *at > now).min()
     }
 
     /// Whether a plan was lowered and the line has not been calm since.
     fn is_cautious(&self, now: Instant) -> bool {
-        let last = self.lowered.map(|lowered| self.fell_at.map_or(lowered.at, |fell| fell.max(lowered.at)));
+        let last = self.remembered(now).map(|lowered| self.fell_at.map_or(lowered.at, |fell| fell.max(lowered.at)));
         last.is_some_and(|last| now.saturating_since(last) < limits::UP_RETRY)
     }
 
     /// What a rise that failed left, while it is not tried again.
     fn failed_bps(&self, now: Instant) -> Option<BitsPerSecond> {
-        self.lowered.filter(|lowered| now.saturating_since(lowered.at) < limits::UP_RETRY)?.failed_bps
+        let lowered = self.remembered(now)?;
+        let (waited, calm) = (now.saturating_since(lowered.at), self.fell_at.map_or(Duration::MAX, |fell| now.saturating_since(fell)));
+        let is_over = waited >= limits::UP_RETRY || (waited >= lowered.retry_after() && calm >= limits::UP_RETRY_FIRST);
+        lowered.failed_bps.filter(|_| !is_over)
+    }
+
+    /// The last time that a plan was lowered, unless this is another line meanwhile.
+    fn remembered(&self, now: Instant) -> Option<Lowered> {
+        self.lowered.filter(|lowered| lowered.much_since.is_none_or(|since| now.saturating_since(since) < limits::UP_HOLD))
+    }
+}
+
+impl Lowered {
+    /// How long the rise that failed is not tried again: twice as long each time.
+    fn retry_after(&self) -> Duration {
+        let doubled = 1_u32.checked_shl(self.failures.saturating_sub(1)).unwrap_or(u32::MAX);
+        limits::UP_RETRY_FIRST.saturating_mul(doubled).min(limits::UP_RETRY)
     }
 }
 
@@ -197,7 +250,8 @@ struct Part {
 impl Recent {
     const NONE: Self = Self { parts: [Part { trough_bps: None, highest_bps: 0 }; PARTS], newest: 0 };
 
-    fn note(&mut self, now: Instant, bps: BitsPerSecond, fell: bool) {
+    /// An estimate comes in place of one that stood until now: estimators are silent while nothing changes.
+    fn note(&mut self, now: Instant, bps: BitsPerSecond, stood_bps: BitsPerSecond) {
         let part = part_of(now);
         if part.saturating_sub(self.newest) >= PARTS as u64 {
             *self = Self::NONE;
@@ -208,8 +262,8 @@ impl Recent {
         }
         self.newest = self.newest.max(part);
         let part = &mut self.parts[place(self.newest)];
-        part.highest_bps = part.highest_bps.max(bps);
-        if fell {
+        part.highest_bps = part.highest_bps.max(bps).max(stood_bps);
+        if bps < stood_bps {
             part.trough_bps = Some(part.trough_bps.map_or(bps, |trough| trough.min(bps)));
         }
     }
@@ -247,6 +301,11 @@ const fn part_of(now: Instant) -> u64 {
 
 fn less_margin(bps: BitsPerSecond) -> BitsPerSecond {
     scaled(bps, 1000, MARGIN_PERMILLE)
+}
+
+/// Whether the one is more than half as large again as the other: more than a line that wavers by ±20 % shows.
+const fn exceeds_by_half(bps: BitsPerSecond, other_bps: BitsPerSecond) -> bool {
+    bps > other_bps.saturating_add(other_bps / 2)
 }
 
 /// Rounded so that taking the margin off again leaves no less.

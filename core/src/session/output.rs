@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::{CallId, ConnectionId};
 use crate::{
     code::Code,
-    id::{StreamId, UserId, UserName},
+    id::{LayerId, StreamId, UserId, UserName},
     quality::Verdict,
     role::Role,
     stream::StreamInfo,
@@ -124,6 +124,8 @@ pub enum Event {
         stream: StreamId,
         /// Whether somebody receives it.
         needed: bool,
+        /// The highest layer that anybody wishes; all are worth sending where there is none.
+        up_to: Option<LayerId>,
     },
     /// The session's key is good no longer; a new one is to come soon.
     KeyRefused {

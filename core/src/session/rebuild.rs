@@ -164,7 +164,7 @@ impl Session {
         let lost = rebuild.unsubscribed.iter().filter(|(stream, _)| rebuild.fresh.others.stream(**stream).is_some());
         news.extend(lost.map(|(stream, code)| Event::Unsubscribed { stream: *stream, code: *code }));
         let needed = rebuild.fresh.own.iter().filter_map(|(stream, own)| Some((*stream, own.video_needed?)));
-        news.extend(needed.map(|(stream, needed)| Event::VideoNeeded { stream, needed }));
+        news.extend(needed.map(|(stream, (needed, up_to))| Event::VideoNeeded { stream, needed, up_to }));
         news.extend(rebuild.fresh.key_refused.map(|code| Event::KeyRefused { code }));
 
         if rebuild.fresh.voices != view.voices {

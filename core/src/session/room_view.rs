@@ -6,7 +6,7 @@ use core::cmp::Reverse;
 use super::{Answer, Event, JoinCall, others::Others};
 use crate::{
     code::Code,
-    id::{MemberId, StreamId, UserId},
+    id::{LayerId, MemberId, StreamId, UserId},
     limits,
     quality::Quality,
     role::Role,
@@ -46,7 +46,7 @@ pub(super) struct OwnStream {
     pub(super) audio_muted: bool,
     pub(super) video_muted: bool,
     /// Whether the video is worth sending, as it was told last.
-    pub(super) video_needed: Option<bool>,
+    pub(super) video_needed: Option<(bool, Option<LayerId>)>,
 }
 
 /// What is received of a stream.
@@ -160,10 +160,10 @@ impl RoomView {
                 self.subscriptions.remove(&stream);
                 self.others.remove(stream)
             }
-            ServerMessage::VideoNeeded { stream, needed } => {
-                let before = self.own.get_mut(&stream).map(|own| own.video_needed.replace(needed));
-                let is_news = before.is_some_and(|before| before != Some(needed));
-                is_news.then_some(Event::VideoNeeded { stream, needed }).into_iter().collect()
+            ServerMessage::VideoNeeded { stream, needed, up_to } => {
+                let before = self.own.get_mut(&stream).map(|own| own.video_needed.replace((needed, up_to)));
+                let is_news = before.is_some_and(|before| before != Some((needed, up_to)));
+                is_news.then_some(Event::VideoNeeded { stream, needed, up_to }).into_iter().collect()
             }
             // Said again of the same credential, it is no news (R-043: once).
             ServerMessage::KeyRefused { code } => {

@@ -7,7 +7,7 @@ use super::Choices;
 use crate::{
     id::{LayerId, MemberId, Rid, StreamId, UserId, UserName},
     role::Role,
-    stream::{BitsPerSecond, Layer, LayerSet, StreamInfo, StreamKind, StreamOffer},
+    stream::{BitsPerSecond, Layer, LayerSet, StreamInfo, StreamKind, StreamOffer, TemporalLayers},
     wire::MediaDescription,
 };
 
@@ -51,6 +51,7 @@ pub(super) fn offer(choices: &mut Choices<'_>) -> StreamOffer {
             width: None,
             height,
             max_bps: *bps,
+            temporal_layers: TemporalLayers::default(),
         };
         (first..).zip([180, 360, 720, 720, 1080, 1080, 2160]).zip(rates).map(rung).collect()
     };

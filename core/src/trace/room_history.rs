@@ -14,6 +14,7 @@ use crate::{
     audio::AudioLevel,
     id::{MemberId, RequestId, RoomId, SessionId, StreamId},
     room::{self, MediaInput, MediaOutput, Room},
+    select::Layer,
     time::Instant,
     wire::{AudioMode, ClientFrame, ClientMessage, LeaveReason, Version, Versions, VideoWish},
 };
@@ -188,7 +189,12 @@ impl RoomWorld {
             22 | 23 => ClientMessage::Update { stream: self.stream(choices), offer: offer(choices) },
             24 | 25 => ClientMessage::SubscribeVideo {
                 wanted: (0..choices.below(4))
-                    .map(|_| VideoWish { stream: self.stream(choices), layers: layers(choices), min_height: min_height(choices) })
+                    .map(|_| VideoWish {
+                        stream: self.stream(choices),
+                        layers: layers(choices),
+                        min_height: min_height(choices),
+                        ..VideoWish::of(StreamId(0))
+                    })
                     .collect(),
             },
             26 => ClientMessage::Rename { name: name(choices) },
@@ -222,12 +228,15 @@ impl RoomWorld {
         match choices.below(16) {
             0 => MediaInput::Ready { member, description: description(choices) },
             1 => MediaInput::Connected { member },
-            2..=6 => MediaInput::Estimate { member, bps: bps(choices) },
+            2..=6 => {
+                let bps = bps(choices);
+                MediaInput::Estimate { member, bps, application_limited: bps % 8 == 7 }
+            }
             7 | 8 => MediaInput::LayerRate { stream, layer: layer(choices), bps: bps(choices) },
             9 => MediaInput::KeyFrame { stream, layer: layer(choices) },
             10 => MediaInput::KeyFrameNeeded { member, stream },
             11..=14 => MediaInput::Level { member, level: level(choices) },
-            _ => MediaInput::Switched { member, stream, layer: layer(choices) },
+            _ => MediaInput::Switched { member, stream, layer: Layer::whole(layer(choices)) },
         }
     }
 }

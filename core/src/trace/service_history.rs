@@ -15,7 +15,6 @@ use crate::{
     role::Role,
     room::{MediaInput, MediaOutput, Room},
     service::{App, CallId, Config, Input, Output, RoomKey, ServerCall, Service},
-    stream::LayerSet,
     time::{Instant, UnixSeconds},
     wire::{AudioMode, ClientFrame, ClientMessage, LeaveReason, Version, Versions, VideoWish},
 };
@@ -120,7 +119,7 @@ impl World {
                 let input = if choices.flag() {
                     MediaInput::Level { member, level }
                 } else {
-                    MediaInput::Estimate { member, bps: u64::from(choices.bits()) }
+                    MediaInput::Estimate { member, bps: u64::from(choices.bits()), application_limited: false }
                 };
                 Input::Media { room, input }
             }
@@ -178,8 +177,7 @@ impl World {
                 ClientMessage::Subscribe { stream, audio, video, layers: layers(choices), min_height: None }
             }
             15 => {
-                let wanted =
-                    (0..choices.byte()).map(|_| VideoWish { stream: stream(choices), layers: LayerSet::HIGHEST, min_height: None });
+                let wanted = (0..choices.byte()).map(|_| VideoWish::of(stream(choices)));
                 ClientMessage::SubscribeVideo { wanted: wanted.collect() }
             }
             16..=18 => {

@@ -164,7 +164,7 @@ impl Server {
     }
 
     fn wish(&self, choices: &mut Choices<'_>) -> VideoWish {
-        VideoWish { stream: self.stream(choices), layers: layers(choices), min_height: None }
+        VideoWish { stream: self.stream(choices), layers: layers(choices), ..VideoWish::of(StreamId(0)) }
     }
 
     /// Mostly a stream that the session sees.
@@ -238,7 +238,7 @@ impl Server {
                 video: choices.flag(),
             },
             24 if choices.flag() => ServerMessage::Volumes { voices: voices(choices) },
-            24 => ServerMessage::VideoNeeded { stream: self.own_stream(choices), needed: choices.flag() },
+            24 => ServerMessage::VideoNeeded { stream: self.own_stream(choices), needed: choices.flag(), up_to: None },
             25 => ServerMessage::KeyRefused { code: if choices.flag() { Code::KEY_EXPIRED } else { Code::KEY_INVALID } },
             26 if choices.one_in(2) => ServerMessage::Removed { code: Code::REPLACED },
             26 => ServerMessage::Media { description: description(choices) },

@@ -199,7 +199,25 @@ pub struct VideoWish {
     /// The layers wanted; the highest there is when absent.
     #[serde(default, skip_serializing_if = "LayerSet::is_left_out")]
     pub layers: LayerSet,
-    /// The lowest picture worth having, in pixels of height; nothing is too low when absent.
+    /// The lowest picture worth having, in pixels of its short side; nothing is too low when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_height: Option<u16>,
+    /// The largest picture wanted, in pixels of its short side: what there is room for. No limit when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_height: Option<u16>,
+    /// Whose layers go first where not all fit: the higher number's.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub priority: u8,
+}
+
+impl VideoWish {
+    /// The best there is of a stream.
+    pub const fn of(stream: StreamId) -> Self {
+        Self { stream, layers: LayerSet::HIGHEST, min_height: None, max_height: None, priority: 0 }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_zero(priority: &u8) -> bool {
+    *priority == 0
 }

@@ -8,7 +8,7 @@ use super::{MediaDescription, Version};
 use crate::{
     audio::Volume,
     code::Code,
-    id::{MemberId, RequestId, StreamId, UserId, UserName},
+    id::{LayerId, MemberId, RequestId, StreamId, UserId, UserName},
     role::Role,
     stream::StreamInfo,
 };
@@ -74,6 +74,9 @@ pub enum ServerMessage {
         stream: StreamId,
         /// Whether somebody does.
         needed: bool,
+        /// The highest layer that anybody wishes; all are worth sending when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        up_to: Option<LayerId>,
     },
     /// The client's key is good no longer. A new one is to come before the server loses patience.
     KeyRefused {

@@ -291,6 +291,7 @@ pub(crate) fn stream_of(uid: u32, id: u32) -> StreamInfo {
         width: Some(640),
         height: 480,
         max_bps: 460_800,
+        temporal_layers: greenroom_core::stream::TemporalLayers::ONE,
     }];
     let offer = StreamOffer { kind: StreamKind::Main, audio_bps: Some(40_000), layers, on_demand: false };
     StreamInfo { id: StreamId(id), user: user(uid), offer, audio_muted: false, video_muted: false }

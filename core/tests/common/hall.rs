@@ -11,7 +11,7 @@ use greenroom_core::{
     limits,
     role::Role,
     room::{Admission, Config, Event, Input, MediaInput, MediaOutput, Output, Recipients, Room},
-    stream::{Layer, LayerSet, StreamKind, StreamOffer},
+    stream::{Layer, LayerSet, StreamKind, StreamOffer, TemporalLayers},
     time::Instant,
     trace::{Step, room_history},
     wire::{Accepted, AudioMode, ClientFrame, ClientMessage, MediaDescription, ServerMessage, Versions},
@@ -129,7 +129,7 @@ impl Hall {
     }
 
     pub fn estimate(&mut self, member: MemberId, bps: u64) {
-        self.tell(Input::Media(MediaInput::Estimate { member, bps }));
+        self.tell(Input::Media(MediaInput::Estimate { member, bps, application_limited: false }));
     }
 
     /// Lets time pass, keeping every deadline.
@@ -267,8 +267,13 @@ pub fn description(text: &str) -> MediaDescription {
 
 /// A camera with 180p at 150 kbps, 360p at 500 kbps, 720p at 1500 kbps, and sound at 30 kbps.
 pub fn camera() -> StreamOffer {
-    let layer =
-        |rid: &str, height, kbps: u64| Layer { rid: Rid::new(rid).expect("a valid rid"), width: None, height, max_bps: kbps * 1000 };
+    let layer = |rid: &str, height, kbps: u64| Layer {
+        rid: Rid::new(rid).expect("a valid rid"),
+        width: None,
+        height,
+        max_bps: kbps * 1000,
+        temporal_layers: TemporalLayers::ONE,
+    };
     StreamOffer {
         kind: StreamKind::Main,
         audio_bps: Some(30_000),
@@ -282,7 +287,13 @@ pub fn screen() -> StreamOffer {
     StreamOffer {
         kind: StreamKind::Aux,
         audio_bps: None,
-        layers: vec![Layer { rid: Rid::new("s").expect("a valid rid"), width: None, height: 1080, max_bps: 1_000_000 }],
+        layers: vec![Layer {
+            rid: Rid::new("s").expect("a valid rid"),
+            width: None,
+            height: 1080,
+            max_bps: 1_000_000,
+            temporal_layers: TemporalLayers::ONE,
+        }],
         on_demand: false,
     }
 }

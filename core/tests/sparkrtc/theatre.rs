@@ -259,7 +259,7 @@ impl Theatre {
                 guest.lines.push(json!({ "capture": format!("{stream} {source:?}") }));
             }
             Output::Host(HostOrder::Release { stream, source }) => guest.lines.push(json!({ "release": format!("{stream} {source:?}") })),
-            Output::Host(HostOrder::SendVideo { stream, on }) => guest.lines.push(json!({ "send_video": on, "stream": stream })),
+            Output::Host(HostOrder::SendVideo { stream, on, .. }) => guest.lines.push(json!({ "send_video": on, "stream": stream })),
             Output::Host(HostOrder::PlayVoices { volume_percent, muted }) => {
                 guest.lines.push(json!({ "play_voices": volume_percent, "muted": muted }));
             }

@@ -10,7 +10,7 @@ use greenroom_core::{id::UserId, time::Instant};
 use super::{Evidence, Verdict, Violation};
 use crate::{
     record::{Counted, SAMPLE_INTERVAL, StreamName},
-    scenario::{User, Watch},
+    scenario::{Action, User, Watch},
 };
 
 /// Estimates begin low and climb for a while, each at its own pace: the beginning of a view does not count.
@@ -77,13 +77,14 @@ fn rate_bps(intervals: &Received, from: Instant, to: Instant) -> Option<u128> {
     (sum * 8 * 1000).checked_div(count * SAMPLE_INTERVAL.as_millis())
 }
 
-/// Users by what they share with others: the link's name, the role and what they watch. Those whom a fault befell, or everybody, are in no group: they may have gone without.
+/// Users by what they share with others: the link's name, the role and what they watch. Those whom a fault befell, or everybody, or who change what they watch, are in no group: they may have gone without.
 fn alike<'a>(evidence: &Evidence<'a>) -> BTreeMap<&'a UserId, usize> {
     let mut kinds: Vec<(&str, &Watch, bool)> = Vec::new();
     let mut alike = BTreeMap::new();
     for (place, user) in (1_u16..).zip(&evidence.scenario.users) {
         let User { id, link, watch, role, .. } = user;
-        if evidence.scenario.faults.iter().any(|fault| fault.is_of(place)) {
+        let changes = user.actions.iter().any(|(_, action)| matches!(action, Action::Watch(_)));
+        if changes || evidence.scenario.faults.iter().any(|fault| fault.is_of(place)) {
             continue;
         }
         let kind = (link.as_str(), watch, role.may_publish());

@@ -8,7 +8,7 @@ use greenroom_core::{id::UserId, role::Role, time::Instant};
 use super::{Evidence, Verdict, Violation};
 use crate::{
     record::{Counted, StreamName, What},
-    scenario::{Action, FaultKind, User},
+    scenario::{Action, FaultKind, User, Watch},
 };
 
 /// How long after the last fault everything may take to stand again. The slowest way back: media transport notices silence after [19 s](crate::media), and then connects anew; signalling is faster (6 s to notice
@@ -61,7 +61,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
             let links = [&viewer.up, &viewer.down, &publisher.up, &publisher.down];
             let quiet =
                 links.iter().flat_map(|link| &link.outages).all(|outage| outage.from >= end || outage.to.saturating_add(RECOVERY) <= end);
-            let comes = seeing.role.is_some() && shown && viewer.id != publisher.id && viewer.watch.holds(&publisher.id);
+            let comes = seeing.role.is_some() && shown && viewer.id != publisher.id && watch(viewer).holds(&publisher.id);
             if !comes || !quiet || settled.saturating_add(RECOVERY) > end {
                 continue;
             }
@@ -76,11 +76,17 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
     Ok(format!("{members} users and {views} views, {} s after the last fault", RECOVERY.as_secs()))
 }
 
+/// What a user watches in the end.
+fn watch(user: &User) -> &Watch {
+    let changes = user.actions.iter().filter_map(|(_, action)| if let Action::Watch(watch) = action { Some(watch) } else { None });
+    changes.last().unwrap_or(&user.watch)
+}
+
 fn wanted(evidence: &Evidence<'_>, place: u16, user: &User) -> Wanted {
     let mut wanted = Wanted::default();
     let crashes = evidence.scenario.faults.iter().filter(|fault| fault.host == place && matches!(fault.kind, FaultKind::Crash { .. }));
-    let mut steps: Vec<(Instant, Option<Action>)> = crashes.map(|fault| (fault.at, None)).collect();
-    steps.extend(user.actions.iter().map(|(at, action)| (*at, Some(*action))));
+    let mut steps: Vec<(Instant, Option<&Action>)> = crashes.map(|fault| (fault.at, None)).collect();
+    steps.extend(user.actions.iter().map(|(at, action)| (*at, Some(action))));
     steps.sort_by_key(|(at, _)| *at);
     for (at, action) in steps {
         wanted.since = at;
@@ -89,8 +95,10 @@ fn wanted(evidence: &Evidence<'_>, place: u16, user: &User) -> Wanted {
             Some(Action::Join) => wanted = Wanted { role: Some(user.role), since: at, ..Wanted::default() },
             Some(Action::Publish) => (wanted.publishes, wanted.audio_muted) = (true, false),
             Some(Action::Unpublish) => wanted.publishes = false,
+            // Screens have no sound, by which views are told; whom a user watches in the end is looked up there.
+            Some(Action::Share | Action::Unshare | Action::Watch(_)) => {}
             Some(Action::SwitchRole(role)) => {
-                wanted.role = Some(role);
+                wanted.role = Some(*role);
                 wanted.publishes &= role.may_publish();
             }
             Some(Action::Mute { audio, .. }) => wanted.audio_muted |= audio,

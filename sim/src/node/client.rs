@@ -14,7 +14,7 @@ use greenroom_core::{
     id::{MemberId, RoomId, StreamId},
     role::Role,
     session::{self, AfterWindow, Call, CallId, ConnectionId, JoinCall, Session},
-    stream::{StreamInfo, TrackKind},
+    stream::{StreamInfo, StreamKind, TrackKind},
     time::Instant,
     wire::MediaDescription,
 };
@@ -34,7 +34,7 @@ use super::{
 use crate::{
     media::{End, Fidelity, Peer, PeerConfig, PeerOutput, TrackId},
     record::{Entry, StreamName, What, next_sample},
-    scenario::{Action, Camera as CameraSettings, User},
+    scenario::{Action, Camera as CameraSettings, Screen, User, Watch},
 };
 
 /// What a client is made from.
@@ -50,6 +50,8 @@ pub struct ClientConfig {
     pub user: User,
     /// What it publishes.
     pub camera: CameraSettings,
+    /// What it shares.
+    pub screen: Screen,
     /// How real its media transport is.
     pub fidelity: Fidelity,
     /// The run's seed.
@@ -86,7 +88,16 @@ pub struct ClientNode {
     peers_made: u64,
     /// The number of the stay that the transport was made for.
     stay: Option<MemberId>,
-    camera: Option<Camera>,
+    /// What it publishes: a camera, a screen, or both.
+    cameras: BTreeMap<StreamKind, Camera>,
+    /// Whom it watches at present.
+    watch: Watch,
+    /// Videos are asked for as one list: what is watched says more than whose, or has changed.
+    by_list: bool,
+    /// That list is to be sent again.
+    list_due: bool,
+    /// Streams whose videos that list ends.
+    gone: Vec<StreamName>,
     /// Actions not yet taken, the next one first.
     script: VecDeque<(Instant, Action)>,
     /// Actions that wait for the answer to one before.
@@ -119,7 +130,7 @@ impl ClientNode {
         let mut session_config = session::Config::default();
         session_config.seed = config.seed ^ u64::from(config.node) ^ (u64::from(config.starts) << 32);
         session_config.after_window = config.after_window;
-        let script = config.user.actions.iter().copied().collect();
+        let script = config.user.actions.iter().cloned().collect();
         Self {
             session: Session::new(now, session_config),
             session_due: None,
@@ -128,7 +139,11 @@ impl ClientNode {
             peer: None,
             peers_made: u64::from(config.starts) * PEERS_PER_START,
             stay: None,
-            camera: None,
+            cameras: BTreeMap::new(),
+            by_list: matches!(config.user.watch, Watch::Wishes(_)),
+            list_due: false,
+            gone: Vec::new(),
+            watch: config.user.watch.clone(),
             views: BTreeMap::new(),
             voices: Voices::default(),
             script,
@@ -162,8 +177,13 @@ impl ClientNode {
             if let Some(peer) = &mut self.peer {
                 peer.flush(self.now);
             }
-            let Some(output) = self.peer.as_mut().and_then(Peer::poll_output) else { break };
-            self.media(output);
+            if let Some(output) = self.peer.as_mut().and_then(Peer::poll_output) {
+                self.media(output);
+            } else if core::mem::take(&mut self.list_due) {
+                self.ask_for_videos(); // once for all streams that came at this instant
+            } else {
+                break;
+            }
         }
         if core::mem::take(&mut self.stirred) {
             self.session_due = self.session.poll_timeout();
@@ -174,10 +194,10 @@ impl ClientNode {
     /// Finds out when something other than the media transport is due next.
     fn look_ahead(&mut self) {
         let action = self.script.front().map(|(at, _)| *at);
-        let camera = self.peer.as_ref().and(self.camera.as_ref()).and_then(Camera::poll_timeout);
+        let cameras = self.cameras.values().filter(|_| self.peer.is_some()).filter_map(Camera::poll_timeout);
         let pictures = self.views.values().filter(|view| !view.info.video_muted).filter_map(|view| view.pictures.poll_timeout());
-        let others = [action, self.session_due, camera].into_iter().flatten();
-        self.next_due = others.chain(pictures).fold(self.next_sample, Instant::min);
+        let others = [action, self.session_due].into_iter().flatten();
+        self.next_due = others.chain(cameras).chain(pictures).fold(self.next_sample, Instant::min);
     }
 
     fn take_actions(&mut self) {
@@ -194,7 +214,7 @@ impl ClientNode {
 
     /// Whether an answer is awaited that other actions build on: that the user is in, or out, or which stream it publishes.
     fn must_wait(&self) -> bool {
-        let publishing = self.calls.values().any(|asked| matches!(asked, Asked::Publish));
+        let publishing = self.calls.values().any(|asked| matches!(asked, Asked::Publish(_)));
         matches!(self.standing, Standing::Entering | Standing::Leaving) || publishing
     }
 
@@ -225,17 +245,20 @@ impl ClientNode {
     }
 
     fn act(&mut self, action: Action) {
-        let own = self.camera.as_ref().map(Camera::stream);
+        let own = self.cameras.get(&StreamKind::Main).map(Camera::stream);
         match (action, own) {
-            (Action::Publish, _) => self.call(Call::Publish { offer: camera::offer(&self.config.camera) }, Asked::Publish),
-            (Action::Unpublish, Some(stream)) => {
-                let name = self.own_stream();
-                self.call(Call::Unpublish { stream }, Asked::Unpublish(name));
+            (Action::Publish, _) => {
+                self.call(Call::Publish { offer: camera::offer(&self.config.camera) }, Asked::Publish(StreamKind::Main));
             }
+            (Action::Share, _) => {
+                self.call(Call::Publish { offer: camera::screen_offer(&self.config.screen) }, Asked::Publish(StreamKind::Aux));
+            }
+            (Action::Unpublish, _) => self.unpublish(StreamKind::Main),
+            (Action::Unshare, _) => self.unpublish(StreamKind::Aux),
+            (Action::Watch(watch), _) => self.watch_instead(watch),
             (Action::SwitchRole(role), _) => self.call(Call::SwitchRole { role, credential: None }, Asked::SwitchRole(role)),
             (Action::Mute { audio, video }, Some(stream)) => self.mute(stream, audio, video, true),
             (Action::Unmute { audio, video }, Some(stream)) => self.mute(stream, audio, video, false),
-            (Action::Unpublish, None) => self.entry(What::Failed { call: "unpublish", code: Code::NO_SUCH_STREAM }),
             (Action::Mute { .. } | Action::Unmute { .. }, None) => {
                 self.entry(What::Failed { call: "mute", code: Code::NO_SUCH_STREAM });
             }
@@ -244,9 +267,16 @@ impl ClientNode {
         }
     }
 
+    fn unpublish(&mut self, kind: StreamKind) {
+        match self.cameras.get(&kind).map(Camera::stream) {
+            Some(stream) => self.call(Call::Unpublish { stream }, Asked::Unpublish(kind)),
+            None => self.entry(What::Failed { call: "unpublish", code: Code::NO_SUCH_STREAM }),
+        }
+    }
+
     fn mute(&mut self, stream: StreamId, audio: bool, video: bool, muted: bool) {
         let (audio, video) = (audio.then_some(muted), video.then_some(muted));
-        if let Some(camera) = &mut self.camera {
+        if let Some(camera) = self.camera_of(stream) {
             camera.set_muted(audio, video);
         }
         self.call(Call::Mute { stream, audio, video }, Asked::Mute);
@@ -288,9 +318,7 @@ impl ClientNode {
         self.peer = Some(peer);
         self.quality.restart(self.now);
         self.statistics.restart();
-        if let Some(camera) = &mut self.camera {
-            camera.restart();
-        }
+        self.cameras.values_mut().for_each(Camera::restart);
         self.send_tracks();
         description
     }
@@ -356,6 +384,11 @@ impl ClientNode {
             session::Event::Volumes { voices } => self.entry(What::Volumes { voices }),
             session::Event::NetworkQuality { up, down } => self.entry(What::NetworkQuality { up, down }),
             session::Event::Republished { before, now } => self.republished(before, now),
+            session::Event::VideoNeeded { stream, needed, up_to } => {
+                if let Some(camera) = self.camera_of(stream) {
+                    camera.set_needed(needed, up_to);
+                }
+            }
             session::Event::Unsubscribed { stream, .. } => {
                 if let Some(view) = self.views.get(&stream) {
                     let stream_name = name(&view.info);
@@ -368,8 +401,19 @@ impl ClientNode {
         }
     }
 
-    fn stop_camera(&mut self) {
-        let Some(camera) = self.camera.take() else { return };
+    /// The camera or screen whose stream it is.
+    fn camera_of(&mut self, stream: StreamId) -> Option<&mut Camera> {
+        self.cameras.values_mut().find(|camera| camera.stream() == stream)
+    }
+
+    fn stop_cameras(&mut self) {
+        for kind in [StreamKind::Main, StreamKind::Aux] {
+            self.stop_camera(kind);
+        }
+    }
+
+    fn stop_camera(&mut self, kind: StreamKind) {
+        let Some(camera) = self.cameras.remove(&kind) else { return };
         if let Some(peer) = &mut self.peer {
             for kind in [TrackKind::Audio, TrackKind::Video] {
                 peer.stop_track(self.now, TrackId { stream: camera.stream(), kind });
@@ -381,7 +425,7 @@ impl ClientNode {
     fn out_of_room(&mut self) {
         self.standing = Standing::Outside;
         self.owed.clear();
-        self.stop_camera();
+        self.stop_cameras();
         for stream in self.views.keys().copied().collect::<Vec<_>>() {
             self.drop_view(stream);
         }
@@ -391,15 +435,15 @@ impl ClientNode {
     }
 
     fn send_tracks(&mut self) {
-        let (Some(peer), Some(camera)) = (&mut self.peer, &self.camera) else {
-            return;
-        };
-        let stream = camera.stream();
-        if !camera.rids().is_empty() {
-            peer.send_track(self.now, TrackId { stream, kind: TrackKind::Video }, camera.rids());
-        }
-        if camera.has_audio() {
-            peer.send_track(self.now, TrackId { stream, kind: TrackKind::Audio }, &[]);
+        let Some(peer) = &mut self.peer else { return };
+        for camera in self.cameras.values() {
+            let stream = camera.stream();
+            if !camera.rids().is_empty() {
+                peer.send_track(self.now, TrackId { stream, kind: TrackKind::Video }, camera.rids());
+            }
+            if camera.has_audio() {
+                peer.send_track(self.now, TrackId { stream, kind: TrackKind::Audio }, &[]);
+            }
         }
     }
 
@@ -411,16 +455,14 @@ impl ClientNode {
                 self.quality.connected(self.now);
                 let after_ms = millis(self.now.saturating_since(self.join_called));
                 self.entry(What::MediaConnected { after_ms });
-                if let Some(camera) = &mut self.camera {
-                    camera.restart();
-                }
+                self.cameras.values_mut().for_each(Camera::restart);
             }
             PeerOutput::Packet(packet) => self.packet(&packet),
             PeerOutput::KeyFrameRequested { track, layer } => {
-                if let Some(camera) = self.camera.as_mut().filter(|camera| camera.stream() == track.stream) {
+                if let Some((&kind, camera)) = self.cameras.iter_mut().find(|(_, camera)| camera.stream() == track.stream) {
                     camera.request_key_frame(layer);
                     if let Some(layer) = camera.rids().get(usize::from(layer.0)).cloned() {
-                        self.entry(What::KeyFrameAsked { stream: self.own_stream(), layer });
+                        self.entry(What::KeyFrameAsked { stream: self.own_stream(kind), layer });
                     }
                 }
             }
@@ -438,17 +480,17 @@ impl ClientNode {
     }
 
     fn capture(&mut self) {
-        let (Some(camera), Some(peer)) = (&mut self.camera, &mut self.peer) else {
-            return;
-        };
+        let Some(peer) = &mut self.peer else { return };
         let (now, statistics, is_connected) = (self.now, &mut self.statistics, peer.is_connected());
         let mut sent = Vec::new();
-        camera.capture(now, |packet| {
-            if is_connected {
-                statistics.sent(&packet);
-            }
-            peer.write(now, &packet, None, &mut sent); // flushed when all is settled
-        });
+        for camera in self.cameras.values_mut() {
+            camera.capture(now, |packet| {
+                if is_connected {
+                    statistics.sent(&packet);
+                }
+                peer.write(now, &packet, None, &mut sent); // flushed when all is settled
+            });
+        }
         if !sent.is_empty() {
             self.outputs.push_back(Output::Datagrams(sent));
         }
@@ -459,8 +501,8 @@ impl ClientNode {
         self.outputs.push_back(Output::Entry(Box::new(entry)));
     }
 
-    fn own_stream(&self) -> StreamName {
-        StreamName { user: self.config.user.id.clone(), kind: greenroom_core::stream::StreamKind::Main }
+    fn own_stream(&self, kind: StreamKind) -> StreamName {
+        StreamName { user: self.config.user.id.clone(), kind }
     }
 
     fn connection(&self, id: ConnectionId) -> Connection {

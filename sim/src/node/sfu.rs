@@ -10,7 +10,8 @@ use greenroom_core::{
     id::{MemberId, RequestId, Rid, RoomId, SessionId, StreamId, UserId},
     member::Member,
     room::{self, Event, MediaInput, MediaOutput, Numbers, Room},
-    stream::{BitsPerSecond, StreamInfo, TrackKind},
+    select::Layer,
+    stream::{BitsPerSecond, StreamInfo, StreamOffer, TrackKind},
     time::Instant,
     wire::{ClientFrame, ClientMessage, MediaDescription},
 };
@@ -385,7 +386,9 @@ impl SfuNode {
             PeerOutput::KeyFrameRequested { track, .. } => {
                 self.tell_room(room::Input::Media(MediaInput::KeyFrameNeeded { member, stream: track.stream }));
             }
-            PeerOutput::Estimate { bps } => self.tell_room(room::Input::Media(MediaInput::Estimate { member, bps })),
+            PeerOutput::Estimate { bps } => {
+                self.tell_room(room::Input::Media(MediaInput::Estimate { member, bps, application_limited: false }));
+            }
             // The member describes another transport when it has one; until then its media rests.
             PeerOutput::Disconnected => {}
         }
@@ -437,14 +440,16 @@ impl SfuNode {
                 self.users.insert(member, user);
             }
             Event::LayerDecided { member, stream, from, to, reason, estimate_bps, allocated_bps } => {
-                let (from, to) = (from.and_then(|layer| self.rid(stream, layer)), to.and_then(|layer| self.rid(stream, layer)));
+                let rid = |layer: Layer| self.rid(stream, layer.spatial);
+                let (from, to) = (from.and_then(rid), to.and_then(rid));
                 let reason = reason.to_string();
                 let what = What::Layer { stream: self.name(stream), from, to, reason, estimate_bps: Some(estimate_bps), allocated_bps };
                 self.entry(self.users.get(&member).cloned(), what);
             }
             Event::LayerSwitched { member, stream, from, to, waited } => {
-                let Some(to) = self.rid(stream, to) else { return };
-                let from = from.and_then(|layer| self.rid(stream, layer));
+                // More or fewer pictures a second of one layer is no switch that a viewer sees.
+                let Some(to) = self.rid(stream, to.spatial).filter(|_| from.map(|layer| layer.spatial) != Some(to.spatial)) else { return };
+                let from = from.and_then(|layer| self.rid(stream, layer.spatial));
                 let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
                 let what = What::Switched { stream: self.name(stream), from, to, waited_ms };
                 self.entry(self.users.get(&member).cloned(), what);
@@ -527,14 +532,15 @@ impl SfuNode {
     fn planned(&self, member: &Member) -> Planned {
         let mut planned = Planned::default();
         for (stream, subscription) in &member.subscriptions {
-            let Some(offer) = self.room.stream(*stream).map(|info| &info.offer) else {
+            let Some(StreamInfo { offer, video_muted, .. }) = self.room.stream(*stream) else {
                 continue;
             };
             if subscription.audio {
                 planned.audio_bps += offer.audio_bps.unwrap_or(0);
             }
-            let target = subscription.video.as_ref().and_then(|plan| plan.target);
-            planned.video_bps += target.and_then(|layer| offer.layers.get(usize::from(layer.0))).map_or(0, |layer| layer.max_bps);
+            // What was decided of a muted video stands until it is back; it takes nothing meanwhile.
+            let target = subscription.video.as_ref().filter(|_| !video_muted).and_then(|plan| plan.target);
+            planned.video_bps += target.map_or(0, |target| declared_bps(offer, target));
         }
         planned
     }
@@ -602,6 +608,14 @@ impl Node for SfuNode {
         let transport = self.transports.timers.first().map(|(at, _)| *at);
         [transport, self.room.poll_timeout(), Some(self.next_sample)].into_iter().flatten().min()
     }
+}
+
+/// What a layer needs, by its publisher's own declaration.
+fn declared_bps(offer: &StreamOffer, layer: Layer) -> BitsPerSecond {
+    let Some(declared) = offer.layers.get(usize::from(layer.spatial.0)) else { return 0 };
+    let shares = declared.temporal_layers.shares_permille();
+    let share = shares.get(usize::from(layer.temporal.0)).copied().unwrap_or(1000);
+    declared.max_bps.saturating_mul(share) / 1000
 }
 
 fn name(stream: &StreamInfo) -> StreamName {

@@ -1,10 +1,7 @@
 //! From the file to a scenario: names are resolved, directions made whole, groups spelled out, and every deed checked to be possible at its time.
 
 use core::{ops::Range, time::Duration};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+use std::{collections::BTreeMap, path::Path};
 
 use greenroom_core::{
     id::{Rid, UserId, UserName},
@@ -12,19 +9,20 @@ use greenroom_core::{
     role::Role,
     select::Policy,
     session::AfterWindow,
-    stream::{Layer, OfferError, StreamKind, StreamOffer},
+    stream::{Layer, OfferError, StreamKind, StreamOffer, TemporalLayers},
     time::Instant,
 };
 
 use super::{
-    Action, Camera, ClientSettings, Fault, FaultKind, SERVER_NAME, Scenario, SfuSettings, User, Watch,
+    Action, Camera, ClientSettings, Fault, FaultKind, SERVER_NAME, Scenario, Screen, SfuSettings, User, Watch,
     document::{KeyPath, Wrong, key_path},
     error::suggestion,
-    file::{CameraTable, Deed, EventTable, File, PolicyWord, UserTable, WatchEntry},
+    file::{CameraTable, Deed, EventTable, File, LayerTable, PolicyWord, ScreenTable, UserTable},
     links::{AccessLink, links, shared},
     mishaps::{self, Asked, since_start},
     quantity::InWords,
     voice,
+    watch::{self, WatchEntry},
 };
 use crate::{
     net::{SERVER, link::Outage},
@@ -45,7 +43,7 @@ pub(super) fn scenario(name: &str, file: &File, folder: &Path) -> Result<Scenari
     for (at, entry) in file.user.iter().enumerate() {
         for mut user in users(at, entry, &links, &cast, duration)? {
             let end = instant(duration);
-            user.actions = actions(&user, entry.publish, &deeds.remove(&everybody.len()).unwrap_or_default(), end)?;
+            user.actions = actions(&user, entry, &deeds.remove(&everybody.len()).unwrap_or_default(), end)?;
             everybody.push(user);
         }
     }
@@ -67,6 +65,7 @@ pub(super) fn scenario(name: &str, file: &File, folder: &Path) -> Result<Scenari
         users: everybody,
         shared,
         camera: camera(&file.camera)?,
+        screen: screen(&file.screen)?,
         sfu: SfuSettings {
             reconnect_window: file.sfu.reconnect_window.0,
             start_estimate_bps: above_zero(file.sfu.start_estimate.0, || key_path!["sfu", "start_estimate"])?,
@@ -161,6 +160,11 @@ impl Cast {
             Wrong::new(path(), problem)
         })
     }
+
+    /// What an entry that stands at `path` says to watch.
+    fn watch(&self, entry: &WatchEntry, path: KeyPath) -> Result<Watch, Wrong> {
+        watch::watch(entry, &path, |id, path| Ok(self.ids[self.find(id, || path)?].to_vec()))
+    }
 }
 
 /// The user of an entry, or each member of its group; they enter, and do nothing else yet.
@@ -169,11 +173,8 @@ fn users(at: usize, entry: &UserTable, links: &BTreeMap<&str, AccessLink>, cast:
 
     let name = entry.name.as_deref().map(UserName::new).transpose().map_err(|error| fault("name", error.to_string()))?;
     let role = Role::from(entry.role);
-    if entry.publish && !role.may_publish() {
-        return Err(fault(
-            "publish",
-            format!("a {} only watches; expected role = \"{}\", or no publish", role.name(), Role::Joiner.name()),
-        ));
+    for (key, _) in [("publish", entry.publish), ("share", entry.share)].iter().filter(|(_, asked)| *asked && !role.may_publish()) {
+        return Err(fault(key, format!("a {} only watches; expected role = \"{}\", or no {key}", role.name(), Role::Joiner.name())));
     }
     let Some(link) = links.get(entry.link.as_str()) else {
         return Err(fault("link", format!("no link is called \"{}\"; {}", entry.link, suggestion(&entry.link, links.keys().copied()))));
@@ -194,7 +195,7 @@ fn users(at: usize, entry: &UserTable, links: &BTreeMap<&str, AccessLink>, cast:
         return Err(fault("every", problem));
     }
 
-    let watch = watch(at, &entry.watch, cast)?;
+    let watch = cast.watch(&entry.watch, key_path!["user", at, "watch"])?;
     let voice = entry.voice.as_ref().map(|table| voice::voice(table, at)).transpose()?;
     let ids = &cast.ids[cast.entries[at].clone()];
     let user = |(n, id): (u32, &UserId)| User {
@@ -214,26 +215,13 @@ fn users(at: usize, entry: &UserTable, links: &BTreeMap<&str, AccessLink>, cast:
     Ok((0..).zip(ids).map(user).collect())
 }
 
-fn watch(user: usize, entry: &WatchEntry, cast: &Cast) -> Result<Watch, Wrong> {
-    let names = match entry {
-        WatchEntry::All => return Ok(Watch::All),
-        WatchEntry::Users(names) => names,
-    };
-    let mut users = BTreeSet::new();
-    for (n, name) in names.iter().enumerate() {
-        let members = cast.find(name, || key_path!["user", user, "watch", n])?;
-        users.extend(cast.ids[members].iter().cloned());
-    }
-    Ok(Watch::Users(users))
-}
-
 // ---- events ----------------------------------------------------------------------------------------------------------------------------------------------------------
 
 /// What becomes of somebody at a time, and the event of the file that says so.
 type Deeds = Vec<(Instant, Happening, usize)>;
 
 /// What somebody does, or what befalls its host.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Happening {
     Does(Action),
     Suffers(Fault),
@@ -251,9 +239,9 @@ fn deeds(entries: &[EventTable], cast: &Cast, duration: Duration) -> Result<(BTr
         }
         let at = instant(entry.at.0);
         let Some(kind) = mishaps::kind(entry, n)? else {
-            let action = action(entry, n)?;
+            let action = action(entry, n, cast)?;
             for user in cast.find(whose, || key_path!["event", n, "user"])? {
-                deeds.entry(user).or_default().push((at, Happening::Does(action), n));
+                deeds.entry(user).or_default().push((at, Happening::Does(action.clone()), n));
             }
             continue;
         };
@@ -294,10 +282,13 @@ fn action_keys(entry: &EventTable, n: usize) -> Result<(), Wrong> {
     if entry.video.is_some() && !mutes {
         return belongs("video", "mute and unmute");
     }
+    if entry.watch.is_some() && entry.what != Deed::Watch {
+        return belongs("watch", "watch");
+    }
     Ok(())
 }
 
-fn action(entry: &EventTable, n: usize) -> Result<Action, Wrong> {
+fn action(entry: &EventTable, n: usize, cast: &Cast) -> Result<Action, Wrong> {
     let wrong = |problem: String| Err(Wrong::new(key_path!["event", n, "do"], problem));
     let (audio, video) = (entry.audio.unwrap_or(false), entry.video.unwrap_or(false));
     action_keys(entry, n)?;
@@ -313,6 +304,12 @@ fn action(entry: &EventTable, n: usize) -> Result<Action, Wrong> {
         },
         Deed::Publish => Ok(Action::Publish),
         Deed::Unpublish => Ok(Action::Unpublish),
+        Deed::Share => Ok(Action::Share),
+        Deed::Unshare => Ok(Action::Unshare),
+        Deed::Watch => match &entry.watch {
+            Some(watch) => Ok(Action::Watch(cast.watch(watch, key_path!["event", n, "watch"])?)),
+            None => wrong("whom? expected watch = \"all\" or a list beside it".to_owned()),
+        },
         Deed::Leave => Ok(Action::Leave),
         Deed::Join => Ok(Action::Join),
         fault if fault.is_fault() => unreachable!("{} befalls a host", fault.word()),
@@ -335,26 +332,30 @@ enum Standing {
         since: Instant,
         role: Role,
         publishing: bool,
+        sharing: bool,
     },
 }
 
 /// All that a user does, each deed and fault checked to be possible after those before it. Who publishes at once publishes at once each time; whose host starts anew enters as at first.
-fn actions(user: &User, publishes: bool, deeds: &Deeds, end: Instant) -> Result<Vec<(Instant, Action)>, Wrong> {
+fn actions(user: &User, entry: &UserTable, deeds: &Deeds, end: Instant) -> Result<Vec<(Instant, Action)>, Wrong> {
     let id = &user.id;
-    let (entry, _) = user.actions[0];
+    let (first, _) = user.actions[0];
     let mut actions = Vec::with_capacity(deeds.len() + 2);
     let enter = |actions: &mut Vec<_>, at| {
         actions.push((at, Action::Join));
-        if publishes {
+        if entry.publish {
             actions.push((at, Action::Publish));
         }
-        Standing::Inside { since: at, role: user.role, publishing: publishes }
+        if entry.share {
+            actions.push((at, Action::Share));
+        }
+        Standing::Inside { since: at, role: user.role, publishing: entry.publish, sharing: entry.share }
     };
 
     // One who enters later is outside until then; events are checked against that, whatever order the file has.
-    let mut standing = Standing::Outside { since: entry, left: false };
-    let mut waiting = Some(entry);
-    for &(at, happening, n) in deeds {
+    let mut standing = Standing::Outside { since: first, left: false };
+    let mut waiting = Some(first);
+    for &(at, ref happening, n) in deeds {
         if let Some(entry) = waiting.take_if(|entry| *entry <= at) {
             standing = enter(&mut actions, entry);
         }
@@ -365,7 +366,7 @@ fn actions(user: &User, publishes: bool, deeds: &Deeds, end: Instant) -> Result<
         }
         let fault = |problem: String| Err(Wrong::new(key_path!["event", n, "do"], problem));
         let action = match happening {
-            Happening::Does(action) => action,
+            Happening::Does(action) => action.clone(),
             Happening::Suffers(suffered) => {
                 let not_there =
                     |why: String| Err(Wrong::new(key_path!["event", n, "host"], format!("{id} is not there to suffer it: {why}")));
@@ -385,7 +386,7 @@ fn actions(user: &User, publishes: bool, deeds: &Deeds, end: Instant) -> Result<
                 continue;
             }
         };
-        match (&mut standing, action) {
+        match (&mut standing, &action) {
             (Standing::Down { since, .. }, _) => {
                 return fault(format!("{id} can do nothing at {}: its host crashed at {}", since_start(at), since_start(*since)));
             }
@@ -404,12 +405,13 @@ fn actions(user: &User, publishes: bool, deeds: &Deeds, end: Instant) -> Result<
                 return fault(format!("{id} is in the room already, since {}", since_start(*since)));
             }
             (Standing::Inside { .. }, Action::Leave) => standing = Standing::Outside { since: at, left: true },
-            (Standing::Inside { role, publishing, .. }, Action::SwitchRole(to)) => {
-                *role = to;
+            (Standing::Inside { role, publishing, sharing, .. }, Action::SwitchRole(to)) => {
+                *role = *to;
                 // who leaves the stage publishes no longer.
                 *publishing &= to.may_publish();
+                *sharing &= to.may_publish();
             }
-            (Standing::Inside { role, .. }, Action::Publish) if !role.may_publish() => {
+            (Standing::Inside { role, .. }, Action::Publish | Action::Share) if !role.may_publish() => {
                 return fault(format!(
                     "{id} is a {} at {} and only watches; expected a switch_role to \"joiner\" before",
                     role.name(),
@@ -424,7 +426,14 @@ fn actions(user: &User, publishes: bool, deeds: &Deeds, end: Instant) -> Result<
                 return fault(format!("{id} publishes nothing at {}", since_start(at)));
             }
             (Standing::Inside { publishing, .. }, Action::Unpublish) => *publishing = false,
-            (Standing::Inside { .. }, Action::Mute { .. } | Action::Unmute { .. }) => {}
+            (Standing::Inside { sharing: true, .. }, Action::Share) => {
+                return fault(format!("{id} shares a screen already at {}", since_start(at)));
+            }
+            (Standing::Inside { sharing: false, .. }, Action::Unshare) => {
+                return fault(format!("{id} shares no screen at {}", since_start(at)));
+            }
+            (Standing::Inside { sharing, .. }, Action::Share | Action::Unshare) => *sharing = action == Action::Share,
+            (Standing::Inside { .. }, Action::Mute { .. } | Action::Unmute { .. } | Action::Watch(_)) => {}
         }
         actions.push((at, action));
     }
@@ -439,24 +448,45 @@ fn actions(user: &User, publishes: bool, deeds: &Deeds, end: Instant) -> Result<
     Ok(actions)
 }
 
-// ---- the camera ------------------------------------------------------------------------------------------------------------------------------------------------------
+// ---- what is sent ------------------------------------------------------------------------------------------------------------------------------------------------------
 
 fn camera(table: &CameraTable) -> Result<Camera, Wrong> {
-    let mut layers = Vec::with_capacity(table.layers.len());
-    for (at, layer) in table.layers.iter().enumerate() {
-        let rid = Rid::new(&layer.rid).map_err(|error| Wrong::new(key_path!["camera", "layers", at, "rid"], error.to_string()))?;
-        let max_bps = above_zero(layer.rate.0, || key_path!["camera", "layers", at, "rate"])?;
-        layers.push(Layer { rid, width: None, height: layer.height, max_bps });
-    }
     let audio_bps = above_zero(table.audio.0, || key_path!["camera", "audio"])?;
+    let layers = layers("camera", StreamKind::Main, Some(audio_bps), &table.layers)?;
+    Ok(Camera { fps: table.fps, audio_bps, on_demand: table.on_demand, layers })
+}
 
+fn screen(table: &ScreenTable) -> Result<Screen, Wrong> {
+    if table.turn.0 < Screen::PAGE {
+        let problem = format!("a page takes {} to come; expected a turn no shorter", InWords(Screen::PAGE));
+        return Err(Wrong::new(key_path!["screen", "turn"], problem));
+    }
+    if table.layers.is_empty() {
+        return Err(Wrong::new(key_path!["screen", "layers"], "a screen without pictures shows nothing; expected at least one layer"));
+    }
+    let layers = layers("screen", StreamKind::Aux, None, &table.layers)?;
+    Ok(Screen { fps: table.fps, turn: table.turn.0, on_demand: table.on_demand, layers })
+}
+
+fn layers(whose: &str, kind: StreamKind, audio_bps: Option<u64>, tables: &[LayerTable]) -> Result<Vec<Layer>, Wrong> {
+    let mut layers = Vec::with_capacity(tables.len());
+    for (at, layer) in tables.iter().enumerate() {
+        let rid = Rid::new(&layer.rid).map_err(|error| Wrong::new(key_path![whose, "layers", at, "rid"], error.to_string()))?;
+        let max_bps = above_zero(layer.rate.0, || key_path![whose, "layers", at, "rate"])?;
+        let temporal = TemporalLayers::new(layer.temporal).filter(|layers| layers.get() <= 3);
+        let temporal_layers = temporal.ok_or_else(|| {
+            let expected = "expected 1, 2 or 3 temporal layers";
+            Wrong::new(key_path![whose, "layers", at, "temporal"], format!("{} is too many or too few; {expected}", layer.temporal))
+        })?;
+        layers.push(Layer { rid, width: None, height: layer.height, max_bps, temporal_layers });
+    }
     // The room's own rule decides; what it would refuse is refused here.
-    let offer = StreamOffer { kind: StreamKind::Main, audio_bps: Some(audio_bps), layers, on_demand: false };
+    let offer = StreamOffer { kind, audio_bps, layers, on_demand: false };
     offer.check().map_err(|error| match error {
         OfferError::NotALadder { at } => {
-            Wrong::new(key_path!["camera", "layers", at], "each layer needs its own rid and a higher rate than the one before it")
+            Wrong::new(key_path![whose, "layers", at], "each layer needs its own rid and a higher rate than the one before it")
         }
-        OfferError::TooManyLayers { .. } | OfferError::Empty => Wrong::new(key_path!["camera", "layers"], error.to_string()),
+        OfferError::TooManyLayers { .. } | OfferError::Empty => Wrong::new(key_path![whose, "layers"], error.to_string()),
     })?;
-    Ok(Camera { fps: table.fps, audio_bps, layers: offer.layers })
+    Ok(offer.layers)
 }

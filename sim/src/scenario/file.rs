@@ -1,6 +1,6 @@
 //! The file as it is written: one type per table, one field per key. The sentences on the fields are the schema's descriptions.
 
-use core::fmt;
+use core::{fmt, time::Duration};
 use std::{borrow::Cow, collections::BTreeMap};
 
 use greenroom_core::{limits, role::Role, session::AfterWindow};
@@ -17,6 +17,7 @@ use super::{
     fault::{Believer, Ways},
     quantity::{Drift, QueueSize, Rate, RateLimit, Share, Size, Time},
     voice::{HearWord, VoiceTable},
+    watch::WatchEntry,
 };
 use crate::net::{
     fq_codel::FLOWS_MAX,
@@ -47,6 +48,9 @@ pub(super) struct File {
     /// What publishers send.
     #[serde(default)]
     pub(super) camera: CameraTable,
+    /// What sharers of a screen send.
+    #[serde(default)]
+    pub(super) screen: ScreenTable,
     /// How the server is set up.
     #[serde(default)]
     pub(super) sfu: SfuTable,
@@ -438,7 +442,10 @@ pub(super) struct UserTable {
     /// Whether to publish the camera as soon as the user is in; joiners only. Default: false.
     #[serde(default)]
     pub(super) publish: bool,
-    /// Whose streams to subscribe to, now and when they come: "all" or a list of user ids. Default: "all".
+    /// Whether to share a screen as soon as the user is in, too; joiners only. Default: false.
+    #[serde(default)]
+    pub(super) share: bool,
+    /// Whose streams to subscribe to, now and when they come: "all", or a list of user ids and of tables that say more. Default: "all".
     #[serde(default)]
     pub(super) watch: WatchEntry,
     /// How the user speaks while it publishes: packets of its audio say how loud they are (RFC 6464). Default: they do not say.
@@ -470,48 +477,6 @@ impl From<RoleWord> for Role {
     }
 }
 
-/// Whose streams to subscribe to.
-#[derive(Clone, Debug, Default)]
-pub(super) enum WatchEntry {
-    #[default]
-    All,
-    Users(Vec<String>),
-}
-
-/// The word for everybody.
-const ALL: &str = "all";
-
-impl<'de> Deserialize<'de> for WatchEntry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = WatchEntry;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("\"all\" or a list of user ids")
-            }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<WatchEntry, E> {
-                if text == ALL { Ok(WatchEntry::All) } else { Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)) }
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, users: A) -> Result<WatchEntry, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(users)).map(WatchEntry::Users)
-            }
-        }
-        deserializer.deserialize_any(Either)
-    }
-}
-
-impl JsonSchema for WatchEntry {
-    fn schema_name() -> Cow<'static, str> {
-        "Watch".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "anyOf": [
-            { "type": "string", "const": ALL },
-            { "type": "array", "title": "a list of user ids", "items": { "type": "string", "title": "a user id", "examples": ["ada"] } },
-        ] })
-    }
-}
-
 /// What publishers send. The default is 30 pictures per second in three layers (180, 360 and 720 lines at 150, 500 and 1500 kbps) and 32 kbps of audio.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -521,6 +486,8 @@ pub(super) struct CameraTable {
     pub(super) fps: u32,
     /// What the audio takes.
     pub(super) audio: Rate,
+    /// Whether it sends video only while somebody receives it, and only the layers that anybody wishes. Default: false.
+    pub(super) on_demand: bool,
     /// The video's layers, lowest first; an empty list is audio alone.
     pub(super) layers: Vec<LayerTable>,
 }
@@ -528,8 +495,42 @@ pub(super) struct CameraTable {
 impl Default for CameraTable {
     /// What browsers send for a 720p camera with three simulcast encodings (libwebrtc's simulcast.cc lists 150, 500 and 1200 to 2500 kbps as their targets) and Opus speech.
     fn default() -> Self {
-        let layer = |rid: &str, height, kbps: u64| LayerTable { rid: rid.to_string(), height, rate: Rate(kbps * 1000) };
-        Self { fps: 30, audio: Rate(32_000), layers: vec![layer("q", 180, 150), layer("h", 360, 500), layer("f", 720, 1500)] }
+        let layer = |rid: &str, height, kbps: u64| LayerTable { rid: rid.to_string(), height, rate: Rate(kbps * 1000), temporal: 1 };
+        Self {
+            fps: 30,
+            audio: Rate(32_000),
+            on_demand: false,
+            layers: vec![layer("q", 180, 150), layer("h", 360, 500), layer("f", 720, 1500)],
+        }
+    }
+}
+
+/// What sharers of a screen send: pages that stand still, until one is turned. The default is 5 pictures per second in three layers (360, 720 and 1080 lines at 150, 500 and 1500 kbps), and a page turned every 10 s.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ScreenTable {
+    /// Pictures per second.
+    #[schemars(range(min = 1, max = 240))]
+    pub(super) fps: u32,
+    /// How often a page is turned, on average.
+    pub(super) turn: Time,
+    /// Whether it sends video only while somebody receives it, and only the layers that anybody wishes. Default: false.
+    pub(super) on_demand: bool,
+    /// The layers, lowest first; the rate is what is taken while a page comes.
+    #[schemars(length(min = 1))]
+    pub(super) layers: Vec<LayerTable>,
+}
+
+impl Default for ScreenTable {
+    /// Five pictures a second are what libwebrtc gives screens that are shared with simulcast; the pages are those of a talk.
+    fn default() -> Self {
+        let layer = |rid: &str, height, kbps: u64| LayerTable { rid: rid.to_string(), height, rate: Rate(kbps * 1000), temporal: 1 };
+        Self {
+            fps: 5,
+            turn: Time(Duration::from_secs(10)),
+            on_demand: false,
+            layers: vec![layer("s", 360, 150), layer("m", 720, 500), layer("l", 1080, 1500)],
+        }
     }
 }
 
@@ -545,6 +546,14 @@ pub(super) struct LayerTable {
     pub(super) height: u16,
     /// What it takes.
     pub(super) rate: Rate,
+    /// How many temporal layers it has: 1, 2 or 3. Default: 1.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 3))]
+    pub(super) temporal: u8,
+}
+
+const fn one() -> u8 {
+    1
 }
 
 /// How the server is set up.
@@ -625,6 +634,8 @@ pub(super) struct EventTable {
     pub(super) audio: Option<bool>,
     /// For mute and unmute: whether the video is meant. Default: false.
     pub(super) video: Option<bool>,
+    /// For watch: what to watch from here on, in place of all that was watched before.
+    pub(super) watch: Option<WatchEntry>,
     /// For crash, pause, partition and hold: how long it lasts. A crash without it is for good.
     #[serde(rename = "for")]
     pub(super) lasts: Option<Time>,
@@ -678,6 +689,9 @@ impl From<BelieverWord> for Believer {
 pub(super) enum Deed {
     Publish,
     Unpublish,
+    Share,
+    Unshare,
+    Watch,
     SwitchRole,
     Mute,
     Unmute,
@@ -700,6 +714,9 @@ impl Deed {
         match self {
             Self::Publish => "publish",
             Self::Unpublish => "unpublish",
+            Self::Share => "share",
+            Self::Unshare => "unshare",
+            Self::Watch => "watch",
             Self::SwitchRole => "switch_role",
             Self::Mute => "mute",
             Self::Unmute => "unmute",
@@ -720,7 +737,16 @@ impl Deed {
     /// Whether it befalls a host, rather than being done by a user.
     pub(super) const fn is_fault(self) -> bool {
         match self {
-            Self::Publish | Self::Unpublish | Self::SwitchRole | Self::Mute | Self::Unmute | Self::Leave | Self::Join => false,
+            Self::Publish
+            | Self::Unpublish
+            | Self::Share
+            | Self::Unshare
+            | Self::Watch
+            | Self::SwitchRole
+            | Self::Mute
+            | Self::Unmute
+            | Self::Leave
+            | Self::Join => false,
             Self::Crash
             | Self::Pause
             | Self::Partition

@@ -46,7 +46,16 @@ pub(super) fn kind(entry: &EventTable, n: usize) -> Result<Option<FaultKind>, Wr
     }
     let ways = entry.direction.map_or(Ways::BOTH, Ways::from);
     Ok(Some(match entry.what {
-        Deed::Publish | Deed::Unpublish | Deed::SwitchRole | Deed::Mute | Deed::Unmute | Deed::Leave | Deed::Join => return Ok(None),
+        Deed::Publish
+        | Deed::Unpublish
+        | Deed::Share
+        | Deed::Unshare
+        | Deed::Watch
+        | Deed::SwitchRole
+        | Deed::Mute
+        | Deed::Unmute
+        | Deed::Leave
+        | Deed::Join => return Ok(None),
         Deed::Crash => FaultKind::Crash { silent: entry.silent.unwrap_or(false) },
         Deed::Pause => FaultKind::Pause,
         Deed::Partition => FaultKind::Partition(ways),

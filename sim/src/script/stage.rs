@@ -8,15 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use greenroom_core::{
     audio::AudioLevel,
-    dialect::{self, Client, Refused, StreamRef, VendorCall},
-    id::{MemberId, SessionId, SourceId},
+    dialect::{self, Client, HostOrder, Refused, StreamRef, VendorCall},
+    id::{MemberId, RequestId, SessionId, SourceId},
+    member::MediaState,
     room::{self, MediaInput},
+    select::Layer,
     service::{self, CallId, RoomKey, Service},
     session::{ConnectionId, ConnectionState},
     stream::BitsPerSecond,
     time::{Instant, UnixSeconds},
+    wire::{ClientFrame, ClientMessage, MediaDescription, ServerMessage},
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     error::{StoryError, nearest},
@@ -27,6 +30,8 @@ use super::{
     story::{Deed, Net, ServerDeed, Setting, Step, Story, Target},
 };
 
+/// The number of requests that the stage makes in a client's place: no client gets so far.
+const NOBODYS: RequestId = RequestId(u32::MAX);
 /// A story without an end stops here at the latest: a client that keeps trying would go on for ever.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
@@ -193,7 +198,7 @@ impl Stage {
             }
             Deed::Media { who, name, args } if name == "estimate" => {
                 let bps = estimate_of(&args).map_err(|problem| StoryError::new(line, problem))?;
-                self.tell_of_member(&who, |member| MediaInput::Estimate { member, bps });
+                self.estimate(&who, bps);
                 Ok(())
             }
             Deed::Media { who, name, args } => self.tell(&who, dialect::Input::Media { name, args: Value::Object(args) }),
@@ -243,6 +248,38 @@ impl Stage {
         }
     }
 
+    /// What the server can send to somebody. A story has no media transports; whoever is estimated has one from then on.
+    fn estimate(&mut self, who: &str, bps: BitsPerSecond) {
+        let sessions: Vec<SessionId> = self.party(who).connections.values().copied().collect();
+        for session in sessions {
+            let Some(room) = self.service.room_of(session).and_then(|room| self.service.room(room)) else { continue };
+            if room.members().any(|member| member.presence.session() == Some(session) && member.media == MediaState::Absent) {
+                let message = ClientMessage::Media { description: MediaDescription::new("a story's").expect("it is short") };
+                self.tell_service(service::Input::Message { session, frame: ClientFrame { request: NOBODYS, message } });
+            }
+        }
+        self.tell_of_member(who, |member| MediaInput::Connected { member });
+        self.tell_of_member(who, |member| MediaInput::Estimate { member, bps, application_limited: false });
+    }
+
+    /// Shows what was decided of a stream for one of its viewers, and why.
+    fn show_decision(&mut self, room: &RoomKey, event: &room::Event) {
+        let room::Event::LayerDecided { member, stream, from, to, reason, .. } = event else { return };
+        let Some(known) = self.service.room(room) else { return };
+        let session = known.member(*member).and_then(|member| member.presence.session());
+        let (Some(session), Some(stream)) = (session, known.stream(*stream)) else { return };
+        let Some((who, _)) = self.sessions.get(&session) else { return };
+        let rid = |layer: &Option<Layer>| layer.and_then(|layer| stream.offer.rid_of(layer.spatial)).map(ToString::to_string);
+        let data = json!({
+            "user": stream.user.as_str(),
+            "type": stream.offer.kind.name(),
+            "from": rid(from),
+            "to": rid(to),
+            "reason": reason.to_string(),
+        });
+        self.lines.push(line::notice(self.now, who, "layer-decided", &data));
+    }
+
     fn call_server(&mut self, deed: &ServerDeed) -> Result<(), String> {
         let id = self.next_server_call;
         self.next_server_call += 1;
@@ -285,6 +322,11 @@ impl Stage {
                 }
                 dialect::Output::Event { on, name, data } => self.lines.push(line::event(self.now, who, on.as_deref(), name, &data)),
                 dialect::Output::Notice { name, data } if !self.setting.strict => self.lines.push(line::notice(self.now, who, name, &data)),
+                dialect::Output::Host(HostOrder::SendVideo { stream, on, up_to }) if !self.setting.strict => {
+                    let resolutions = up_to.map(|layer| layer.0 + 1);
+                    let data = json!({ "stream": stream, "on": on, "resolutions": resolutions });
+                    self.lines.push(line::notice(self.now, who, "send-video", &data));
+                }
                 dialect::Output::Notice { .. } | dialect::Output::Host(_) => {}
                 dialect::Output::Connect { connection } => self.connect(who, connection),
                 dialect::Output::Send { connection, frame } => {
@@ -314,6 +356,8 @@ impl Stage {
     fn hear_service(&mut self) {
         while let Some(output) = self.service.poll_output() {
             match output {
+                // The answer to what the stage said in a client's place.
+                service::Output::Send { message: ServerMessage::Accepted { request: NOBODYS, .. }, .. } => {}
                 service::Output::Send { room, to, message } => {
                     let sessions: Vec<SessionId> = self.service.sessions_of(room.as_ref(), &to).collect();
                     for session in sessions {
@@ -334,7 +378,12 @@ impl Stage {
                         self.links.send(self.now, self.cause, &who, Parcel::DownClosed { connection });
                     }
                 }
-                service::Output::Event { room, event } => self.expect(room, &event),
+                service::Output::Event { room, event } => {
+                    if !self.setting.strict {
+                        self.show_decision(&room, &event);
+                    }
+                    self.expect(room, &event);
+                }
                 service::Output::ServerAnswer { id, result } => {
                     let call = self.server_calls.remove(&id.0).unwrap_or("call");
                     if let Err(code) = result {

@@ -8,7 +8,7 @@ use crate::{
     id::{Rid, StreamId},
     profile::{self, VideoProfile},
     session::CallId,
-    stream::{BitsPerSecond, Layer, StreamKind, StreamOffer, TrackKind},
+    stream::{BitsPerSecond, Layer, StreamKind, StreamOffer, TemporalLayers, TrackKind},
 };
 
 /// What the sound of a stream is declared to need, in bits per second. Agora prints no figure; this is what SparkRTC's standard profile takes.
@@ -86,7 +86,13 @@ impl LocalStream {
             let VideoProfile { width_px, height_px, fps, .. } = self.profile;
             let pixels_per_second = u64::from(width_px) * u64::from(height_px) * u64::from(fps);
             let rid = Rid::new("video").expect("five letters");
-            vec![Layer { rid, width: Some(width_px), height: height_px, max_bps: (pixels_per_second / PIXELS_PER_BIT).max(VIDEO_BPS_MIN) }]
+            vec![Layer {
+                rid,
+                width: Some(width_px),
+                height: height_px,
+                max_bps: (pixels_per_second / PIXELS_PER_BIT).max(VIDEO_BPS_MIN),
+                temporal_layers: TemporalLayers::ONE,
+            }]
         } else {
             vec![]
         };

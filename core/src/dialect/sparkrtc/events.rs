@@ -70,10 +70,10 @@ impl Client {
                 self.event("stream-removed", render(&stream));
             }
             Event::StreamMuted { stream } => self.stream_muted(stream),
-            Event::VideoNeeded { stream, needed } => {
+            Event::VideoNeeded { stream, needed, up_to } => {
                 let published = |local: &super::LocalStream| matches!(&local.published, Published::Yes { stream: id, .. } if *id == stream);
                 if let Some(name) = self.streams.iter().find_map(|(name, local)| published(local).then(|| name.clone())) {
-                    self.order(HostOrder::SendVideo { stream: name, on: needed });
+                    self.order(HostOrder::SendVideo { stream: name, on: needed, up_to });
                 }
             }
             Event::StreamsInterrupted { streams } => self.streams_event("stream-interrupted", &streams),

@@ -66,7 +66,7 @@ impl Client {
         let sent = Some(sent.clone());
         local.published = Published::Yes { stream, on_demand, sent, told: Some(Muted::default()), ending: false };
         if !on_demand && local.has(TrackKind::Video) {
-            self.order(HostOrder::SendVideo { stream: name.into(), on: true });
+            self.order(HostOrder::SendVideo { stream: name.into(), on: true, up_to: None });
         }
         self.sync(name, None);
         self.sync_muted(name);

@@ -23,7 +23,7 @@ use crate::{
     id::{LayerId, Rid, StreamId},
     limits,
     profile::{AudioProfile, Bitrate, VideoProfile, sparkrtc as profiles},
-    stream::{Layer, LayerSet, StreamInfo, StreamKind, StreamOffer, TrackKind},
+    stream::{Layer, LayerSet, StreamInfo, StreamKind, StreamOffer, TemporalLayers, TrackKind},
 };
 
 /// Most resolutions of a local stream (SparkRTC 3.5.5, addResolution).
@@ -199,7 +199,13 @@ impl LocalStream {
             // Rates rise along a ladder, whatever profiles say: the larger picture may need one bit more than the smaller one.
             below = u64::from(resolution.rate().1).max(below + 1);
             let profile = &resolution.profile;
-            Layer { rid: resolution.id.clone(), width: Some(profile.width_px), height: profile.height_px, max_bps: below }
+            Layer {
+                rid: resolution.id.clone(),
+                width: Some(profile.width_px),
+                height: profile.height_px,
+                max_bps: below,
+                temporal_layers: TemporalLayers::ONE,
+            }
         });
         let layers: Vec<Layer> = layers.collect();
         let audio_bps = self.audio.is_some().then(|| self.audio_profile.bps.into());

@@ -135,7 +135,7 @@ impl Client {
             match self.streams_for(&user, ids)? {
                 Ok(streams) => {
                     for (key, layers) in streams {
-                        video.push(VideoWish { stream: self.remotes[&key].info.id, layers, min_height: *min_height });
+                        video.push(VideoWish { layers, min_height: *min_height, ..VideoWish::of(self.remotes[&key].info.id) });
                         wanted.push((key, layers));
                     }
                 }

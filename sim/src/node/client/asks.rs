@@ -5,9 +5,11 @@ use greenroom_core::{
     id::StreamId,
     role::Role,
     session::{Answer, Call, CallId},
+    stream::StreamKind,
+    wire::RefusedWish,
 };
 
-use super::{ClientNode, Standing};
+use super::{ClientConfig, ClientNode, Standing};
 use crate::{
     node::{camera::Camera, voice::Speech},
     record::{StreamName, What},
@@ -18,9 +20,17 @@ use crate::{
 pub(super) enum Asked {
     Join,
     Leave,
-    Publish,
-    Unpublish(StreamName),
+    Publish(StreamKind),
+    Unpublish(StreamKind),
     Subscribe(StreamId, StreamName),
+    /// The audio of a stream whose video is asked for in a list.
+    Hear(StreamId),
+    Unhear,
+    /// The videos of a list: those that were in none before, and what was watched before and is not in it.
+    Videos {
+        new: Vec<StreamName>,
+        gone: Vec<StreamName>,
+    },
     Mute,
     SwitchRole(Role),
     Media,
@@ -31,9 +41,11 @@ impl Asked {
         match self {
             Self::Join => "join",
             Self::Leave => "leave",
-            Self::Publish => "publish",
+            Self::Publish(_) => "publish",
             Self::Unpublish(_) => "unpublish",
-            Self::Subscribe(..) => "subscribe",
+            Self::Subscribe(..) | Self::Hear(_) => "subscribe",
+            Self::Unhear => "unsubscribe",
+            Self::Videos { .. } => "subscribe_video",
             Self::Mute => "mute",
             Self::SwitchRole(_) => "switch_role",
             Self::Media => "media",
@@ -45,8 +57,9 @@ impl Asked {
         match self {
             Self::Media => Some(Owed::Transport),
             Self::Mute => Some(Owed::Mute),
-            Self::Subscribe(stream, _) => Some(Owed::Subscription(*stream)),
-            Self::Join | Self::Leave | Self::Publish | Self::Unpublish(_) | Self::SwitchRole(_) => None,
+            Self::Subscribe(stream, _) | Self::Hear(stream) => Some(Owed::Subscription(*stream)),
+            Self::Videos { .. } => Some(Owed::Videos),
+            Self::Join | Self::Leave | Self::Publish(_) | Self::Unpublish(_) | Self::SwitchRole(_) | Self::Unhear => None,
         }
     }
 }
@@ -60,6 +73,8 @@ pub(super) enum Owed {
     Mute,
     /// A stream to watch.
     Subscription(StreamId),
+    /// The list of videos.
+    Videos,
 }
 
 impl ClientNode {
@@ -78,7 +93,7 @@ impl ClientNode {
                     // Otherwise the user is on its way out again.
                     Asked::Join if self.standing == Standing::Entering => self.out_of_room(),
                     Asked::Leave => self.out_of_room(),
-                    Asked::Publish => self.take_parked(),
+                    Asked::Publish(_) => self.take_parked(),
                     _ => {}
                 }
                 return;
@@ -91,27 +106,41 @@ impl ClientNode {
                 self.entry(What::Joined { role });
                 self.take_parked();
             }
-            (Asked::Publish, Answer::Published { stream }) => {
-                let owner = self.config.user.id.as_str();
-                let camera = Camera::new(self.now, &self.config.camera, stream, self.config.fidelity, self.config.seed, owner);
-                let speech = self.config.user.voice.map(|voice| Speech::new(voice, self.config.seed, owner));
-                self.camera = Some(camera.with_speech(speech));
+            (Asked::Publish(kind), Answer::Published { stream }) => {
+                let ClientConfig { camera, screen, fidelity, seed, user, .. } = &self.config;
+                let owner = user.id.as_str();
+                let camera = match kind {
+                    StreamKind::Main => {
+                        let speech = user.voice.map(|voice| Speech::new(voice, *seed, owner));
+                        Camera::new(self.now, camera, stream, *fidelity, *seed, owner).with_speech(speech)
+                    }
+                    StreamKind::Aux => Camera::sharing(self.now, screen, stream, *fidelity, *seed, owner),
+                };
+                self.cameras.insert(kind, camera);
                 self.send_tracks();
-                let stream = self.own_stream();
+                let stream = self.own_stream(kind);
                 self.entry(What::Published { stream });
                 self.take_parked();
             }
-            (Asked::Unpublish(stream), Answer::Done) => {
-                self.stop_camera();
+            (Asked::Unpublish(kind), Answer::Done) => {
+                self.stop_camera(kind);
+                let stream = self.own_stream(kind);
                 self.entry(What::Unpublished { stream });
             }
             (Asked::Subscribe(_, stream), Answer::Done) => self.entry(What::Subscribed { stream }),
+            (Asked::Videos { new, gone }, Answer::Subscribed { refused }) => {
+                for RefusedWish { code, .. } in refused {
+                    self.entry(What::Failed { call: "subscribe_video", code });
+                }
+                gone.into_iter().for_each(|stream| self.entry(What::Unsubscribed { stream }));
+                new.into_iter().for_each(|stream| self.entry(What::Subscribed { stream }));
+            }
             (Asked::SwitchRole(role), Answer::Done) => self.take_role(role),
             (Asked::Leave, _) => {
                 self.entry(What::Left);
                 self.out_of_room();
             }
-            (Asked::Mute | Asked::Media, _) => {}
+            (Asked::Mute | Asked::Media | Asked::Hear(_) | Asked::Unhear, _) => {}
             (asked, answer) => unreachable!("a session answers {} with {answer:?}", asked.name()),
         }
     }
@@ -119,7 +148,7 @@ impl ClientNode {
     fn take_role(&mut self, role: Role) {
         self.standing = Standing::Inside { role };
         if !role.may_publish() {
-            self.stop_camera();
+            self.stop_cameras();
         }
         self.entry(What::RoleChanged { role });
     }
@@ -133,20 +162,20 @@ impl ClientNode {
             self.take_role(role);
         }
         // A publisher's transport is made anew with the stream's number, which follows.
-        if self.camera.is_none() {
+        if self.cameras.is_empty() {
             self.owed.insert(Owed::Transport);
         }
     }
 
     /// A stream of the user's own has another number in a stay that began anew, or is published no longer.
     pub(super) fn republished(&mut self, before: StreamId, now: Result<StreamId, Code>) {
-        let Some(camera) = self.camera.as_mut().filter(|camera| camera.stream() == before) else { return };
+        let Some((&kind, camera)) = self.cameras.iter_mut().find(|(_, camera)| camera.stream() == before) else { return };
         if let Ok(stream) = now {
             camera.set_stream(stream);
             self.replace_transport(); // its tracks are named after the stream
         } else {
-            self.stop_camera();
-            let stream = self.own_stream();
+            self.stop_camera(kind);
+            let stream = self.own_stream(kind);
             self.entry(What::Unpublished { stream });
         }
     }
@@ -159,9 +188,10 @@ impl ClientNode {
             self.take_role(role);
         }
         let published = |stream| self.session.own_streams().any(|(id, _)| id == stream);
-        if self.camera.as_ref().is_some_and(|camera| !published(camera.stream())) {
-            self.stop_camera();
-            let stream = self.own_stream();
+        let withdrawn = self.cameras.iter().filter(|(_, camera)| !published(camera.stream())).map(|(kind, _)| *kind);
+        for kind in withdrawn.collect::<Vec<_>>() {
+            self.stop_camera(kind);
+            let stream = self.own_stream(kind);
             self.entry(What::Unpublished { stream });
         }
     }
@@ -170,7 +200,7 @@ impl ClientNode {
         match owed {
             Owed::Transport => self.replace_transport(),
             Owed::Mute => {
-                if let Some(camera) = &self.camera {
+                if let Some(camera) = self.cameras.get(&StreamKind::Main) {
                     let (audio, video) = camera.muted();
                     self.call(Call::Mute { stream: camera.stream(), audio: Some(audio), video: Some(video) }, Asked::Mute);
                 }
@@ -180,6 +210,7 @@ impl ClientNode {
                     self.subscribe(stream);
                 }
             }
+            Owed::Videos => self.list_due = true,
         }
     }
 }

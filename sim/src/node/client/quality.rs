@@ -19,7 +19,7 @@ use greenroom_core::{
     limits,
     quality::{Activity, Counters, Reading, Thresholds},
     session,
-    stream::TrackKind,
+    stream::{StreamKind, TrackKind},
     time::Instant,
 };
 
@@ -147,7 +147,7 @@ impl ClientNode {
         let came = peer.passage();
         let lost = came.lost_since(core::mem::replace(passage, came));
         let lost_most = lost.saturating_add(core::mem::replace(lost_before, lost));
-        let sent = self.camera.as_ref().map(meant).unwrap_or_default();
+        let sent: Vec<Meant> = self.cameras.values().flat_map(meant).collect();
         let rtt = peer.rtt();
         *best_rtt = (*best_rtt).into_iter().chain(rtt).min();
         let waits = rtt.zip(*best_rtt).is_some_and(|(rtt, best)| rtt >= best + WAIT);
@@ -174,6 +174,7 @@ impl View {
     /// What came of each track in the window that ends now, over a transport that is connected since then, and whose way down has or has not shown that it carries no more.
     fn arrived(&mut self, now: Instant, connected_since: Instant, is_strained: bool) -> [Option<Arrived>; 2] {
         let track = |kind| TrackId { stream: self.info.id, kind };
+        let highest_wished = self.highest_wished().cloned();
         let [audio_jitter, video_jitter] = self.jitters();
         let Flowing { since, reached, strained, octets, idle_samples, frozen, frozen_told } = &mut self.flowing;
         let idle = SAMPLE_INTERVAL.saturating_mul(core::mem::take(idle_samples));
@@ -188,8 +189,10 @@ impl View {
         });
 
         let counters = self.video.counters();
-        let video = self.info.offer.layers.last().map(|highest| {
+        let video = highest_wished.map(|highest| {
             let active = active(*since);
+            // A page that stands still takes next to nothing: a screen's rate says nothing of the way.
+            let wanted_bps = if self.info.offer.kind == StreamKind::Main { highest.max_bps } else { 0 };
             let came = core::mem::replace(octets, counters.octets);
             let bits_in_full = u128::from(highest.max_bps) * active.as_millis() / 1000;
             let enough = bits_in_full * u128::from(Thresholds::default().rate_enough.billionths()) / 1_000_000_000;
@@ -208,7 +211,7 @@ impl View {
             // What stood still while nothing of the stream came is its publisher's, and taken off.
             let stood_still = standing.saturating_sub(core::mem::replace(frozen_told, standing)).saturating_sub(idle);
             self.freeze_ms = self.freeze_ms.wrapping_add(u32::try_from(stood_still.as_millis()).unwrap_or(u32::MAX >> 1));
-            let activity = Activity { target_bps: if is_settled && (*strained || is_whole) { highest.max_bps } else { 0 }, active };
+            let activity = Activity { target_bps: if is_settled && (*strained || is_whole) { wanted_bps } else { 0 }, active };
             let counters = Counters { freeze_ms: self.freeze_ms, ..counters };
             Arrived { meant: Meant { track: track(TrackKind::Video), activity }, counters, jitter: video_jitter }
         });

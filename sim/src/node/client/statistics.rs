@@ -13,7 +13,7 @@ use greenroom_core::{
     time::Instant,
 };
 
-use super::{Camera, ClientNode, Output, name};
+use super::{ClientNode, Output, name};
 use crate::{
     media::{MediaPacket, Peer, Reported, TrackId},
     record::{Counted, Flow, Part, Sample},
@@ -100,14 +100,14 @@ impl ClientNode {
             return;
         }
         self.statistics.next = self.statistics.next.saturating_add(INTERVAL);
-        let own = self.camera.as_ref().map(|camera| (camera.stream(), self.own_stream()));
+        let own = self.cameras.iter().map(|(kind, camera)| (camera.stream(), self.own_stream(*kind)));
         let views = self.views.values().map(|view| (view.info.id, name(&view.info)));
         let names: BTreeMap<_, _> = views.chain(self.voices.names()).chain(own).collect();
         let rtt_us = self.peer.as_ref().and_then(Peer::rtt).map(micros);
         for reported in self.peer.as_ref().map(Peer::reports).unwrap_or_default() {
             self.statistics.reported(&reported);
         }
-        let rids = self.camera.as_ref().map_or(&[][..], Camera::rids);
+        let rids: BTreeMap<_, _> = self.cameras.values().map(|camera| (camera.stream(), camera.rids())).collect();
         // What was a part of a stream that has ended is no part of the one that follows it.
         self.statistics.parts.retain(|(track, ..), _| names.contains_key(&track.stream));
         let mut samples = Vec::new();
@@ -117,7 +117,7 @@ impl ClientNode {
             let part = Part {
                 direction: *direction,
                 kind: track.kind,
-                layer: rids.get(usize::from(layer.0)).filter(|_| is_layer).cloned(),
+                layer: rids.get(&track.stream).and_then(|rids| rids.get(usize::from(layer.0))).filter(|_| is_layer).cloned(),
                 totals: stats.totals(),
                 rates: stats.rates(),
                 is_loss_known: reading.packets_lost.is_some(),

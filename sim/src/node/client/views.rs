@@ -5,21 +5,26 @@ use core::{ops::Deref, time::Duration};
 use greenroom_core::{
     id::{LayerId, StreamId},
     session::Call,
-    stream::{LayerSet, StreamInfo, TrackKind},
+    stream::{Layer, LayerSet, StreamInfo, StreamKind, TrackKind},
     time::Instant,
+    wire::VideoWish,
 };
 
-use super::{ClientNode, Output, asks::Asked, millis, name, quality::Flowing};
+use super::{ClientNode, Output, Standing, asks::Asked, millis, name, quality::Flowing};
 use crate::{
     media::{MediaPacket, Peer, TrackId},
     node::pictures::{Arrivals, Pictures},
     record::{Counted, Flow, SAMPLE_INTERVAL, Sample, What},
+    scenario::{Watch, Wish},
 };
 
 /// A stream that the user watches.
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) info: StreamInfo,
+    wish: Wish,
+    /// Whether the server was asked for its audio, and for its video.
+    asked: Parts,
     subscribed_at: Instant,
     pub(super) audio: Arrivals,
     pub(super) video: Arrivals,
@@ -29,7 +34,20 @@ pub(super) struct View {
     pub(super) freeze_ms: u32,
 }
 
+#[derive(Clone, Copy, Debug, Default)]
+struct Parts {
+    audio: bool,
+    video: bool,
+}
+
 impl View {
+    /// The highest layer that the viewer has use for.
+    pub(super) fn highest_wished(&self) -> Option<&Layer> {
+        let layers = &self.info.offer.layers;
+        let fits = |layer: &&Layer| self.wish.max_height.is_none_or(|most| layer.short_side() <= most);
+        layers.iter().rfind(fits).or(layers.first())
+    }
+
     /// The stream's owner muted or unmuted a part of it: what stands still or is silent from now on is meant to be.
     pub(super) fn muted(&mut self, now: Instant, stream: StreamInfo) {
         self.flowing.froze(self.pictures.standing_still(now));
@@ -56,10 +74,21 @@ impl View {
 
 impl ClientNode {
     pub(super) fn subscribe(&mut self, stream: StreamId) {
-        let Some(view) = self.views.get(&stream) else { return };
+        let (by_list, hears) = (self.by_list, !self.listens());
+        let Some(view) = self.views.get_mut(&stream) else { return };
+        if by_list {
+            self.list_due = true;
+            if view.wish.audio && view.info.offer.audio_bps.is_some() && hears {
+                view.asked.audio = true;
+                let audio = Call::Subscribe { stream, audio: true, video: false, layers: LayerSet::HIGHEST, min_height: None };
+                self.call(audio, Asked::Hear(stream));
+            }
+            return;
+        }
+        view.asked = Parts { audio: true, video: true };
         let name = name(&view.info);
         // Who hears the loudest asks for nobody's voice.
-        let (audio, video) = (view.info.offer.audio_bps.is_some() && !self.listens(), !view.info.offer.layers.is_empty());
+        let (audio, video) = (view.info.offer.audio_bps.is_some() && hears, !view.info.offer.layers.is_empty());
         self.call(Call::Subscribe { stream, audio, video, layers: LayerSet::HIGHEST, min_height: None }, Asked::Subscribe(stream, name));
     }
 
@@ -70,9 +99,20 @@ impl ClientNode {
             self.entry(What::StreamMuted { stream: name.clone(), audio: stream.audio_muted, video: stream.video_muted });
         }
         self.expect_voice(&stream);
-        if !self.config.user.watch.holds(&stream.user) || (self.listens() && stream.offer.layers.is_empty()) {
+        self.view(stream);
+    }
+
+    /// Begins to watch a stream, if it is one of those that are watched.
+    fn view(&mut self, stream: StreamInfo) {
+        let Some(wish) = self.watch.wish(&stream.user, stream.offer.kind) else { return };
+        if self.listens() && stream.offer.layers.is_empty() {
             return;
         }
+        let name = name(&stream);
+        let fps = match stream.offer.kind {
+            StreamKind::Main => self.config.camera.fps,
+            StreamKind::Aux => self.config.screen.fps,
+        };
         let id = stream.id;
         if let Some(peer) = &mut self.peer {
             expect_tracks(peer, self.now, &stream); // before asking: what comes unexpected is lost
@@ -81,14 +121,70 @@ impl ClientNode {
             flowing: Flowing::new(self.now, stream.video_muted),
             freeze_ms: 0,
             info: stream,
+            wish,
+            asked: Parts::default(),
             subscribed_at: self.now,
             audio: Arrivals::default(),
             video: Arrivals::default(),
-            pictures: Pictures::new(self.config.camera.fps),
+            pictures: Pictures::new(fps),
         };
         self.views.insert(id, view);
         self.entry(What::SubscribeCalled { stream: name });
         self.subscribe(id);
+    }
+
+    /// Watches something else from now on. The server hears of the videos in one list, so that it plans once.
+    pub(super) fn watch_instead(&mut self, watch: Watch) {
+        self.watch = watch;
+        (self.by_list, self.list_due) = (true, true);
+        let hears = !self.listens(); // who hears the loudest asks for nobody's voice
+        let known: Vec<StreamInfo> = self.session.streams().cloned().collect();
+        for stream in known {
+            let (id, wish) = (stream.id, self.watch.wish(&stream.user, stream.offer.kind));
+            match (self.views.get_mut(&id), wish) {
+                (None, Some(_)) => self.view(stream),
+                (Some(view), Some(wish)) => {
+                    view.wish = wish;
+                    let heard = core::mem::replace(&mut view.asked.audio, wish.audio && hears && view.info.offer.audio_bps.is_some());
+                    match (heard, view.asked.audio) {
+                        (false, true) => self.subscribe(id),
+                        (true, false) => self.unhear(id),
+                        (true, true) | (false, false) => {}
+                    }
+                }
+                (Some(view), None) => {
+                    // Its video ends with the list, which says so when it is answered.
+                    let (name, audio) = (name(&view.info), view.asked.audio && view.info.offer.audio_bps.is_some());
+                    self.gone.push(name);
+                    if audio {
+                        self.unhear(id);
+                    }
+                    self.drop_view(id);
+                }
+                (None, None) => {}
+            }
+        }
+    }
+
+    fn unhear(&mut self, stream: StreamId) {
+        self.call(Call::Unsubscribe { stream, audio: true, video: false, layers: None }, Asked::Unhear);
+    }
+
+    /// Sends the list of videos.
+    pub(super) fn ask_for_videos(&mut self) {
+        if !matches!(self.standing, Standing::Inside { .. }) {
+            return;
+        }
+        let (mut wanted, mut new) = (Vec::new(), Vec::new());
+        for (stream, view) in self.views.iter_mut().filter(|(_, view)| !view.info.offer.layers.is_empty()) {
+            let Wish { priority, max_height, min_height, audio: _ } = view.wish;
+            wanted.push(VideoWish { priority, max_height, min_height, ..VideoWish::of(*stream) });
+            if !core::mem::replace(&mut view.asked.video, true) {
+                new.push(name(&view.info));
+            }
+        }
+        let gone = core::mem::take(&mut self.gone);
+        self.call(Call::SubscribeVideo { wanted }, Asked::Videos { new, gone });
     }
 
     pub(super) fn drop_view(&mut self, stream: StreamId) {

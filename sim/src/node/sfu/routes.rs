@@ -35,11 +35,17 @@ struct Route {
     viewers: Vec<Viewer>,
 }
 
+/// Measurements in a row that find nothing of a layer until it counts as silent. At two a second these are a second and a half: pages that stand still are sent once a second.
+const SILENT_MEASUREMENTS: u32 = 3;
+
 /// What came of one layer lately.
 #[derive(Clone, Copy, Debug, Default)]
 struct LayerMeter {
     bytes: u64,
+    packets: u64,
     flowing: bool,
+    /// Measurements in a row in which nothing came.
+    silent: u32,
 }
 
 /// What a packet needs of a viewer besides its forwarder is in one cache line.
@@ -77,7 +83,7 @@ pub(super) struct Forwarded<'a> {
     pub(super) slot: usize,
     pub(super) packet: &'a MediaPacket,
     pub(super) rewrite: Option<Vp8Rewrite>,
-    pub(super) switched: Option<LayerId>,
+    pub(super) switched: Option<Layer>,
 }
 
 impl Routes {
@@ -153,10 +159,10 @@ impl Routes {
         change
     }
 
-    pub(super) fn set_target(&mut self, stream: StreamId, member: MemberId, target: Option<LayerId>) {
+    pub(super) fn set_target(&mut self, stream: StreamId, member: MemberId, target: Option<Layer>) {
         let viewer = self.streams.get_mut(&stream).and_then(|route| route.viewers.iter_mut().find(|viewer| viewer.member == member));
         if let Some(forwarder) = viewer.and_then(|viewer| viewer.video.as_mut()) {
-            forwarder.set_target(target.map(Layer::whole));
+            forwarder.set_target(target);
         }
     }
 
@@ -169,6 +175,7 @@ impl Routes {
         }
         let meter = route.layers.get_mut(usize::from(packet.layer.0))?;
         meter.bytes += u64::from(packet.size_bytes());
+        meter.packets += 1;
         let began_to_flow = !core::mem::replace(&mut meter.flowing, true);
         let key_frame = vp8::Descriptor::parse(&packet.payload).is_some_and(|descriptor| descriptor.key_frame);
         Some(Arrival { key_frame, began_to_flow, source: route.source })
@@ -220,7 +227,7 @@ impl Routes {
                 slot: viewer.slot,
                 packet: &outgoing,
                 rewrite: picture.map(|picture| Vp8Rewrite { picture_id: picture.picture_id, tl0_pic_idx: picture.tl0_pic_idx }),
-                switched: switched.filter(|_| video).map(|switch| switch.to.spatial),
+                switched: switched.filter(|_| video).map(|switch| switch.to),
             });
         }
     }
@@ -250,8 +257,14 @@ impl Routes {
                 }
                 let bits = u128::from(core::mem::take(&mut meter.bytes)) * 8;
                 let bps = bits * 1_000_000_000 / interval.as_nanos().max(1);
-                meter.flowing = bits > 0;
-                rates.push((*stream, LayerId(place), BitsPerSecond::try_from(bps).unwrap_or(BitsPerSecond::MAX)));
+                // Padding alone is a sign of life, and so is a picture a second: two measurements may find nothing.
+                meter.silent = if core::mem::take(&mut meter.packets) > 0 { 0 } else { meter.silent + 1 };
+                meter.flowing = meter.silent < SILENT_MEASUREMENTS;
+                if meter.silent > 0 && meter.flowing {
+                    continue;
+                }
+                let least = u64::from(meter.flowing);
+                rates.push((*stream, LayerId(place), BitsPerSecond::try_from(bps).unwrap_or(BitsPerSecond::MAX).max(least)));
             }
         }
         rates
