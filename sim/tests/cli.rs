@@ -439,7 +439,9 @@ fn a_capture_holds_every_datagram_in_virtual_time() {
         assert_eq!(names, ["ada/down", "ada/up", "ben/down", "ben/up"].into());
         assert!(tshark(&["-Y", "stun"]).lines().count() > 3, "ICE's checks are read as STUN");
         let comments = tshark(&["-Y", "frame.comment", "-T", "fields", "-e", "frame.comment"]);
-        assert!(comments.lines().count() > 10 && comments.lines().all(|comment| comment == "dropped: lost on the way"), "{comments}");
+        // With real media the server's prober may find out where the queue ends.
+        let known = ["dropped: lost on the way", "dropped: the queue was full"];
+        assert!(comments.lines().filter(|comment| *comment == known[0]).count() > 10 && comments.lines().all(|comment| known.contains(&comment)), "{comments}");
         let video = tshark(&["-d", "udp.port==5000,rtp", "-Y", "rtp.p_type == 96", "-T", "fields", "-e", "rtp.ssrc", "-e", "rtp.seq"]);
         assert!(video.lines().count() > 100, "nothing is encrypted, and RTP is read as such");
     }

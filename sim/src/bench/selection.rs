@@ -7,6 +7,7 @@
 //! What is [read](reading::Reading) of a run is what its viewers had; what is [judged](verdict) are means over the seeds, by the differences of runs that belong together.
 
 mod reading;
+mod stored;
 mod table;
 mod verdict;
 
@@ -20,6 +21,7 @@ use greenroom_core::select::Policy;
 
 pub use self::{
     reading::{Reading, STARTUP, read},
+    stored::stored,
     table::{json, markdown, text},
     verdict::{Duel, Measure, Outcome, duels, goals},
 };
