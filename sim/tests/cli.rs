@@ -441,7 +441,11 @@ fn a_capture_holds_every_datagram_in_virtual_time() {
         let comments = tshark(&["-Y", "frame.comment", "-T", "fields", "-e", "frame.comment"]);
         // With real media the server's prober may find out where the queue ends.
         let known = ["dropped: lost on the way", "dropped: the queue was full"];
-        assert!(comments.lines().filter(|comment| *comment == known[0]).count() > 10 && comments.lines().all(|comment| known.contains(&comment)), "{comments}");
+        assert!(
+            comments.lines().filter(|comment| *comment == known[0]).count() > 10
+                && comments.lines().all(|comment| known.contains(&comment)),
+            "{comments}"
+        );
         let video = tshark(&["-d", "udp.port==5000,rtp", "-Y", "rtp.p_type == 96", "-T", "fields", "-e", "rtp.ssrc", "-e", "rtp.seq"]);
         assert!(video.lines().count() > 100, "nothing is encrypted, and RTP is read as such");
     }

@@ -63,7 +63,7 @@ pub(super) fn top_of(offer: &StreamOffer, plan: &VideoPlan) -> LayerId {
     let sides = || (0..=named.0).map(LayerId).zip(offer.layers.iter().map(Layer::short_side));
     let Some(smallest) = sides().map(|(_, side)| side).min() else { return LayerId(0) };
     let most = plan.max_height.map_or(u16::MAX, |most| most.max(smallest));
-    sides().filter(|(_, side)| *side <= most).map(|(layer, _)| layer).last().unwrap_or(LayerId(0))
+    sides().filter(|(_, side)| *side <= most).map(|(layer, _)| layer).max().unwrap_or(LayerId(0))
 }
 
 impl Room {
