@@ -20,7 +20,8 @@ use greenroom_sim::{
     },
     random::Stream,
     scenario::{
-        Action, Camera, ClientSettings, Fault, FaultKind, Hear, Override, Scenario, Screen, SfuSettings, User, Voice, Watch, Ways, Wish, schema,
+        Action, Camera, ClientSettings, Fault, FaultKind, Hear, Override, Scenario, Screen, SfuSettings, User, Voice, Watch, Ways, Wish,
+        schema,
     },
 };
 use serde_json::Value;

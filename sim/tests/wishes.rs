@@ -81,7 +81,9 @@ fn no_picture_is_larger_than_its_room_and_a_change_is_one_plan() {
         passed(&record);
         // then the first is large until the change and small from then on, the second the other way round,
         let (one, other) = ["guest-1", "guest-2"].map(|user| decided(&record.entries, &stream(user, StreamKind::Main))).into();
-        let last = |decided: &[(Instant, Option<String>)], before: Instant| decided.iter().rfind(|(at, _)| *at < before).and_then(|(_, to)| to.clone());
+        let last = |decided: &[(Instant, Option<String>)], before: Instant| {
+            decided.iter().rfind(|(at, _)| *at < before).and_then(|(_, to)| to.clone())
+        };
         let (change, end) = (Instant::from_secs(10), Instant::from_secs(20));
         assert_eq!((last(&one, change).as_deref(), last(&other, change).as_deref()), (Some("h"), Some("q")));
         assert_eq!((last(&one, end).as_deref(), last(&other, end).as_deref()), (Some("q"), Some("h")));
@@ -124,7 +126,8 @@ fn a_screen_is_seen_and_put_away_and_what_is_not_heard_is_not_sent() {
     assert!(sent(&stream("guest-1", StreamKind::Main), Instant::from_millis(10_200)) > 0);
     // and of Ada's camera only pictures ever came: without sound a second has 30 of them and not 50 packets more.
     let heard = |user: &str| {
-        let parts = collected.samples.iter().filter(|sample| sample.user.as_str() == "eva" && sample.stream == stream(user, StreamKind::Main));
+        let parts =
+            collected.samples.iter().filter(|sample| sample.user.as_str() == "eva" && sample.stream == stream(user, StreamKind::Main));
         parts.filter(|sample| matches!(&sample.what, Counted::Part(part) if part.kind == greenroom_core::stream::TrackKind::Audio && part.totals.packets > 0)).count()
     };
     assert_eq!(heard("ada"), 0);
