@@ -465,6 +465,11 @@ fn wish_for(hall: &mut Hall, session: u64, stream: StreamId, layers: &[LayerId])
     assert!(hall.ask(session, ClientMessage::SubscribeVideo { wanted }).is_ok());
 }
 
+/// What a session wishes to have.
+type Wishes<'a> = (u64, &'a [LayerId]);
+/// What a publisher is told: whether its video is needed, and up to which layer.
+type Told = (bool, Option<LayerId>);
+
 // The cases of LiveKit's dynacast manager that have one codec: livekit/livekit, pkg/rtc/dynacast/dynacastmanager_test.go at 788d4c35. What is asked for is the most that any viewer wishes; less after a delay, more at once.
 #[test]
 fn a_publisher_on_demand_sends_what_anybody_wishes_at_most() {
@@ -479,7 +484,7 @@ fn a_publisher_on_demand_sends_what_anybody_wishes_at_most() {
     viewer(&mut hall, 12, stream, M);
     viewer(&mut hall, 13, stream, M);
     assert_eq!(told(&mut hall), [(true, None)], "H, M, M: all of it");
-    let cases: [(&[(u64, &[LayerId])], &[(bool, Option<LayerId>)]); 5] = [
+    let cases: [(&[Wishes<'_>], &[Told]); 5] = [
         (&[(11, M)], &[(true, Some(MIDDLE))]),
         (&[(11, L), (12, L), (13, L)], &[(true, Some(LOW))]),
         (&[(12, &[])], &[]),
@@ -502,7 +507,7 @@ fn less_is_said_after_a_while_and_more_at_once() {
     hall.hush();
     // Given Bob, who is content with less,
     wish_for(&mut hall, 2, stream, &[LOW]);
-    hall.pass_alive(limits::LAYER_LINGER - Duration::from_millis(1), &[1, 2]);
+    hall.pass_alive(limits::LAYER_LINGER.saturating_sub(Duration::from_millis(1)), &[1, 2]);
     assert_eq!(told(&mut hall), []);
     // and changes his mind in time, then nobody hears of it.
     wish_for(&mut hall, 2, stream, &[HIGH]);

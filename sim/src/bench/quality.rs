@@ -2,7 +2,7 @@
 //!
 //! Each [case](case::Case) is a call of a client and a server over two lines that are [set](case::Line) to do something. The client measures windows of two seconds with an [`Observer`](crate::media::Observer), that is from
 //! what it receives and what the other end reports. Every scorer is told those windows. The truth is the level that our thresholds give for what the lines really did to what was sent in the windows that are judged, each direction
-//! for itself; a second one, printed beside it, for what they were set to do. Calls of voices alone are held against a third one as well, in which nothing is ours: what a [listener] would say of them, by ITU-T G.107 and G.109.
+//! for itself; a second one, printed beside it, for what they were set to do. Calls of voices alone are held against a third one as well, in which nothing is ours: what a listener (`listener.rs`) would say of them, by ITU-T G.107 and G.109.
 //!
 //! The first three windows of a phase are not judged: that is how long a level may take to follow. Of each later one it is asked whether the level was exact, or one off. A phase in
 //! which a level was not right once by its fourth window is *late*; one in which it changed after that is *flapping*. A call that its ends give up, because hardly a check of the path comes through, is judged up to there.

@@ -4,7 +4,7 @@
 //! trusted, key frames and forwarding are greenroom's for all ([`policy`]), and links draw the same numbers. A seed changes more than those draws: the steps of the viewers' downlinks are scaled by
 //! up to a third, each by itself, so that no rule is judged by where a rate happens to lie beside its rungs.
 //!
-//! What is [read](reading::Reading) of a run is what its viewers had; what is [judged](verdict) are means over the seeds, by the differences of runs that belong together.
+//! What is [read](reading::Reading) of a run is what its viewers had; what is judged (`verdict.rs`) are means over the seeds, by the differences of runs that belong together.
 
 mod reading;
 mod stored;
@@ -15,7 +15,10 @@ use core::{
     ops::Range,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
-use std::{sync::Mutex, thread};
+use std::{
+    sync::{Mutex, PoisonError},
+    thread,
+};
 
 use greenroom_core::select::Policy;
 
@@ -101,15 +104,15 @@ pub fn run(settings: Settings, progress: &(dyn Fn(usize, usize) + Sync)) -> Resu
             scope.spawn(|| {
                 while let Some((at, (scene, policy, seed))) = Some(next.fetch_add(1, Relaxed)).and_then(|at| Some((at, *cells.get(at)?))) {
                     let reading = play(&settings.scenes[scene], settings.policies[policy], settings.media, seed);
-                    read.lock().expect("nobody panics while it holds the list")[at] = Some(reading);
+                    read.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(reading);
                     progress(done.fetch_add(1, Relaxed) + 1, cells.len());
                 }
             });
         }
     });
     let mut readings = vec![vec![Vec::new(); policies]; scenes];
-    for ((scene, policy, _), reading) in cells.iter().zip(read.into_inner().expect("nobody panicked while it held the list")) {
-        readings[*scene][*policy].push(reading.expect("every cell was taken")?);
+    for ((scene, policy, _), reading) in cells.iter().zip(read.into_inner().unwrap_or_else(PoisonError::into_inner)) {
+        readings[*scene][*policy].push(reading.unwrap_or_else(|| unreachable!("every cell is taken"))?);
     }
     Ok(Results { settings, readings })
 }

@@ -78,8 +78,9 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
 
 /// What a user watches in the end.
 fn watch(user: &User) -> &Watch {
-    let changes = user.actions.iter().filter_map(|(_, action)| if let Action::Watch(watch) = action { Some(watch) } else { None });
-    changes.last().unwrap_or(&user.watch)
+    let mut changes =
+        user.actions.iter().rev().filter_map(|(_, action)| if let Action::Watch(watch) = action { Some(watch) } else { None });
+    changes.next().unwrap_or(&user.watch)
 }
 
 fn wanted(evidence: &Evidence<'_>, place: u16, user: &User) -> Wanted {

@@ -173,7 +173,8 @@ fn users(at: usize, entry: &UserTable, links: &BTreeMap<&str, AccessLink>, cast:
 
     let name = entry.name.as_deref().map(UserName::new).transpose().map_err(|error| fault("name", error.to_string()))?;
     let role = Role::from(entry.role);
-    for (key, _) in [("publish", entry.publish), ("share", entry.share)].iter().filter(|(_, asked)| *asked && !role.may_publish()) {
+    let mut asked = [("publish", entry.publish), ("share", entry.share)].into_iter().filter(|(_, asked)| *asked);
+    if let Some((key, _)) = asked.next().filter(|_| !role.may_publish()) {
         return Err(fault(key, format!("a {} only watches; expected role = \"{}\", or no {key}", role.name(), Role::Joiner.name())));
     }
     let Some(link) = links.get(entry.link.as_str()) else {
@@ -337,6 +338,7 @@ enum Standing {
 }
 
 /// All that a user does, each deed and fault checked to be possible after those before it. Who publishes at once publishes at once each time; whose host starts anew enters as at first.
+#[expect(clippy::too_many_lines, reason = "one table of what can be done when")]
 fn actions(user: &User, entry: &UserTable, deeds: &Deeds, end: Instant) -> Result<Vec<(Instant, Action)>, Wrong> {
     let id = &user.id;
     let (first, _) = user.actions[0];

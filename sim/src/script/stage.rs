@@ -353,6 +353,7 @@ impl Stage {
     }
 
     /// Carries out what the server wants done.
+    #[expect(clippy::match_same_arms, reason = "the first answer is told from others like it before they are sent")]
     fn hear_service(&mut self) {
         while let Some(output) = self.service.poll_output() {
             match output {

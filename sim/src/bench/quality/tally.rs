@@ -102,7 +102,7 @@ pub struct Heard {
     pub stricter: usize,
     /// Those with a better one.
     pub milder: usize,
-    /// Pairs of calls of which one rates at least [`APART`] more than the other.
+    /// Pairs of calls of which one rates at least `APART` more than the other.
     pub pairs: usize,
     /// Those of them in which it has the better level on average.
     pub in_order: usize,

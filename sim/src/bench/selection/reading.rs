@@ -16,7 +16,7 @@
 //! Everything is read after [`STARTUP`], but for losses, which are those of the whole run.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use greenroom_core::{
     id::UserId,
@@ -141,21 +141,25 @@ fn screens(scenario: &Scenario, collected: &Collected, user: &UserId, still: &BT
 
 /// Bits of video that a user could have received in the window.
 fn possible(scenario: &Scenario, user: &User, watches: &[(Instant, &Watch)], own: &[&Entry], window: Span) -> u64 {
-    let mut there: BTreeMap<&StreamName, ()> = BTreeMap::new();
+    let mut there: BTreeSet<&StreamName> = BTreeSet::new();
     let mut news = own.iter().peekable();
     let mut bit_ns = 0_u128;
     let mut at = window.0;
     while at < window.1 {
         while let Some(entry) = news.next_if(|entry| entry.at <= at) {
             match &entry.what {
-                What::StreamAdded { stream } => drop(there.insert(stream, ())),
-                What::StreamRemoved { stream } => drop(there.remove(stream)),
+                What::StreamAdded { stream } => {
+                    there.insert(stream);
+                }
+                What::StreamRemoved { stream } => {
+                    there.remove(stream);
+                }
                 _ => {}
             }
         }
         let watch = watches.iter().rev().find(|(from, _)| *from <= at).map_or(&user.watch, |(_, watch)| watch);
         let (mut wished_bps, mut audio_bps) = (0, 0);
-        for stream in there.keys() {
+        for stream in &there {
             let Some(wish) = watch.wish(&stream.user, stream.kind) else { continue };
             let (layers, audio) = match stream.kind {
                 StreamKind::Main => (&scenario.camera.layers, scenario.camera.audio_bps),

@@ -132,8 +132,12 @@ impl ClientNode {
                 for RefusedWish { code, .. } in refused {
                     self.entry(What::Failed { call: "subscribe_video", code });
                 }
-                gone.into_iter().for_each(|stream| self.entry(What::Unsubscribed { stream }));
-                new.into_iter().for_each(|stream| self.entry(What::Subscribed { stream }));
+                for stream in gone {
+                    self.entry(What::Unsubscribed { stream });
+                }
+                for stream in new {
+                    self.entry(What::Subscribed { stream });
+                }
             }
             (Asked::SwitchRole(role), Answer::Done) => self.take_role(role),
             (Asked::Leave, _) => {

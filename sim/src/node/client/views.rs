@@ -145,8 +145,8 @@ impl ClientNode {
                 (None, Some(_)) => self.view(stream),
                 (Some(view), Some(wish)) => {
                     view.wish = wish;
-                    let heard = core::mem::replace(&mut view.asked.audio, wish.audio && hears && view.info.offer.audio_bps.is_some());
-                    match (heard, view.asked.audio) {
+                    let was_heard = core::mem::replace(&mut view.asked.audio, wish.audio && hears && view.info.offer.audio_bps.is_some());
+                    match (was_heard, view.asked.audio) {
                         (false, true) => self.subscribe(id),
                         (true, false) => self.unhear(id),
                         (true, true) | (false, false) => {}
