@@ -13,8 +13,8 @@
 //!
 //! A line is calm while no estimate is lower by a twentieth than the highest of [`limits::UP_HOLD`]; for a margin to fall away it must be so for [`limits::UP_RETRY`]. And all of this is forgotten when the estimate is half as large again as it was at the lowering: that is another line.
 //!
-//! A plan that is lowered within [`limits::UP_HOLD`] after it rose is made for two thirds of the highest estimate of that time: a line whose estimates waver by ±20 % has its lowest there, and what must be lowered is
-//! lowered once.
+//! A plan that is lowered within [`limits::UP_HOLD`] after it rose, or on a line whose estimates waver, is made for two thirds of the highest estimate of that time: a line whose estimates waver by ±20 % has its lowest
+//! there, and what must be lowered is lowered once. A line wavers when it turns up by a tenth more often than once a second, which no congestion control does that probes as slowly as GCC (8 % a second).
 //!
 //! # What follows
 //!
@@ -44,6 +44,11 @@ const MARGIN_PERMILLE: u64 = 1150;
 const MUCH_PERMILLE: u64 = 1400;
 /// Estimates that differ by less than this part say the same.
 const GRAIN: BitsPerSecond = 20;
+/// Estimates turn when they differ by this part from the highest, or the lowest, since they turned last. Twice the grain, a choice: GCC takes more than a second to rise as far.
+const TURN: BitsPerSecond = 10;
+/// So many turns upwards, one a second forgiven, are often; and so many are remembered. Choices: estimates that are spread evenly over ±20 %, ten times a second, turn two to three times a second.
+const TURNS_OFTEN: u8 = 3;
+const TURNS_MAX: u8 = 8;
 /// Parts that [`limits::UP_HOLD`] is cut into, so as to forget estimates a part at a time.
 const PARTS: usize = 6;
 #[expect(clippy::cast_possible_truncation, reason = "half a second")]
@@ -56,6 +61,7 @@ pub struct Trust {
     /// The last estimate, where it was application-limited.
     limited_bps: Option<BitsPerSecond>,
     recent: Recent,
+    waver: Waver,
     /// When the estimate was last below the highest of those remembered by more than its grain.
     fell_at: Option<Instant>,
     raised: Option<Raised>,
@@ -96,7 +102,15 @@ pub struct Estimate {
 impl Trust {
     /// Before the first estimate this is taken for one.
     pub const fn new(start_bps: BitsPerSecond) -> Self {
-        Self { estimate_bps: start_bps, limited_bps: None, recent: Recent::NONE, fell_at: None, raised: None, lowered: None }
+        Self {
+            estimate_bps: start_bps,
+            limited_bps: None,
+            recent: Recent::NONE,
+            waver: Waver::NONE,
+            fell_at: None,
+            raised: None,
+            lowered: None,
+        }
     }
 
     /// Takes in an estimate.
@@ -115,6 +129,7 @@ impl Trust {
             }
         }
         self.recent.note(now, bps, self.estimate_bps);
+        self.waver.note(now, bps);
         let highest_bps = self.recent.highest(now).unwrap_or(bps);
         if bps < highest_bps - highest_bps / GRAIN {
             self.fell_at = Some(now);
@@ -130,7 +145,8 @@ impl Trust {
     /// Says that the plan does not fit any more. Answers what the lower one is to be made for.
     pub fn lowered(&mut self, now: Instant) -> Budget {
         let rose_within = |span: Duration| self.raised.is_some_and(|raised| now.saturating_since(raised.at) < span);
-        let least_bps = self.recent.highest(now).map_or(self.estimate_bps, two_thirds).min(self.estimate_bps);
+        let highest_bps = self.recent.highest(now).filter(|_| rose_within(limits::UP_HOLD) || self.waver.is_often(now));
+        let least_bps = highest_bps.map_or(self.estimate_bps, two_thirds).min(self.estimate_bps);
         let keep_bps = if rose_within(limits::UP_HOLD) { least_bps } else { self.estimate_bps };
         let failed_before = self.failed_bps(now);
         let failed_now = rose_within(limits::UP_RETRY).then_some(less_margin(least_bps));
@@ -229,6 +245,47 @@ impl Lowered {
     fn retry_after(&self) -> Duration {
         let doubled = 1_u32.checked_shl(self.failures.saturating_sub(1)).unwrap_or(u32::MAX);
         limits::UP_RETRY_FIRST.saturating_mul(doubled).min(limits::UP_RETRY)
+    }
+}
+
+/// How often estimates turn up again after they fell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Waver {
+    /// The highest since they turned up, or the lowest since they turned down.
+    extreme_bps: BitsPerSecond,
+    falls: bool,
+    /// Turns upwards that are not forgiven yet, and until when they are counted.
+    turns: u8,
+    counted: Instant,
+}
+
+impl Waver {
+    const NONE: Self = Self { extreme_bps: 0, falls: false, turns: 0, counted: Instant::ZERO };
+
+    fn note(&mut self, now: Instant, bps: BitsPerSecond) {
+        let turns = if self.falls {
+            bps > self.extreme_bps.saturating_add(self.extreme_bps / TURN)
+        } else {
+            bps < self.extreme_bps - self.extreme_bps / TURN
+        };
+        if turns {
+            if self.falls {
+                (self.turns, self.counted) = (self.turns_left(now).saturating_add(1).min(TURNS_MAX), now);
+            }
+            self.falls = !self.falls;
+            self.extreme_bps = bps;
+        } else {
+            self.extreme_bps = if self.falls { self.extreme_bps.min(bps) } else { self.extreme_bps.max(bps) };
+        }
+    }
+
+    fn is_often(&self, now: Instant) -> bool {
+        self.turns_left(now) >= TURNS_OFTEN
+    }
+
+    /// Less one a second.
+    fn turns_left(&self, now: Instant) -> u8 {
+        self.turns.saturating_sub(u8::try_from(now.saturating_since(self.counted).as_secs()).unwrap_or(u8::MAX))
     }
 }
 
