@@ -274,6 +274,28 @@ fn after_a_step_up_the_ideal_is_back_within_the_stated_time() {
 }
 
 #[test]
+fn one_fall_costs_a_margin_and_a_line_that_wavers_costs_a_third() {
+    let used_after = |estimates: &[(u64, BitsPerSecond)]| {
+        // Given four streams that have had all they want for half a minute,
+        let mut viewer = Viewer::new(300_000, vec![camera(); 4]);
+        viewer.estimate(at(0), 6_000_000);
+        assert_eq!(viewer.used_bps, 6_000_000);
+        // when estimates come,
+        for (ms, bps) in estimates {
+            viewer.estimate(at(30_000 + ms), *bps);
+        }
+        viewer.used_bps
+    };
+    // then one that is a little too low takes what makes the queue drain, less than a step of 720p more.
+    let after_one = used_after(&[(0, 5_900_000)]);
+    assert!((5_900_000 * 100 / 115 - 500_000..=5_900_000 * 100 / 115).contains(&after_one), "{after_one}");
+    // But one that came after two turns up a second takes what such a line has at its lowest.
+    let waves: Vec<_> = (0..12_u64).map(|tick| (tick * 250, if tick % 2 == 0 { 7_200_000 } else { 6_100_000 })).collect();
+    let after_waves = used_after(&[waves, vec![(3000, 5_900_000)]].concat());
+    assert!(after_waves <= 7_200_000 * 2 / 3 * 100 / 115, "{after_waves}");
+}
+
+#[test]
 fn recovery_is_no_sawtooth() {
     // A line that GCC tries out: it rises by 8 % a second until it finds the queue, falls to 85 % of that, and so on. First one that always carries 720p, then one that does only at the crest.
     for (queue_bps, falls_max, used_bps) in [(2_000_000, 0, 1_500_000), (1_600_000, 10, 500_000)] {

@@ -6,9 +6,9 @@ use core::hash::{Hash, Hasher};
 use super::{Allocation, Budget, Choice, Demand, Priority, Reason, Rung};
 use crate::{id::StreamId, stream::BitsPerSecond};
 
-/// Steps of lower priority that go ahead of a climb cost together at most this part of it. A choice: with a third, on the scene of a speaker and three thumbnails, the mean utilisation comes within
-/// 0.2 points of the best that any chain reaches, and the speaker still goes first; with a quarter it misses 0.4.
-const AHEAD_OF_CLIMB: BitsPerSecond = 3;
+/// Steps of lower priority that go ahead of a climb cost together at most this part of it: all of it, so that whoever goes first waits at most until there is twice what its step takes. A choice: a shared screen's step to
+/// 1080p is dearer than all thumbnails beside it, and while the line does not carry it, what they could have is idle.
+const AHEAD_OF_CLIMB: BitsPerSecond = 1;
 /// The same for floors. A choice: whoever overtakes a floor delays not a sharper picture but the first one, so that it must be small beside it: five thumbnails at 50 kbps go ahead of a speaker who is
 /// of no use below 2 Mbps, and none goes ahead of one who begins at 360p.
 const AHEAD_OF_FLOOR: BitsPerSecond = 8;

@@ -29,7 +29,7 @@ pub(crate) fn chain(scene: &[Wanted]) -> Vec<Step> {
     for priority in priorities {
         let of_class: Vec<&Wanted> = scene.iter().filter(|wanted| wanted.priority == priority).collect();
         floors = merged(&sorted(of_class.iter().filter_map(|wanted| floor(wanted)).collect()), &floors, 8);
-        climbs = merged(&sorted(of_class.iter().flat_map(|wanted| climbs_of(wanted)).collect()), &climbs, 3);
+        climbs = merged(&sorted(of_class.iter().flat_map(|wanted| climbs_of(wanted)).collect()), &climbs, 1);
     }
     [floors, climbs].concat()
 }
