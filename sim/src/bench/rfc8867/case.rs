@@ -136,7 +136,9 @@ impl Flood {
     pub(super) fn after(&self, now: Instant) -> Option<Instant> {
         let bps = self.steps.iter().rfind(|step| step.0 <= now)?.1;
         match (u64::from(FLOOD_BYTES) * 8 * 1_000_000_000).checked_div(bps) {
-            Some(ns) => Some(now.saturating_add(Duration::from_nanos(ns))).filter(|next| self.rate(*next) > 0).or_else(|| self.next_step(now)),
+            Some(ns) => {
+                Some(now.saturating_add(Duration::from_nanos(ns))).filter(|next| self.rate(*next) > 0).or_else(|| self.next_step(now))
+            }
             None => self.next_step(now),
         }
     }

@@ -10,8 +10,8 @@
 //!
 //! **The surrogate.** RFC 8869 wants a radio to be simulated, with ns-3 for example. Without one, the access point is one server that carries both directions, one frame at a time: what a frame carries goes at
 //! the 52 Mbps of 802.11n's MCS 11, after 295.4 µs of everything else that the air is taken for. That is 20 Mbps in packets of 1200 bytes, which RFC 8869 section 3.2 has for sixteen stations. Both numbers make a
-//! link of 52 Mbps with 1920 bytes on top of each packet. There is no contention, no range and no retransmission in it, so that what comes of these cases says what a
-//! shared half-duplex line with a cost for each packet does, and nothing of Wi-Fi proper. Their letters, flows and times are those of RFC 8869 section 3; the rates of UDP are choices, as it names none.
+//! link of 52 Mbps with 1920 bytes on top of each packet. A packet of sound takes nearly as much of the air as one of video, so that of the 20 Mbps stations that speak can have less ([`air_bps`]). There is
+//! no contention, no range and no retransmission in it: what comes of these cases says what a shared half-duplex line with a cost for each packet does, and nothing of Wi-Fi proper. Their letters, flows and times are those of RFC 8869 section 3; the rates of UDP are choices, as it names none.
 //! Its cellular cases (section 2) hang on the scheduler of a base station and on how radios fade, and have no surrogate.
 
 use core::{iter, time::Duration};
@@ -19,7 +19,7 @@ use core::{iter, time::Duration};
 use greenroom_core::{stream::BitsPerSecond, time::Instant};
 
 use super::{Capacity, Case, Flood, Hop, Jitter, LinkConfig, Load, Pair, Queue, QueueLimit, Rival, Spread};
-use crate::net::tcp::Algorithm;
+use crate::{bench::rfc8867::world::AUDIO_WIRE_BPS, net::tcp::Algorithm};
 
 /// RFC 8867 sections 5.1 and 5.2: the other delay of media.
 const FAR: Duration = Duration::from_millis(100);
@@ -32,8 +32,11 @@ const BLOAT: Duration = Duration::from_secs(1);
 const AIR_BPS: BitsPerSecond = 52_000_000;
 /// 295.4 µs at that rate: what makes 20 Mbps of packets of 1200 bytes.
 const AIR_OVERHEAD_BYTES: u32 = 1920;
-/// What the air carries, so judged.
-const AIR_USEFUL_BPS: BitsPerSecond = 20_000_000;
+/// What the air carries in packets of 1200 bytes.
+const AIR_VIDEO_BPS: u64 = 20_000_000;
+/// What else a station has on the air: packets of sound and feedback in a second, and their bytes. Those of feedback are str0m's, roughly.
+const SOUND: (u64, u64) = (50, (AUDIO_WIRE_BPS / 8 / 50));
+const FEEDBACK: (u64, u64) = (20, 100);
 /// RFC 8869 section 3.1: the wired bottleneck; and section 3.2: a wire that is none.
 const NARROW_BPS: BitsPerSecond = 1_000_000;
 const WIDE_BPS: BitsPerSecond = 100_000_000;
@@ -41,8 +44,6 @@ const WIDE_BPS: BitsPerSecond = 100_000_000;
 const NARROW_FLOOD_BPS: BitsPerSecond = NARROW_BPS / 2;
 /// Each of five floods through the air. A choice: together a fifth of the air.
 const AIR_FLOOD_BPS: BitsPerSecond = 1_000_000;
-/// What the air still carries besides them: each datagram takes 526 µs.
-const AIR_USEFUL_BESIDE_FLOODS_BPS: BitsPerSecond = 15_600_000;
 /// RFC 8869 section 3: how long a case takes, when media end, and when datagrams come or go.
 const DURATION: Duration = Duration::from_secs(120);
 const STOPS: Instant = Instant::from_secs(119);
@@ -145,7 +146,7 @@ fn air_bottleneck() -> Vec<Case> {
         let gap = Duration::from_nanos(u64::from(super::FLOOD_BYTES) * 8 * 1_000_000_000 / AIR_FLOOD_BPS);
         let starts = (0..5).map(|station| from.saturating_add(gap / 5 * station));
         cases[at].floods = starts.map(|start| Flood { steps: vec![(start, AIR_FLOOD_BPS), (to, 0)], route: vec![AIR, UP] }).collect();
-        let useful = |at: Instant| if from <= at && at < to { AIR_USEFUL_BESIDE_FLOODS_BPS } else { AIR_USEFUL_BPS };
+        let useful = |at: Instant| air_bps(16, if from <= at && at < to { 5 * AIR_FLOOD_BPS } else { 0 });
         cases[at].links[AIR].capacity = Some([Instant::ZERO, HALF].map(|at| (at, useful(at))).to_vec());
     }
     cases[5].rivals = iter::repeat_with(|| tcp_up(Instant::from_secs(40), Instant::from_secs(80))).take(5).collect();
@@ -160,6 +161,15 @@ fn air_bottleneck() -> Vec<Case> {
         wide(&format!("g-{stations}"), &format!("full air, {stations} up, which come and go"), pairs)
     }));
     cases
+}
+
+/// What media of so many stations can have of the air, beside datagrams at such a rate: their sound, and video in what sound, feedback and datagrams leave.
+fn air_bps(stations: u64, flood_bps: BitsPerSecond) -> BitsPerSecond {
+    let frame_ns = |bytes: u64| (bytes + u64::from(AIR_OVERHEAD_BYTES)) * 8 * 1_000_000_000 / AIR_BPS;
+    let station_ns = SOUND.0 * frame_ns(SOUND.1) + FEEDBACK.0 * frame_ns(FEEDBACK.1);
+    let flood_ns = flood_bps * frame_ns(u64::from(super::FLOOD_BYTES)) / (u64::from(super::FLOOD_BYTES) * 8);
+    let left_ns = 1_000_000_000_u64.saturating_sub(stations * station_ns + flood_ns);
+    stations * AUDIO_WIRE_BPS + AIR_VIDEO_BPS * (left_ns / 1000) / 1_000_000
 }
 
 fn rate(steps: &[(Instant, BitsPerSecond)], at: Instant) -> BitsPerSecond {
@@ -206,7 +216,7 @@ fn wifi(id: &str, title: &str, wire_bps: BitsPerSecond, pairs: Vec<Pair>) -> Cas
         section: "Who made the surrogate".to_owned(),
         expected: "what is there is used, shared fairly and without starving anybody".to_owned(),
         duration: DURATION,
-        links: vec![Hop { name: "air", capacity: constant(AIR_USEFUL_BPS), config: air }, wire("up"), wire("down")],
+        links: vec![Hop { name: "air", capacity: constant(air_bps(pairs.len() as u64, 0)), config: air }, wire("up"), wire("down")],
         pairs,
         rivals: Vec::new(),
         floods: Vec::new(),
@@ -239,7 +249,10 @@ mod tests {
     fn datagrams_take_what_the_case_takes_away() {
         let case = variant("5.1-udp");
         let flood = &case.floods[0];
-        assert_eq!(flood.steps, [(0, 3_000_000), (40, 1_500_000), (60, 3_400_000), (80, 3_000_000)].map(|(s, bps)| (Instant::from_secs(s), bps)));
+        assert_eq!(
+            flood.steps,
+            [(0, 3_000_000), (40, 1_500_000), (60, 3_400_000), (80, 3_000_000)].map(|(s, bps)| (Instant::from_secs(s), bps))
+        );
         // Given the first phase, then 3 Mbps of 1500 bytes are 250 a second.
         let sent = iter::successors(flood.first(), |at| flood.after(*at)).take_while(|at| *at < Instant::from_secs(10)).count();
         assert_eq!(sent, 2500);
@@ -266,6 +279,17 @@ mod tests {
         assert!(last.as_nanos().abs_diff(48_000_000) < 5_000, "{last:?}");
         let crosses = |pair: &Pair| pair.route.contains(&AIR) && pair.back.contains(&AIR);
         assert!(case.pairs.len() == 16 && case.pairs.iter().all(crosses));
+    }
+
+    #[test]
+    fn the_more_stations_speak_the_less_of_the_air_is_left() {
+        // By hand: 50 packets of 120 bytes take 15.7 ms, 20 of 100 bytes 6.2 ms: sixteen stations 350 ms; and 5 Mbps of 1500 bytes 219 ms.
+        let close = |bps: u64, mbps: u64| bps.abs_diff(mbps * 100_000) < 100_000;
+        assert!(close(air_bps(16, 0), 138), "{}", air_bps(16, 0));
+        assert!(close(air_bps(16, 5_000_000), 94), "{}", air_bps(16, 5_000_000));
+        assert_eq!(air_bps(0, 0), AIR_VIDEO_BPS);
+        let phases: Vec<u64> = variant("wifi-3.2d").links[AIR].phases(STOPS).into_iter().map(|phase| phase.2).collect();
+        assert_eq!(phases, [air_bps(16, 5_000_000), air_bps(16, 0)]);
     }
 
     #[test]
