@@ -8,11 +8,13 @@
 //! | `-cubic` | TCP with CUBIC's window | RFC 8867 section 5.6, encouraged |
 //! | `wifi-` | a surrogate of a Wi-Fi's access point | below |
 //!
-//! **The surrogate.** RFC 8869 wants a radio to be simulated, with ns-3 for example. Without one, the access point is one server that carries both directions, one frame at a time: what a frame carries goes at
-//! the 52 Mbps of 802.11n's MCS 11, after 295.4 µs of everything else that the air is taken for. That is 20 Mbps in packets of 1200 bytes, which RFC 8869 section 3.2 has for sixteen stations. Both numbers make a
-//! link of 52 Mbps with 1920 bytes on top of each packet. A packet of sound takes nearly as much of the air as one of video, so that of the 20 Mbps stations that speak can have less ([`air_bps`]). There is
-//! no contention, no range and no retransmission in it: what comes of these cases says what a shared half-duplex line with a cost for each packet does, and nothing of Wi-Fi proper. Their letters, flows and times are those of RFC 8869 section 3; the rates of UDP are choices, as it names none.
-//! Its cellular cases (section 2) hang on the scheduler of a base station and on how radios fade, and have no surrogate.
+//! **The surrogate.** RFC 8869 wants a radio to be simulated, with ns-3 for example. Without one, the access point is one server that carries both directions, one
+//! frame at a time: what a frame carries goes at the 52 Mbps of 802.11n's MCS 11, after 295.4 µs of everything else that the air is taken for. That is 20 Mbps in
+//! packets of 1200 bytes, which RFC 8869 section 3.2 has for sixteen stations. Both numbers make a link of 52 Mbps with 1920 bytes on top of each packet. A packet of
+//! sound takes nearly as much of the air as one of video, so that of the 20 Mbps stations that speak can have less ([`air_bps`]). There is no contention, no range and
+//! no retransmission in it: what comes of these cases says what a shared half-duplex line with a cost for each packet does, and nothing of Wi-Fi proper. Their letters,
+//! flows and times are those of RFC 8869 section 3; the rates of UDP are choices, as it names none. Its cellular cases (section 2) hang on the scheduler of a base
+//! station and on how radios fade, and have no surrogate.
 
 use core::{iter, time::Duration};
 
