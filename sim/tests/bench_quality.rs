@@ -115,6 +115,19 @@ fn a_small_grid_is_scored_right_throughout() {
 }
 
 #[test]
+fn what_nobody_played_is_neither_right_nor_wrong() {
+    // Given calls that are muted and nothing else.
+    let mut cases = quality::grid();
+    cases.retain(|case| case.name == "silence: rtt 40 ms, muted, voice, and a fifth is lost");
+    let outcomes = play(&cases);
+    // Then the table has no line for other parts of the grid, and shares of nothing are no shares.
+    let table = quality::table(&cases, &outcomes);
+    assert!(table.contains("mute and pause") && !table.contains("outage") && !table.contains("handover"), "{table}");
+    assert!(!table.contains("of 0 windows") && !table.lines().any(|line| line.split_whitespace().any(|cell| cell == "0")), "{table}");
+    assert_eq!(Tally::default().exact_permille(), None);
+}
+
+#[test]
 fn what_is_not_of_the_grid_is_refused_with_a_reason() {
     let cases = quality::small();
     let error = |text: &str| quality::read(&cases, text).expect_err("it is not right");

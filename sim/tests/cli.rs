@@ -488,3 +488,19 @@ fn selftest_prints_a_scorecard_and_says_whether_all_is_met() {
     assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
     assert!(String::from_utf8(output.stderr).unwrap().contains("no oracle has \"nothing-like-that\" in its name; known: ser-1, "));
 }
+
+#[test]
+fn a_bench_that_could_not_leave_what_it_was_asked_for_does_not_begin() {
+    let scratch = Scratch::new();
+    scratch.write("file", "");
+    for arguments in [
+        ["bench", "rfc8867", "--out", "file/report"],
+        ["bench", "quality", "--picture", "file/picture.svg"],
+        ["bench", "rfc8867", "--case", "5.9"],
+    ] {
+        // Both take half a minute and more if they do begin.
+        let output = greenroom(&scratch, &arguments);
+        assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(2), ""), "{arguments:?}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).starts_with("greenroom: "), "{}", text(&output.stderr));
+    }
+}

@@ -28,7 +28,7 @@ pub use self::{
     case::Case,
     page::html,
     reading::{Kind, Reading, all as read},
-    table::{json, markdown, text},
+    table::{brief, json, markdown, text},
     trace::{Bin, HopTrace, PairBin, PairTrace, Trace},
     verdict::{Bound, Comparator, LIMITS, Limit, Line, Outcome, Verdict},
 };

@@ -29,8 +29,13 @@ const FILES: [&str; 5] = ["summary.json", "events.jsonl", "metrics.csv", "statis
 
 /// Makes sure that a run can leave its files in `directory`, which is made if it is missing. Files of an earlier run stay as they are.
 pub fn prepare(directory: &Path) -> Result<(), WriteError> {
+    prepare_for(directory, &FILES)
+}
+
+/// The same for files of other names.
+pub fn prepare_for(directory: &Path, names: &[&str]) -> Result<(), WriteError> {
     make_directory(directory)?;
-    for path in FILES.map(|name| directory.join(name)) {
+    for path in names.iter().map(|name| directory.join(name)) {
         fs::OpenOptions::new().create(true).append(true).open(&path).map_err(|source| WriteError { path, source })?;
     }
     Ok(())

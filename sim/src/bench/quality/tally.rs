@@ -67,23 +67,24 @@ impl Tally {
         self.flapping += usize::from(judged.windows(2).any(|pair| pair[0] != pair[1]));
     }
 
-    /// The share of windows that were exact, in tenths of a per cent.
-    pub fn exact_permille(self) -> usize {
+    /// The share of windows that were exact, in tenths of a per cent; none of no windows.
+    pub fn exact_permille(self) -> Option<usize> {
         permille(self.exact, self.windows)
     }
 
     /// The share that was at most one off.
-    pub fn near_permille(self) -> usize {
+    pub fn near_permille(self) -> Option<usize> {
         permille(self.near, self.windows)
     }
 }
 
-fn permille(part: usize, whole: usize) -> usize {
-    (part * 1000).checked_div(whole).unwrap_or(1000)
+/// A share of nothing is none: neither all of it nor nothing of it.
+fn permille(part: usize, whole: usize) -> Option<usize> {
+    (part * 1000).checked_div(whole)
 }
 
-fn percent(permille: usize) -> String {
-    format!("{}.{} %", permille / 10, permille % 10)
+fn percent(permille: Option<usize>) -> String {
+    permille.map_or_else(|| "–".to_owned(), |permille| format!("{}.{} %", permille / 10, permille % 10))
 }
 
 /// The true levels that occur in the grid.
@@ -149,20 +150,28 @@ impl Heard {
 pub fn goals(cases: &[Case], outcomes: &[Outcome]) -> Vec<(String, String, bool)> {
     let all: Vec<Tally> = (0..SCORERS.len()).map(|scorer| Tally::of(cases, outcomes, Truth::Did, scorer, |_, _| true)).collect();
     let (leaked, of) = leaks(cases, outcomes);
-    let best = all[1..].iter().map(|other| other.exact_permille()).max().unwrap_or(0);
+    let best = all[1..].iter().map(|other| other.exact_permille()).max().flatten();
     let ours = all[0];
-    vec![
-        ("exact in 90 % of windows".into(), percent(ours.exact_permille()), ours.exact_permille() >= 900),
-        ("at most one off in 99 %".into(), percent(ours.near_permille()), ours.near_permille() >= 990),
+    let mut goals = vec![
+        ("exact in 90 % of windows".into(), percent(ours.exact_permille()), ours.exact_permille() >= Some(900)),
+        ("at most one off in 99 %".into(), percent(ours.near_permille()), ours.near_permille() >= Some(990)),
         ("more often exact than every other scorer".into(), format!("the next best: {}", percent(best)), ours.exact_permille() > best),
-        ("a fault of one direction never changes the other".into(), format!("{leaked} of {of} windows"), leaked == 0),
-    ]
+    ];
+    // Where no case has a fault in one direction alone, there is nothing to be said of it.
+    if of > 0 {
+        goals.push(("a fault of one direction never changes the other".into(), format!("{leaked} of {of} windows"), leaked == 0));
+    }
+    goals
 }
 
 /// Rows of cells: scorers by level, then by part of the grid.
 fn rows(cases: &[Case], outcomes: &[Outcome]) -> Vec<[String; 8]> {
     let mut rows = Vec::new();
+    // What did not occur, in a part of the grid, has no row.
     let mut row = |what: String, scorer: usize, tally: Tally| {
+        if tally.windows == 0 {
+            return;
+        }
         rows.push([
             what,
             SCORERS[scorer].to_owned(),
@@ -195,6 +204,9 @@ fn heard_rows(outcomes: &[Outcome]) -> Vec<[String; 8]> {
     for codec in Codec::ALL {
         for (scorer, name) in SCORERS.iter().enumerate() {
             let heard = Heard::of(outcomes, codec, scorer);
+            if heard.windows == 0 {
+                continue;
+            }
             let share = |part| percent(permille(part, heard.windows));
             rows.push([
                 codec.name().to_owned(),
@@ -218,8 +230,11 @@ const COLUMNS: [&str; 8] = ["truth", "scorer", "windows", "exact", "within one",
 pub fn table(cases: &[Case], outcomes: &[Outcome]) -> String {
     let mut text = aligned(&COLUMNS, &rows(cases, outcomes));
     text.push('\n');
-    text.push_str(&aligned(&HEARD_COLUMNS, &heard_rows(outcomes)));
-    text.push('\n');
+    let heard = heard_rows(outcomes);
+    if !heard.is_empty() {
+        text.push_str(&aligned(&HEARD_COLUMNS, &heard));
+        text.push('\n');
+    }
     for (goal, came, met) in goals(cases, outcomes) {
         let _ = writeln!(text, "{}  {goal}: {came}", if met { "ok    " } else { "MISSED" });
     }

@@ -3,12 +3,15 @@
 //! The file has what RFC 8867 says in tables, with its units in the names. Here it becomes links and pairs of peers: a *pair* is one sender and one receiver with a track of video and one of
 //! audio between them; its *route* is the links that its media cross, and the way back those that feedback does. Links without a limit still have the jitter that the document asks for.
 
+mod variant;
+
 use core::time::Duration;
 use std::collections::BTreeMap;
 
 use greenroom_core::{stream::BitsPerSecond, time::Instant};
 use serde::Deserialize;
 
+pub use self::variant::variants;
 use crate::net::{
     capacity::{Capacity, RateSchedule},
     jitter::{Jitter, Spread},
@@ -37,8 +40,10 @@ pub struct Case {
     pub links: Vec<Hop>,
     /// Senders of media with their receivers.
     pub pairs: Vec<Pair>,
-    /// What else is on the links.
+    /// TCP beside them.
     pub rivals: Vec<Rival>,
+    /// UDP that listens to nothing.
+    pub floods: Vec<Flood>,
     /// Why it cannot be judged, where it cannot.
     pub not_applicable: Option<&'static str>,
     /// The case that this one stands beside: the same, with nothing in the way of the feedback.
@@ -66,17 +71,23 @@ pub struct Pair {
     pub stops: Instant,
     /// When they rest: from, and up to but not with.
     pub rests: Option<(Instant, Instant)>,
-    /// Propagation, each way.
+    /// Propagation on the way of the media.
     pub delay: Duration,
+    /// Propagation on the way of the feedback.
+    pub delay_back: Duration,
     /// The links that media cross, by their places in [`Case::links`].
     pub route: Vec<usize>,
     /// The links that feedback crosses.
     pub back: Vec<usize>,
 }
 
-/// TCP on the first link, acknowledged over the last.
+/// A sender of TCP and its receiver.
 #[derive(Clone, Debug)]
 pub struct Rival {
+    /// The links that its segments cross.
+    pub route: Vec<usize>,
+    /// The links that acknowledgements cross.
+    pub back: Vec<usize>,
     /// When it begins, or has its first pause.
     pub starts: Instant,
     /// When it ends.
@@ -103,7 +114,60 @@ pub enum Load {
     },
 }
 
+/// Datagrams at equal distances (RFC 8868 section 5.3), whatever becomes of them.
+#[derive(Clone, Debug)]
+pub struct Flood {
+    /// Its rate from each instant on.
+    pub steps: Vec<(Instant, BitsPerSecond)>,
+    /// The links that it crosses.
+    pub route: Vec<usize>,
+}
+
+/// What a datagram of a flood is on the wire: the default of RFC 8868 section 5.3.
+pub(super) const FLOOD_BYTES: u32 = 1500;
+
+impl Flood {
+    /// When the first datagram goes.
+    pub(super) fn first(&self) -> Option<Instant> {
+        self.steps.iter().find(|step| step.1 > 0).map(|step| step.0)
+    }
+
+    /// When the next one goes after one at `now`.
+    pub(super) fn after(&self, now: Instant) -> Option<Instant> {
+        let bps = self.steps.iter().rfind(|step| step.0 <= now)?.1;
+        match (u64::from(FLOOD_BYTES) * 8 * 1_000_000_000).checked_div(bps) {
+            Some(ns) => {
+                Some(now.saturating_add(Duration::from_nanos(ns))).filter(|next| self.rate(*next) > 0).or_else(|| self.next_step(now))
+            }
+            None => self.next_step(now),
+        }
+    }
+
+    fn rate(&self, at: Instant) -> BitsPerSecond {
+        self.steps.iter().rfind(|step| step.0 <= at).map_or(0, |step| step.1)
+    }
+
+    fn next_step(&self, now: Instant) -> Option<Instant> {
+        self.steps.iter().find(|step| step.0 > now && step.1 > 0).map(|step| step.0)
+    }
+}
+
+impl Case {
+    /// The case of the document that this one is, or is a variant of: limits are given for that.
+    pub fn base(&self) -> &str {
+        self.id.split('-').next().unwrap_or_default()
+    }
+}
+
 impl Hop {
+    /// What packets wait at the most, in milliseconds.
+    pub(super) fn queue_ms(&self) -> u64 {
+        match self.config.queue {
+            Queue::DropTail(QueueLimit::Time(most)) => u64::try_from(most.as_millis()).unwrap_or(u64::MAX),
+            _ => 0,
+        }
+    }
+
     /// What the simulation makes a link of.
     pub(super) fn config(&self) -> LinkConfig {
         self.config.clone()
@@ -194,7 +258,8 @@ fn built(defaults: &Defaults, raw: &Raw, base: Option<&Raw>) -> Case {
         duration: Duration::from_secs(of.duration_s.unwrap_or(0)),
         links,
         pairs: pairs(defaults, of, &forward, backward),
-        rivals: of.competing.iter().map(|rival| rival.built(of.duration_s.unwrap_or(0))).collect(),
+        rivals: of.competing.iter().map(|rival| rival.built(of.duration_s.unwrap_or(0), &forward, backward)).collect(),
+        floods: Vec::new(),
         not_applicable: match (ecn, raw.priority.is_empty()) {
             (true, _) => Some(NO_ECN),
             (_, false) => Some(NO_PRIORITY),
@@ -222,6 +287,7 @@ fn pairs(defaults: &Defaults, of: &Raw, forward: &[usize], backward: usize) -> V
                 stops: Instant::from_secs(flow.stop_s),
                 rests: flow.pause_s.zip(flow.resume_s).map(|(from, to)| (Instant::from_secs(from), Instant::from_secs(to))),
                 delay: Duration::from_millis(flow.owd_ms.unwrap_or(defaults.path.owd_ms)),
+                delay_back: Duration::from_millis(flow.owd_ms.unwrap_or(defaults.path.owd_ms)),
                 route,
                 back,
             }
@@ -343,8 +409,10 @@ struct Idle {
 }
 
 impl RawRival {
-    fn built(&self, duration_s: u64) -> Rival {
+    fn built(&self, duration_s: u64, forward: &[usize], backward: usize) -> Rival {
         Rival {
+            route: forward.to_vec(),
+            back: vec![backward],
             starts: Instant::from_secs(self.start_s.unwrap_or(0)),
             stops: Instant::from_secs(self.stop_s.unwrap_or(duration_s.saturating_sub(1))),
             algorithm: if self.cc == "cubic" { Algorithm::Cubic } else { Algorithm::Reno },

@@ -22,10 +22,10 @@ const GAP: f64 = 16.0;
 /// Room for numbers at the left and below.
 const LEFT: f64 = 62.0;
 const BELOW: f64 = 22.0;
-/// What the height of the queue's plot stands for, in milliseconds: a little more than queues can hold (see `cases.json`).
-const QUEUE_TOP_MS: f64 = 320.0;
-/// Where it has a line: at what queues can hold.
-const QUEUE_FULL_MS: f64 = 300.0;
+/// What the height of the queue's plot stands for, by what the queue can hold: a little more.
+const QUEUE_TOP: f64 = 320.0 / 300.0;
+/// Senders that have a colour of their own.
+const COLOURS: usize = 5;
 /// Bins in a second.
 const PER_SECOND: usize = 5;
 
@@ -143,7 +143,7 @@ fn rates(case: &Case, seconds: &[&[Bin]], hop: usize) -> (Vec<(String, String)>,
     let mean = |second: &[Bin], of: &dyn Fn(&Bin) -> u64| second.iter().map(of).sum::<u64>() as f64 / second.len() as f64;
     let (mut names, mut series) = (Vec::new(), Vec::new());
     for (at, pair) in case.pairs.iter().enumerate().filter(|(_, pair)| pair.route.contains(&hop)) {
-        let class = format!("s{}", at + 1);
+        let class = format!("s{}", at % COLOURS + 1);
         // While it rests, and before it began, there is nothing that it believes.
         let estimate =
             |second: &[Bin]| second.iter().all(|bin| bin.pairs[at].target_bps > 0).then(|| mean(second, &|bin| bin.pairs[at].estimate_bps));
@@ -152,7 +152,7 @@ fn rates(case: &Case, seconds: &[&[Bin]], hop: usize) -> (Vec<(String, String)>,
         series.push(Series { class: class.clone(), values: seconds.iter().map(|second| sent(second)).collect() });
         names.push((pair.name.clone(), class));
     }
-    if hop == 0 && !case.rivals.is_empty() {
+    if case.rivals.iter().any(|rival| rival.route.contains(&hop)) {
         let values = seconds.iter().map(|second| Some(mean(second, &|bin| bin_bps(bin.tcp_bytes)))).collect();
         series.push(Series { class: "tcp".to_owned(), values });
         names.push(("TCP (received)".to_owned(), "tcp".to_owned()));
@@ -177,7 +177,8 @@ fn plot(page: &mut String, case: &Case, trace: &Trace, hop: usize, seed: u64) {
     let top = step * libm::ceil(most / step);
     let x = |s: f64| LEFT + s / end_s * (WIDTH - LEFT);
     let y = |bps: f64| RATES * (1.0 - bps / top);
-    let queue_y = |ms: f64| RATES + GAP + QUEUE * (1.0 - (ms / QUEUE_TOP_MS).min(1.0));
+    let full_ms = case.links[hop].queue_ms() as f64;
+    let queue_y = |ms: f64| RATES + GAP + QUEUE * (1.0 - (ms / (full_ms * QUEUE_TOP)).min(1.0));
 
     let name = case.links[hop].name;
     put(page, format_args!("<p class=\"key\">{name}, seed {seed}, means over a second. <span class=\"area\">■</span> capacity; sent by"));
@@ -222,7 +223,7 @@ fn plot(page: &mut String, case: &Case, trace: &Trace, hop: usize, seed: u64) {
         ruled(page, y(bps), &format!("{:.1} Mbps", bps / 1e6));
         bps += step;
     }
-    ruled(page, queue_y(QUEUE_FULL_MS), &format!("{QUEUE_FULL_MS} ms"));
+    ruled(page, queue_y(full_ms), &format!("{full_ms} ms"));
     ruled(page, queue_y(0.0), "0 ms");
     let every = if seconds.len() > 150 { 50 } else { 20 };
     for s in (0..=seconds.len()).step_by(every) {

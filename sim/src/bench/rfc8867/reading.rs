@@ -183,18 +183,23 @@ pub(super) fn stretches(case: &Case, hop: usize) -> Vec<Stretch> {
     let phases = case.links[hop].phases(end);
     let mut changes: Vec<Instant> = phases.iter().map(|phase| phase.0).chain([end]).collect();
     changes.extend(
-        users.iter().flat_map(|(_, pair)| [Some(pair.starts), pair.rests.map(|rest| rest.0), pair.rests.map(|rest| rest.1)]).flatten(),
+        users
+            .iter()
+            .flat_map(|(_, pair)| [Some(pair.starts), Some(pair.stops), pair.rests.map(|rest| rest.0), pair.rests.map(|rest| rest.1)])
+            .flatten(),
     );
+    // Files come and go: they are weather, not a change.
+    let transfers = case.rivals.iter().filter(|rival| matches!(rival.load, Load::Endless) && rival.route.contains(&hop));
+    changes.extend(transfers.clone().flat_map(|rival| [rival.starts, rival.stops]).filter(|at| *at < end));
     changes.sort();
     changes.dedup();
-    // Files come and go: they are weather, not a change.
-    let tcp = case.rivals.iter().any(|rival| matches!(rival.load, Load::Endless));
     changes
         .windows(2)
         .filter_map(|ends| {
             let (from, to) = (ends[0], ends[1]);
             let pairs: Vec<usize> = users.iter().filter(|(_, pair)| sends(pair, from)).map(|(at, _)| *at).collect();
             let capacity = phases.iter().rfind(|phase| phase.0 <= from)?.2;
+            let tcp = transfers.clone().any(|rival| rival.starts <= from && from < rival.stops);
             let useful_bps = if tcp { capacity } else { capacity.min(MEDIA_MAX_BPS * pairs.len() as u64) };
             (!pairs.is_empty() && to.saturating_since(from) >= SHORTEST).then_some(Stretch { from, to, useful_bps, pairs })
         })
@@ -208,7 +213,8 @@ fn sends(pair: &Pair, at: Instant) -> bool {
 /// Bytes of media and TCP on a link: who is on it at all, so that none is left out that comes late.
 fn used_bytes(case: &Case, hop: usize, bin: &super::trace::Bin) -> u64 {
     let media = case.pairs.iter().zip(&bin.pairs).filter(|(pair, _)| pair.route.contains(&hop)).map(|(_, bin)| bin.media_bytes);
-    media.sum::<u64>() + if hop == 0 { bin.tcp_bytes } else { 0 }
+    let tcp = case.rivals.iter().any(|rival| rival.route.contains(&hop));
+    media.sum::<u64>() + if tcp { bin.tcp_bytes } else { 0 }
 }
 
 fn utilisation(case: &Case, trace: &Trace, hop: usize, stretch: &Stretch) -> f64 {

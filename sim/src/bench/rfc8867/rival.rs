@@ -142,7 +142,8 @@ mod tests {
     #[test]
     fn files_follow_each_other_with_pauses_and_what_is_late_is_forgotten() {
         let load = Load::Files { bytes: (30_000, 50_000), pause_mean: Duration::from_secs(10), begins_on: true };
-        let rival = Rival { starts: Instant::ZERO, stops: Instant::from_secs(299), algorithm: Algorithm::Reno, load };
+        let (starts, stops) = (Instant::ZERO, Instant::from_secs(299));
+        let rival = Rival { route: vec![0], back: vec![1], starts, stops, algorithm: Algorithm::Reno, load };
         let mut transfer = Transfer::new(&rival, 1, 1);
         let mut files = Vec::new();
         let mut segments = 0;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     Results, case,
+    reading::Kind,
     verdict::{Bound, Comparator, Line, Verdict},
 };
 
@@ -54,6 +55,39 @@ pub fn markdown(results: &Results) -> String {
             let limit = limit.trim_end_matches(" MISS");
             let _infallible = writeln!(text, "|  | {what} | {median} | {seeds} | {limit} | {comparator} | {word} |");
         }
+    }
+    text
+}
+
+/// The table of the variants in `docs/RFC8867.md`: a line for each, with what tells most.
+pub fn brief(results: &Results) -> String {
+    let mut text = "| case | | utilisation | largest by smallest | loss | packets, 95 % | queue, settled | verdict |\n|---|---|---|---:|---:|---:|---:|---|\n".to_owned();
+    for verdict in &results.verdicts {
+        let medians = |kind: Kind| verdict.lines.iter().filter(move |line| line.kind == kind).map(|line| line.median);
+        let worst = |kind: Kind| medians(kind).reduce(f64::max);
+        let cell = |value: Option<f64>, kind: Kind| match value {
+            Some(value) if value.is_finite() => format!("{} {}", rounded(value), kind.unit()).trim_end().to_owned(),
+            Some(_) => "never".to_owned(),
+            None => String::new(),
+        };
+        let (least, most) = (medians(Kind::Utilisation).reduce(f64::min), worst(Kind::Utilisation));
+        let utilisation = match (least, most) {
+            (Some(least), Some(most)) if least < most => format!("{} to {} %", rounded(least), rounded(most)),
+            (least, _) => cell(least, Kind::Utilisation),
+        };
+        let missed: Vec<&str> = verdict.lines.iter().filter(|line| !line.passes()).map(|line| line.what.as_str()).collect();
+        let word = if missed.is_empty() { "pass".to_owned() } else { format!("**miss**: {}", missed.join("; ")) };
+        let cells = [
+            format!("**{}**", verdict.case.id),
+            verdict.case.title.clone(),
+            utilisation,
+            cell(worst(Kind::Ratio), Kind::Ratio),
+            cell(worst(Kind::Loss), Kind::Loss),
+            cell(worst(Kind::Delay95), Kind::Delay95),
+            cell(worst(Kind::SettledQueue95), Kind::SettledQueue95),
+            word,
+        ];
+        let _infallible = writeln!(text, "| {} |", cells.join(" | "));
     }
     text
 }

@@ -32,7 +32,7 @@ impl Bound {
 /// A limit of ours.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
-    /// The cases that it is for; none for all of them.
+    /// The cases that it is for, and whose variants; none for all of them.
     pub cases: &'static [&'static str],
     /// The readings.
     pub kind: Kind,
@@ -65,13 +65,13 @@ pub const LIMITS: &[Limit] = &[
     },
     Limit { cases: &["5.1"], kind: Kind::SettledQueue95, bound: Bound::AtMost(150.0), why: "half of the queue of 300 ms" },
     Limit {
-        cases: &["5.2", "5.4", "5.5", "5.8", "6.3"],
+        cases: &["5.2", "5.4", "5.5", "5.8", "6.3", "wifi"],
         kind: Kind::Ratio,
         bound: Bound::AtMost(3.0),
         why: "RFC 8868's guideline for flows of one kind in static periods",
     },
     Limit {
-        cases: &["5.6", "5.7", "6.3"],
+        cases: &["5.6", "5.7", "6.3", "wifi"],
         kind: Kind::LowestVideo,
         bound: Bound::AtLeast(135.0),
         why: "the lowest rate of the encoder less 10 % for loss: RFC 8867 wants no starvation",
@@ -153,7 +153,7 @@ impl Verdict {
             let judged = case.not_applicable.is_none();
             let limit = LIMITS
                 .iter()
-                .find(|limit| judged && limit.kind == reading.kind && (limit.cases.is_empty() || limit.cases.contains(&case.id.as_str())));
+                .find(|limit| judged && limit.kind == reading.kind && (limit.cases.is_empty() || limit.cases.contains(&case.base())));
             let comparator = comparators.iter().find(|(what, _)| *what == reading.what).map(|(_, value)| Comparator::ScreamV2(*value));
             Line { what: reading.what.clone(), kind: reading.kind, median: median(&values), values, limit, comparator }
         });

@@ -23,7 +23,7 @@ use greenroom_core::{
 };
 
 use super::{
-    case::{Case, Pair},
+    case::{Case, FLOOD_BYTES, Pair},
     reading::float,
     rival::{ACK_WIRE_BYTES, SEGMENT_WIRE_BYTES, Transfer},
     source::{AUDIO_BYTES, AUDIO_INTERVAL, Encoder, VIDEO_MAX_BPS, VIDEO_MIN_BPS},
@@ -105,6 +105,8 @@ struct World<'c> {
     sent: u64,
     pairs: Vec<Ends<'c>>,
     transfers: Vec<Transfer>,
+    /// When each of the case's floods sends next.
+    floods: Vec<Option<Instant>>,
     trace: Trace,
     /// The bin that is being filled, and when it ends.
     bin: Bin,
@@ -122,7 +124,7 @@ struct Flight {
 }
 
 struct Cargo {
-    /// Which pair or transfer it belongs to.
+    /// Which pair, transfer or flood it belongs to.
     owner: usize,
     /// Whether it goes the way of the media, or back.
     outward: bool,
@@ -135,6 +137,8 @@ enum Load {
     Datagram(Datagram),
     Segment(u64, Segment),
     Ack(u64, Ack),
+    /// A datagram of a flood: nobody reads it.
+    Filler,
 }
 
 impl PartialEq for Flight {
@@ -241,6 +245,7 @@ impl<'c> World<'c> {
             under_way: BinaryHeap::new(),
             sent: 0,
             pairs,
+            floods: case.floods.iter().map(super::case::Flood::first).collect(),
             transfers: case.rivals.iter().enumerate().map(|(at, rival)| Transfer::new(rival, seed, at + 1)).collect(),
             trace,
             bin,
@@ -263,6 +268,9 @@ impl<'c> World<'c> {
             for at in 0..self.transfers.len() {
                 self.serve_transfer(at, now);
             }
+            for at in 0..self.floods.len() {
+                self.serve_flood(at, now);
+            }
         }
         self.measure(end);
     }
@@ -271,7 +279,8 @@ impl<'c> World<'c> {
         let flight = self.under_way.peek().map(|first| first.0.due);
         let pairs = self.pairs.iter().filter_map(Ends::poll_timeout);
         let transfers = self.transfers.iter().filter_map(Transfer::poll_timeout);
-        flight.into_iter().chain(pairs).chain(transfers).chain([self.queue_sample]).min()
+        let floods = self.floods.iter().flatten().copied();
+        flight.into_iter().chain(pairs).chain(transfers).chain(floods).chain([self.queue_sample]).min()
     }
 
     /// Takes the samples that are due by `now`.
@@ -310,12 +319,12 @@ impl<'c> World<'c> {
 
     /// The links that something crosses.
     fn route(&self, cargo: &Cargo) -> &'c [usize] {
-        /// TCP is on the first link and is acknowledged over the last: only dumbbells have it.
-        const TCP: [&[usize]; 2] = [&[1], &[0]];
         match (&cargo.load, cargo.outward) {
             (Load::Datagram(_), true) => &self.case.pairs[cargo.owner].route,
             (Load::Datagram(_), false) => &self.case.pairs[cargo.owner].back,
-            (Load::Segment(..) | Load::Ack(..), outward) => TCP[usize::from(outward)],
+            (Load::Segment(..) | Load::Ack(..), true) => &self.case.rivals[cargo.owner].route,
+            (Load::Segment(..) | Load::Ack(..), false) => &self.case.rivals[cargo.owner].back,
+            (Load::Filler, _) => &self.case.floods[cargo.owner].route,
         }
     }
 
@@ -341,9 +350,11 @@ impl<'c> World<'c> {
 
     fn distance(&self, cargo: &Cargo) -> Duration {
         match cargo.load {
-            Load::Datagram(_) => self.case.pairs[cargo.owner].delay,
+            Load::Datagram(_) if cargo.outward => self.case.pairs[cargo.owner].delay,
+            Load::Datagram(_) => self.case.pairs[cargo.owner].delay_back,
             // As far as the media go: RFC 8867 has one path for all.
             Load::Segment(..) | Load::Ack(..) => self.case.pairs.first().map_or(Duration::ZERO, |pair| pair.delay),
+            Load::Filler => Duration::ZERO,
         }
     }
 
@@ -352,7 +363,7 @@ impl<'c> World<'c> {
         match cargo.load {
             Load::Datagram(_) if cargo.outward => self.trace.pairs[cargo.owner].dropped += 1,
             Load::Segment(..) => self.trace.tcp_dropped += 1,
-            Load::Datagram(_) | Load::Ack(..) => {}
+            Load::Datagram(_) | Load::Ack(..) | Load::Filler => {}
         }
     }
 
@@ -382,6 +393,14 @@ impl<'c> World<'c> {
                 }
             }
             Load::Ack(connection, ack) => self.transfers[owner].acknowledged(now, connection, ack),
+            Load::Filler => {}
+        }
+    }
+
+    fn serve_flood(&mut self, owner: usize, now: Instant) {
+        if self.floods[owner].is_some_and(|due| due <= now) {
+            self.floods[owner] = self.case.floods[owner].after(now);
+            self.send(now, Cargo { owner, outward: true, sent_at: now, wire_bytes: FLOOD_BYTES, load: Load::Filler });
         }
     }
 

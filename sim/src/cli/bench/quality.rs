@@ -52,6 +52,13 @@ pub(super) fn run(arguments: &QualityArguments) -> Exit {
             return Exit::Usage;
         }
     }
+    // Before the run: who waits for a picture wants to know now that it cannot be written.
+    if let Some(path) = &arguments.picture
+        && let Err(error) = files::write_file(path, &[])
+    {
+        complain(&error);
+        return Exit::Usage;
+    }
     let jobs = arguments.jobs.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()); // hidden by itself where that is no terminal
     let style = ProgressStyle::with_template("quality {wide_bar:.green} {pos} of {len}  {elapsed}, {eta} to go");

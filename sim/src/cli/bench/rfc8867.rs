@@ -14,13 +14,17 @@ use crate::{
     bench::rfc8867,
     cli::{Exit, complain, say, sweep::seeds},
     media::Fidelity,
+    record::files,
 };
 
 #[derive(Debug, Args)]
 pub(super) struct Rfc8867Arguments {
-    /// Only these cases, for example 5.1,5.6 [default: all]
+    /// Only these cases, for example 5.1,5.6-bloat [default: all but variants]
     #[arg(long = "case", value_name = "CASE,…", value_delimiter = ',')]
     cases: Vec<String>,
+    /// The variants in place of the cases: media that take longer, UDP in place of a narrower line, a larger queue, CUBIC, and surrogates of Wi-Fi
+    #[arg(long, conflicts_with = "cases")]
+    variants: bool,
     /// Which seeds: from A up to, and without, B
     #[arg(long, value_name = "A..B", value_parser = seeds, default_value = "0..5")]
     seeds: Range<u64>,
@@ -33,7 +37,7 @@ pub(super) struct Rfc8867Arguments {
     /// Print JSON
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
-    /// Print the table of docs/RFC8867.md
+    /// Print the table of docs/RFC8867.md; with --variants, the short one of the variants
     #[arg(long)]
     markdown: bool,
     /// Write report.html and rfc8867.json there
@@ -43,7 +47,10 @@ pub(super) struct Rfc8867Arguments {
 
 /// Runs the cases, prints, and says whether every limit was met.
 pub(super) fn run(arguments: &Rfc8867Arguments) -> Exit {
-    let mut cases = rfc8867::case::all();
+    let mut cases = if arguments.variants { rfc8867::case::variants() } else { rfc8867::case::all() };
+    if !arguments.cases.is_empty() {
+        cases.extend(rfc8867::case::variants());
+    }
     if let Some(unknown) = arguments.cases.iter().find(|asked| cases.iter().all(|case| case.id != asked.trim())) {
         let known: Vec<&str> = cases.iter().map(|case| case.id.as_str()).collect();
         complain(&format_args!("RFC 8867 has no case {unknown:?} that can be run; there are {}", known.join(", ")));
@@ -57,6 +64,13 @@ pub(super) fn run(arguments: &Rfc8867Arguments) -> Exit {
     }
     if arguments.media == Fidelity::Model {
         complain(&"modelled media has no congestion control to be tested; expected --media webrtc or webrtc-null");
+        return Exit::Usage;
+    }
+    // Before the run: who waits for a report wants to know now that it cannot be written.
+    if let Some(directory) = &arguments.out
+        && let Err(error) = files::prepare_for(directory, &["report.html", "rfc8867.json"])
+    {
+        complain(&error);
         return Exit::Usage;
     }
     let jobs = arguments.jobs.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
@@ -74,7 +88,7 @@ pub(super) fn run(arguments: &Rfc8867Arguments) -> Exit {
     if arguments.json {
         say(&format!("{:#}\n", rfc8867::json(&results)));
     } else if arguments.markdown {
-        say(&rfc8867::markdown(&results));
+        say(&if arguments.variants { rfc8867::brief(&results) } else { rfc8867::markdown(&results) });
     } else {
         say(&rfc8867::text(&results));
     }
@@ -94,7 +108,6 @@ pub(super) fn run(arguments: &Rfc8867Arguments) -> Exit {
 }
 
 fn write(directory: &Path, results: &rfc8867::Results) -> std::io::Result<()> {
-    fs::create_dir_all(directory)?;
     fs::write(directory.join("rfc8867.json"), format!("{:#}\n", rfc8867::json(results)))?;
     fs::write(directory.join("report.html"), rfc8867::html(results))
 }
