@@ -509,6 +509,7 @@ pub struct MediaPacket<P = Payload> {
 
 impl<P: Deref<Target = [u8]>> MediaPacket<P> {
     /// Size of the RTP payload, in bytes.
+    #[inline]
     pub fn size_bytes(&self) -> u32 {
         u32::try_from(self.payload.len()).unwrap_or(u32::MAX).saturating_add(self.absent_bytes)
     }

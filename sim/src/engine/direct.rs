@@ -46,11 +46,17 @@ struct Neighbours<'n> {
 
 impl Neighbours<'_> {
     /// Something lies in a node's inbox. Behind something that arrives sooner, it makes nobody due sooner.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "for every datagram")]
+    #[inline(always)]
     fn handed_over(&mut self, to: u16, is_first: bool) {
         if is_first && to != self.at_work {
-            self.schedule.set(to, self.nodes[usize::from(to)].next());
+            self.put_forward(to);
         }
+    }
+
+    #[inline(never)]
+    fn put_forward(&mut self, to: u16) {
+        self.schedule.set(to, self.nodes[usize::from(to)].next());
     }
 }
 

@@ -85,7 +85,8 @@ impl Inbox {
     }
 
     /// Puts in a datagram that arrives last, and says whether it arrives first as well.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "called at one place, for every datagram")]
+    #[inline(always)]
     pub(super) fn push_datagram(&mut self, at: Instant, origin: Origin, datagram: &mut Datagram) -> bool {
         let place = self.next_place();
         (place.at, place.origin) = (at, origin);
@@ -151,7 +152,8 @@ impl Inbox {
     }
 
     /// The place behind the last arrival, which counts from now on.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "for every datagram")]
+    #[inline(always)]
     fn next_place(&mut self) -> &mut Arrival {
         if self.len as usize == self.places.len() {
             self.grow();

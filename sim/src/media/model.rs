@@ -588,6 +588,10 @@ const _: () = assert!(size_of::<Unacknowledged>() == 32 && PAYLOAD_BYTES <= u16:
 const LAST_OF_PICTURE: u8 = 0x80;
 
 impl Unacknowledged {
+    /// What stands in a place that nothing was written to yet.
+    const BLANK: Self =
+        Self { number: 0, stream: StreamId(0), seq: 0, timestamp: 0, layer: LayerId(0), len_and_marker: 0, absent_bytes: 0, beginning: 0 };
+
     fn of(media: &Media, body: &Body<'_>) -> Self {
         let Head { track, layer, seq, timestamp, marker, level: _ } = media.head;
         let len = u8::try_from(body.payload.len()).unwrap_or(u8::MAX).min(LAST_OF_PICTURE - 1);
@@ -624,19 +628,17 @@ impl Unacknowledged {
 impl History {
     #[inline]
     fn push(&mut self, newest: Unacknowledged) {
-        if let Some(oldest) = self.packets.get_mut(self.oldest) {
-            *oldest = newest;
-            self.oldest = (self.oldest + 1) % HISTORY_PACKETS as usize;
-        } else {
-            self.push_one_more(newest);
+        if self.oldest == self.packets.len() {
+            self.make_place();
         }
+        self.packets[self.oldest] = newest;
+        self.oldest = (self.oldest + 1) % HISTORY_PACKETS as usize;
     }
 
-    /// The same where there is no old one yet.
+    /// Where there is no old one yet. A newcomer is not handed over: each of its numbers is to be written where it will lie.
     #[cold]
-    fn push_one_more(&mut self, newest: Unacknowledged) {
-        self.packets.push(newest);
-        self.oldest = self.packets.len() % HISTORY_PACKETS as usize;
+    fn make_place(&mut self) {
+        self.packets.push(Unacknowledged::BLANK);
     }
 
     /// Keeps the payload of the packet of that number as well, which is longer than its beginning.

@@ -160,11 +160,13 @@ impl Stencil {
     #[expect(clippy::inline_always, reason = "called at one place, for every packet that a server sends")]
     #[inline(always)]
     pub(super) fn copy(&self, out: &mut Vec<Datagram>, [src, dst]: [SocketAddrV4; 2], token: u32, numbers: Numbers) {
-        let payload = Carried::in_place(self.bytes, self.len);
-        out.push(Datagram { src, dst, payload, absent_bytes: self.absent_bytes });
-        // The numbers are written where they are to lie: see [`Carried::place`].
+        out.push(Datagram::empty(src, dst));
+        // All is written where it is to lie: see [`Carried::place`].
         let datagram = out.last_mut().expect("it was just put there");
-        let mut writer = Writer { bytes: datagram.payload.place(self.len), len: TOKEN_AT };
+        datagram.absent_bytes = self.absent_bytes;
+        let place = datagram.payload.place(self.len);
+        *place = self.bytes;
+        let mut writer = Writer { bytes: place, len: TOKEN_AT };
         let Numbers { stamp, seq, timestamp, beginning } = numbers;
         writer.put(token.to_be_bytes());
         write_stamp(&mut writer, stamp);

@@ -195,6 +195,7 @@ impl Routes {
             picture: if video { vp8::Descriptor::parse(&packet.payload) } else { None },
         };
         // One copy for all viewers, numbered anew for each: the payload is shared, and so is the pointer to it.
+        let size_bytes = packet.size_bytes();
         let mut copies = Copies::of(MediaPacket { layer: LayerId(0), ..packet.clone() });
         let blank = |seq, timestamp| MediaPacket {
             layer: LayerId(0),
@@ -211,19 +212,19 @@ impl Routes {
                 continue;
             };
             let filler;
-            let (copy, rewrite, switched) = match forwarder.handle_packet(now, &incoming) {
+            let (copy, size_bytes, rewrite, switched) = match forwarder.handle_packet(now, &incoming) {
                 Verdict::Forward(Outgoing { seq, timestamp, picture, switched }) => {
                     copies.number(seq, timestamp);
                     let rewrite = picture.map(|picture| Vp8Rewrite { picture_id: picture.picture_id, tl0_pic_idx: picture.tl0_pic_idx });
-                    (&copies, rewrite, switched.filter(|_| video).map(|switch| switch.to))
+                    (&copies, size_bytes, rewrite, switched.filter(|_| video).map(|switch| switch.to))
                 }
                 Verdict::Fill { seq, timestamp } => {
                     filler = Copies::of(blank(seq, timestamp));
-                    (&filler, None, None)
+                    (&filler, 0, None, None)
                 }
                 Verdict::Drop(_) => continue,
             };
-            viewer.flow.count(now, copy.packet().size_bytes());
+            viewer.flow.count(now, size_bytes);
             send(Forwarded { slot: viewer.slot, copy, rewrite, switched });
         }
     }
