@@ -19,7 +19,7 @@ impl Arrival {
     /// What stands in a place that nothing was written to yet.
     const BLANK: Self = Self { at: Instant::ZERO, origin: Origin(0), input: Input::Moved { address: address_of(SERVER) } };
 
-    const fn key(&self) -> (Instant, Origin) {
+    pub(super) const fn key(&self) -> (Instant, Origin) {
         (self.at, self.origin)
     }
 }
