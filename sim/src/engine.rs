@@ -652,7 +652,7 @@ impl World {
 
     /// Lets the queues that a node sends into decide what they have to by `now`, hands what arrives to `carrier`, and says when they have to decide next.
     fn decide(&mut self, now: Instant, from: u16, carrier: &mut impl Carrier) -> Carrying<Instant> {
-        let (end, ledger, mut weather, mut last, mut carried) = (self.end, &mut self.ledger, self.weather.as_deref_mut(), None, Ok(()));
+        let (end, ledger, mut weather, mut last, mut done) = (self.end, &mut self.ledger, self.weather.as_deref_mut(), None, Ok(()));
         let is_router = self.network.is_router(from);
         self.network.decide(now, from, |Carried { to, at, count, mut datagram }| {
             let goes_down = from == SERVER || is_router && to != SERVER;
@@ -665,11 +665,11 @@ impl World {
             if let Some(tap) = &mut self.tap {
                 tap.came_out(from, count);
             }
-            if carried.is_ok() && at < Instant::MAX {
-                carried = carrier.take_datagram(to, at, Origin::new(from, count), &mut datagram);
+            if done.is_ok() && at < Instant::MAX {
+                done = carrier.take_datagram(to, at, Origin::new(from, count), &mut datagram);
             }
         });
-        carried.map(|()| self.network.next_decision(from).unwrap_or(NEVER))
+        done.map(|()| self.network.next_decision(from).unwrap_or(NEVER))
     }
 
     /// When signalling that `from` sends arrives at the other end of its connection to or from `client`.
@@ -781,6 +781,7 @@ fn deliver_twice(to: u16, ats: [Instant; 2], origin: Origin, datagram: &Datagram
 type Tapped = (Captured, Drops);
 
 #[cold]
+#[expect(clippy::unnecessary_box_returns, reason = "where nothing is captured, room for one is not to be kept at every datagram")]
 fn tapped(network: &Network, now: Instant, client: u16, direction: Direction, datagram: &Datagram) -> Box<Tapped> {
     Box::new((Captured::of(now, client, direction, datagram), drops_of(network, client, direction)))
 }
