@@ -15,6 +15,7 @@
 
 mod direct;
 mod host;
+mod inbox;
 mod last_mile;
 mod schedule;
 mod tap;
@@ -35,6 +36,7 @@ use greenroom_core::{
 
 use self::{
     host::{Blueprint, Host},
+    inbox::{Arrival, Inbox, Origin},
     last_mile::LastMiles,
     schedule::Schedule,
     tap::{Tap, drops_of},
@@ -164,7 +166,7 @@ pub fn run(
     let end = Instant::ZERO.saturating_add(scenario.duration);
     match engine {
         Engine::Turmoil => turmoil::run(nodes, world, end, seed, progress),
-        Engine::Direct => direct::run(nodes, world, end, progress),
+        Engine::Direct => direct::run(nodes, world, end, progress).map_err(|error| *error),
     }
 }
 
@@ -227,6 +229,13 @@ impl Machine {
         matches!(self, Self::Client(node) if node.is_silent())
     }
 
+    /// Whether what was taken in last surely brought no timer forward; of other nodes than clients it is known by asking.
+    #[inline]
+    fn timer_stands(&self) -> bool {
+        matches!(self, Self::Client(node) if node.timer_stands())
+    }
+
+    #[inline]
     fn poll_timeout(&self) -> Option<Instant> {
         match self {
             Self::Sfu(node) => node.poll_timeout(),
@@ -241,16 +250,15 @@ impl Machine {
 #[derive(Debug)]
 #[repr(C, align(64))]
 struct Driver {
-    /// In order of arrival. A sorted queue and no heap: what one sender sends mostly arrives in the order of sending, so the place of a newcomer is at or near the end.
-    inbox: VecDeque<Arrival>,
+    inbox: Inbox,
     /// The latest arrival that was ever expected: what comes later still goes to the end of the queue, which need not be looked at.
     latest: Instant,
     now: Instant,
-    /// The node's next timer, asked once after each step.
-    timer: Option<Instant>,
+    /// The node's next timer, asked once after each step; [`NEVER`] where there is none.
+    timer: Instant,
+    /// When a queue that the node sends into has to decide next, or [`NEVER`].
+    queue: Instant,
     machine: Machine,
-    /// When a queue that the node sends into has to decide next.
-    queue: Option<Instant>,
     /// What stands between the node and the world, where there is anything: nothing, in a run without faults and translators.
     host: Option<Box<Host>>,
     place: u16,
@@ -260,6 +268,8 @@ struct Driver {
     delivered: Delivered,
     sent: u64,
 }
+/// The time of what does not happen: where all times are numbers, the first of them takes no branches.
+const NEVER: Instant = Instant::MAX;
 const _: () = assert!(core::mem::offset_of!(Driver, machine) == 64 && core::mem::offset_of!(Driver, delivered.by_client) <= 128);
 
 /// Datagrams that a node took in, by sender.
@@ -290,50 +300,6 @@ impl Delivered {
 /// Steps of one node at one instant that no honest node needs: ten thousand datagrams can arrive at once, a hundred thousand cannot.
 const STEPS_AT_ONE_INSTANT: u32 = 100_000;
 
-/// Something on its way to a node.
-#[derive(Debug)]
-struct Arrival {
-    at: Instant,
-    origin: Origin,
-    input: Input,
-}
-
-impl Arrival {
-    /// A place to be written over.
-    const BLANK: Self = Self { at: Instant::ZERO, origin: Origin(0), input: Input::Moved { address: address_of(SERVER) } };
-
-    const fn key(&self) -> (Instant, Origin) {
-        (self.at, self.origin)
-    }
-}
-
-/// Who sent something, above, and its own count of it in the lower 48 bits: of what arrives at one instant that of the lowest place comes first, and what was sent first of that.
-///
-/// One number leaves no gap beside a place of 16 bits: an arrival is 80 bytes, five of the widest moves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Origin(u64);
-
-impl Origin {
-    const COUNT_BITS: u32 = 48;
-
-    #[inline]
-    const fn new(from: u16, count: u64) -> Self {
-        debug_assert!(count >> Self::COUNT_BITS == 0, "nobody sends 2^48 times");
-        Self((from as u64) << Self::COUNT_BITS | count)
-    }
-
-    /// The sender's place.
-    #[inline]
-    const fn place(self) -> u16 {
-        (self.0 >> Self::COUNT_BITS) as u16
-    }
-
-    /// The sender's count.
-    const fn count(self) -> u64 {
-        self.0 & ((1 << Self::COUNT_BITS) - 1)
-    }
-}
-
 impl Driver {
     fn new(place: u16, blueprint: Blueprint, scenario: &Scenario) -> Self {
         let nat = usize::from(place).checked_sub(1).and_then(|at| scenario.users[at].nat).map(|nat| Nat::new(nat, outside_of(place, 0)));
@@ -360,11 +326,11 @@ impl Driver {
         Self {
             place,
             machine,
-            inbox: VecDeque::new(),
+            inbox: Inbox::default(),
             latest: Instant::ZERO,
             now: Instant::ZERO,
-            timer: None,
-            queue: None,
+            timer: NEVER,
+            queue: NEVER,
             steps_now: 0,
             sent: 0,
             delivered: Delivered { by_server: 0, by_client: vec![0; senders] },
@@ -373,86 +339,91 @@ impl Driver {
     }
 
     /// When the node's timer fires, in true time.
-    fn fires_at(&self) -> Option<Instant> {
+    fn fires_at(&self) -> Instant {
         let timer = self.machine.poll_timeout();
-        match &self.host {
-            None => timer,
-            Some(host) => host.fires_at(timer),
-        }
+        let timer = self.host.as_ref().map_or(timer, |host| host.fires_at(timer));
+        timer.unwrap_or(NEVER)
     }
 
     /// When the node has something to do.
     fn next(&self) -> Option<Instant> {
-        const NEVER: Instant = Instant::MAX; // where all of them are numbers, the least of them takes no branches
-        let arrival = self.inbox.front().map_or(NEVER, |arrival| arrival.at);
-        let mut due = self.timer.unwrap_or(NEVER).min(arrival).max(self.now);
+        Some(self.due()).filter(|due| *due < NEVER)
+    }
+
+    /// The same, or [`NEVER`].
+    #[inline]
+    fn due(&self) -> Instant {
+        let arrival = self.inbox.first().map_or(NEVER, |arrival| arrival.at);
+        let mut due = self.timer.min(arrival).max(self.now);
         if let Some(host) = &self.host {
             due = host.next(Some(due).filter(|at| *at < NEVER)).unwrap_or(NEVER);
         }
-        let due = due.min(self.queue.unwrap_or(NEVER).max(self.now));
-        (due < NEVER).then_some(due)
+        due.min(self.queue.max(self.now))
     }
 
-    /// Hands the node something that is on its way, and says whether that is what arrives first.
-    #[inline]
-    fn take_in(&mut self, at: Instant, origin: Origin, load: Load<'_>) -> Result<bool, EngineError> {
-        if at > self.latest
-            && at >= self.now
-            && let Load::Datagram(datagram) = load
-        {
-            // Nearly always. It is put together where it is to lie.
-            self.latest = at;
-            self.inbox.push_back(Arrival::BLANK);
-            if let Some(arrival) = self.inbox.back_mut() {
-                (arrival.at, arrival.origin) = (at, origin);
-                arrival.input = Input::Datagram(datagram.take());
-            }
-            return Ok(self.inbox.len() == 1);
+    /// Hands the node a datagram that is on its way, and says whether that is what arrives first.
+    #[expect(
+        clippy::inline_always,
+        reason = "for every datagram: it moves from where it was written to where it waits, and nowhere between"
+    )]
+    #[inline(always)]
+    fn take_in(&mut self, at: Instant, origin: Origin, datagram: &mut Datagram) -> Carrying<bool> {
+        if at > self.latest && at >= self.now {
+            self.latest = at; // nearly always
+            return Ok(self.inbox.push_datagram(at, origin, datagram));
         }
-        self.expect(Arrival { at, origin, input: load.into_input() })
+        self.expect(Arrival { at, origin, input: Input::Datagram(datagram.take()) })
     }
 
-    /// The same for what has come to the node's host already.
-    fn expect(&mut self, arrival: Arrival) -> Result<bool, EngineError> {
+    /// The same for anything that has come to the node's host already.
+    fn expect(&mut self, arrival: Arrival) -> Carrying<bool> {
         if arrival.at < self.now {
-            return Err(EngineError::Late { node: self.place, due: arrival.at, now: self.now });
+            return Err(Box::new(EngineError::Late { node: self.place, due: arrival.at, now: self.now }));
         }
         if arrival.at > self.latest {
             self.latest = arrival.at;
-            self.inbox.push_back(arrival);
-            return Ok(self.inbox.len() == 1);
+            return Ok(self.inbox.push(arrival));
         }
-        Ok(self.expect_earlier(arrival))
+        Ok(self.inbox.insert(arrival))
     }
 
-    /// The same where something arrives no sooner that was sent earlier.
-    fn expect_earlier(&mut self, arrival: Arrival) -> bool {
-        let key = arrival.key();
-        let place = self.inbox.iter().rposition(|other| other.key() < key).map_or(0, |before| before + 1);
-        self.inbox.insert(place, arrival);
-        place == 0
+    /// Lets the node do what is due before `until`, one thing after the other, until it has something to say or a queue of its links has to decide: when that was. None where nothing more is due.
+    fn go_on(&mut self, until: Instant) -> Carrying<Option<Instant>> {
+        loop {
+            let now = self.due();
+            if now >= until {
+                return Ok(None);
+            }
+            self.step(now)?;
+            // The usual case after a packet has come: the node has nothing to say.
+            if self.host.is_some() || !self.machine.is_silent() || self.queue <= now {
+                return Ok(Some(now));
+            }
+            if !self.machine.timer_stands() {
+                self.timer = self.machine.poll_timeout().unwrap_or(NEVER);
+            }
+        }
     }
 
     /// Lets the node do the one thing that is due next, at the time that [`Driver::next`] said: timers before arrivals.
-    fn step(&mut self, at: Instant) -> Result<(), EngineError> {
+    #[expect(clippy::inline_always, reason = "hundreds of times in a row where packets come")]
+    #[inline(always)]
+    fn step(&mut self, at: Instant) -> Carrying {
         self.steps_now = if at == self.now { self.steps_now + 1 } else { 0 };
         if self.steps_now > STEPS_AT_ONE_INSTANT {
-            return Err(EngineError::Spinning { node: self.place, now: at });
+            return Err(Box::new(EngineError::Spinning { node: self.place, now: at }));
         }
         self.now = at;
         if self.host.is_some() {
             self.step_on_host(at);
-        } else if self.timer.is_some_and(|timer| timer <= at) {
+        } else if self.timer <= at {
             self.machine.handle_timeout(at);
-        } else if self.queue.is_some() && self.inbox.front().is_none_or(|arrival| arrival.at > at) {
-            // A queue of its links is due; the world sees to that after each step.
-        } else if let Some(arrival) = self.inbox.front() {
+        } else if let Some(arrival) = self.inbox.first().filter(|arrival| arrival.at <= at) {
             self.delivered.count(arrival.origin.place(), &arrival.input);
             self.machine.handle_input(at, &arrival.input);
-            self.inbox.pop_front();
-            if self.inbox.is_empty() {
-                self.inbox.clear(); // the next one is written where the first one was: memory that is at hand
-            }
+            self.inbox.forget_first();
+        } else {
+            // A queue of its links is due; the world sees to that after each step.
         }
         Ok(())
     }
@@ -460,7 +431,7 @@ impl Driver {
     /// The same where the world is not let through as it is; what befalls the host comes before timers.
     fn step_on_host(&mut self, at: Instant) {
         let Some(host) = &mut self.host else { return };
-        let timer_is_due = self.timer.is_some_and(|timer| timer <= at);
+        let timer_is_due = self.timer <= at;
         let waiting = self.inbox.iter().take_while(|arrival| arrival.at <= at).count() + usize::from(timer_is_due);
         if host.befall(at, &mut self.machine, waiting) {
             return;
@@ -472,10 +443,10 @@ impl Driver {
         if timer_is_due {
             return self.machine.handle_timeout(shown);
         }
-        if self.inbox.front().is_none_or(|arrival| arrival.at > at) {
+        if self.inbox.first().is_none_or(|arrival| arrival.at > at) {
             return;
         }
-        let Some(arrival) = self.inbox.pop_front() else { return };
+        let Some(arrival) = self.inbox.take_first() else { return };
         self.steps_now = 0; // a process that stood still has a long queue to work through, and every arrival was sent by somebody
         let from = arrival.origin.place();
         if let Some(input) = host.receive(at, arrival) {
@@ -485,16 +456,7 @@ impl Driver {
     }
 
     /// Takes what the node wants done, with the count of it: of the first datagram, where there are several.
-    #[inline]
     fn poll_output(&mut self) -> Option<(u64, Output)> {
-        if self.host.is_none() && self.machine.is_silent() {
-            self.timer = self.machine.poll_timeout(); // the usual case after a packet has come
-            return None;
-        }
-        self.poll_next_output()
-    }
-
-    fn poll_next_output(&mut self) -> Option<(u64, Output)> {
         let output = if self.host.is_some() { self.poll_output_on_host() } else { self.machine.poll_output() };
         let Some(output) = output else {
             self.timer = self.fires_at();
@@ -544,31 +506,19 @@ struct Told {
     samples: VecDeque<(Instant, Vec<Sample>)>,
 }
 
-/// The client, or the router, whose link is between two nodes, and which way.
-#[inline]
-fn way_of(network: &Network, from: u16, to: u16) -> (u16, Direction) {
-    if network.goes_down(from, to) { (to, Direction::Down) } else { (from, Direction::Up) }
-}
-
-/// What is carried to a node. A datagram is lent, and moves once: from where it was written to where it waits.
+/// Who takes to a node what comes out of a link for it: an engine.
 ///
-/// Who carries is told whereto, when and whose beside it, one by one, and puts an arrival together where it is to lie: of a value that is put together first and moved then, two numbers of eight bytes that
-/// were just written are read as one of sixteen, for which a processor waits until they are in the cache. That took a twentieth of the time of a run with two hundred viewers.
-#[derive(Debug)]
-enum Load<'l> {
-    Datagram(&'l mut Datagram),
-    Signal { connection: Connection, signal: Signal },
+/// It is told whereto, when and whose one by one, and puts an arrival together where it is to lie: of a value that is put together first and moved then, two numbers of eight bytes that were just written
+/// are read as one of sixteen, for which a processor waits until they are in the cache. That took a twentieth of the time of a run with two hundred viewers.
+trait Carrier {
+    /// Takes a datagram. It is lent, and moves once: from where it was written to where it waits.
+    fn take_datagram(&mut self, to: u16, at: Instant, origin: Origin, datagram: &mut Datagram) -> Carrying;
+    /// Takes what happens on a signalling connection.
+    fn take_signal(&mut self, to: u16, at: Instant, origin: Origin, connection: Connection, signal: Signal) -> Carrying;
 }
 
-impl Load<'_> {
-    /// What its receiver takes in.
-    fn into_input(self) -> Input {
-        match self {
-            Load::Datagram(datagram) => Input::Datagram(datagram.take()),
-            Load::Signal { connection, signal } => Input::Signal { connection, signal },
-        }
-    }
-}
+/// What comes of carrying. An error is boxed: this is the answer to every datagram, and hardly ever one.
+type Carrying<T = ()> = Result<T, Box<EngineError>>;
 
 impl World {
     fn new(scenario: &Scenario, seed: u64) -> Self {
@@ -585,22 +535,15 @@ impl World {
         }
     }
 
-    /// Does what a node wants done: hands what is to be carried to `carry`, and keeps the rest.
-    fn dispatch(
-        &mut self,
-        now: Instant,
-        from: u16,
-        count: u64,
-        output: Output,
-        mut carry: impl FnMut(u16, Instant, Origin, Load<'_>) -> Result<(), EngineError>,
-    ) -> Result<(), EngineError> {
+    /// Does what a node wants done: hands `carrier` what is to be carried, and keeps the rest.
+    fn dispatch(&mut self, now: Instant, from: u16, count: u64, output: Output, carrier: &mut impl Carrier) -> Carrying {
         let mut deliver = |to: u16, at: Instant, connection: Connection, signal: Signal| {
-            carry(to, at, Origin::new(from, count), Load::Signal { connection, signal })
+            carrier.take_signal(to, at, Origin::new(from, count), connection, signal)
         };
         match output {
             Output::Datagrams(mut datagrams) => {
                 for (count, datagram) in (count..).zip(&mut datagrams) {
-                    self.send(now, from, count, datagram, &mut carry)?;
+                    self.send(now, from, count, datagram, carrier)?;
                 }
                 Ok(())
             }
@@ -638,68 +581,78 @@ impl World {
         }
     }
 
-    /// Sends a datagram into its link, hands to `carry` what comes out of it, and enters it into the books.
-    fn send(
-        &mut self,
-        now: Instant,
-        from: u16,
-        count: u64,
-        datagram: &mut Datagram,
-        carry: &mut impl FnMut(u16, Instant, Origin, Load<'_>) -> Result<(), EngineError>,
-    ) -> Result<(), EngineError> {
+    /// Sends a datagram into its link, hands `carrier` what comes out of it, and enters it into the books.
+    #[expect(clippy::inline_always, reason = "called at one place, for every datagram")]
+    #[inline(always)]
+    fn send(&mut self, now: Instant, from: u16, count: u64, datagram: &mut Datagram, carrier: &mut impl Carrier) -> Carrying {
         let Some(to) = node_at(datagram.dst) else {
             self.ledger.nowhere += 1;
             return Ok(());
         };
-        let to = self.network.next_hop(from, to);
-        let (client, direction) = way_of(&self.network, from, to);
+        let hop = self.network.hop(from, to);
+        let (to, client, direction) = (hop.to, hop.line, if hop.goes_down { Direction::Down } else { Direction::Up });
         let Some(account) = self.ledger.account(client, direction) else { return Ok(()) };
         account.sent += 1;
-        let tapped =
-            self.tap.is_some().then(|| (Captured::of(now, client, direction, datagram), drops_of(&self.network, client, direction)));
-        let (end, weather) = (self.end, &mut self.weather);
-        let mut deliver = |at: Instant, is_copy: bool, datagram: &mut Datagram| {
-            account.due(now, at, end, is_copy);
-            if let Some(weather) = weather {
-                weather.carried(client, direction, at);
+        let is_watched = self.tap.is_some() || self.weather.is_some() || from != SERVER && direction == Direction::Down;
+        let tapped = if is_watched && self.tap.is_some() { Some(tapped(&self.network, now, client, direction, datagram)) } else { None };
+        let verdict = self.network.carry(now, from, hop, count, datagram);
+        let (end, origin) = (self.end, Origin::new(from, count));
+        let delivered = match verdict {
+            Verdict::Deliver { at } => {
+                account.due(now, at, end, false);
+                if at == Instant::MAX { Ok(()) } else { carrier.take_datagram(to, at, origin, datagram) }
             }
-            if at == Instant::MAX {
-                return Ok(());
-            }
-            carry(to, at, Origin::new(from, count), Load::Datagram(datagram))
-        };
-        let (copies, delivered) = match self.network.carry(now, from, to, count, datagram) {
-            Verdict::Deliver { at } => (1, deliver(at, false, datagram)),
             Verdict::DeliverTwice { at, again } => {
-                (2, deliver(at, false, &mut datagram.clone()).and_then(|()| deliver(again, true, datagram)))
+                account.due(now, at, end, false);
+                account.due(now, again, end, true);
+                deliver_twice(to, [at, again], origin, datagram, carrier)
             }
-            Verdict::Drop(_) | Verdict::Waits => {
-                if let Some(weather) = weather {
-                    weather.swallowed(client, direction, now);
-                }
-                (0, Ok(()))
-            }
+            Verdict::Drop(_) | Verdict::Waits => Ok(()),
         };
+        if is_watched {
+            self.watch(now, from, count, (client, direction), verdict, tapped);
+        }
+        delivered
+    }
+
+    /// Tells whoever watches the links what came of a datagram that a node sent into one.
+    #[cold]
+    fn watch(
+        &mut self,
+        now: Instant,
+        from: u16,
+        count: u64,
+        (client, direction): (u16, Direction),
+        verdict: Verdict,
+        tapped: Option<Box<Tapped>>,
+    ) {
+        let arrivals = match verdict {
+            Verdict::Deliver { at } => [Some(at), None],
+            Verdict::DeliverTwice { at, again } => [Some(at), Some(again)],
+            Verdict::Drop(_) | Verdict::Waits => [None, None],
+        };
+        if let Some(weather) = &mut self.weather {
+            arrivals.iter().flatten().for_each(|at| weather.carried(client, direction, *at));
+            if arrivals == [None, None] {
+                weather.swallowed(client, direction, now);
+            }
+        }
         if from != SERVER
             && direction == Direction::Down
             && let Some(link) = self.network.downlink(client)
         {
             self.last_miles.entered(client, now, link.queue_delay(now));
         }
-        if let (Some(tap), Some((packet, before))) = (&mut self.tap, tapped) {
+        if let (Some(tap), Some(tapped)) = (&mut self.tap, tapped) {
+            let (packet, before) = *tapped;
+            let copies = arrivals.iter().flatten().count();
             tap.take(from, count, packet, copies, before, drops_of(&self.network, client, direction));
         }
-        delivered
     }
 
-    /// Lets the queues that a node sends into decide what they have to by `now`, hands what arrives to `carry`, and says when they have to decide next.
-    fn decide(
-        &mut self,
-        now: Instant,
-        from: u16,
-        mut carry: impl FnMut(u16, Instant, Origin, Load<'_>) -> Result<(), EngineError>,
-    ) -> Result<Option<Instant>, EngineError> {
-        let (end, ledger, mut weather, mut last, mut carried) = (self.end, &mut self.ledger, self.weather.as_deref_mut(), None, Ok(()));
+    /// Lets the queues that a node sends into decide what they have to by `now`, hands what arrives to `carrier`, and says when they have to decide next.
+    fn decide(&mut self, now: Instant, from: u16, carrier: &mut impl Carrier) -> Carrying<Instant> {
+        let (end, ledger, mut weather, mut last, mut done) = (self.end, &mut self.ledger, self.weather.as_deref_mut(), None, Ok(()));
         let is_router = self.network.is_router(from);
         self.network.decide(now, from, |Carried { to, at, count, mut datagram }| {
             let goes_down = from == SERVER || is_router && to != SERVER;
@@ -712,11 +665,11 @@ impl World {
             if let Some(tap) = &mut self.tap {
                 tap.came_out(from, count);
             }
-            if carried.is_ok() && at < Instant::MAX {
-                carried = carry(to, at, Origin::new(from, count), Load::Datagram(&mut datagram));
+            if done.is_ok() && at < Instant::MAX {
+                done = carrier.take_datagram(to, at, Origin::new(from, count), &mut datagram);
             }
         });
-        carried.map(|()| self.network.next_decision(from))
+        done.map(|()| self.network.next_decision(from).unwrap_or(NEVER))
     }
 
     /// When signalling that `from` sends arrives at the other end of its connection to or from `client`.
@@ -815,6 +768,22 @@ impl World {
             }
         }
     }
+}
+
+/// Hands `carrier` a datagram and a copy of it.
+#[cold]
+fn deliver_twice(to: u16, ats: [Instant; 2], origin: Origin, datagram: &Datagram, carrier: &mut impl Carrier) -> Carrying {
+    let mut arrivals = ats.into_iter().filter(|at| *at < Instant::MAX);
+    arrivals.try_for_each(|at| carrier.take_datagram(to, at, origin, &mut datagram.clone()))
+}
+
+/// What a capture takes note of before a datagram goes into its link: the datagram, and what that has dropped so far.
+type Tapped = (Captured, Drops);
+
+#[cold]
+#[expect(clippy::unnecessary_box_returns, reason = "where nothing is captured, room for one is not to be kept at every datagram")]
+fn tapped(network: &Network, now: Instant, client: u16, direction: Direction, datagram: &Datagram) -> Box<Tapped> {
+    Box::new((Captured::of(now, client, direction, datagram), drops_of(network, client, direction)))
 }
 
 /// The place of the user who is the `at`-th of an order, which is looked at first and kept up to date.

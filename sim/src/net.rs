@@ -62,6 +62,7 @@ impl Datagram {
     }
 
     /// Size on the wire above UDP, in bytes.
+    #[inline]
     pub fn size_bytes(&self) -> u32 {
         u32::try_from(self.payload.len()).unwrap_or(u32::MAX).saturating_add(self.absent_bytes)
     }

@@ -84,16 +84,16 @@ pub enum Signal {
 
 /// A message on a signalling connection: bytes, and nothing that is not in them.
 ///
-/// What the server says to two hundred clients it says once, and the first of them to look reads it for all. That is sound because reading is a function of the bytes alone, which nobody can change: who
-/// looks first makes no difference, nor whether anyone looked before, and two messages of the same bytes are the same whether they were read or not. Where bytes go through a socket each end makes its own
-/// message of them, and reads for itself.
+/// What the server says to two hundred clients it says once, and what they read in it stands beside it from the beginning. That is sound because reading is a function of the bytes alone, which nobody can
+/// change, and what is read is what was written (debug builds look each time): two messages of the same bytes are the same whether they were read or not. Where bytes go through a socket each end makes
+/// its own message of them, and reads for itself.
 #[derive(Clone, Debug)]
 pub struct Message(Arc<Said>);
 
 #[derive(Debug)]
 struct Said {
     bytes: Bytes,
-    /// What a client reads, once one has looked.
+    /// What a client reads, once one has looked, or the server has said it.
     from_server: OnceLock<Option<ServerMessage>>,
 }
 
@@ -101,6 +101,13 @@ impl Message {
     /// The message that these bytes are.
     pub fn new(bytes: impl Into<Bytes>) -> Self {
         Self(Arc::new(Said { bytes: bytes.into(), from_server: OnceLock::new() }))
+    }
+
+    /// What the server says, which is in its bytes: whoever reads them finds what is kept beside them.
+    pub fn of_server(message: ServerMessage) -> Self {
+        let bytes = serde_json::to_vec(&message).expect("a message is text and numbers");
+        debug_assert_eq!(serde_json::from_slice(&bytes).ok().as_ref(), Some(&message), "what is written is what is read");
+        Self(Arc::new(Said { bytes: bytes.into(), from_server: Some(message).into() }))
     }
 
     /// Its bytes.

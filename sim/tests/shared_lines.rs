@@ -74,7 +74,7 @@ fn what_is_sent_behind_a_line_crosses_it_and_what_does_not_fit_is_dropped_there(
 #[test]
 fn a_way_over_two_lines_takes_as_long_as_both() {
     let run = lab::collect(&lab::parse(&UPLINK.replace("rate = \"3 Mbps\", ", "")), Fidelity::Model);
-    let shortest_ms = |place, direction| account(&run, place, direction).shortest.expect("something went").as_secs_f64() * 1e3;
+    let shortest_ms = |place, direction| account(&run, place, direction).shortest().expect("something went").as_secs_f64() * 1e3;
     assert!((6.0..6.01).contains(&shortest_ms(OFFICE, Direction::Up)), "the line alone: {}", shortest_ms(OFFICE, Direction::Up));
     assert!((6.0..6.01).contains(&shortest_ms(OFFICE, Direction::Down)));
     assert!((3.0..3.1).contains(&shortest_ms(ADA, Direction::Up)));

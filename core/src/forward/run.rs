@@ -113,7 +113,8 @@ impl Run {
     }
 
     /// Finds the place of a packet that continues the run.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "the answer is used in registers, as that of the forwarder; what is seldom stands apart")]
+    #[inline(always)]
     pub(super) fn place(&mut self, packet: &Incoming, target: Layer) -> Place {
         if packet.seq < self.first_seq {
             return Place::None(DropReason::BeforeStart);
@@ -130,7 +131,8 @@ impl Run {
     }
 
     /// A packet beyond all others: it may begin a picture, and with it another limit.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
     fn place_next(&mut self, packet: &Incoming, target: Layer) -> Place {
         if let Some(picture) = &packet.picture {
             self.broken &= !picture.key_frame;
@@ -153,6 +155,7 @@ impl Run {
         self.went_id.wrapping_sub(unused) % vp8::PICTURE_IDS
     }
 
+    #[inline(never)]
     fn begin_picture(&mut self, packet: &Incoming, picture: &vp8::Descriptor, ahead: u16, target: Layer) {
         let limit = self.next_limit(picture, target);
         if limit != self.limit() {
@@ -183,6 +186,7 @@ impl Run {
     }
 
     /// A packet that was overtaken by others.
+    #[inline(never)]
     fn place_late(&mut self, packet: &Incoming) -> Place {
         let Some(picture) = &packet.picture else {
             self.packets.take(packet.seq);

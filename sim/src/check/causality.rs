@@ -6,7 +6,7 @@ use super::{Evidence, Verdict, Violation, way};
 pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
     let mut links = 0;
     for (client, direction, account) in evidence.ledger.accounts() {
-        let (Some(link), Some(shortest)) = (evidence.link(client, direction), account.shortest) else { continue };
+        let (Some(link), Some(shortest)) = (evidence.link(client, direction), account.shortest()) else { continue };
         links += 1;
         let delay = link.shortest_delay();
         if shortest < delay {

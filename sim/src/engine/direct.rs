@@ -1,17 +1,15 @@
-//! The direct engine: whoever is due first does what is due, in integer nanoseconds.
-//!
-//! Nothing that is sent to a node arrives sooner than the shortest delay of the links that end there. So the node that is due first may go on for that long before anyone else is asked, without
-//! missing anything: conservative lookahead (Chandy and Misra 1979). Each node sees its events in the same order as if all took turns, and its memory stays warm for several of
-//! them; the record is put in order afterwards, as after any engine.
-
 use core::time::Duration;
 
 use greenroom_core::time::Instant;
 
-use super::{Collected, Driver, EngineError, Load, Origin, Progress, World, schedule::Schedule};
+use super::{Carrier, Carrying, Collected, Driver, Origin, Progress, World, inbox::Arrival, schedule::Schedule};
+use crate::{
+    net::Datagram,
+    node::{Connection, Input, Signal},
+};
 
 /// Runs until nothing is due before `end`.
-pub(super) fn run(mut nodes: Vec<Driver>, mut world: World, end: Instant, progress: &Progress) -> Result<Collected, EngineError> {
+pub(super) fn run(mut nodes: Vec<Driver>, mut world: World, end: Instant, progress: &Progress) -> Carrying<Collected> {
     let mut schedule = Schedule::new(nodes.len());
     for node in &nodes {
         schedule.set(node.place, node.next());
@@ -22,16 +20,14 @@ pub(super) fn run(mut nodes: Vec<Driver>, mut world: World, end: Instant, progre
         // At least what is due now: with links of no delay the turn ends there.
         let until = at.saturating_add(lookaheads[usize::from(place)]).min(end).max(at.saturating_add(Duration::from_nanos(1)));
         let here = usize::from(place);
-        while let Some(now) = nodes[here].next().filter(|now| *now < until) {
-            nodes[here].step(now)?;
+        while let Some(now) = nodes[here].go_on(until)? {
             while let Some((count, output)) = nodes[here].poll_output() {
-                world.dispatch(now, place, count, output, |to, at, origin, load| {
-                    hand_over(&mut nodes, &mut schedule, to, place, at, origin, load)
-                })?;
+                let mut neighbours = Neighbours { nodes: &mut nodes, schedule: &mut schedule, at_work: place };
+                world.dispatch(now, place, count, output, &mut neighbours)?;
             }
             if world.network.decides_later() {
-                nodes[here].queue =
-                    world.decide(now, place, |to, at, origin, load| hand_over(&mut nodes, &mut schedule, to, place, at, origin, load))?;
+                let mut neighbours = Neighbours { nodes: &mut nodes, schedule: &mut schedule, at_work: place };
+                nodes[here].queue = world.decide(now, place, &mut neighbours)?;
             }
         }
         schedule.set(place, nodes[here].next());
@@ -40,22 +36,44 @@ pub(super) fn run(mut nodes: Vec<Driver>, mut world: World, end: Instant, progre
     Ok(world.collect(nodes))
 }
 
-/// Lays what is carried into the inbox of its receiver, who may be due sooner for it. Who is at work now is asked afterwards.
-#[expect(clippy::inline_always, reason = "for every datagram; with as many arguments some would go through memory")]
-#[inline(always)]
-fn hand_over(
-    nodes: &mut [Driver],
-    schedule: &mut Schedule,
-    to: u16,
+/// All nodes, who may be due sooner for what is carried to them.
+struct Neighbours<'n> {
+    nodes: &'n mut [Driver],
+    schedule: &'n mut Schedule,
+    /// Who is at work now is asked afterwards.
     at_work: u16,
-    at: Instant,
-    origin: Origin,
-    load: Load<'_>,
-) -> Result<(), EngineError> {
-    let Some(node) = nodes.get_mut(usize::from(to)) else { return Ok(()) };
-    // Behind something that arrives sooner, it makes nobody due sooner.
-    if node.take_in(at, origin, load)? && to != at_work {
-        schedule.set(to, node.next());
+}
+
+impl Neighbours<'_> {
+    /// Something lies in a node's inbox. Behind something that arrives sooner, it makes nobody due sooner.
+    #[expect(clippy::inline_always, reason = "for every datagram")]
+    #[inline(always)]
+    fn handed_over(&mut self, to: u16, is_first: bool) {
+        if is_first && to != self.at_work {
+            self.put_forward(to);
+        }
     }
-    Ok(())
+
+    #[inline(never)]
+    fn put_forward(&mut self, to: u16) {
+        self.schedule.set(to, self.nodes[usize::from(to)].next());
+    }
+}
+
+impl Carrier for Neighbours<'_> {
+    #[expect(clippy::inline_always, reason = "for every datagram")]
+    #[inline(always)]
+    fn take_datagram(&mut self, to: u16, at: Instant, origin: Origin, datagram: &mut Datagram) -> Carrying {
+        let Some(node) = self.nodes.get_mut(usize::from(to)) else { return Ok(()) };
+        let is_first = node.take_in(at, origin, datagram)?;
+        self.handed_over(to, is_first);
+        Ok(())
+    }
+
+    fn take_signal(&mut self, to: u16, at: Instant, origin: Origin, connection: Connection, signal: Signal) -> Carrying {
+        let Some(node) = self.nodes.get_mut(usize::from(to)) else { return Ok(()) };
+        let is_first = node.expect(Arrival { at, origin, input: Input::Signal { connection, signal } })?;
+        self.handed_over(to, is_first);
+        Ok(())
+    }
 }

@@ -40,7 +40,7 @@ pub(super) fn drops_of(network: &Network, client: u16, direction: Direction) -> 
 
 impl Tap {
     /// Takes note of a datagram, which is told by how often it came out at once and what its link had dropped before and after it what became of it.
-    pub(super) fn take(&mut self, from: u16, count: u64, packet: Captured, copies: u32, before: Drops, after: Drops) {
+    pub(super) fn take(&mut self, from: u16, count: u64, packet: Captured, copies: usize, before: Drops, after: Drops) {
         let fate = match copies {
             0 => dropped(before, after).map_or(Fate::Waited, Fate::Dropped),
             1 => Fate::Arrived,

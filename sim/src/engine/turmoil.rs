@@ -25,9 +25,9 @@ use turmoil::net::{
     tcp::{OwnedReadHalf, OwnedWriteHalf},
 };
 
-use super::{Arrival, Collected, Driver, EngineError, Origin, Progress, World};
+use super::{Arrival, Carrier, Carrying, Collected, Driver, EngineError, Origin, Progress, World};
 use crate::{
-    net::network::SERVER,
+    net::{Datagram, network::SERVER},
     node::{Connection, Input, Signal},
 };
 
@@ -149,7 +149,7 @@ async fn drive(shared: Rc<Shared>, place: u16, socket: UdpSocket) {
     let post = &shared.nodes[usize::from(place)];
     let mut buffer = vec![0; 1 << 16];
     let mut out = Vec::new();
-    let mut deliveries = Vec::new();
+    let mut deliveries = Deliveries::default();
     loop {
         while let Ok((length, _)) = socket.try_recv_from(&mut buffer) {
             if let Some(arrival) = frame::read_datagram(&buffer[..length]) {
@@ -162,23 +162,17 @@ async fn drive(shared: Rc<Shared>, place: u16, socket: UdpSocket) {
             let Some(at) = due else { break };
             let mut driver = post.driver.borrow_mut();
             if let Err(error) = driver.step(at) {
-                shared.fail(error);
+                shared.fail(*error);
                 return;
             }
             while let Some((count, output)) = driver.poll_output() {
-                let dispatched = shared.world.borrow_mut().dispatch(at, place, count, output, |to, at, origin, load| {
-                    deliveries.push((to, Arrival { at, origin, input: load.into_input() }));
-                    Ok(())
-                });
+                let dispatched = shared.world.borrow_mut().dispatch(at, place, count, output, &mut deliveries);
                 dispatched.expect("to note a delivery cannot fail");
             }
-            let decided = shared.world.borrow_mut().decide(at, place, |to, at, origin, load| {
-                deliveries.push((to, Arrival { at, origin, input: load.into_input() }));
-                Ok(())
-            });
+            let decided = shared.world.borrow_mut().decide(at, place, &mut deliveries);
             driver.queue = decided.expect("to note a delivery cannot fail");
             drop(driver);
-            for (to, arrival) in deliveries.drain(..) {
+            for (to, arrival) in deliveries.0.drain(..) {
                 shared.send(place, &socket, &mut out, to, arrival);
             }
         }
@@ -193,6 +187,22 @@ async fn drive(shared: Rc<Shared>, place: u16, socket: UdpSocket) {
             () = post.wake.notified() => {}
             () = tokio::time::sleep(pause) => {}
         }
+    }
+}
+
+/// What is to be put on turmoil's network, and for whom.
+#[derive(Default)]
+struct Deliveries(Vec<(u16, Arrival)>);
+
+impl Carrier for Deliveries {
+    fn take_datagram(&mut self, to: u16, at: Instant, origin: Origin, datagram: &mut Datagram) -> Carrying {
+        self.0.push((to, Arrival { at, origin, input: Input::Datagram(datagram.take()) }));
+        Ok(())
+    }
+
+    fn take_signal(&mut self, to: u16, at: Instant, origin: Origin, connection: Connection, signal: Signal) -> Carrying {
+        self.0.push((to, Arrival { at, origin, input: Input::Signal { connection, signal } }));
+        Ok(())
     }
 }
 
@@ -213,7 +223,7 @@ impl Shared {
     fn expect(&self, place: u16, arrival: Arrival) {
         let post = &self.nodes[usize::from(place)];
         if let Err(error) = post.driver.borrow_mut().expect(arrival) {
-            self.fail(error);
+            self.fail(*error);
         }
         post.wake.notify_one();
     }

@@ -22,7 +22,7 @@ use greenroom_core::{
 use self::{
     bandwidth::{Estimator, Meter, PROBE_PACKETS, is_after},
     ways::{Checks, Told},
-    wire::{BEGINNING_BYTES, Body, Head, Media, Message, Note, Stamp},
+    wire::{BEGINNING_BYTES, Body, Head, Media, Message, Note, Numbers, Stamp, Stencil},
 };
 use super::{
     Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Passage, Payload, PeerConfig, PeerOutput, TrackId,
@@ -35,7 +35,7 @@ use crate::net::Datagram;
 /// What a packet that is sent needs stands together, in the order of need, and so does what one that arrives needs: a server touches the one part of hundreds of peers for each packet, and no memory is
 /// slower than that which is not in the cache.
 #[derive(Debug)]
-#[repr(C, align(64))]
+#[repr(C)]
 pub(super) struct Peer {
     state: State,
     now: Instant,
@@ -47,6 +47,29 @@ pub(super) struct Peer {
     checks: Checks,
     told: Told,
     counters: Counters,
+}
+
+/// What copies of a packet have in common: how they look on the wire, and what is kept of them.
+#[derive(Clone, Debug)]
+pub(super) struct Common {
+    stencil: Stencil,
+    sent: Unacknowledged,
+    picture: PictureNumbers,
+}
+
+impl Common {
+    /// Of the copies of a packet; none where they have to be written one by one.
+    pub(super) fn of(packet: &MediaPacket) -> Option<Self> {
+        let MediaPacket { track, layer, seq, timestamp, marker, ref payload, absent_bytes, level } = *packet;
+        if packet.size_bytes() > PAYLOAD_BYTES {
+            return None;
+        }
+        let head = Head { track, layer, seq, timestamp, marker, level };
+        let body = Body { beginning: beginning(payload), payload, absent_bytes };
+        let media = Media { stamp: Stamp { seq: 0, sent_at: Instant::ZERO, train: 0 }, repairs: None, head };
+        let (sent, picture) = (Unacknowledged::of(&media, &body), PictureNumbers::in_descriptor(body.beginning));
+        Some(Self { stencil: Stencil::of(head, body)?, sent, picture })
+    }
 }
 
 #[derive(Debug)]
@@ -199,12 +222,42 @@ impl Peer {
         };
         let mut body = Body { beginning: beginning(payload), payload, absent_bytes };
         if track.kind == TrackKind::Video {
-            body.beginning = rewrite.map_or(body.beginning, |rewrite| rewrite_vp8(body.beginning, rewrite));
-            self.sending.history.push(&media, &body, payload);
+            body.beginning = rewrite.map_or(body.beginning, |rewrite| PictureNumbers::in_descriptor(body.beginning).with(rewrite));
+            self.sending.history.push(Unacknowledged::of(&media, &body));
+            if payload.len() > BEGINNING_BYTES {
+                self.sending.history.push_longer(media.stamp.seq, payload);
+            }
         }
         out.push(remote.datagram());
         let datagram = out.last_mut().expect("it was just put there");
         wire::write_media(datagram, remote.token, &media, body);
+    }
+
+    /// Sends a copy of `packet`, which has the numbers for it already.
+    #[expect(clippy::inline_always, reason = "as it says where this is called")]
+    #[inline(always)]
+    pub(super) fn write_copy(
+        &mut self,
+        now: Instant,
+        packet: &MediaPacket,
+        common: Option<&Common>,
+        rewrite: Option<Vp8Rewrite>,
+        out: &mut Vec<Datagram>,
+    ) {
+        let Some(Common { stencil, sent, picture }) = common else { return self.write(now, packet, rewrite, out) };
+        self.flush(now);
+        let MediaPacket { track, layer, seq, timestamp, .. } = *packet;
+        let Some(remote) = self.sending.remote else { return self.counters.unsent_packets += 1 };
+        if !self.is_connected() || !self.sends(track, layer) {
+            return self.counters.unsent_packets += 1;
+        }
+        let stamp = self.sending.estimator.stamp(self.now);
+        let mut beginning = sent.beginning;
+        if track.kind == TrackKind::Video {
+            beginning = rewrite.map_or(beginning, |rewrite| picture.with(rewrite));
+            self.sending.history.push(Unacknowledged { number: stamp.seq, seq, timestamp, beginning, ..*sent });
+        }
+        stencil.copy(out, [remote.local, remote.address], remote.token, Numbers { stamp, seq, timestamp, beginning });
     }
 
     pub(super) fn request_key_frame(&mut self, now: Instant, track: TrackId, layer: LayerId) {
@@ -280,14 +333,20 @@ impl Peer {
     }
 
     /// Measures a packet, and says whether it is a new one.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "for every packet of media; what is seldom stands apart")]
+    #[inline(always)]
     fn accept(&mut self, stamp: Stamp, repairs: Option<u32>, datagram: &Datagram) -> bool {
         let Some(gap) = self.receiving.gaps.receive(stamp.seq) else { return false };
         self.receiving.meter.arrived(self.now, stamp, datagram.size_bytes());
         if let Some((first, last)) = gap {
-            self.send(&Note::Missing { first, last });
+            self.miss(first, last);
         }
         repairs.is_none_or(|seq| self.receiving.gaps.receive(seq).is_some())
+    }
+
+    #[cold]
+    fn miss(&mut self, first: u32, last: u32) {
+        self.send(&Note::Missing { first, last });
     }
 
     fn repair(&mut self, first: u32, last: u32) {
@@ -319,6 +378,7 @@ impl Peer {
         }
     }
 
+    #[cold]
     fn connected(&mut self) {
         self.state = State::Connected { heard_at: self.now, check_at: self.now.saturating_add(CHECK_INTERVAL) };
         self.queue.push_back(PeerOutput::Connected);
@@ -395,10 +455,16 @@ impl Peer {
         self.queue.is_empty()
     }
 
+    /// A packet puts off the end of patience. It brings forward nothing but the report, and that only if it is the first to be reported.
+    pub(super) fn timer_stands(&self) -> bool {
+        self.queue.is_empty() && self.receiving.meter.had_to_report()
+    }
+
     pub(super) fn poll_output(&mut self) -> Option<PeerOutput> {
         self.queue.pop_front()
     }
 
+    #[inline]
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         if !self.queue.is_empty() {
             return Some(self.now);
@@ -493,7 +559,7 @@ const HISTORY_PACKETS: u32 = 64;
 #[repr(C)]
 struct History {
     packets: Vec<Unacknowledged>,
-    /// The place of the oldest, once there are [`HISTORY_PACKETS`].
+    /// The place for the next one: that of the oldest, once there are [`HISTORY_PACKETS`].
     oldest: usize,
     /// Payloads that do not fit in there, the newest first: none where only their heads are carried. Boxed, so that what stands behind it is in the same cache line as what is above.
     #[expect(clippy::box_collection, reason = "what stands behind it is to be near, and it is seldom looked at")]
@@ -522,6 +588,25 @@ const _: () = assert!(size_of::<Unacknowledged>() == 32 && PAYLOAD_BYTES <= u16:
 const LAST_OF_PICTURE: u8 = 0x80;
 
 impl Unacknowledged {
+    /// What stands in a place that nothing was written to yet.
+    const BLANK: Self =
+        Self { number: 0, stream: StreamId(0), seq: 0, timestamp: 0, layer: LayerId(0), len_and_marker: 0, absent_bytes: 0, beginning: 0 };
+
+    fn of(media: &Media, body: &Body<'_>) -> Self {
+        let Head { track, layer, seq, timestamp, marker, level: _ } = media.head;
+        let len = u8::try_from(body.payload.len()).unwrap_or(u8::MAX).min(LAST_OF_PICTURE - 1);
+        Self {
+            number: media.stamp.seq,
+            stream: track.stream,
+            seq,
+            timestamp,
+            layer,
+            len_and_marker: if marker { len | LAST_OF_PICTURE } else { len },
+            absent_bytes: u16::try_from(body.absent_bytes).unwrap_or(u16::MAX),
+            beginning: body.beginning,
+        }
+    }
+
     const fn head(&self) -> Head {
         let Self { stream, layer, seq, timestamp, .. } = *self;
         Head {
@@ -542,29 +627,24 @@ impl Unacknowledged {
 
 impl History {
     #[inline]
-    fn push(&mut self, media: &Media, body: &Body<'_>, payload: &Payload) {
-        let Head { track, layer, seq, timestamp, marker, level: _ } = media.head;
-        let len = u8::try_from(body.payload.len()).unwrap_or(u8::MAX).min(LAST_OF_PICTURE - 1);
-        let newest = Unacknowledged {
-            number: media.stamp.seq,
-            stream: track.stream,
-            seq,
-            timestamp,
-            layer,
-            len_and_marker: if marker { len | LAST_OF_PICTURE } else { len },
-            absent_bytes: u16::try_from(body.absent_bytes).unwrap_or(u16::MAX),
-            beginning: body.beginning,
-        };
-        if self.packets.len() < HISTORY_PACKETS as usize {
-            self.packets.push(newest);
-        } else {
-            self.packets[self.oldest] = newest;
-            self.oldest = (self.oldest + 1) % HISTORY_PACKETS as usize;
+    fn push(&mut self, newest: Unacknowledged) {
+        if self.oldest == self.packets.len() {
+            self.make_place();
         }
-        if body.payload.len() > BEGINNING_BYTES {
-            self.longer.truncate(HISTORY_PACKETS as usize - 1);
-            self.longer.push_front((newest.number, payload.clone()));
-        }
+        self.packets[self.oldest] = newest;
+        self.oldest = (self.oldest + 1) % HISTORY_PACKETS as usize;
+    }
+
+    /// Where there is no old one yet. A newcomer is not handed over: each of its numbers is to be written where it will lie.
+    #[cold]
+    fn make_place(&mut self) {
+        self.packets.push(Unacknowledged::BLANK);
+    }
+
+    /// Keeps the payload of the packet of that number as well, which is longer than its beginning.
+    fn push_longer(&mut self, number: u32, payload: &Payload) {
+        self.longer.truncate(HISTORY_PACKETS as usize - 1);
+        self.longer.push_front((number, payload.clone()));
     }
 
     /// The packet of that number. It stays: what repairs it may be lost too, but nobody asks for a packet twice.
@@ -602,6 +682,7 @@ impl Gaps {
 
     /// The same where the number is not the next one.
     #[expect(clippy::option_option, reason = "the same two questions")]
+    #[inline(never)]
     fn receive_out_of_order(&mut self, seq: u32) -> Option<Option<(u32, u32)>> {
         let Some(highest) = self.highest else {
             self.highest = Some(seq);
@@ -642,30 +723,54 @@ fn beginning(payload: &Payload) -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-/// Replaces the picture id and TL0PICIDX in a VP8 payload descriptor (RFC 7741 section 4.2), where it has them. They lie within the first five bytes.
-#[inline]
-fn rewrite_vp8(beginning: u64, rewrite: Vp8Rewrite) -> u64 {
-    const EXTENDED: u8 = 0x80; // X, of the first byte
-    const HAS_PICTURE_ID: u8 = 0x80; // I, of the second
-    const HAS_TL0_PIC_IDX: u8 = 0x40; // L
-    const LONG: u8 = 0x80; // M, of a picture id of 15 bits
+/// Where a VP8 payload descriptor (RFC 7741 section 4.2) has a picture id and a TL0PICIDX, to put others there. They lie within the first five bytes.
+#[derive(Clone, Copy, Debug)]
+struct PictureNumbers {
+    /// The beginning of the payload without them.
+    rest: u64,
+    /// Whether the picture id has 15 bits.
+    is_long: bool,
+    /// Where the fields are that there are, as bits of the whole.
+    id_mask: u64,
+    tl0_mask: u64,
+    /// How far up the TL0PICIDX begins.
+    tl0_shift: u32,
+}
 
-    let [first, flags, third, ..] = beginning.to_le_bytes();
-    if first & EXTENDED == 0 {
-        return beginning;
+impl PictureNumbers {
+    /// Bits below the picture id: two bytes are before it.
+    const ID_SHIFT: u32 = 16;
+    /// M: set before a picture id of 15 bits.
+    const LONG: u16 = 0x8000;
+
+    fn in_descriptor(beginning: u64) -> Self {
+        const EXTENDED: u8 = 0x80; // X, of the first byte
+        const HAS_PICTURE_ID: u8 = 0x80; // I, of the second
+        const HAS_TL0_PIC_IDX: u8 = 0x40; // L
+        const LONG: u8 = 0x80; // M, of a picture id of 15 bits
+
+        let [first, flags, third, ..] = beginning.to_le_bytes();
+        let is_extended = first & EXTENDED != 0;
+        let has_id = is_extended && flags & HAS_PICTURE_ID != 0;
+        let is_long = has_id && third & LONG != 0;
+        let id_mask = match (has_id, is_long) {
+            (false, _) => 0,
+            (true, false) => 0xff << Self::ID_SHIFT,
+            (true, true) => 0xffff << Self::ID_SHIFT,
+        };
+        let tl0_shift = Self::ID_SHIFT + 8 * (u32::from(has_id) + u32::from(is_long));
+        let tl0_mask = if is_extended && flags & HAS_TL0_PIC_IDX != 0 { 0xff << tl0_shift } else { 0 };
+        Self { rest: beginning & !(id_mask | tl0_mask), is_long, id_mask, tl0_mask, tl0_shift }
     }
-    let Vp8Rewrite { picture_id, tl0_pic_idx } = rewrite;
-    let [high, low] = picture_id.to_be_bytes();
-    // The number of bytes that the picture id takes, and what they are to hold, the first byte lowest.
-    let (bytes, written) = match (flags & HAS_PICTURE_ID != 0, third & LONG != 0) {
-        (true, true) => (2, u64::from(LONG | high) | u64::from(low) << 8),
-        (true, false) => (1, u64::from(low & !LONG)),
-        (false, _) => (0, 0),
-    };
-    let (bytes, written) =
-        if flags & HAS_TL0_PIC_IDX == 0 { (bytes, written) } else { (bytes + 1, written | u64::from(tl0_pic_idx) << (8 * bytes)) };
-    let replaced = ((1 << (8 * bytes)) - 1) << 16;
-    beginning & !replaced | written << 16
+
+    /// The beginning of the payload with these numbers, each where there is room for it.
+    #[inline]
+    fn with(&self, rewrite: Vp8Rewrite) -> u64 {
+        let Vp8Rewrite { picture_id, tl0_pic_idx } = rewrite;
+        // What comes first lies lowest, and the higher byte of a long picture id comes first.
+        let id = if self.is_long { (picture_id | Self::LONG).swap_bytes() } else { picture_id & 0x7f };
+        self.rest | u64::from(id) << Self::ID_SHIFT & self.id_mask | u64::from(tl0_pic_idx) << self.tl0_shift & self.tl0_mask
+    }
 }
 
 #[cfg(test)]
@@ -676,7 +781,7 @@ mod tests {
     fn a_descriptor_is_rewritten_where_it_has_fields() {
         let rewrite = Vp8Rewrite { picture_id: 0x1234, tl0_pic_idx: 9 };
         let rewritten = |payload: &[u8]| {
-            let bytes = rewrite_vp8(beginning(&payload.into()), rewrite).to_le_bytes();
+            let bytes = PictureNumbers::in_descriptor(beginning(&payload.into())).with(rewrite).to_le_bytes();
             bytes[..payload.len()].to_vec()
         };
         assert_eq!(rewritten(&[0x90, 0xE0, 0x80, 1, 2, 3]), [0x90, 0xE0, 0x92, 0x34, 9, 3], "long picture id and TL0PICIDX");

@@ -288,6 +288,7 @@ impl RateTransmitter {
     }
 
     /// The same for any packet, with any schedule.
+    #[inline(never)]
     fn transmit_over_steps(&mut self, wire_bytes: u64) -> Instant {
         let mut work = u128::from(wire_bytes) * u128::from(NANOBITS_PER_BYTE);
         if work <= u128::from(self.spare) {

@@ -265,7 +265,7 @@ impl Link {
         config.outages = merged(config.outages);
         config.holds = merged(config.holds);
         let line = match config.queue {
-            Queue::DropTail(limit) => Line::Tail(Tail { limit, waiting: VecDeque::new(), bytes: 0 }),
+            Queue::DropTail(limit) => Line::Tail(Tail::new(limit)),
             Queue::CoDel(codel, limit) => Line::Managed(Box::new(ManagedLine::new(
                 Managed::CoDel { codel: CoDel::new(codel), waiting: VecDeque::new(), backlog: <_>::default() },
                 limit,
@@ -306,12 +306,13 @@ impl Link {
     }
 
     /// Hands the link a packet of `size_bytes`, the overhead not counted, and says what becomes of it. `now` never falls from call to call.
-    #[inline]
     pub fn offer(&mut self, now: Instant, size_bytes: u32) -> Verdict {
         self.offer_in_flow(now, size_bytes, 0)
     }
 
     /// The same for a packet of a flow; only [`Queue::FqCoDel`] asks which.
+    #[expect(clippy::inline_always, reason = "for every packet of every link: through memory, its verdict would wait for itself")]
+    #[inline(always)]
     pub fn offer_in_flow(&mut self, now: Instant, size_bytes: u32, flow: u32) -> Verdict {
         debug_assert!(now >= self.last_offer, "time fell from {} to {now}", self.last_offer);
         let now = now.max(self.last_offer);
@@ -333,9 +334,8 @@ impl Link {
                 }
             }
             (None, Line::Managed(line)) => {
-                line.serve_until(now, &mut self.server, &mut self.way, &mut self.drops);
                 let packet = Held { number, came: now, wire_bytes, flow, luck };
-                line.take(now, packet, &mut self.server, &mut self.way, &mut self.drops)
+                line.offer(packet, &mut self.server, &mut self.way, &mut self.drops)
             }
         };
         if let Verdict::Drop(reason) = verdict {
@@ -416,6 +416,7 @@ impl Link {
     }
 
     /// Why a packet may not even enter, if it may not.
+    #[inline(never)]
     fn refusal(&mut self, now: Instant, wire_bytes: u64) -> Option<DropReason> {
         if self.in_outage(now) {
             return Some(DropReason::Outage);
@@ -452,12 +453,22 @@ enum Line {
 #[derive(Clone, Debug)]
 struct Tail {
     limit: QueueLimit,
+    /// The longest wait, in nanoseconds, where waits are limited.
+    longest_ns: u64,
     /// Packets with the start of their service and their bytes, kept only when the limit counts them.
     waiting: VecDeque<(Instant, u64)>,
     bytes: u64,
 }
 
 impl Tail {
+    fn new(limit: QueueLimit) -> Self {
+        let longest_ns = match limit {
+            QueueLimit::Time(longest) => u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX),
+            QueueLimit::Unlimited | QueueLimit::Bytes(_) | QueueLimit::Packets(_) => u64::MAX,
+        };
+        Self { limit, longest_ns, waiting: VecDeque::new(), bytes: 0 }
+    }
+
     /// Takes in a packet whose service would begin at `start`, if it fits.
     #[inline]
     fn admits(&mut self, now: Instant, start: Instant, wire_bytes: u64) -> bool {
@@ -470,13 +481,14 @@ impl Tail {
         }
         match self.limit {
             QueueLimit::Unlimited => true,
-            QueueLimit::Time(longest) => start.saturating_since(now) <= longest,
+            QueueLimit::Time(_) => start.as_nanos() - now.as_nanos() <= self.longest_ns,
             QueueLimit::Bytes(most) => self.counts(now, start, wire_bytes, |waiting| waiting.bytes.saturating_add(wire_bytes) <= most),
             QueueLimit::Packets(most) => self.counts(now, start, wire_bytes, |waiting| waiting.waiting.len() < most as usize),
         }
     }
 
     /// The same where what waits is counted.
+    #[inline(never)]
     fn counts(&mut self, now: Instant, start: Instant, wire_bytes: u64, fits: impl FnOnce(&Self) -> bool) -> bool {
         while self.waiting.front().is_some_and(|(start, _)| *start <= now) {
             self.bytes -= self.waiting.pop_front().map_or(0, |(_, wire_bytes)| wire_bytes);
@@ -525,6 +537,14 @@ impl ManagedLine {
                 self.decided.push_back(Decision { packet: packet.number, at, verdict });
             }
         }
+    }
+
+    /// Serves every packet whose turn comes before this one, and takes this one in.
+    #[inline(never)]
+    fn offer(&mut self, packet: Held, server: &mut Server, way: &mut Way, drops: &mut Drops) -> Verdict {
+        let now = packet.came;
+        self.serve_until(now, server, way, drops);
+        self.take(now, packet, server, way, drops)
     }
 
     /// Takes a packet in. What becomes of it is told as any decision, unless it is dropped at once.
@@ -633,6 +653,7 @@ impl Way {
         if self.is_certain { Luck::default() } else { self.draw_uncertain() }
     }
 
+    #[inline(never)]
     fn draw_uncertain(&mut self) -> Luck {
         if let Some(luck) = self.extras.as_mut().and_then(|extras| extras.replayed.as_mut()).map(VecDeque::pop_front) {
             return luck.unwrap_or_default();

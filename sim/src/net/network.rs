@@ -87,6 +87,17 @@ struct Access {
     down: Link,
 }
 
+/// A line on the way of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hop {
+    /// The node at the other end.
+    pub to: u16,
+    /// The client whose link it is, or the router of a shared line.
+    pub line: u16,
+    /// Whether it leads away from the server.
+    pub goes_down: bool,
+}
+
 /// Which of a client's two links, or of a shared line's directions.
 type Way = (u16, Direction);
 
@@ -178,27 +189,34 @@ impl Network {
         }
     }
 
-    /// Sends a datagram, the `count`-th thing that its sender does, to the node at `to`, which is its next hop, and says what becomes of it. What waits in a queue that decides later is kept here until
-    /// [`Network::decide`] hands it over.
+    /// The next line on the way of something that `from` sends to the node at `to`.
+    #[inline]
+    pub fn hop(&self, from: u16, to: u16) -> Hop {
+        let to = self.next_hop(from, to);
+        let goes_down = self.goes_down(from, to);
+        Hop { to, line: if goes_down { to } else { from }, goes_down }
+    }
+
+    /// Sends a datagram, the `count`-th thing that its sender does, over its next line, and says what becomes of it. What waits in a queue that decides later is kept here until [`Network::decide`] hands
+    /// it over.
     #[expect(
         clippy::inline_always,
         reason = "called at one place; through memory, its verdict waited for itself in every twentieth nanosecond of a large room"
     )]
     #[inline(always)]
-    pub fn carry(&mut self, now: Instant, from: u16, to: u16, count: u64, datagram: &Datagram) -> Verdict {
+    pub fn carry(&mut self, now: Instant, from: u16, hop: Hop, count: u64, datagram: &Datagram) -> Verdict {
+        let Hop { to, line, goes_down } = hop;
         if let Some(sent) = self.sent.get_mut(usize::from(from)) {
             sent.record(now, from, to, datagram);
         }
-        let way = self.way(from, to);
-        let seed = self.seed;
-        let Some(link) = self.link_mut(way) else { return Verdict::Drop(DropReason::Outage) };
-        let verdict = if link.tells_flows_apart() {
-            link.offer_in_flow(now, datagram.size_bytes(), fq_codel::flow_of(datagram.src, datagram.dst, seed))
-        } else {
-            link.offer(now, datagram.size_bytes())
+        let Some(access) = usize::from(line).checked_sub(1).and_then(|at| self.access.get_mut(at)) else {
+            return Verdict::Drop(DropReason::Outage);
         };
-        if verdict == Verdict::Waits {
-            let number = link.offered() - 1;
+        let link = if goes_down { &mut access.down } else { &mut access.up };
+        let flow = if link.tells_flows_apart() { fq_codel::flow_of(datagram.src, datagram.dst, self.seed) } else { 0 };
+        let verdict = link.offer_in_flow(now, datagram.size_bytes(), flow);
+        if matches!(verdict, Verdict::Waits) {
+            let (way, number) = ((line, if goes_down { Direction::Down } else { Direction::Up }), link.offered() - 1);
             self.waiting.insert((way, number), Waiting { count, datagram: datagram.clone() });
         }
         verdict
@@ -243,12 +261,6 @@ impl Network {
     pub fn waiting(&self, client: u16, down: bool) -> u64 {
         let direction = if down { Direction::Down } else { Direction::Up };
         self.waiting.keys().filter(|(way, _)| *way == (client, direction)).count() as u64
-    }
-
-    /// The client's link that something goes into on its way from one node to the next, or the direction of a shared line.
-    #[inline]
-    fn way(&self, from: u16, to: u16) -> Way {
-        if self.goes_down(from, to) { (to, Direction::Down) } else { (from, Direction::Up) }
     }
 
     /// Whether what goes from a node to its next hop goes away from the server.
@@ -371,6 +383,8 @@ const HASH_HEAD_BYTES: usize = 16;
 const PENDING_BYTES: usize = 1024;
 
 impl Sent {
+    #[expect(clippy::inline_always, reason = "called at one place, for every datagram")]
+    #[inline(always)]
     fn record(&mut self, now: Instant, from: u16, to: u16, datagram: &Datagram) {
         self.datagrams += 1;
         if PENDING_BYTES - self.pending_bytes < HASH_HEAD_BYTES + CARRIED_IN_PLACE {
@@ -395,6 +409,7 @@ impl Sent {
         }
     }
 
+    #[inline(never)]
     fn hash_pending(&mut self) {
         self.hash.update(&self.pending[..self.pending_bytes]);
         self.pending_bytes = 0;

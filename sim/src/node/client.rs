@@ -23,7 +23,7 @@ use self::{
     asks::{Asked, Owed},
     quality::Quality,
     statistics::Statistics,
-    views::{View, expect_tracks},
+    views::{Views, expect_tracks},
     voices::Voices,
 };
 use super::{
@@ -76,9 +76,11 @@ pub struct ClientNode {
     next_due: Instant,
     /// ... which is asked anew once something happened: most of what comes is packets, which concern nobody else.
     stirred: bool,
+    /// Whether what was taken in last brought no timer forward.
+    timer_stands: bool,
     outputs: VecDeque<Output>,
     next_sample: Instant,
-    views: BTreeMap<StreamId, View>,
+    views: Views,
     voices: Voices,
     session_due: Option<Instant>,
     peer: Option<Peer>,
@@ -136,6 +138,7 @@ impl ClientNode {
             session_due: None,
             next_due: now,
             stirred: true,
+            timer_stands: false,
             peer: None,
             peers_made: u64::from(config.starts) * PEERS_PER_START,
             stay: None,
@@ -144,7 +147,7 @@ impl ClientNode {
             list_due: false,
             gone: Vec::new(),
             watch: config.user.watch.clone(),
-            views: BTreeMap::new(),
+            views: Views::default(),
             voices: Voices::default(),
             script,
             parked: VecDeque::new(),
@@ -166,6 +169,12 @@ impl ClientNode {
     #[inline]
     pub fn is_silent(&self) -> bool {
         self.outputs.is_empty()
+    }
+
+    /// Whether what was taken in last surely brought no timer forward, so that the one that was told stands: who keeps to it calls too early at worst, and then nothing is due.
+    #[inline]
+    pub fn timer_stands(&self) -> bool {
+        self.timer_stands
     }
 
     /// Lets everything that is due happen, until nothing is left to do at this instant.
@@ -195,7 +204,7 @@ impl ClientNode {
     fn look_ahead(&mut self) {
         let action = self.script.front().map(|(at, _)| *at);
         let cameras = self.cameras.values().filter(|_| self.peer.is_some()).filter_map(Camera::poll_timeout);
-        let pictures = self.views.values().filter(|view| !view.info.video_muted).filter_map(|view| view.pictures.poll_timeout());
+        let pictures = self.views.iter().filter(|view| !view.info.video_muted).filter_map(|view| view.pictures.poll_timeout());
         let others = [action, self.session_due].into_iter().flatten();
         self.next_due = others.chain(cameras).chain(pictures).fold(self.next_sample, Instant::min);
     }
@@ -310,7 +319,7 @@ impl ClientNode {
         };
         let mut peer = Peer::new(self.now, config);
         let description = MediaDescription::new(&peer.description());
-        for view in self.views.values_mut() {
+        for view in self.views.iter_mut() {
             expect_tracks(&mut peer, self.now, &view.info);
             view.restart();
         }
@@ -353,7 +362,7 @@ impl ClientNode {
             session::Event::StreamMuted { stream } => {
                 let muted = What::StreamMuted { stream: name(&stream), audio: stream.audio_muted, video: stream.video_muted };
                 self.entry(muted);
-                if let Some(view) = self.views.get_mut(&stream.id) {
+                if let Some(view) = self.views.get_mut(stream.id) {
                     view.muted(self.now, stream);
                 }
             }
@@ -390,7 +399,7 @@ impl ClientNode {
                 }
             }
             session::Event::Unsubscribed { stream, .. } => {
-                if let Some(view) = self.views.get(&stream) {
+                if let Some(view) = self.views.get(stream) {
                     let stream_name = name(&view.info);
                     self.entry(What::Unsubscribed { stream: stream_name });
                     self.drop_view(stream);
@@ -426,7 +435,7 @@ impl ClientNode {
         self.standing = Standing::Outside;
         self.owed.clear();
         self.stop_cameras();
-        for stream in self.views.keys().copied().collect::<Vec<_>>() {
+        for stream in self.views.streams().collect::<Vec<_>>() {
             self.drop_view(stream);
         }
         self.voices.clear();
@@ -518,6 +527,7 @@ impl Node for ClientNode {
     fn handle_input(&mut self, now: Instant, input: &Input) {
         debug_assert!(now >= self.now, "time fell from {} to {now}", self.now);
         self.now = now;
+        self.timer_stands = false;
         match input {
             Input::Datagram(datagram) => {
                 if let Some(packet) = self.peer.as_mut().and_then(|peer| peer.handle_datagram(now, datagram)) {
@@ -525,6 +535,7 @@ impl Node for ClientNode {
                 }
                 // Nearly all that comes is packets of media that concern nobody else.
                 if !self.stirred && self.peer.as_ref().is_none_or(Peer::is_quiet) {
+                    self.timer_stands = self.peer.as_ref().is_none_or(Peer::timer_stands);
                     return;
                 }
             }
@@ -552,6 +563,7 @@ impl Node for ClientNode {
     fn handle_timeout(&mut self, now: Instant) {
         debug_assert!(now >= self.now, "time fell from {} to {now}", self.now);
         self.now = now;
+        self.timer_stands = false;
         let is_due = |peer: &Peer| peer.poll_timeout().is_some_and(|at| at <= now);
         if self.next_due > now {
             // Every other time it is the media transport alone that has something to do.
@@ -582,6 +594,7 @@ impl Node for ClientNode {
         self.outputs.pop_front()
     }
 
+    #[inline]
     fn poll_timeout(&self) -> Option<Instant> {
         if !self.outputs.is_empty() {
             return Some(self.now);

@@ -38,6 +38,7 @@ pub(super) struct Arrivals {
 
 impl Arrivals {
     /// Counts a packet. Media transport hands each over once, so repairs are counted and duplicates are not.
+    #[inline]
     pub(super) fn count(&mut self, now: Instant, packet: &MediaPacket<impl Deref<Target = [u8]>>) {
         self.flow.count(now, packet.size_bytes());
         let first = *self.first_seq.get_or_insert(packet.seq);
@@ -47,6 +48,7 @@ impl Arrivals {
     }
 
     /// Counts a packet, and how evenly it came.
+    #[inline]
     pub(super) fn count_timed(&mut self, now: Instant, packet: &MediaPacket<impl Deref<Target = [u8]>>) {
         // Of a picture's packet that comes after its successors, when says nothing of the way: it was repaired.
         if packet.seq > self.highest_seq || packet.track.kind == TrackKind::Audio {
@@ -123,23 +125,35 @@ impl Pictures {
     }
 
     /// Takes in a packet.
+    #[inline]
     pub(super) fn handle_packet(&mut self, now: Instant, packet: &MediaPacket<impl Deref<Target = [u8]>>) -> Shown {
+        let MediaPacket { seq, marker, ref payload, .. } = *packet;
+        // The usual case: the next packet, and nothing waits for it. Whether it is of a key frame makes no difference.
+        if self.next_seq != Some(seq) || !self.ahead.is_empty() {
+            return self.handle_packet_ahead(now, seq, marker, payload);
+        }
+        self.next_seq = Some(seq + 1);
+        if marker { self.show_next(now) } else { Shown::default() }
+    }
+
+    #[inline(never)]
+    fn show_next(&mut self, now: Instant) -> Shown {
         let mut shown = Shown::default();
-        let key_frame = || vp8::Descriptor::parse(&packet.payload).is_some_and(|descriptor| descriptor.key_frame);
+        self.show(now, &mut shown);
+        shown
+    }
+
+    /// Takes in any packet but the next one. Its parts are handed over one by one: of a packet that somebody asks to see, all would have to lie in memory.
+    #[inline(never)]
+    fn handle_packet_ahead(&mut self, now: Instant, seq: u64, marker: bool, payload: &[u8]) -> Shown {
+        let mut shown = Shown::default();
+        let key_frame = || vp8::Descriptor::parse(payload).is_some_and(|descriptor| descriptor.key_frame);
         match self.next_seq {
-            Some(next) if packet.seq < next => return shown,
-            // The usual case: the next packet, and nothing waits for it. Whether it is of a key frame makes no difference.
-            Some(next) if packet.seq == next && self.ahead.is_empty() => {
-                self.next_seq = Some(next + 1);
-                if packet.marker {
-                    self.show(now, &mut shown);
-                }
-                return shown;
-            }
-            None if key_frame() => self.next_seq = Some(packet.seq),
+            Some(next) if seq < next => return shown,
+            None if key_frame() => self.next_seq = Some(seq),
             Some(_) | None => {}
         }
-        self.ahead.insert(packet.seq, Ahead { key_frame: key_frame(), marker: packet.marker });
+        self.ahead.insert(seq, Ahead { key_frame: key_frame(), marker });
         self.advance(now, &mut shown);
         self.jump_to_key_frame(now, &mut shown);
         self.held_since = (!self.ahead.is_empty() || self.next_seq.is_none()).then(|| self.held_since.unwrap_or(now));

@@ -86,16 +86,18 @@ struct Transports {
     timers: BTreeSet<(Instant, usize)>,
     /// Slots that were written to or told something, and are to be flushed and heard.
     touched: Vec<usize>,
+    /// By slot, whether it is one of those.
+    is_touched: Vec<bool>,
 }
 
-/// The peer in front: what a packet needs of it begins with a cache line.
+/// The peer in front: what a packet needs of it begins with a cache line. Nothing behind it has room for a mark of its own that tells an empty slot, so that this is told in front as well.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 struct Transport {
     peer: Peer,
     member: MemberId,
-    armed: Option<Instant>,
-    touched: bool,
+    /// When its timer is set to, or [`Instant::MAX`].
+    armed: Instant,
 }
 
 impl Transports {
@@ -103,13 +105,14 @@ impl Transports {
         self.close(member);
         let slot = self.slots.iter().position(Option::is_none).unwrap_or_else(|| {
             self.slots.push(None);
+            self.is_touched.push(false);
             self.slots.len() - 1
         });
         if let Some(address) = peer.remote_address() {
             self.of_address.insert(address, slot);
         }
         self.of_member.insert(member, slot);
-        self.slots[slot] = Some(Transport { member, peer, armed: None, touched: false });
+        self.slots[slot] = Some(Transport { member, peer, armed: Instant::MAX });
         self.touch(slot);
         slot
     }
@@ -121,9 +124,8 @@ impl Transports {
         let Some(Transport { peer, armed, .. }) = self.slots[slot].take() else {
             return;
         };
-        if let Some(at) = armed {
-            self.timers.remove(&(at, slot));
-        }
+        self.timers.remove(&(armed, slot));
+        self.is_touched[slot] = false;
         if let Some(address) = peer.remote_address() {
             self.of_address.remove(&address);
         }
@@ -147,8 +149,7 @@ impl Transports {
     /// The transport in a slot, to be changed: whoever takes it owes it a flush, which is noted.
     fn touch(&mut self, slot: usize) -> Option<&mut Transport> {
         let transport = self.slots.get_mut(slot)?.as_mut()?;
-        if !transport.touched {
-            transport.touched = true;
+        if !core::mem::replace(&mut self.is_touched[slot], true) {
             self.touched.push(slot);
         }
         Some(transport)
@@ -162,12 +163,10 @@ impl Transports {
 
     fn arm(&mut self, slot: usize) {
         let Some(Some(transport)) = self.slots.get_mut(slot) else { return };
-        let at = transport.peer.poll_timeout();
+        let at = transport.peer.poll_timeout().unwrap_or(Instant::MAX);
         if at != transport.armed {
-            if let Some(before) = transport.armed {
-                self.timers.remove(&(before, slot));
-            }
-            if let Some(at) = at {
+            self.timers.remove(&(transport.armed, slot));
+            if at < Instant::MAX {
                 self.timers.insert((at, slot));
             }
             transport.armed = at;
@@ -207,8 +206,8 @@ impl SfuNode {
                 self.obey(output);
             }
             let Some(slot) = self.transports.touched.pop() else { break };
+            self.transports.is_touched[slot] = false;
             if let Some(Some(transport)) = self.transports.slots.get_mut(slot) {
-                transport.touched = false;
                 transport.peer.flush(self.now);
             }
             while let Some(Some(transport)) = self.transports.slots.get_mut(slot)
@@ -242,13 +241,13 @@ impl SfuNode {
     fn obey(&mut self, output: room::Output) {
         match output {
             room::Output::Send { to, message } => {
-                let message = Message::new(serde_json::to_vec(&message).expect("a message is text and numbers"));
+                let message = Message::of_server(message);
                 for session in self.room.sessions_of(&to) {
                     self.outputs.push_back(Output::Message { connection: Connection(session.0), message: message.clone() });
                 }
             }
             room::Output::Snapshot(snapshot) => {
-                let message = Message::new(serde_json::to_vec(&self.room.snapshot(&snapshot)).expect("a message is text and numbers"));
+                let message = Message::of_server(self.room.snapshot(&snapshot));
                 self.outputs.push_back(Output::Message { connection: Connection(snapshot.session.0), message });
             }
             room::Output::Close { session } => self.outputs.push_back(Output::Close { connection: Connection(session.0) }),
@@ -411,21 +410,21 @@ impl SfuNode {
         }
         let Self { transports, fanned_out, now, .. } = self;
         if packet.track.kind == TrackKind::Audio {
-            self.voices.forward_packet(*now, arrival.source, packet, |slot, packet| {
+            self.voices.forward_packet(*now, arrival.source, packet, |slot, copy| {
                 let Some(Some(transport)) = transports.slots.get_mut(slot) else { return };
-                if transport.peer.write(*now, packet, None, fanned_out) == Written::ToFlush {
+                if transport.peer.write_copy(*now, copy, None, fanned_out) == Written::ToFlush {
                     transports.touch(slot);
                 }
             });
         }
         let mut switched = Vec::new();
-        self.routes.forward_packet(*now, packet, |Forwarded { slot, packet, rewrite, switched: to }| {
+        self.routes.forward_packet(*now, packet, |Forwarded { slot, copy, rewrite, switched: to }| {
             let Some(Some(transport)) = transports.slots.get_mut(slot) else { return };
             if let Some(layer) = to {
                 switched.push(MediaInput::Switched { member: transport.member, stream, layer });
             }
             // Who has sent at once is not touched: sending puts its timers off and never brings one forward.
-            if transport.peer.write(*now, packet, rewrite, fanned_out) == Written::ToFlush {
+            if transport.peer.write_copy(*now, copy, rewrite, fanned_out) == Written::ToFlush {
                 transports.touch(slot);
             }
         });
@@ -584,7 +583,7 @@ impl Node for SfuNode {
         {
             self.transports.timers.pop_first();
             if let Some(transport) = self.transports.touch(slot) {
-                transport.armed = None;
+                transport.armed = Instant::MAX;
                 transport.peer.handle_timeout(now);
             }
         }

@@ -27,8 +27,8 @@ pub struct Account {
     pub sent: u64,
     /// Datagrams that were due after the run's end, or waited then for a process that stood still.
     pub in_flight: u64,
-    /// The shortest time that one took; none before the first.
-    pub shortest: Option<Duration>,
+    /// The shortest time that one took, in nanoseconds; more than any before the first.
+    pub shortest_ns: u64,
     /// When that one was sent.
     pub shortest_at: Instant,
     last_arrival: Instant,
@@ -52,7 +52,7 @@ impl Default for Account {
             delivered: 0,
             in_flight: 0,
             dropped: BTreeMap::new(),
-            shortest: None,
+            shortest_ns: u64::MAX,
             shortest_at: Instant::ZERO,
             overtakings: 0,
             overtaken_at: None,
@@ -65,9 +65,9 @@ impl Account {
     /// Takes note of a datagram, or a copy of one, sent at `now` (or taken out of a queue then) that is due at `at`, in a run that ends at `end`.
     #[inline]
     pub fn due(&mut self, now: Instant, at: Instant, end: Instant, is_copy: bool) {
-        let took = at.saturating_since(now);
-        if self.shortest.is_none_or(|shortest| took < shortest) {
-            (self.shortest, self.shortest_at) = (Some(took), now);
+        let took_ns = at.as_nanos().saturating_sub(now.as_nanos());
+        if took_ns < self.shortest_ns {
+            (self.shortest_ns, self.shortest_at) = (took_ns, now);
         }
         // A copy comes when it comes.
         if is_copy {
@@ -79,6 +79,11 @@ impl Account {
             self.last_arrival = at;
         }
         self.in_flight += u64::from(at >= end);
+    }
+
+    /// The shortest time that a datagram took; none before the first.
+    pub fn shortest(&self) -> Option<Duration> {
+        (self.shortest_ns < u64::MAX).then(|| Duration::from_nanos(self.shortest_ns))
     }
 
     /// Enters datagrams that did not arrive.

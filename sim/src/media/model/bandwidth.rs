@@ -108,16 +108,24 @@ impl Meter {
 
         match &mut self.train {
             Some(train) if train.number == stamp.train => train.extend(now, stamp, size_bytes),
-            _ => {
-                self.end_train();
-                self.train = Some(Train::begin(now, stamp));
-            }
+            _ => self.begin_train(now, stamp),
         }
+    }
+
+    #[inline(never)]
+    fn begin_train(&mut self, now: Instant, stamp: Stamp) {
+        self.end_train();
+        self.train = Some(Train::begin(now, stamp));
     }
 
     /// When the next report is due; none while there is nothing to report.
     pub(super) fn report_due(&self) -> Option<Instant> {
         (self.received > 0).then(|| self.reported_at.saturating_add(REPORT_INTERVAL))
+    }
+
+    /// Whether there was something to report before the last packet came.
+    pub(super) const fn had_to_report(&self) -> bool {
+        self.received > 1
     }
 
     pub(super) fn report(&mut self, now: Instant) -> Report {

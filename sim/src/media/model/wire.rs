@@ -2,6 +2,8 @@
 //!
 //! Every datagram begins with its kind and the token that its receiver put into its description; what lacks the token is garbage. Numbers are big-endian.
 
+use core::net::{Ipv4Addr, SocketAddrV4};
+
 use greenroom_core::{
     audio::AudioLevel,
     id::{LayerId, StreamId},
@@ -116,6 +118,63 @@ pub(super) struct Body<'a> {
     pub(super) payload: &'a [u8],
     /// Bytes that count, and are not carried.
     pub(super) absent_bytes: u32,
+}
+
+/// A packet of media of which many get a copy. What the copies have in common was written once; each has its own numbers written over it.
+#[derive(Clone, Debug)]
+pub(super) struct Stencil {
+    bytes: [u8; CARRIED_IN_PLACE],
+    len: usize,
+    absent_bytes: u32,
+}
+
+/// The numbers that are a copy's own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Numbers {
+    pub(super) stamp: Stamp,
+    pub(super) seq: u64,
+    pub(super) timestamp: u32,
+    /// Of its payload; see [`Body::beginning`].
+    pub(super) beginning: u64,
+}
+
+/// Where a media datagram has its token, and where the sequence number of its track, which the timestamp and the payload follow.
+const TOKEN_AT: usize = 1;
+const SEQ_AT: usize = 25;
+
+impl Stencil {
+    /// Of packets with that head and that body; none where a payload is longer than its beginning.
+    pub(super) fn of(head: Head, body: Body<'_>) -> Option<Self> {
+        if body.payload.len() > BEGINNING_BYTES {
+            return None;
+        }
+        let nowhere = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
+        let mut datagram = Datagram::empty(nowhere, nowhere);
+        let stamp = Stamp { seq: 0, sent_at: Instant::ZERO, train: 0 };
+        write_media(&mut datagram, 0, &Media { stamp, repairs: None, head }, body);
+        let (bytes, len) = datagram.payload.few()?;
+        Some(Self { bytes: *bytes, len, absent_bytes: datagram.absent_bytes })
+    }
+
+    /// Puts a copy behind other datagrams, for the holder of `token`.
+    #[expect(clippy::inline_always, reason = "called at one place, for every packet that a server sends")]
+    #[inline(always)]
+    pub(super) fn copy(&self, out: &mut Vec<Datagram>, [src, dst]: [SocketAddrV4; 2], token: u32, numbers: Numbers) {
+        out.push(Datagram::empty(src, dst));
+        // All is written where it is to lie: see [`Carried::place`].
+        let datagram = out.last_mut().expect("it was just put there");
+        datagram.absent_bytes = self.absent_bytes;
+        let place = datagram.payload.place(self.len);
+        *place = self.bytes;
+        let mut writer = Writer { bytes: place, len: TOKEN_AT };
+        let Numbers { stamp, seq, timestamp, beginning } = numbers;
+        writer.put(token.to_be_bytes());
+        write_stamp(&mut writer, stamp);
+        writer.len = SEQ_AT;
+        writer.put(seq.to_be_bytes());
+        writer.put(timestamp.to_be_bytes());
+        writer.put(beginning.to_le_bytes());
+    }
 }
 
 /// Bytes of [`Body::beginning`].
@@ -405,6 +464,25 @@ mod tests {
             write_media(&mut datagram, 99, &media()[0], Body { beginning, payload, absent_bytes: 0 });
             let (_, written) = read(99, &datagram.payload).expect("it is whole");
             assert_eq!((&written[..4], &written[8.min(payload.len())..]), (&b"HEAD"[..], &payload[8.min(payload.len())..]));
+        }
+    }
+
+    #[test]
+    fn a_copy_is_what_would_have_been_written_for_its_receiver_alone() {
+        for Media { head, .. } in media() {
+            let stamp = Stamp { seq: 77, sent_at: Instant::from_millis(78), train: 79 };
+            let own = Head { seq: 80, timestamp: 81, ..head };
+            let beginning = u64::from_le_bytes(*b"otherone");
+            for payload in [&b""[..], b"head", b"headhead"] {
+                let body = Body { beginning: 0, payload, absent_bytes: 1000 };
+                let stencil = Stencil::of(head, body).expect("it is short");
+                let mut copies = Vec::new();
+                stencil.copy(&mut copies, [address_of(0), address_of(1)], 99, Numbers { stamp, seq: 80, timestamp: 81, beginning });
+                let mut alone = blank();
+                write_media(&mut alone, 99, &Media { stamp, repairs: None, head: own }, Body { beginning, ..body });
+                assert_eq!(copies, [alone]);
+            }
+            assert!(Stencil::of(head, Body { beginning: 0, payload: b"headheadh", absent_bytes: 0 }).is_none(), "it does not fit");
         }
     }
 

@@ -152,7 +152,7 @@ impl ClientNode {
         *best_rtt = (*best_rtt).into_iter().chain(rtt).min();
         let waits = rtt.zip(*best_rtt).is_some_and(|(rtt, best)| rtt >= best + WAIT);
         let strained = lost_most > 0 || waits;
-        let watched = self.views.values_mut().flat_map(|view| view.arrived(now, connected_since, strained)).flatten();
+        let watched = self.views.iter_mut().flat_map(|view| view.arrived(now, connected_since, strained)).flatten();
         let arrived: Vec<_> = watched.chain(self.voices.arrived()).collect();
         let (up, down) = observer.close_counted(limits::QUALITY_WINDOW, peer, &sent, &arrived, Some(lost_most));
         self.tell_session(session::Input::Window { up, down });

@@ -101,7 +101,7 @@ impl ClientNode {
         }
         self.statistics.next = self.statistics.next.saturating_add(INTERVAL);
         let own = self.cameras.iter().map(|(kind, camera)| (camera.stream(), self.own_stream(*kind)));
-        let views = self.views.values().map(|view| (view.info.id, name(&view.info)));
+        let views = self.views.iter().map(|view| (view.info.id, name(&view.info)));
         let names: BTreeMap<_, _> = views.chain(self.voices.names()).chain(own).collect();
         let rtt_us = self.peer.as_ref().and_then(Peer::rtt).map(micros);
         for reported in self.peer.as_ref().map(Peer::reports).unwrap_or_default() {

@@ -1,6 +1,6 @@
 //! The streams that a user watches: asking for them, taking their packets in, and counting what came.
 
-use core::{ops::Deref, time::Duration};
+use core::{ops::Deref, slice, time::Duration};
 
 use greenroom_core::{
     id::{LayerId, StreamId},
@@ -32,6 +32,49 @@ pub(super) struct View {
     pub(super) flowing: Flowing,
     /// For how long the picture stood still for the connection's sake, so far.
     pub(super) freeze_ms: u32,
+}
+
+/// The streams that are watched, in order of their numbers. A sorted list: most users watch a few, and every packet looks one up.
+#[derive(Debug, Default)]
+pub(super) struct Views(Vec<View>);
+
+impl Views {
+    fn find(&self, stream: StreamId) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&stream, |view| view.info.id)
+    }
+
+    pub(super) fn get(&self, stream: StreamId) -> Option<&View> {
+        self.find(stream).ok().map(|at| &self.0[at])
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, stream: StreamId) -> Option<&mut View> {
+        self.find(stream).ok().map(|at| &mut self.0[at])
+    }
+
+    /// Adds a view, in place of one of the same stream.
+    fn insert(&mut self, view: View) {
+        match self.find(view.info.id) {
+            Ok(at) => self.0[at] = view,
+            Err(at) => self.0.insert(at, view),
+        }
+    }
+
+    fn remove(&mut self, stream: StreamId) -> Option<View> {
+        self.find(stream).ok().map(|at| self.0.remove(at))
+    }
+
+    pub(super) fn streams(&self) -> impl Iterator<Item = StreamId> + '_ {
+        self.0.iter().map(|view| view.info.id)
+    }
+
+    pub(super) fn iter(&self) -> slice::Iter<'_, View> {
+        self.0.iter()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> slice::IterMut<'_, View> {
+        self.0.iter_mut()
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,7 +118,7 @@ impl View {
 impl ClientNode {
     pub(super) fn subscribe(&mut self, stream: StreamId) {
         let (by_list, hears) = (self.by_list, !self.listens());
-        let Some(view) = self.views.get_mut(&stream) else { return };
+        let Some(view) = self.views.get_mut(stream) else { return };
         if by_list {
             self.list_due = true;
             if view.wish.audio && view.info.offer.audio_bps.is_some() && hears {
@@ -128,7 +171,7 @@ impl ClientNode {
             video: Arrivals::default(),
             pictures: Pictures::new(fps),
         };
-        self.views.insert(id, view);
+        self.views.insert(view);
         self.entry(What::SubscribeCalled { stream: name });
         self.subscribe(id);
     }
@@ -141,7 +184,7 @@ impl ClientNode {
         let known: Vec<StreamInfo> = self.session.streams().cloned().collect();
         for stream in known {
             let (id, wish) = (stream.id, self.watch.wish(&stream.user, stream.offer.kind));
-            match (self.views.get_mut(&id), wish) {
+            match (self.views.get_mut(id), wish) {
                 (None, Some(_)) => self.view(stream),
                 (Some(view), Some(wish)) => {
                     view.wish = wish;
@@ -176,9 +219,9 @@ impl ClientNode {
             return;
         }
         let (mut wanted, mut new) = (Vec::new(), Vec::new());
-        for (stream, view) in self.views.iter_mut().filter(|(_, view)| !view.info.offer.layers.is_empty()) {
+        for view in self.views.iter_mut().filter(|view| !view.info.offer.layers.is_empty()) {
             let Wish { priority, max_height, min_height, audio: _ } = view.wish;
-            wanted.push(VideoWish { priority, max_height, min_height, ..VideoWish::of(*stream) });
+            wanted.push(VideoWish { priority, max_height, min_height, ..VideoWish::of(view.info.id) });
             if !core::mem::replace(&mut view.asked.video, true) {
                 new.push(name(&view.info));
             }
@@ -188,7 +231,7 @@ impl ClientNode {
     }
 
     pub(super) fn drop_view(&mut self, stream: StreamId) {
-        let Some(mut view) = self.views.remove(&stream) else { return };
+        let Some(mut view) = self.views.remove(stream) else { return };
         self.sample(&mut view); // what came since the last sample still counts
         let listens = self.listens();
         if let Some(peer) = &mut self.peer {
@@ -204,7 +247,7 @@ impl ClientNode {
         if self.voices.handle_packet(now, packet) {
             return;
         }
-        let Some(view) = self.views.get_mut(&packet.track.stream) else {
+        let Some(view) = self.views.get_mut(packet.track.stream) else {
             return;
         };
         match packet.track.kind {
@@ -233,9 +276,9 @@ impl ClientNode {
 
     pub(super) fn ask_for_key_frames(&mut self) {
         let Some(peer) = &mut self.peer else { return };
-        for (stream, view) in &mut self.views {
+        for view in self.views.iter_mut() {
             if !view.info.video_muted && view.pictures.take_key_frame_request(self.now) {
-                peer.request_key_frame(self.now, TrackId { stream: *stream, kind: TrackKind::Video }, LayerId(0));
+                peer.request_key_frame(self.now, TrackId { stream: view.info.id, kind: TrackKind::Video }, LayerId(0));
             }
         }
     }
@@ -247,7 +290,7 @@ impl ClientNode {
         }
         self.next_sample = self.next_sample.saturating_add(SAMPLE_INTERVAL);
         let mut views = core::mem::take(&mut self.views);
-        for view in views.values_mut() {
+        for view in views.iter_mut() {
             self.sample(view);
         }
         self.views = views;

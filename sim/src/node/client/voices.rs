@@ -55,10 +55,11 @@ impl Voices {
 
     /// Takes in a packet of audio. Whether it was one of these.
     pub(super) fn handle_packet(&mut self, now: Instant, packet: &MediaPacket<impl Deref<Target = [u8]>>) -> bool {
-        if packet.track.kind != TrackKind::Audio {
+        if packet.track.kind != TrackKind::Audio || self.0.is_empty() {
             return false;
         }
-        self.0.get_mut(&packet.track.stream).map(|voice| voice.arrivals.count_timed(now, packet)).is_some()
+        let stream = packet.track.stream; // of a packet that a search is shown, all would have to lie in memory
+        self.0.get_mut(&stream).map(|voice| voice.arrivals.count_timed(now, packet)).is_some()
     }
 
     /// The stay is over.

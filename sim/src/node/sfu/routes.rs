@@ -13,7 +13,7 @@ use greenroom_core::{
 };
 
 use crate::{
-    media::{MediaPacket, Vp8Rewrite},
+    media::{Copies, MediaPacket, Vp8Rewrite},
     record::Flow,
 };
 
@@ -81,7 +81,7 @@ pub(super) struct Arrival {
 #[derive(Debug)]
 pub(super) struct Forwarded<'a> {
     pub(super) slot: usize,
-    pub(super) packet: &'a MediaPacket,
+    pub(super) copy: &'a Copies,
     pub(super) rewrite: Option<Vp8Rewrite>,
     pub(super) switched: Option<Layer>,
 }
@@ -195,7 +195,8 @@ impl Routes {
             picture: if video { vp8::Descriptor::parse(&packet.payload) } else { None },
         };
         // One copy for all viewers, numbered anew for each: the payload is shared, and so is the pointer to it.
-        let mut outgoing = MediaPacket { layer: LayerId(0), ..packet.clone() };
+        let size_bytes = packet.size_bytes();
+        let mut copies = Copies::of(MediaPacket { layer: LayerId(0), ..packet.clone() });
         let blank = |seq, timestamp| MediaPacket {
             layer: LayerId(0),
             seq,
@@ -210,25 +211,21 @@ impl Routes {
             let Some(forwarder) = (if video { &mut viewer.video } else { &mut viewer.audio }) else {
                 continue;
             };
-            let Outgoing { seq, timestamp, picture, switched } = match forwarder.handle_packet(now, &incoming) {
-                Verdict::Forward(outgoing) => outgoing,
+            let filler;
+            let (copy, size_bytes, rewrite, switched) = match forwarder.handle_packet(now, &incoming) {
+                Verdict::Forward(Outgoing { seq, timestamp, picture, switched }) => {
+                    copies.number(seq, timestamp);
+                    let rewrite = picture.map(|picture| Vp8Rewrite { picture_id: picture.picture_id, tl0_pic_idx: picture.tl0_pic_idx });
+                    (&copies, size_bytes, rewrite, switched.filter(|_| video).map(|switch| switch.to))
+                }
                 Verdict::Fill { seq, timestamp } => {
-                    let packet = &blank(seq, timestamp);
-                    viewer.flow.count(now, packet.size_bytes());
-                    send(Forwarded { slot: viewer.slot, packet, rewrite: None, switched: None });
-                    continue;
+                    filler = Copies::of(blank(seq, timestamp));
+                    (&filler, 0, None, None)
                 }
                 Verdict::Drop(_) => continue,
             };
-            viewer.flow.count(now, packet.size_bytes());
-            outgoing.seq = seq;
-            outgoing.timestamp = timestamp;
-            send(Forwarded {
-                slot: viewer.slot,
-                packet: &outgoing,
-                rewrite: picture.map(|picture| Vp8Rewrite { picture_id: picture.picture_id, tl0_pic_idx: picture.tl0_pic_idx }),
-                switched: switched.filter(|_| video).map(|switch| switch.to),
-            });
+            viewer.flow.count(now, size_bytes);
+            send(Forwarded { slot: viewer.slot, copy, rewrite, switched });
         }
     }
 

@@ -13,7 +13,7 @@ use greenroom_core::{
     time::Instant,
 };
 
-use crate::media::MediaPacket;
+use crate::media::{Copies, MediaPacket};
 
 /// Listeners, speakers, and what goes from these to those.
 #[derive(Debug, Default)]
@@ -81,14 +81,14 @@ impl Voices {
     }
 
     /// Sends a packet of audio to everyone who hears its speaker.
-    pub(super) fn forward_packet(&mut self, now: Instant, source: u32, packet: &MediaPacket, mut send: impl FnMut(usize, &MediaPacket)) {
+    pub(super) fn forward_packet(&mut self, now: Instant, source: u32, packet: &MediaPacket, mut send: impl FnMut(usize, &Copies)) {
         let Some(listeners) = self.forwarders.get_mut(&packet.track.stream) else { return };
         let incoming = Incoming { layer: LayerId(0), source, seq: packet.seq, timestamp: packet.timestamp, picture: None };
-        let mut outgoing = packet.clone();
+        let mut copies = Copies::of(packet.clone());
         for (member, forwarder) in listeners {
             if let (Verdict::Forward(numbers), Some(slot)) = (forwarder.handle_packet(now, &incoming), self.listeners.get(member)) {
-                (outgoing.seq, outgoing.timestamp) = (numbers.seq, numbers.timestamp);
-                send(*slot, &outgoing);
+                copies.number(numbers.seq, numbers.timestamp);
+                send(*slot, &copies);
             }
         }
     }
@@ -157,7 +157,7 @@ mod tests {
                 absent_bytes: 0,
                 level: None,
             };
-            voices.forward_packet(Instant::from_millis(20 * n), 0, &packet, |slot, packet| heard.push((member, slot, packet.seq)));
+            voices.forward_packet(Instant::from_millis(20 * n), 0, &packet, |slot, copy| heard.push((member, slot, copy.packet().seq)));
         }
         heard
     }
