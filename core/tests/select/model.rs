@@ -1,6 +1,6 @@
 //! The chain of steps, written down as plainly as can be: lists, sorted and merged.
 
-use greenroom_core::stream::BitsPerSecond;
+use greenroom_core::{select::Source, stream::BitsPerSecond};
 
 use crate::scene::Wanted;
 
@@ -16,6 +16,8 @@ pub(crate) struct Step {
     /// Which of the stream's rungs it leads to.
     place: usize,
     yields: bool,
+    /// Which part of it may go ahead of it.
+    part: BitsPerSecond,
 }
 
 /// All steps of the scene, in the order in which they are taken: floors first, then climbs.
@@ -28,15 +30,15 @@ pub(crate) fn chain(scene: &[Wanted]) -> Vec<Step> {
     // From the lowest priority up: each goes before all below it, but for what goes ahead.
     for priority in priorities {
         let of_class: Vec<&Wanted> = scene.iter().filter(|wanted| wanted.priority == priority).collect();
-        floors = merged(&sorted(of_class.iter().filter_map(|wanted| floor(wanted)).collect()), &floors, 8);
-        climbs = merged(&sorted(of_class.iter().flat_map(|wanted| climbs_of(wanted)).collect()), &climbs, 1);
+        floors = merged(&sorted(of_class.iter().filter_map(|wanted| floor(wanted)).collect()), &floors);
+        climbs = merged(&sorted(of_class.iter().flat_map(|wanted| climbs_of(wanted)).collect()), &climbs);
     }
     [floors, climbs].concat()
 }
 
 fn floor(wanted: &Wanted) -> Option<Step> {
     let bps = *wanted.ladder_bps().first()?;
-    Some(Step { stream: wanted.stream, to_bps: bps, bps, level: bps, place: 0, yields: !wanted.insists })
+    Some(Step { stream: wanted.stream, to_bps: bps, bps, level: bps, place: 0, yields: !wanted.insists, part: 8 })
 }
 
 fn climbs_of(wanted: &Wanted) -> Vec<Step> {
@@ -44,7 +46,15 @@ fn climbs_of(wanted: &Wanted) -> Vec<Step> {
     let step = |(below, pair): (usize, &[BitsPerSecond])| {
         let (from_bps, to_bps) = (pair[0], pair[1]);
         level = level.max(3 * to_bps - 2 * from_bps);
-        Step { stream: wanted.stream, to_bps, bps: to_bps - from_bps, level, place: below + 1, yields: false }
+        Step {
+            stream: wanted.stream,
+            to_bps,
+            bps: to_bps - from_bps,
+            level,
+            place: below + 1,
+            yields: false,
+            part: if wanted.source == Source::Screen { 1 } else { 3 },
+        }
     };
     wanted.ladder_bps().windows(2).enumerate().map(step).collect()
 }
@@ -55,11 +65,11 @@ fn sorted(mut steps: Vec<Step>) -> Vec<Step> {
 }
 
 /// The steps of a class, before each of which as many of those below it go, in their own order, as stand lower and cost together no more than a part of it.
-fn merged(class: &[Step], below: &[Step], part: BitsPerSecond) -> Vec<Step> {
+fn merged(class: &[Step], below: &[Step]) -> Vec<Step> {
     let mut below = below.iter().peekable();
     let mut all = Vec::new();
     for step in class {
-        let mut left_bps = step.bps / part;
+        let mut left_bps = step.bps / step.part;
         while let Some(ahead) = below.next_if(|ahead| ahead.bps <= left_bps && ahead.level < step.level) {
             left_bps -= ahead.bps;
             all.push(*ahead);

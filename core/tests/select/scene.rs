@@ -14,6 +14,7 @@ pub(crate) struct Wanted {
     pub(crate) stream: u32,
     pub(crate) priority: u8,
     pub(crate) insists: bool,
+    pub(crate) source: Source,
     pub(crate) rungs: Vec<Rung>,
     pub(crate) current: Option<Layer>,
 }
@@ -30,13 +31,13 @@ pub(crate) fn layer(at: usize) -> Layer {
 /// A stream with these layers, lowest first; zero for one that does not flow.
 pub(crate) fn wanted(stream: u32, priority: u8, ladder_bps: &[BitsPerSecond]) -> Wanted {
     let rungs = ladder_bps.iter().enumerate().map(|(at, bps)| Rung { layer: layer(at), bps: *bps }).collect();
-    Wanted { stream, priority, insists: false, rungs, current: None }
+    Wanted { stream, priority, insists: false, source: Source::Camera, rungs, current: None }
 }
 
 impl Wanted {
     pub(crate) fn demand(&self) -> Demand<'_> {
-        let Self { stream, priority, insists, ref rungs, current } = *self;
-        Demand { stream: StreamId(stream), source: Source::Camera, priority: Priority(priority), insists, rungs, current }
+        let Self { stream, priority, insists, source, ref rungs, current } = *self;
+        Demand { stream: StreamId(stream), source, priority: Priority(priority), insists, rungs, current }
     }
 
     /// The rates that flow and are less than those of all better layers, lowest first: what there is to climb.
