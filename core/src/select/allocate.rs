@@ -11,7 +11,7 @@
 //!    more of them live.
 //! 2. **Then fair.** Among equals the climb goes first that leads to the lowest rate, where a large step counts as if it led higher: three times where it leads, less twice where it starts.
 //! 3. **Priority.** The climbs of a higher priority go first. But a large step does not hold up small ones: steps of lower priority that stand lower go ahead of it as long as they
-//!    cost together no more than a third of it (a screen's: no more than all of it), and of a floor no more than an eighth.
+//!    cost together no more than it does (of what leads to as much as a camera has already: than a third of it), and of a floor no more than an eighth.
 //!
 //! What stays idle is less than the next step of the chain, and [`Reason`] says whose that is and what it needs.
 //!

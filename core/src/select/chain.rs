@@ -6,13 +6,12 @@ use core::hash::{Hash, Hasher};
 use super::{Allocation, Budget, Choice, Demand, Priority, Reason, Rung, Source};
 use crate::{id::StreamId, stream::BitsPerSecond};
 
-/// Steps of lower priority that go ahead of a camera's climb cost together at most this part of it. A choice: with a third, on the scene of a speaker and three thumbnails, the mean utilisation comes within
-/// 0.2 points of the best that any chain reaches, and the speaker still goes first; with a quarter it misses 0.4.
-const AHEAD_OF_CAMERA: BitsPerSecond = 3;
-/// The same for a screen's climb: all of it. A choice: a screen is declared for the moment in which a page is turned and takes a tenth of that otherwise, so what its step holds up lies idle nearly all of the time, and the
-/// step to 1080p is dearer than all thumbnails beside it.
-const AHEAD_OF_SCREEN: BitsPerSecond = 1;
-/// The same for floors. A choice: whoever overtakes a floor delays not a sharper picture but the first one, so that it must be small beside it: five thumbnails at 50 kbps go ahead of a speaker who is
+/// What goes ahead of a climb costs together no more than the climb, so that whoever goes first waits at most until the line carries its step twice. Of what goes ahead of a camera's climb, that which leads to as much as the
+/// camera has already, or more, goes only while all costs no more than this part of it. A choice: thumbnails get sharp before the speaker gets sharper, but no other camera comes level with the speaker while it waits; with a
+/// third, on the scene of a speaker and three thumbnails, the mean utilisation comes within 0.2 points of the best that any chain reaches, with a quarter it misses 0.4. A screen is declared for the moment in which a page is
+/// turned and takes a tenth of that otherwise, so what its step holds up lies idle nearly all of the time: ahead of it goes whatever costs no more.
+const LEVEL_WITH_CAMERA: BitsPerSecond = 3;
+/// What goes ahead of a floor costs together at most this part of it. A choice: whoever overtakes a floor delays not a sharper picture but the first one, so that it must be small beside it: five thumbnails at 50 kbps go ahead of a speaker who is
 /// of no use below 2 Mbps, and none goes ahead of one who begins at 360p.
 const AHEAD_OF_FLOOR: BitsPerSecond = 8;
 /// How many times its own size a step stands higher than where it leads. A choice: with none, small steps wait for large ones, which on scenes with ragged ladders costs up to 6 % of what the best
@@ -40,8 +39,7 @@ struct Climber {
     stream: StreamId,
     priority: Priority,
     insists: bool,
-    /// Which part of a climb may go ahead of it.
-    ahead_part: BitsPerSecond,
+    source: Source,
     /// The place of its priority among all, the highest first.
     class: usize,
     /// Where its steps begin, and how many there are.
@@ -84,8 +82,10 @@ struct Queue {
     taken: usize,
     /// The first that waits.
     first: Option<Head>,
-    /// What may still go ahead of it.
+    /// What may still go ahead of it ...
     ahead_bps: BitsPerSecond,
+    /// ... and how much of that only what leads to less than its stream has.
+    for_lesser_bps: BitsPerSecond,
 }
 
 /// The first step of a queue.
@@ -93,6 +93,8 @@ struct Queue {
 struct Head {
     level: BitsPerSecond,
     bps: BitsPerSecond,
+    /// Where it leads.
+    to_bps: BitsPerSecond,
     climber: usize,
 }
 
@@ -179,12 +181,8 @@ impl Planner {
             totals.all_bps += u128::from(ladder.last().map_or(0, |step| step.rung.bps));
             let (held, steps) = (held(demand, ladder), ladder.len());
             let Demand { stream, priority, insists, source, .. } = *demand;
-            let ahead_part = match source {
-                Source::Camera => AHEAD_OF_CAMERA,
-                Source::Screen => AHEAD_OF_SCREEN,
-            };
             priorities[usize::from(priority.0 >> 7)] |= 1 << (priority.0 & 127);
-            self.climbers.push(Climber { stream, priority, insists, ahead_part, class: 0, first, steps, held, taken: 0 });
+            self.climbers.push(Climber { stream, priority, insists, source, class: 0, first, steps, held, taken: 0 });
         }
         self.climbers.sort_unstable_by_key(|climber| climber.stream);
         self.classes = priorities.iter().map(|bits| bits.count_ones() as usize).sum();
@@ -227,7 +225,7 @@ impl Planner {
             for climber in climbers {
                 let above_bps = above(climber);
                 whole_bps = whole_bps.saturating_add(above_bps);
-                at_most_bps = at_most_bps.saturating_add(above_bps).saturating_add(above_bps / climber.ahead_part);
+                at_most_bps = at_most_bps.saturating_add(above_bps).saturating_add(above_bps);
             }
             if at_most_bps > budget.climb_bps || at_most_bps == BitsPerSecond::MAX {
                 return self.merge(Part::Climbs, class, budget, used_bps);
@@ -396,16 +394,17 @@ impl Planner {
         let queue = &mut queues[class];
         queue.first = queue.turns.get(queue.taken).map(|turn| {
             let climber = turn.climber();
-            let Step { level, bps, .. } = steps[climbers[climber].first + climbers[climber].taken];
-            Head { level, bps, climber }
+            let Step { level, bps, rung } = steps[climbers[climber].first + climbers[climber].taken];
+            Head { level, bps, to_bps: rung.bps, climber }
         });
-        queue.ahead_bps = queue.first.map_or(0, |first| {
-            first.bps
-                / match part {
-                    Part::Floors => AHEAD_OF_FLOOR,
-                    Part::Climbs => climbers[first.climber].ahead_part,
-                }
-        });
+        (queue.ahead_bps, queue.for_lesser_bps) = match (queue.first, part) {
+            (None, _) => (0, 0),
+            (Some(Head { bps, .. }), Part::Floors) => (bps / AHEAD_OF_FLOOR, 0),
+            (Some(Head { bps, climber, .. }), Part::Climbs) => match climbers[climber].source {
+                Source::Camera => (bps, bps - bps / LEVEL_WITH_CAMERA),
+                Source::Screen => (bps, 0),
+            },
+        };
     }
 
     /// The class and the stream whose step comes next, and whether no other class has any left.
@@ -418,7 +417,10 @@ impl Planner {
         for (class, queue) in queues.iter().enumerate().rev() {
             let Some(own) = queue.first else { continue };
             is_alone &= first.is_none();
-            let goes_ahead = first.is_some_and(|(_, below)| below.bps <= queue.ahead_bps && below.level < own.level);
+            let goes_ahead = first.is_some_and(|(_, below)| {
+                let not_for_it_bps = if below.to_bps < own.to_bps - own.bps { 0 } else { queue.for_lesser_bps };
+                below.bps <= queue.ahead_bps.saturating_sub(not_for_it_bps) && below.level < own.level
+            });
             if !goes_ahead {
                 first = Some((class, own));
             }

@@ -16,8 +16,8 @@ pub(crate) struct Step {
     /// Which of the stream's rungs it leads to.
     place: usize,
     yields: bool,
-    /// Which part of it may go ahead of it.
-    part: BitsPerSecond,
+    /// Which part of it may go ahead of it, and which of that may lead to as much as its stream has already.
+    parts: [BitsPerSecond; 2],
 }
 
 /// All steps of the scene, in the order in which they are taken: floors first, then climbs.
@@ -38,7 +38,7 @@ pub(crate) fn chain(scene: &[Wanted]) -> Vec<Step> {
 
 fn floor(wanted: &Wanted) -> Option<Step> {
     let bps = *wanted.ladder_bps().first()?;
-    Some(Step { stream: wanted.stream, to_bps: bps, bps, level: bps, place: 0, yields: !wanted.insists, part: 8 })
+    Some(Step { stream: wanted.stream, to_bps: bps, bps, level: bps, place: 0, yields: !wanted.insists, parts: [8, 8] })
 }
 
 fn climbs_of(wanted: &Wanted) -> Vec<Step> {
@@ -53,7 +53,7 @@ fn climbs_of(wanted: &Wanted) -> Vec<Step> {
             level,
             place: below + 1,
             yields: false,
-            part: if wanted.source == Source::Screen { 1 } else { 3 },
+            parts: if wanted.source == Source::Screen { [1, 1] } else { [1, 3] },
         }
     };
     wanted.ladder_bps().windows(2).enumerate().map(step).collect()
@@ -69,9 +69,10 @@ fn merged(class: &[Step], below: &[Step]) -> Vec<Step> {
     let mut below = below.iter().peekable();
     let mut all = Vec::new();
     for step in class {
-        let mut left_bps = step.bps / step.part;
-        while let Some(ahead) = below.next_if(|ahead| ahead.bps <= left_bps && ahead.level < step.level) {
-            left_bps -= ahead.bps;
+        let mut ahead_bps = 0;
+        let part = |ahead: &Step| step.parts[usize::from(ahead.to_bps >= step.to_bps - step.bps)];
+        while let Some(ahead) = below.next_if(|ahead| ahead_bps + ahead.bps <= step.bps / part(ahead) && ahead.level < step.level) {
+            ahead_bps += ahead.bps;
             all.push(*ahead);
         }
         all.push(*step);
