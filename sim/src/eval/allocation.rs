@@ -359,18 +359,18 @@ mod tests {
     #[test]
     fn an_answer_says_what_why_and_what_to_probe_for() {
         let answer = ask(&json!({"id": 1, "kind": "allocation", "budget_bps": 1_000_000, "streams": stage()}));
-        assert_eq!(answer["layers"], json!({"A": "hd7_5", "B": "ld15", "C": "ld15", "D": "ld15"}));
+        assert_eq!(answer["layers"], json!({"A": "sd30", "B": "ld30", "C": "ld30", "D": "ld30"}));
         assert_eq!(
             (&answer["used_bps"], &answer["minimum_bps"], &answer["desired_bps"]),
-            (&json!(957_000), &json!(1_008_000), &json!(2_450_000))
+            (&json!(950_000), &json!(1_110_000), &json!(2_450_000))
         );
         assert_eq!(
             answer["reasons"],
             json!({
-                "A": "the next layer of B goes first, and needs 1008 kbps of 1000 kbps",
-                "B": "the next layer needs 1008 kbps of 1000 kbps",
-                "C": "the next layer of B goes first, and needs 1008 kbps of 1000 kbps",
-                "D": "the next layer of B goes first, and needs 1008 kbps of 1000 kbps",
+                "A": "the next layer needs 1110 kbps of 1000 kbps",
+                "B": "it is the highest wanted layer that flows",
+                "C": "it is the highest wanted layer that flows",
+                "D": "it is the highest wanted layer that flows",
             })
         );
     }
