@@ -42,7 +42,9 @@ fn room_of(cameras: u64, offer: &StreamOffer, needs_bps: &[BitsPerSecond]) -> (H
             let session = sessions.len() as u64 + 1;
             let member = hall.join_as(session, &format!("viewer-{session}"), Role::Player);
             hall.connect_media(session, member);
-            streams.iter().for_each(|stream| hall.subscribe(session, *stream));
+            for stream in &streams {
+                hall.subscribe(session, *stream);
+            }
             sessions.push(session);
             viewers.push((member, (need_bps + cameras * 30_000) * 1000 / place));
         }
