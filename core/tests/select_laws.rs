@@ -28,14 +28,19 @@ fn ladder_bps() -> impl Strategy<Value = Vec<BitsPerSecond>> {
     prop_oneof![declared, measured, coarse]
 }
 
+/// What a stream is made of: priority, whether its viewer insists, source, ladder, what it has.
+type Part = (u8, bool, Source, Vec<BitsPerSecond>, Option<usize>);
+
 fn scenes(count: impl Into<SizeRange>, priorities: u8) -> impl Strategy<Value = Scene> {
     let source = prop_oneof![3 => Just(Source::Camera), 1 => Just(Source::Screen)];
     let one = (0..priorities, prop::bool::weighted(0.2), source, ladder_bps(), prop::option::of(0_usize..12));
     vec(one, count).prop_flat_map(|parts| {
-        let wish =
-            |(stream, (priority, insists, source, ladder_bps, current)): (u32, (u8, bool, Source, Vec<BitsPerSecond>, Option<usize>))| {
-                Wanted { insists, source, current: current.map(layer), ..wanted(stream, priority, &ladder_bps) }
-            };
+        let wish = |(stream, (priority, insists, source, ladder_bps, current)): (u32, Part)| Wanted {
+            insists,
+            source,
+            current: current.map(layer),
+            ..wanted(stream, priority, &ladder_bps)
+        };
         let scene: Scene = (1_u32..).zip(parts).map(wish).collect();
         Just(scene).prop_shuffle()
     })
