@@ -6,6 +6,7 @@
 mod bench;
 mod codes;
 mod eval;
+mod many;
 mod run;
 mod script;
 mod selftest;

@@ -76,3 +76,4 @@ pub mod run;
 pub mod scenario;
 pub mod script;
 pub mod selftest;
+mod spread;

@@ -6,15 +6,15 @@
 
 mod measure;
 
-use core::{
-    fmt::{self, Write as _},
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
-};
-use std::{collections::BTreeMap, fs, path::Path, sync::Mutex, thread};
+use core::fmt::{self, Write as _};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::net::trace::Trace;
+use crate::{
+    net::trace::Trace,
+    spread::{at_a_time, spread},
+};
 
 /// The seeds of statistical oracles.
 pub const SEEDS: [u64; 3] = [1, 7, 2026];
@@ -202,7 +202,7 @@ impl Verdict {
 }
 
 /// Measures these oracles on all cores, and calls `done` after each measurement with how many are done of how many. Those whose traces are not there are skipped.
-pub fn run(oracles: &[Oracle], traces: &Traces, done: &(impl Fn(usize, usize) + Sync)) -> Vec<Verdict> {
+pub fn run(oracles: &[Oracle], traces: &Traces, done: &(dyn Fn(usize, usize) + Sync)) -> Vec<Verdict> {
     let can_be_measured = |oracle: &Oracle| oracle.files.iter().all(|file| traces.contains_key(file));
     let seeds = |oracle: &Oracle| if oracle.kind == Kind::Statistical { &SEEDS[..] } else { &SEEDS[..1] };
     // The longest first: they would keep one core busy at the end.
@@ -213,28 +213,15 @@ pub fn run(oracles: &[Oracle], traces: &Traces, done: &(impl Fn(usize, usize) + 
         .flat_map(|(at, oracle)| seeds(oracle).iter().map(move |seed| (at, *seed)))
         .collect();
     jobs.sort_by_key(|(at, _)| core::cmp::Reverse(oracles[*at].n));
-    let (next, finished) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let results = Mutex::new(Vec::with_capacity(jobs.len()));
-    let work = || {
-        while let Some(&(at, seed)) = jobs.get(next.fetch_add(1, Relaxed)) {
-            let got = measure::measure(&oracles[at], seed, traces);
-            results.lock().expect("nobody panics while holding it").push((at, seed, got));
-            done(finished.fetch_add(1, Relaxed) + 1, jobs.len());
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(work);
-        }
-    });
-    let mut results = results.into_inner().expect("all threads have ended");
-    results.sort_by_key(|(at, seed, _)| (*at, SEEDS.iter().position(|s| s == seed)));
+    let results = spread(&jobs, at_a_time(None), done, |&(at, seed)| measure::measure(&oracles[at], seed, traces));
+    let mut results: Vec<_> = jobs.into_iter().zip(results).collect();
+    results.sort_by_key(|((at, seed), _)| (*at, SEEDS.iter().position(|s| s == seed)));
     oracles
         .iter()
         .enumerate()
         .map(|(at, oracle)| Verdict {
             oracle: oracle.clone(),
-            got: results.iter().filter(|result| result.0 == at).map(|result| result.2.clone()).collect(),
+            got: results.iter().filter(|((of, _), _)| *of == at).map(|(_, got)| got.clone()).collect(),
         })
         .collect()
 }

@@ -17,11 +17,7 @@ mod stored;
 mod tally;
 mod truth;
 
-use core::{
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
-    time::Duration,
-};
-use std::{sync::Mutex, thread};
+use core::time::Duration;
 
 use greenroom_core::quality::{Level, Rules, Scorer};
 
@@ -33,7 +29,7 @@ pub use self::{
     stored::{read, written},
     tally::{Heard, Tally, Truth, goals, heard_markdown, markdown, table},
 };
-use crate::{entropy, media::Fidelity};
+use crate::{entropy, media::Fidelity, spread::spread};
 
 /// The scorers that are judged, ours first.
 pub const SCORERS: [&str; 4] = ["greenroom", "LiveKit", "Jitsi", "Twilio"];
@@ -77,21 +73,7 @@ pub fn run(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Vec<Outcome> {
     let cells: Vec<(usize, u64)> = seeds.flat_map(|seed| (0..cases.len()).map(move |case| (case, seed))).collect();
-    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let outcomes: Mutex<Vec<Option<Outcome>>> = Mutex::new(vec![None; cells.len()]);
-    thread::scope(|scope| {
-        for _ in 0..jobs.min(cells.len()) {
-            scope.spawn(|| {
-                while let Some((at, (case, seed))) = Some(next.fetch_add(1, Relaxed)).and_then(|at| Some((at, *cells.get(at)?))) {
-                    let outcome = entropy::isolated(seed, STACK_BYTES, || judge(&cases[case], case, fidelity, seed));
-                    outcomes.lock().expect("nobody panics while it holds the list")[at] = Some(outcome);
-                    progress(done.fetch_add(1, Relaxed) + 1, cells.len());
-                }
-            });
-        }
-    });
-    let outcomes = outcomes.into_inner().expect("nobody panicked while it held the list");
-    outcomes.into_iter().map(|outcome| outcome.expect("every cell was taken")).collect()
+    spread(&cells, jobs, progress, |&(case, seed)| entropy::isolated(seed, STACK_BYTES, || judge(&cases[case], case, fidelity, seed)))
 }
 
 fn judge(case: &Case, number: usize, fidelity: Fidelity, seed: u64) -> Outcome {

@@ -17,12 +17,7 @@ mod trace;
 mod verdict;
 mod world;
 
-use core::{
-    ops::Range,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
-    time::Duration,
-};
-use std::{sync::Mutex, thread};
+use core::{ops::Range, time::Duration};
 
 pub use self::{
     case::Case,
@@ -32,7 +27,7 @@ pub use self::{
     trace::{Bin, HopTrace, PairBin, PairTrace, Trace},
     verdict::{Bound, Comparator, LIMITS, Limit, Line, Outcome, Verdict},
 };
-use crate::{entropy, media::Fidelity};
+use crate::{entropy, media::Fidelity, spread::spread};
 
 /// How to run the cases.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +67,7 @@ pub fn simulate(case: &Case, media: Fidelity, seed: u64, until: Duration) -> Tra
 }
 
 /// Runs cases, and calls `done` after each simulation with how many are done of how many.
-pub fn run(cases: Vec<Case>, settings: Settings, done: &(impl Fn(usize, usize) + Sync)) -> Results {
+pub fn run(cases: Vec<Case>, settings: Settings, done: &(dyn Fn(usize, usize) + Sync)) -> Results {
     let mut cells: Vec<(usize, u64)> = (0..cases.len())
         .filter(|case| !cases[*case].pairs.is_empty())
         .flat_map(|case| settings.seeds.clone().map(move |seed| (case, seed)))
@@ -81,30 +76,18 @@ pub fn run(cases: Vec<Case>, settings: Settings, done: &(impl Fn(usize, usize) +
     let work_of = |case: &Case| case.duration * u32::try_from(case.pairs.len()).unwrap_or(u32::MAX);
     cells.sort_by_key(|(case, seed)| (core::cmp::Reverse(work_of(&cases[*case])), *case, *seed));
 
-    let (next, finished) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let results = Mutex::new(Vec::with_capacity(cells.len()));
-    let work = || {
-        while let Some(&(at, seed)) = cells.get(next.fetch_add(1, Relaxed)) {
-            let case = &cases[at];
-            let trace = simulate(case, settings.media, seed, case.duration);
-            let readings = reading::all(case, &trace);
-            // One trace of each case is drawn; the others are not kept, they are large.
-            let drawn = (seed == settings.seeds.start).then_some(trace);
-            results.lock().expect("nobody panics while holding it").push((at, seed, readings, drawn));
-            done(finished.fetch_add(1, Relaxed) + 1, cells.len());
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 0..settings.jobs.clamp(1, cells.len().max(1)) {
-            scope.spawn(work);
-        }
+    let results = spread(&cells, settings.jobs, done, |&(at, seed)| {
+        let case = &cases[at];
+        let trace = simulate(case, settings.media, seed, case.duration);
+        // One trace of each case is drawn; the others are not kept, they are large.
+        (reading::all(case, &trace), (seed == settings.seeds.start).then_some(trace))
     });
-    let mut results = results.into_inner().expect("all threads have ended");
-    results.sort_by_key(|result| (result.0, result.1));
+    let mut results: Vec<_> = cells.into_iter().zip(results).collect();
+    results.sort_by_key(|(cell, _)| *cell);
 
     let mut traces: Vec<Option<Trace>> = vec![None; cases.len()];
     let mut by_case: Vec<Vec<Vec<Reading>>> = vec![Vec::new(); cases.len()];
-    for (at, _, readings, drawn) in results {
+    for ((at, _), (readings, drawn)) in results {
         by_case[at].push(readings);
         traces[at] = traces[at].take().or(drawn);
     }

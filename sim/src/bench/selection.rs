@@ -11,14 +11,7 @@ mod stored;
 mod table;
 mod verdict;
 
-use core::{
-    ops::Range,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
-};
-use std::{
-    sync::{Mutex, PoisonError},
-    thread,
-};
+use core::ops::Range;
 
 use greenroom_core::select::Policy;
 
@@ -36,6 +29,7 @@ use crate::{
     policy,
     random::Stream,
     scenario::Scenario,
+    spread::spread,
 };
 
 /// The scenes, by the names of their files in `scenarios/scenes`.
@@ -97,22 +91,12 @@ pub fn run(settings: Settings, progress: &(dyn Fn(usize, usize) + Sync)) -> Resu
         .clone()
         .flat_map(|seed| (0..scenes).flat_map(move |scene| (0..policies).map(move |policy| (scene, policy, seed))))
         .collect();
-    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let read: Mutex<Vec<Option<Result<Reading, EngineError>>>> = Mutex::new(vec![None; cells.len()]);
-    thread::scope(|scope| {
-        for _ in 0..settings.jobs.min(cells.len()) {
-            scope.spawn(|| {
-                while let Some((at, (scene, policy, seed))) = Some(next.fetch_add(1, Relaxed)).and_then(|at| Some((at, *cells.get(at)?))) {
-                    let reading = play(&settings.scenes[scene], settings.policies[policy], settings.media, seed);
-                    read.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(reading);
-                    progress(done.fetch_add(1, Relaxed) + 1, cells.len());
-                }
-            });
-        }
+    let read = spread(&cells, settings.jobs, progress, |&(scene, policy, seed)| {
+        play(&settings.scenes[scene], settings.policies[policy], settings.media, seed)
     });
     let mut readings = vec![vec![Vec::new(); policies]; scenes];
-    for ((scene, policy, _), reading) in cells.iter().zip(read.into_inner().unwrap_or_else(PoisonError::into_inner)) {
-        readings[*scene][*policy].push(reading.unwrap_or_else(|| unreachable!("every cell is taken"))?);
+    for ((scene, policy, _), reading) in cells.into_iter().zip(read) {
+        readings[scene][policy].push(reading?);
     }
     Ok(Results { settings, readings })
 }

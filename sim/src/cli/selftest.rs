@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
-use super::{Exit, complain, say};
+use super::{Exit, complain, many::watched, say};
 use crate::selftest::{self, SEEDS, Traces, Verdict};
 
 #[derive(Debug, Args)]
@@ -56,17 +55,7 @@ pub(super) fn selftest(arguments: &SelftestArguments) -> Exit {
             return Exit::Usage;
         }
     };
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    bar.set_style(
-        ProgressStyle::with_template("links {wide_bar:.green} {pos} of {len}  {elapsed}")
-            .expect("the template is right")
-            .progress_chars("━╸ "),
-    );
-    let verdicts = selftest::run(&oracles, &traces, &|done, of| {
-        bar.set_length(of as u64);
-        bar.set_position(done as u64);
-    });
-    bar.finish_and_clear();
+    let verdicts = watched("links", |progress| selftest::run(&oracles, &traces, progress));
 
     let missed: Vec<&Verdict> = verdicts.iter().filter(|verdict| verdict.misses()).collect();
     if *json {

@@ -1,23 +1,24 @@
 //! `greenroom sweep`: one scenario, many seeds, both engines; what held, what did not, and whether engines agree.
 
-use core::{
-    fmt::Write as _,
-    ops::Range,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
-};
-use std::{collections::BTreeMap, path::PathBuf, sync::Mutex, thread};
+use core::{fmt::Write as _, ops::Range};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use super::{Exit, complain, run::broken, say};
+use super::{
+    Exit, complain,
+    many::{JobsArgument, seeds, watched},
+    run::broken,
+    say,
+};
 use crate::{
     engine::{Engine, EngineError, Progress},
     media::Fidelity,
     record::{CheckResult, roster_hash},
     run::{self, Settings},
     scenario::{Override, Scenario},
+    spread::spread,
 };
 
 #[derive(Debug, Args)]
@@ -33,20 +34,14 @@ pub(super) struct SweepArguments {
     /// How real media transport is: webrtc, webrtc-null or model
     #[arg(long, default_value_t = Fidelity::Model)]
     media: Fidelity,
-    /// How many runs go on at a time [default: as many as there are processors]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
-    jobs: Option<u16>,
+    #[command(flatten)]
+    jobs: JobsArgument,
     /// Change a value of the scenario, for example link.dsl.down.rate="1 Mbps"; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// Print one JSON object for each run, in order of seeds, in place of the table
     #[arg(long)]
     json: bool,
-}
-
-pub(super) fn seeds(text: &str) -> Result<Range<u64>, String> {
-    let range = text.split_once("..").and_then(|(from, to)| Some(from.trim().parse().ok()?..to.trim().parse().ok()?));
-    range.filter(|range: &Range<u64>| !range.is_empty()).ok_or_else(|| "expected a range that is not empty, such as 0..200".to_owned())
 }
 
 /// What one run came to.
@@ -79,8 +74,12 @@ pub(super) fn run(arguments: &SweepArguments) -> Exit {
         .clone()
         .flat_map(|seed| engines.iter().map(move |engine| Settings { engine: *engine, media: arguments.media, seed }))
         .collect();
-    let jobs = arguments.jobs.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let outcomes = match all(&scenario, &cells, jobs).into_iter().collect::<Result<Vec<_>, _>>() {
+    let outcomes = watched(&scenario.name, |progress| {
+        spread(&cells, arguments.jobs.count(), progress, |settings| outcome(&scenario, *settings))
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()
+    });
+    let outcomes = match outcomes {
         Ok(outcomes) => outcomes,
         Err(error) => return broken(&error),
     };
@@ -102,30 +101,6 @@ pub(super) fn run(arguments: &SweepArguments) -> Exit {
         complain(disagreement);
     }
     if failed.count() == 0 && disagreements.is_empty() { Exit::Passed } else { Exit::CheckFailed }
-}
-
-/// Runs every cell, so many at a time; which one a thread takes next is nobody's concern, as each run is on its own.
-fn all(scenario: &Scenario, cells: &[Settings], jobs: usize) -> Vec<Result<Outcome, EngineError>> {
-    let bar = ProgressBar::with_draw_target(Some(cells.len() as u64), ProgressDrawTarget::stderr()); // hidden by itself where that is no terminal
-    let style = ProgressStyle::with_template("{msg} {wide_bar:.green} {pos} of {len}  {elapsed}, {eta} to go");
-    bar.set_style(style.expect("the template is right").progress_chars("━╸ "));
-    bar.set_message(scenario.name.clone());
-    let next = AtomicUsize::new(0);
-    let outcomes: Mutex<Vec<Option<Result<Outcome, EngineError>>>> = Mutex::new(vec![None; cells.len()]);
-    thread::scope(|scope| {
-        for _ in 0..jobs.min(cells.len()) {
-            scope.spawn(|| {
-                while let Some((at, settings)) = Some(next.fetch_add(1, Relaxed)).and_then(|at| Some((at, cells.get(at)?))) {
-                    let outcome = outcome(scenario, *settings);
-                    outcomes.lock().expect("nobody panics while it holds the list")[at] = Some(outcome);
-                    bar.inc(1);
-                }
-            });
-        }
-    });
-    bar.finish_and_clear();
-    let outcomes = outcomes.into_inner().expect("nobody panicked while it held the list");
-    outcomes.into_iter().map(|outcome| outcome.expect("every cell was taken")).collect()
 }
 
 fn outcome(scenario: &Scenario, settings: Settings) -> Result<Outcome, EngineError> {
@@ -200,15 +175,6 @@ mod tests {
         let checks = vec![CheckResult { name: "liveness".into(), ok, detail: String::new() }];
         let hash = || "0".to_owned();
         Outcome { seed, engine, media: "model", ok, trace_hash: hash(), story_hash: hash(), roster_hash: roster.into(), checks }
-    }
-
-    #[test]
-    fn seeds_are_a_half_open_range() {
-        assert_eq!(seeds("0..200"), Ok(0..200));
-        assert_eq!(seeds("7 .. 8"), Ok(7..8));
-        for wrong in ["7", "8..8", "9..3", "a..b", "-1..3", ".."] {
-            assert!(seeds(wrong).is_err(), "{wrong}");
-        }
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! `greenroom bench quality`.
 
 use core::ops::Range;
-use std::{path::PathBuf, thread};
+use std::path::PathBuf;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
     bench::quality,
-    cli::{Exit, complain, say, sweep::seeds},
+    cli::{
+        Exit, complain,
+        many::{JobsArgument, judged, seeds, watched},
+        say,
+    },
     media::Fidelity,
     record::files,
 };
@@ -18,9 +21,8 @@ pub(super) struct QualityArguments {
     /// Which seeds: from A up to, and without, B
     #[arg(long, value_name = "A..B", value_parser = seeds, default_value = "0..1")]
     seeds: Range<u64>,
-    /// How many calls go on at a time [default: as many as there are processors]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
-    jobs: Option<u16>,
+    #[command(flatten)]
+    jobs: JobsArgument,
     /// How real media transport is: webrtc or webrtc-null; modelled media sends no reports to score by
     #[arg(long, default_value_t = Fidelity::WebRtcNull)]
     media: Fidelity,
@@ -59,15 +61,8 @@ pub(super) fn run(arguments: &QualityArguments) -> Exit {
         complain(&error);
         return Exit::Usage;
     }
-    let jobs = arguments.jobs.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()); // hidden by itself where that is no terminal
-    let style = ProgressStyle::with_template("quality {wide_bar:.green} {pos} of {len}  {elapsed}, {eta} to go");
-    bar.set_style(style.expect("the template is right").progress_chars("━╸ "));
-    let outcomes = quality::run(&cases, arguments.seeds.clone(), jobs, arguments.media, &|done, of| {
-        bar.set_length(of as u64);
-        bar.set_position(done as u64);
-    });
-    bar.finish_and_clear();
+    let outcomes =
+        watched("quality", |progress| quality::run(&cases, arguments.seeds.clone(), arguments.jobs.count(), arguments.media, progress));
     if let Some(path) = &arguments.picture
         && let Err(error) = files::write_file(path, quality::svg(&outcomes).as_bytes())
     {
@@ -81,10 +76,5 @@ pub(super) fn run(arguments: &QualityArguments) -> Exit {
     } else {
         say(&quality::table(&cases, &outcomes));
     }
-    let mut all_met = true;
-    for (goal, came, _) in quality::goals(&cases, &outcomes).iter().filter(|(.., met)| !met) {
-        all_met = false;
-        complain(&format_args!("missed: {goal}: {came}"));
-    }
-    if all_met { Exit::Passed } else { Exit::CheckFailed }
+    judged(&quality::goals(&cases, &outcomes))
 }

@@ -4,15 +4,17 @@ use core::ops::Range;
 use std::{
     fs,
     path::{Path, PathBuf},
-    thread,
 };
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
     bench::rfc8867,
-    cli::{Exit, complain, say, sweep::seeds},
+    cli::{
+        Exit, complain,
+        many::{JobsArgument, seeds, watched},
+        say,
+    },
     media::Fidelity,
     record::files,
 };
@@ -28,9 +30,8 @@ pub(super) struct Rfc8867Arguments {
     /// Which seeds: from A up to, and without, B
     #[arg(long, value_name = "A..B", value_parser = seeds, default_value = "0..5")]
     seeds: Range<u64>,
-    /// How many simulations go on at a time [default: as many as there are processors]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
-    jobs: Option<u16>,
+    #[command(flatten)]
+    jobs: JobsArgument,
     /// How real media transport is: webrtc or webrtc-null, which has the same sizes and is faster
     #[arg(long, default_value_t = Fidelity::WebRtc)]
     media: Fidelity,
@@ -73,17 +74,9 @@ pub(super) fn run(arguments: &Rfc8867Arguments) -> Exit {
         complain(&error);
         return Exit::Usage;
     }
-    let jobs = arguments.jobs.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let settings = rfc8867::Settings { media: arguments.media, seeds: arguments.seeds.clone(), jobs };
+    let settings = rfc8867::Settings { media: arguments.media, seeds: arguments.seeds.clone(), jobs: arguments.jobs.count() };
 
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()); // hidden by itself where that is no terminal
-    let style = ProgressStyle::with_template("rfc8867 {wide_bar:.green} {pos} of {len}  {elapsed}");
-    bar.set_style(style.expect("the template is right").progress_chars("━╸ "));
-    let results = rfc8867::run(cases, settings, &|done, of| {
-        bar.set_length(of as u64);
-        bar.set_position(done as u64);
-    });
-    bar.finish_and_clear();
+    let results = watched("rfc8867", |progress| rfc8867::run(cases, settings, progress));
 
     if arguments.json {
         say(&format!("{:#}\n", rfc8867::json(&results)));

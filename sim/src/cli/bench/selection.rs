@@ -1,15 +1,18 @@
 //! `greenroom bench selection`.
 
 use core::ops::Range;
-use std::thread;
 
 use clap::Args;
 use greenroom_core::select::Policy;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
     bench::selection::{self, Settings},
-    cli::{Exit, complain, run::broken, say, sweep::seeds},
+    cli::{
+        Exit, complain,
+        many::{JobsArgument, judged, seeds, watched},
+        run::broken,
+        say,
+    },
     media::Fidelity,
 };
 
@@ -24,9 +27,8 @@ pub(super) struct SelectionArguments {
     /// Which seeds: from A up to, and without, B
     #[arg(long, value_name = "A..B", value_parser = seeds, default_value = "0..20")]
     seeds: Range<u64>,
-    /// How many simulations go on at a time [default: as many as there are processors]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
-    jobs: Option<u16>,
+    #[command(flatten)]
+    jobs: JobsArgument,
     /// How real media transport is: webrtc or webrtc-null, which has the same sizes and is faster
     #[arg(long, default_value_t = Fidelity::WebRtc)]
     media: Fidelity,
@@ -59,18 +61,9 @@ pub(super) fn run(arguments: &SelectionArguments) -> Exit {
         complain(&"modelled media has no congestion control whose estimates could be shared; expected --media webrtc or webrtc-null");
         return Exit::Usage;
     }
-    let jobs = arguments.jobs.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let settings = Settings { scenes, policies, seeds: arguments.seeds.clone(), media: arguments.media, jobs };
+    let settings = Settings { scenes, policies, seeds: arguments.seeds.clone(), media: arguments.media, jobs: arguments.jobs.count() };
 
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()); // hidden by itself where that is no terminal
-    let style = ProgressStyle::with_template("selection {wide_bar:.green} {pos} of {len}  {elapsed}, {eta} to go");
-    bar.set_style(style.expect("the template is right").progress_chars("━╸ "));
-    let results = selection::run(settings, &|done, of| {
-        bar.set_length(of as u64);
-        bar.set_position(done as u64);
-    });
-    bar.finish_and_clear();
-    let results = match results {
+    let results = match watched("selection", |progress| selection::run(settings, progress)) {
         Ok(results) => results,
         Err(error) => return broken(&error),
     };
@@ -81,10 +74,5 @@ pub(super) fn run(arguments: &SelectionArguments) -> Exit {
     } else {
         say(&selection::text(&results));
     }
-    let mut all_met = true;
-    for (goal, came, _) in selection::goals(&results).iter().filter(|(.., met)| !met) {
-        all_met = false;
-        complain(&format_args!("missed: {goal}: {came}"));
-    }
-    if all_met { Exit::Passed } else { Exit::CheckFailed }
+    judged(&selection::goals(&results))
 }
