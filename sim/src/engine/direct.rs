@@ -2,7 +2,13 @@ use core::time::Duration;
 
 use greenroom_core::time::Instant;
 
-use super::{Carrier, Carrying, Collected, Driver, Origin, Progress, World, inbox::Arrival, schedule::Schedule};
+use super::{
+    Carrying, Collected, Progress,
+    driver::Driver,
+    inbox::{Arrival, Origin},
+    schedule::Schedule,
+    world::{Carrier, World},
+};
 use crate::{
     net::Datagram,
     node::{Connection, Input, Signal},

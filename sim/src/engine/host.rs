@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use greenroom_core::time::Instant;
 
-use super::{Arrival, Machine};
+use super::{inbox::Arrival, machine::Machine};
 use crate::{
     net::{
         Datagram, SERVER,

@@ -25,7 +25,12 @@ use turmoil::net::{
     tcp::{OwnedReadHalf, OwnedWriteHalf},
 };
 
-use super::{Arrival, Carrier, Carrying, Collected, Driver, EngineError, Origin, Progress, World};
+use super::{
+    Carrying, Collected, EngineError, Progress,
+    driver::Driver,
+    inbox::{Arrival, Origin},
+    world::{Carrier, World},
+};
 use crate::{
     net::{Datagram, network::SERVER},
     node::{Connection, Input, Signal},

@@ -5,6 +5,8 @@
 //! str0m takes some three thousand.
 
 mod bandwidth;
+mod picture;
+mod repair;
 mod ways;
 mod wire;
 
@@ -12,7 +14,7 @@ use core::{net::SocketAddrV4, time::Duration};
 use std::collections::VecDeque;
 
 use greenroom_core::{
-    id::{LayerId, Rid, StreamId},
+    id::{LayerId, Rid},
     limits::LAYERS_PER_STREAM,
     quality::ReceiverReport,
     stream::{BitsPerSecond, TrackKind},
@@ -20,13 +22,14 @@ use greenroom_core::{
 };
 
 use self::{
-    bandwidth::{Estimator, Meter, PROBE_PACKETS, is_after},
+    bandwidth::{Estimator, Meter, PROBE_PACKETS},
+    picture::{PictureNumbers, beginning},
+    repair::{Gaps, HISTORY_PACKETS, History, Unacknowledged},
     ways::{Checks, Told},
     wire::{BEGINNING_BYTES, Body, Head, Media, Message, Note, Numbers, Stamp, Stencil},
 };
 use super::{
-    Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Passage, Payload, PeerConfig, PeerOutput, TrackId,
-    Vp8Rewrite,
+    Counters, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Passage, PeerConfig, PeerOutput, TrackId, Vp8Rewrite,
 };
 use crate::net::Datagram;
 
@@ -67,7 +70,7 @@ impl Common {
         let head = Head { track, layer, seq, timestamp, marker, level };
         let body = Body { beginning: beginning(payload), payload, absent_bytes };
         let media = Media { stamp: Stamp { seq: 0, sent_at: Instant::ZERO, train: 0 }, repairs: None, head };
-        let (sent, picture) = (Unacknowledged::of(&media, &body), PictureNumbers::in_descriptor(body.beginning));
+        let (sent, picture) = (Unacknowledged::of(&media, &body), PictureNumbers::of(payload, body.beginning));
         Some(Self { stencil: Stencil::of(head, body)?, sent, picture })
     }
 }
@@ -222,7 +225,7 @@ impl Peer {
         };
         let mut body = Body { beginning: beginning(payload), payload, absent_bytes };
         if track.kind == TrackKind::Video {
-            body.beginning = rewrite.map_or(body.beginning, |rewrite| PictureNumbers::in_descriptor(body.beginning).with(rewrite));
+            body.beginning = rewrite.map_or(body.beginning, |rewrite| PictureNumbers::of(payload, body.beginning).with(rewrite));
             self.sending.history.push(Unacknowledged::of(&media, &body));
             if payload.len() > BEGINNING_BYTES {
                 self.sending.history.push_longer(media.stamp.seq, payload);
@@ -547,252 +550,11 @@ impl Tracks {
     }
 }
 
-/// As many packets can be sent again: a third of a second of a layer of 1.5 Mbps, several round trips. Twice as many would push two hundred viewers' histories out of a processor's
-/// second-level cache.
-const HISTORY_PACKETS: u32 = 64;
-
-/// The last packets of video, by number, for whoever misses one.
-///
-/// A ring: a packet is written over the oldest one, and nobody reads that one first: of all there is in a peer it has lain longest, and is farthest from the processor. Hence plain numbers, which
-/// need no dropping, and what is longer beside them.
-#[derive(Debug, Default)]
-#[repr(C)]
-struct History {
-    packets: Vec<Unacknowledged>,
-    /// The place for the next one: that of the oldest, once there are [`HISTORY_PACKETS`].
-    oldest: usize,
-    /// Payloads that do not fit in there, the newest first: none where only their heads are carried. Boxed, so that what stands behind it is in the same cache line as what is above.
-    #[expect(clippy::box_collection, reason = "what stands behind it is to be near, and it is seldom looked at")]
-    longer: Box<VecDeque<(u32, Payload)>>,
-}
-
-/// A packet of video as it was sent, in half a cache line.
-#[derive(Clone, Copy, Debug)]
-#[repr(align(32))]
-struct Unacknowledged {
-    /// The number by which it is missed.
-    number: u32,
-    stream: StreamId,
-    seq: u64,
-    timestamp: u32,
-    layer: LayerId,
-    /// Of the payload, where it is no longer than its beginning; and [`LAST_OF_PICTURE`].
-    len_and_marker: u8,
-    /// Less than [`PAYLOAD_BYTES`], or as many.
-    absent_bytes: u16,
-    beginning: u64,
-}
-const _: () = assert!(size_of::<Unacknowledged>() == 32 && PAYLOAD_BYTES <= u16::MAX as u32);
-
-/// The bit that is set beside the length of what ends a picture.
-const LAST_OF_PICTURE: u8 = 0x80;
-
-impl Unacknowledged {
-    /// What stands in a place that nothing was written to yet.
-    const BLANK: Self =
-        Self { number: 0, stream: StreamId(0), seq: 0, timestamp: 0, layer: LayerId(0), len_and_marker: 0, absent_bytes: 0, beginning: 0 };
-
-    fn of(media: &Media, body: &Body<'_>) -> Self {
-        let Head { track, layer, seq, timestamp, marker, level: _ } = media.head;
-        let len = u8::try_from(body.payload.len()).unwrap_or(u8::MAX).min(LAST_OF_PICTURE - 1);
-        Self {
-            number: media.stamp.seq,
-            stream: track.stream,
-            seq,
-            timestamp,
-            layer,
-            len_and_marker: if marker { len | LAST_OF_PICTURE } else { len },
-            absent_bytes: u16::try_from(body.absent_bytes).unwrap_or(u16::MAX),
-            beginning: body.beginning,
-        }
-    }
-
-    const fn head(&self) -> Head {
-        let Self { stream, layer, seq, timestamp, .. } = *self;
-        Head {
-            track: TrackId { stream, kind: TrackKind::Video },
-            layer,
-            seq,
-            timestamp,
-            marker: self.len_and_marker & LAST_OF_PICTURE != 0,
-            level: None,
-        }
-    }
-
-    /// Bytes of its payload, if they are all in its beginning; else more than that has.
-    const fn len(&self) -> usize {
-        (self.len_and_marker & !LAST_OF_PICTURE) as usize
-    }
-}
-
-impl History {
-    #[inline]
-    fn push(&mut self, newest: Unacknowledged) {
-        if self.oldest == self.packets.len() {
-            self.make_place();
-        }
-        self.packets[self.oldest] = newest;
-        self.oldest = (self.oldest + 1) % HISTORY_PACKETS as usize;
-    }
-
-    /// Where there is no old one yet. A newcomer is not handed over: each of its numbers is to be written where it will lie.
-    #[cold]
-    fn make_place(&mut self) {
-        self.packets.push(Unacknowledged::BLANK);
-    }
-
-    /// Keeps the payload of the packet of that number as well, which is longer than its beginning.
-    fn push_longer(&mut self, number: u32, payload: &Payload) {
-        self.longer.truncate(HISTORY_PACKETS as usize - 1);
-        self.longer.push_front((number, payload.clone()));
-    }
-
-    /// The packet of that number. It stays: what repairs it may be lost too, but nobody asks for a packet twice.
-    fn find(&self, seq: u32) -> Option<&Unacknowledged> {
-        self.packets.iter().find(|sent| sent.number == seq)
-    }
-
-    /// Its payload, if that is longer than what [`History::find`] finds.
-    fn longer(&self, seq: u32) -> Option<&[u8]> {
-        self.longer.iter().find(|(sent, _)| *sent == seq).map(|(_, payload)| &**payload)
-    }
-}
-
-/// Which numbers have not come.
-#[derive(Debug, Default)]
-struct Gaps {
-    highest: Option<u32>,
-    /// Numbers below the highest that are missing, oldest first; at most [`HISTORY_PACKETS`].
-    missing: VecDeque<u32>,
-}
-
-impl Gaps {
-    /// Takes note of a number: none if it came before (or is too old to know), otherwise the gap that it opens, if it does.
-    #[expect(clippy::option_option, reason = "whether it is new, and whether something is missing, are two questions")]
-    #[inline]
-    fn receive(&mut self, seq: u32) -> Option<Option<(u32, u32)>> {
-        match self.highest {
-            Some(highest) if seq == highest.wrapping_add(1) => {
-                self.highest = Some(seq);
-                Some(None)
-            }
-            _ => self.receive_out_of_order(seq),
-        }
-    }
-
-    /// The same where the number is not the next one.
-    #[expect(clippy::option_option, reason = "the same two questions")]
-    #[inline(never)]
-    fn receive_out_of_order(&mut self, seq: u32) -> Option<Option<(u32, u32)>> {
-        let Some(highest) = self.highest else {
-            self.highest = Some(seq);
-            return Some(None);
-        };
-        if !is_after(seq, highest) {
-            let at = self.missing.iter().position(|missing| *missing == seq)?;
-            self.missing.remove(at);
-            return Some(None);
-        }
-        self.highest = Some(seq);
-        let (first, last) = (highest.wrapping_add(1), seq.wrapping_sub(1));
-        let gap = seq.wrapping_sub(first);
-        // Of a long gap, the end: the rest is out of the sender's history.
-        let first = first.wrapping_add(gap.saturating_sub(HISTORY_PACKETS));
-        let mut number = first;
-        while number != seq {
-            if self.missing.len() == HISTORY_PACKETS as usize {
-                self.missing.pop_front();
-            }
-            self.missing.push_back(number);
-            number = number.wrapping_add(1);
-        }
-        Some(Some((first, last)))
-    }
-}
-
-/// The first eight bytes of a payload as a number that begins with the first one; as many as there are.
-#[inline]
-fn beginning(payload: &Payload) -> u64 {
-    let mut bytes = [0; BEGINNING_BYTES];
-    if let Some((few, _)) = payload.few() {
-        bytes.copy_from_slice(&few[..BEGINNING_BYTES]);
-    } else {
-        let known = payload.len().min(BEGINNING_BYTES);
-        bytes[..known].copy_from_slice(&payload[..known]);
-    }
-    u64::from_le_bytes(bytes)
-}
-
-/// Where a VP8 payload descriptor (RFC 7741 section 4.2) has a picture id and a TL0PICIDX, to put others there. They lie within the first five bytes.
-#[derive(Clone, Copy, Debug)]
-struct PictureNumbers {
-    /// The beginning of the payload without them.
-    rest: u64,
-    /// Whether the picture id has 15 bits.
-    is_long: bool,
-    /// Where the fields are that there are, as bits of the whole.
-    id_mask: u64,
-    tl0_mask: u64,
-    /// How far up the TL0PICIDX begins.
-    tl0_shift: u32,
-}
-
-impl PictureNumbers {
-    /// Bits below the picture id: two bytes are before it.
-    const ID_SHIFT: u32 = 16;
-    /// M: set before a picture id of 15 bits.
-    const LONG: u16 = 0x8000;
-
-    fn in_descriptor(beginning: u64) -> Self {
-        const EXTENDED: u8 = 0x80; // X, of the first byte
-        const HAS_PICTURE_ID: u8 = 0x80; // I, of the second
-        const HAS_TL0_PIC_IDX: u8 = 0x40; // L
-        const LONG: u8 = 0x80; // M, of a picture id of 15 bits
-
-        let [first, flags, third, ..] = beginning.to_le_bytes();
-        let is_extended = first & EXTENDED != 0;
-        let has_id = is_extended && flags & HAS_PICTURE_ID != 0;
-        let is_long = has_id && third & LONG != 0;
-        let id_mask = match (has_id, is_long) {
-            (false, _) => 0,
-            (true, false) => 0xff << Self::ID_SHIFT,
-            (true, true) => 0xffff << Self::ID_SHIFT,
-        };
-        let tl0_shift = Self::ID_SHIFT + 8 * (u32::from(has_id) + u32::from(is_long));
-        let tl0_mask = if is_extended && flags & HAS_TL0_PIC_IDX != 0 { 0xff << tl0_shift } else { 0 };
-        Self { rest: beginning & !(id_mask | tl0_mask), is_long, id_mask, tl0_mask, tl0_shift }
-    }
-
-    /// The beginning of the payload with these numbers, each where there is room for it.
-    #[inline]
-    fn with(&self, rewrite: Vp8Rewrite) -> u64 {
-        let Vp8Rewrite { picture_id, tl0_pic_idx } = rewrite;
-        // What comes first lies lowest, and the higher byte of a long picture id comes first.
-        let id = if self.is_long { (picture_id | Self::LONG).swap_bytes() } else { picture_id & 0x7f };
-        self.rest | u64::from(id) << Self::ID_SHIFT & self.id_mask | u64::from(tl0_pic_idx) << self.tl0_shift & self.tl0_mask
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use greenroom_core::id::StreamId;
 
-    #[test]
-    fn a_descriptor_is_rewritten_where_it_has_fields() {
-        let rewrite = Vp8Rewrite { picture_id: 0x1234, tl0_pic_idx: 9 };
-        let rewritten = |payload: &[u8]| {
-            let bytes = PictureNumbers::in_descriptor(beginning(&payload.into())).with(rewrite).to_le_bytes();
-            bytes[..payload.len()].to_vec()
-        };
-        assert_eq!(rewritten(&[0x90, 0xE0, 0x80, 1, 2, 3]), [0x90, 0xE0, 0x92, 0x34, 9, 3], "long picture id and TL0PICIDX");
-        assert_eq!(rewritten(&[0x90, 0xC0, 5, 2, 3]), [0x90, 0xC0, 0x34, 9, 3], "short picture id and TL0PICIDX");
-        assert_eq!(rewritten(&[0x90, 0x40, 5, 3]), [0x90, 0x40, 9, 3], "TL0PICIDX alone");
-        assert_eq!(rewritten(&[0x90, 0x20, 5, 3]), [0x90, 0x20, 5, 3], "neither");
-        assert_eq!(rewritten(&[0x10, 0xE0, 0x80, 1]), [0x10, 0xE0, 0x80, 1], "no extension");
-        for len in 0..3 {
-            rewritten(&[0x90, 0xE0, 0x80][..len]);
-        }
-    }
+    use super::*;
 
     #[test]
     fn tracks_come_and_go() {

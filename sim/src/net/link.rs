@@ -21,17 +21,24 @@
 //! **Chance.** Every effect draws from a stream named by the run's seed, the link and the effect, once for every packet, whatever becomes of it. So the n-th packet has the same luck in
 //! two runs that differ in rate, queue, outages or other effects, and another link in the run changes nothing.
 
+mod line;
+mod way;
+
 use core::time::Duration;
 use std::collections::VecDeque;
 
 use greenroom_core::{stream::BitsPerSecond, time::Instant};
 
+pub use self::way::Luck;
+use self::{
+    line::{Line, ManagedLine, Tail},
+    way::Way,
+};
 use super::{
     bucket::Bucket,
-    capacity::{Server, Service, span_of},
+    capacity::{Server, span_of},
     codel::CoDel,
     fq_codel::FqCoDel,
-    loss::Process,
     queue::{Held, Managed},
 };
 pub use super::{
@@ -41,7 +48,6 @@ pub use super::{
     loss::Loss,
     queue::{Queue, QueueLimit},
 };
-use crate::random::Stream;
 
 /// One direction of a link.
 ///
@@ -291,18 +297,18 @@ impl Link {
     /// A link that draws nothing: the n-th packet has the n-th luck of the list, which another link has kept; those behind its end have neither loss nor jitter.
     pub fn replaying(config: LinkConfig, luck: Vec<Luck>) -> Self {
         let mut link = Self::new(config, 0, "replayed");
-        link.way.extras_mut().replayed = Some(luck.into());
+        link.way.replay(luck);
         link
     }
 
     /// From now on keeps the luck of each packet, for [`Link::take_luck`].
     pub fn keep_luck(&mut self) {
-        self.way.extras_mut().kept.get_or_insert_default();
+        self.way.keep_luck();
     }
 
     /// The luck of the packets since it began to be kept, or was taken before; nothing where it is not kept.
     pub fn take_luck(&mut self) -> Vec<Luck> {
-        self.way.extras.as_mut().and_then(|extras| extras.kept.as_mut()).map(core::mem::take).unwrap_or_default()
+        self.way.take_luck()
     }
 
     /// Hands the link a packet of `size_bytes`, the overhead not counted, and says what becomes of it. `now` never falls from call to call.
@@ -355,7 +361,7 @@ impl Link {
     pub fn poll_output(&mut self) -> Option<Decision> {
         match &mut self.line {
             Line::Tail(_) => None,
-            Line::Managed(line) => line.decided.pop_front(),
+            Line::Managed(line) => line.poll_decision(),
         }
     }
 
@@ -363,7 +369,7 @@ impl Link {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.line {
             Line::Tail(_) => None,
-            Line::Managed(line) => line.decided.front().map(|first| first.at).or_else(|| line.next(&self.server)),
+            Line::Managed(line) => line.next_decision(&self.server),
         }
     }
 
@@ -372,7 +378,7 @@ impl Link {
         let ready = self.server.ready(now).saturating_since(now);
         match &self.line {
             Line::Tail(_) => ready,
-            Line::Managed(line) => ready.saturating_add(span_of(line.queue.backlog().bytes.saturating_mul(8), self.server.rate_at(now))),
+            Line::Managed(line) => ready.saturating_add(span_of(line.backlog_bytes().saturating_mul(8), self.server.rate_at(now))),
         }
     }
 
@@ -439,279 +445,6 @@ impl Link {
             self.next_outage += 1;
         }
         false
-    }
-}
-
-/// What waits.
-#[derive(Clone, Debug)]
-enum Line {
-    Tail(Tail),
-    Managed(Box<ManagedLine>),
-}
-
-/// A drop-tail queue.
-#[derive(Clone, Debug)]
-struct Tail {
-    limit: QueueLimit,
-    /// The longest wait, in nanoseconds, where waits are limited.
-    longest_ns: u64,
-    /// Packets with the start of their service and their bytes, kept only when the limit counts them.
-    waiting: VecDeque<(Instant, u64)>,
-    bytes: u64,
-}
-
-impl Tail {
-    fn new(limit: QueueLimit) -> Self {
-        let longest_ns = match limit {
-            QueueLimit::Time(longest) => u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX),
-            QueueLimit::Unlimited | QueueLimit::Bytes(_) | QueueLimit::Packets(_) => u64::MAX,
-        };
-        Self { limit, longest_ns, waiting: VecDeque::new(), bytes: 0 }
-    }
-
-    /// Takes in a packet whose service would begin at `start`, if it fits.
-    #[inline]
-    fn admits(&mut self, now: Instant, start: Instant, wire_bytes: u64) -> bool {
-        if start <= now {
-            if !self.waiting.is_empty() {
-                self.waiting.clear();
-                self.bytes = 0;
-            }
-            return true;
-        }
-        match self.limit {
-            QueueLimit::Unlimited => true,
-            QueueLimit::Time(_) => start.as_nanos() - now.as_nanos() <= self.longest_ns,
-            QueueLimit::Bytes(most) => self.counts(now, start, wire_bytes, |waiting| waiting.bytes.saturating_add(wire_bytes) <= most),
-            QueueLimit::Packets(most) => self.counts(now, start, wire_bytes, |waiting| waiting.waiting.len() < most as usize),
-        }
-    }
-
-    /// The same where what waits is counted.
-    #[inline(never)]
-    fn counts(&mut self, now: Instant, start: Instant, wire_bytes: u64, fits: impl FnOnce(&Self) -> bool) -> bool {
-        while self.waiting.front().is_some_and(|(start, _)| *start <= now) {
-            self.bytes -= self.waiting.pop_front().map_or(0, |(_, wire_bytes)| wire_bytes);
-        }
-        let fits = fits(self);
-        if fits {
-            self.waiting.push_back((start, wire_bytes));
-            self.bytes += wire_bytes;
-        }
-        fits
-    }
-}
-
-/// A queue that decides when a packet's turn comes.
-#[derive(Clone, Debug)]
-struct ManagedLine {
-    queue: Managed,
-    limit: QueueLimit,
-    /// Since when something waits, if something does.
-    since: Instant,
-    decided: VecDeque<Decision>,
-    /// Room to work in.
-    dropped: Vec<Held>,
-}
-
-impl ManagedLine {
-    fn new(queue: Managed, limit: QueueLimit) -> Self {
-        Self { queue, limit, since: Instant::ZERO, decided: VecDeque::new(), dropped: Vec::new() }
-    }
-
-    /// When the next packet's turn comes.
-    fn next(&self, server: &Server) -> Option<Instant> {
-        (!self.queue.is_empty()).then(|| server.ready(self.since)).filter(|at| *at < Instant::MAX)
-    }
-
-    /// Serves every packet whose turn comes by `now`.
-    fn serve_until(&mut self, now: Instant, server: &mut Server, way: &mut Way, drops: &mut Drops) {
-        while let Some(at) = self.next(server).filter(|at| *at <= now) {
-            let packet = self.queue.pop(at, &mut self.dropped);
-            self.note_dropped(at, DropReason::Aqm, drops);
-            if let Some(packet) = packet {
-                let verdict = way.leave(packet.luck, server.serve(packet.came, packet.wire_bytes));
-                if let Verdict::Drop(reason) = verdict {
-                    drops.count(reason);
-                }
-                self.decided.push_back(Decision { packet: packet.number, at, verdict });
-            }
-        }
-    }
-
-    /// Serves every packet whose turn comes before this one, and takes this one in.
-    #[inline(never)]
-    fn offer(&mut self, packet: Held, server: &mut Server, way: &mut Way, drops: &mut Drops) -> Verdict {
-        let now = packet.came;
-        self.serve_until(now, server, way, drops);
-        self.take(now, packet, server, way, drops)
-    }
-
-    /// Takes a packet in. What becomes of it is told as any decision, unless it is dropped at once.
-    fn take(&mut self, now: Instant, packet: Held, server: &mut Server, way: &mut Way, drops: &mut Drops) -> Verdict {
-        let number = packet.number;
-        let was_empty = self.queue.is_empty();
-        let idle = was_empty && server.ready(now) <= now;
-        if was_empty {
-            self.since = now;
-        }
-        self.queue.push(packet, self.limit, server.rate_at(now), idle, &mut self.dropped);
-        if self.dropped.pop_if(|last| last.number == number).is_some() {
-            self.note_dropped(now, DropReason::Queue, drops);
-            return Verdict::Drop(DropReason::Queue);
-        }
-        self.note_dropped(now, DropReason::Queue, drops);
-        self.serve_until(now, server, way, drops);
-        Verdict::Waits
-    }
-
-    fn note_dropped(&mut self, at: Instant, reason: DropReason, drops: &mut Drops) {
-        for gone in self.dropped.drain(..) {
-            drops.count(reason);
-            self.decided.push_back(Decision { packet: gone.number, at, verdict: Verdict::Drop(reason) });
-        }
-    }
-}
-
-/// What chance has for one packet: all that a link leaves to it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Luck {
-    lost: bool,
-    late: bool,
-    twice: bool,
-    jitter_ns: i64,
-    copy_jitter_ns: i64,
-}
-
-/// The way from the transmitter to the other end, its fields in the order of need.
-#[derive(Clone, Debug)]
-#[repr(C)]
-struct Way {
-    delay_ns: u64,
-    last_arrival: Instant,
-    /// What few links have.
-    extras: Option<Box<Extras>>,
-    /// Nothing but the delay befalls a packet: there is neither loss nor jitter nor anything of the above, so that luck has nothing to say.
-    is_certain: bool,
-    jitter: Jitter,
-    chance: Box<Chance>,
-}
-
-/// Where luck comes from.
-#[derive(Clone, Debug)]
-struct Chance {
-    loss: Process,
-    jitter: Stream,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Extras {
-    /// Luck that is kept, and luck that was kept elsewhere and is used in place of draws.
-    kept: Option<Vec<Luck>>,
-    replayed: Option<VecDeque<Luck>>,
-    duplicate_ppb: u32,
-    duplicate: Option<Stream>,
-    copy_jitter: Option<Stream>,
-    reorder: Reorder,
-    late: Option<Stream>,
-    holds: Vec<Outage>,
-}
-
-impl Way {
-    fn new(config: &LinkConfig, seed: u64, name: &str) -> Self {
-        let is_plain = config.duplicate_ppb == 0 && config.reorder.late_ppb == 0 && config.holds.is_empty();
-        let extras = (!is_plain).then(|| {
-            Box::new(Extras {
-                duplicate_ppb: config.duplicate_ppb,
-                duplicate: Some(Stream::new(seed, name, "duplicate")),
-                copy_jitter: Some(Stream::new(seed, name, "jitter of duplicates")),
-                reorder: config.reorder,
-                late: Some(Stream::new(seed, name, "reorder")),
-                holds: config.holds.clone(),
-                ..Extras::default()
-            })
-        });
-        let chance = Chance { loss: Process::new(config.loss, Stream::new(seed, name, "loss")), jitter: Stream::new(seed, name, "jitter") };
-        Self {
-            delay_ns: u64::try_from(config.delay.as_nanos()).unwrap_or(u64::MAX),
-            last_arrival: Instant::ZERO,
-            is_certain: extras.is_none() && config.loss == Loss::None && config.jitter.is_none(),
-            extras,
-            jitter: config.jitter,
-            chance: Box::new(chance),
-        }
-    }
-
-    fn extras_mut(&mut self) -> &mut Extras {
-        self.is_certain = false;
-        self.extras.get_or_insert_default()
-    }
-
-    /// The luck of the next packet.
-    #[inline]
-    fn draw(&mut self) -> Luck {
-        if self.is_certain { Luck::default() } else { self.draw_uncertain() }
-    }
-
-    #[inline(never)]
-    fn draw_uncertain(&mut self) -> Luck {
-        if let Some(luck) = self.extras.as_mut().and_then(|extras| extras.replayed.as_mut()).map(VecDeque::pop_front) {
-            return luck.unwrap_or_default();
-        }
-        let lost = self.chance.loss.next();
-        let jitter_ns = self.jitter.spread.draw(&mut self.chance.jitter);
-        let mut luck = Luck { lost, jitter_ns, ..Luck::default() };
-        if let Some(extras) = &mut self.extras {
-            if extras.duplicate_ppb > 0 {
-                luck.twice = extras.duplicate.as_mut().is_some_and(|stream| stream.chance(extras.duplicate_ppb));
-                luck.copy_jitter_ns = extras.copy_jitter.as_mut().map_or(0, |stream| self.jitter.spread.draw(stream));
-            }
-            let late_ppb = extras.reorder.late_ppb;
-            luck.late = late_ppb > 0 && extras.late.as_mut().is_some_and(|stream| stream.chance(late_ppb));
-            if let Some(kept) = &mut extras.kept {
-                kept.push(luck);
-            }
-        }
-        luck
-    }
-
-    /// When a packet arrives that has left the transmitter, if it does.
-    #[expect(clippy::inline_always, reason = "for every packet of every link")]
-    #[inline(always)]
-    fn leave(&mut self, luck: Luck, service: Service) -> Verdict {
-        if luck.lost {
-            return Verdict::Drop(DropReason::Loss);
-        }
-        let at = self.arrival(luck.jitter_ns, luck.late, service);
-        if luck.twice && at < Instant::MAX {
-            return Verdict::DeliverTwice { at, again: self.arrival(luck.copy_jitter_ns, luck.late, service) };
-        }
-        Verdict::Deliver { at }
-    }
-
-    #[inline]
-    fn arrival(&mut self, jitter_ns: i64, late: bool, service: Service) -> Instant {
-        let Service { start, end } = service;
-        if end == Instant::MAX {
-            return end;
-        }
-        let mut at = Instant::from_nanos(end.as_nanos().saturating_add(self.delay_ns));
-        if !self.jitter.is_none() {
-            at = Instant::from_nanos(at.as_nanos().saturating_add_signed(jitter_ns)).max(end);
-            if late {
-                // Overtaken on purpose: nobody waits for it.
-            } else if !self.jitter.reorder {
-                let service_ns = end.as_nanos().saturating_sub(start.as_nanos());
-                at = at.max(Instant::from_nanos(self.last_arrival.as_nanos().saturating_add(service_ns)));
-                self.last_arrival = at;
-            }
-        }
-        let Some(extras) = &self.extras else { return at };
-        if late {
-            at = at.saturating_add(extras.reorder.by);
-        }
-        let after = extras.holds.partition_point(|hold| hold.to <= at);
-        extras.holds.get(after).filter(|hold| hold.from <= at).map_or(at, |hold| hold.to)
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     check::{above_zero, instant},
     document::{KeyPath, Of, Step, Wrong, key_path},
     error::suggestion,
-    file::{
+    file::link::{
         BucketTable, DirectionTable, JitterEntry, JitterKind, JitterTable, LinkTable, LossEntry, LossKind, LossTable, OutageTable,
         QueueEntry, QueueKind, QueueTable, RateEntry, SharedTable, StepTable,
     },
