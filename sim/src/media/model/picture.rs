@@ -72,11 +72,13 @@ mod tests {
             let bytes = PictureNumbers::of(payload, beginning(&payload.into())).with(rewrite).to_le_bytes();
             bytes[..payload.len()].to_vec()
         };
-        assert_eq!(rewritten(&[0x90, 0xE0, 0x80, 1, 2, 3]), [0x90, 0xE0, 0x92, 0x34, 9, 3], "long picture id and TL0PICIDX");
-        assert_eq!(rewritten(&[0x90, 0xC0, 5, 2, 3]), [0x90, 0xC0, 0x34, 9, 3], "short picture id and TL0PICIDX");
-        assert_eq!(rewritten(&[0x90, 0x40, 5, 3]), [0x90, 0x40, 9, 3], "TL0PICIDX alone");
-        assert_eq!(rewritten(&[0x90, 0x20, 5, 3]), [0x90, 0x20, 5, 3], "neither");
+        assert_eq!(rewritten(&[0x90, 0xE0, 0x80, 1, 2, 0, 3]), [0x90, 0xE0, 0x92, 0x34, 9, 0, 3], "long picture id and TL0PICIDX");
+        assert_eq!(rewritten(&[0x90, 0xE0, 5, 2, 0, 3]), [0x90, 0xE0, 0x34, 9, 0, 3], "short picture id and TL0PICIDX");
+        assert_eq!(rewritten(&[0x90, 0x80, 5, 3]), [0x90, 0x80, 0x34, 3], "short picture id alone");
+        assert_eq!(rewritten(&[0x90, 0x60, 5, 0, 3]), [0x90, 0x60, 9, 0, 3], "TL0PICIDX alone");
+        assert_eq!(rewritten(&[0x90, 0x20, 0, 3]), [0x90, 0x20, 0, 3], "neither");
         assert_eq!(rewritten(&[0x10, 0xE0, 0x80, 1]), [0x10, 0xE0, 0x80, 1], "no extension");
+        assert_eq!(rewritten(&[0x90, 0xC0, 5, 2, 3]), [0x90, 0xC0, 5, 2, 3], "no descriptor: a TL0PICIDX wants a temporal layer");
         for len in 0..3 {
             rewritten(&[0x90, 0xE0, 0x80][..len]);
         }
