@@ -179,6 +179,14 @@ impl Peer {
         }
     }
 
+    /// Whether a datagram that this end sent carries RTCP: reports, feedback, requests. Of modelled media nothing is known.
+    pub fn is_report(&self, datagram: &Datagram) -> bool {
+        match &self.0 {
+            Back::Model(_) => false,
+            Back::WebRtc(_) => webrtc::is_report(&datagram.payload),
+        }
+    }
+
     /// Takes in a datagram. The packet of modelled media that it carries is at hand at once; all else is polled.
     #[expect(
         clippy::inline_always,

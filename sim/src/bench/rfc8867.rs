@@ -4,10 +4,11 @@
 //! follows what its peer estimates. Every case is simulated once for each seed, each simulation on a fresh thread; a case is judged by the median of each reading.
 //!
 //! From the outside in: [`run`] spreads simulations over threads; `world` is one simulation, with `source` (what is encoded) and `rival` (TCP) in it; [`case`] is what is simulated, read from
-//! `cases.json`; `trace` is what a simulation leaves, `reading` what is read from it, `verdict` what is made of that; `table` and `page` show it. The method in words,
+//! `cases.json`; `trace` is what a simulation leaves, `reading` and `flow` what is read from it, `verdict` what is made of that; `table` and `page` show it. The method in words,
 //! with its choices and the results, is `docs/RFC8867.md`.
 
 pub mod case;
+mod flow;
 mod page;
 mod reading;
 mod rival;
@@ -23,7 +24,7 @@ pub use self::{
     case::Case,
     page::html,
     reading::{Kind, Reading, all as read},
-    table::{brief, json, markdown, text},
+    table::{brief, flows, json, markdown, text},
     trace::{Bin, HopTrace, PairBin, PairTrace, Trace},
     verdict::{Bound, Comparator, LIMITS, Limit, Line, Outcome, Verdict},
 };
@@ -106,8 +107,12 @@ mod tests {
     use super::*;
 
     fn short(id: &str, seed: u64) -> Trace {
+        first(6, id, seed)
+    }
+
+    fn first(seconds: u64, id: &str, seed: u64) -> Trace {
         let case = case::all().into_iter().find(|case| case.id == id).expect("it is in the file");
-        simulate(&case, Fidelity::WebRtcNull, seed, Duration::from_secs(6))
+        simulate(&case, Fidelity::WebRtcNull, seed, Duration::from_secs(seconds))
     }
 
     #[test]
@@ -140,6 +145,31 @@ mod tests {
         let audio_packets = 10.0 * reading::float((trace.bins.len() - first) as u64);
         let headers = (media - video - f64::from(source::AUDIO_BYTES) * audio_packets) / packets;
         assert!((headers - f64::from(world::HEADERS_BYTES)).abs() < 1.0, "{headers} bytes in each of {packets} packets");
+    }
+
+    #[test]
+    fn every_packet_is_accounted_for() {
+        // Given media beside TCP, which fills the queue.
+        let trace = first(30, "5.6", 1);
+        let pair = &trace.pairs[0];
+        let under_way = pair.sent - pair.dropped - pair.received;
+        assert!(pair.dropped > 0 && under_way < 100, "{under_way} of {pair:?}");
+        let lost = pair.media_made - pair.media_brought;
+        assert!(lost < pair.media_made / 10 && pair.media_brought <= pair.received, "{lost} of {} of media", pair.media_made);
+        let sum = |of: fn(&PairBin) -> u64| trace.bins.iter().map(|bin| of(&bin.pairs[0])).sum::<u64>();
+        let (sent, received, media) = (sum(|pair| pair.sent_bytes), sum(|pair| pair.received_bytes), sum(|pair| pair.media_bytes));
+        assert!(sent > received && received > media && media > sum(|pair| pair.video_bytes + pair.audio_bytes));
+    }
+
+    #[test]
+    fn feedback_comes_as_often_as_str0m_sends_it() {
+        // Given transport-wide feedback every 50 ms while packets come (and no ICE checks, which a server's end does not make).
+        let trace = short("5.1", 1);
+        for bin in trace.bins.iter().skip(10) {
+            // Then there are four of them in each bin, or three: at least the headers of IPv4, UDP and RTCP, the feedback's own (16 bytes) and the tag of SRTCP (14), at most 200 bytes.
+            let bytes = bin.pairs[0].feedback_bytes;
+            assert!((3 * 70..=5 * 200).contains(&bytes), "{bytes} bytes up to {:?}", bin.ends);
+        }
     }
 
     #[test]

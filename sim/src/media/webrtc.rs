@@ -41,7 +41,7 @@ use str0m::{
     rtp::{ExtensionValues, RawPacket, RtpPacket, RtpWrite, Ssrc, Vp8Descriptor, Vp8Patch},
 };
 
-pub(super) use self::naming::is_repeat;
+pub(super) use self::naming::{is_repeat, is_report};
 use self::{
     checks::Checks,
     naming::{WireRid, layer_id, mid_of, retransmission_of, ssrc, track_of, wire_rids},

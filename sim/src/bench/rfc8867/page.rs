@@ -9,9 +9,9 @@ use super::{
     Results,
     case::Case,
     reading::{bin_bps, stretches},
-    table::{head, row, sum},
+    table::{by_flow, head, row, sum},
     trace::{Bin, Trace},
-    verdict::{Outcome, Verdict},
+    verdict::{Line, Outcome, Verdict},
 };
 
 /// Width and heights of a plot, in its own units.
@@ -97,7 +97,7 @@ fn put_case(page: &mut String, verdict: &Verdict, trace: Option<&Trace>, seed: u
     }
     if !verdict.lines.is_empty() {
         page.push_str("<div class=\"wide\"><table>\n<thead><tr><th>reading</th><th>median</th><th>over seeds</th><th>limit</th><th>comparator</th></tr></thead>\n<tbody>\n");
-        for line in &verdict.lines {
+        for line in verdict.whole() {
             let [what, median, spread, limit, comparator] = row(line).map(|cell| escaped(&cell));
             let class = match (line.limit, line.passes()) {
                 (None, _) => "",
@@ -113,8 +113,30 @@ fn put_case(page: &mut String, verdict: &Verdict, trace: Option<&Trace>, seed: u
             );
         }
         page.push_str("</tbody></table></div>\n");
+        put_flows(page, &verdict.flows());
     }
     page.push_str("</section>\n");
+}
+
+fn put_flows(page: &mut String, flows: &[&[Line]]) {
+    let rows = by_flow(flows);
+    let Some((head, rows)) = rows.split_first() else { return };
+    page.push_str("<div class=\"wide flows\"><table>\n<thead><tr>");
+    for (at, cell) in head.iter().enumerate() {
+        let class = if (1..=flows.len()).contains(&at) { " class=\"number\"" } else { "" };
+        put(page, format_args!("<th{class}>{}</th>", escaped(cell)));
+    }
+    page.push_str("</tr></thead>\n<tbody>\n");
+    for row in rows {
+        for (at, cell) in row.iter().map(|cell| escaped(cell)).enumerate() {
+            match at {
+                0 => put(page, format_args!("<tr><th scope=\"row\">{cell}</th>")),
+                at if at <= flows.len() => put(page, format_args!("<td class=\"number\">{cell}</td>")),
+                _ => put(page, format_args!("<td class=\"absent\">{cell}</td></tr>\n")),
+            }
+        }
+    }
+    page.push_str("</tbody></table></div>\n");
 }
 
 /// A verdict's style and its words.
@@ -256,6 +278,7 @@ fn draw(page: &mut String, line: &Series, x: &dyn Fn(f64) -> f64, height: &dyn F
 /// What the report's style sheet lacks. Colours that are told apart with any sight: Okabe and Ito (2008), darkened on paper.
 const STYLE: &str = "
 tbody th, td { white-space: nowrap; }
+.flows { margin-top: 22px; }
 svg.rfc { width: 100%; min-width: 820px; height: auto; font-size: 11px; }
 svg.rfc text { fill: var(--quiet); } svg.rfc .grid { stroke: var(--rule); } svg.rfc .cap { fill: var(--capacity-area); stroke: none; }
 svg.rfc polyline { fill: none; stroke-width: 1.6; stroke-linejoin: round; stroke: currentColor; }

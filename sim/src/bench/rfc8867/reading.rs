@@ -11,6 +11,9 @@
 //! | delay | the run | of packets of media through the network, and of frames from the camera to their last packet |
 //! | queue | the run, and what is 10 s and more into a stretch | what a packet would have waited, every 10 ms |
 //! | lowest video | 10 s, the lowest of all of them from 10 s after its beginning | video that arrived, without headers |
+//! | media by TCP | as TCP | the rate of all media that arrived by that of TCP |
+//!
+//! What is read of each flow stands in `flow`.
 
 use core::time::Duration;
 
@@ -18,6 +21,7 @@ use greenroom_core::{stream::BitsPerSecond, time::Instant};
 
 use super::{
     case::{Case, Load, Pair},
+    flow,
     trace::{BIN, BIN_NS, QUEUE_SAMPLE_NS, Trace},
     world::MEDIA_MAX_BPS,
 };
@@ -56,21 +60,64 @@ pub enum Kind {
     LowestVideo,
     /// What TCP got, in kilobits per second.
     Tcp,
+    /// The rate of all media by that of TCP.
+    MediaByTcp,
     /// The rate of the first sender by the mean of the others.
     Preference,
     /// Pairs whose connection was given up.
     Disconnected,
+    /// A flow's rate, in kilobits per second.
+    Rate,
+    /// A flow's packets.
+    Packets,
+    /// Those of them that a link dropped, in percent.
+    PacketsLost,
+    /// Packets of a flow's media that never arrived, in percent.
+    LostAfterRepair,
+    /// Delay that 95 % of a flow's packets of media do not exceed, in milliseconds.
+    PacketDelay95,
+    /// What a flow's receiver sends in feedback, in kilobits per second.
+    Feedback,
+    /// The same by the media that it got, in percent.
+    FeedbackShare,
+    /// How much a flow's sending rate is off its mean, in percent.
+    Variation,
+    /// How often it goes from one watermark to the other, in a minute.
+    Oscillations,
 }
 
 impl Kind {
     /// The unit that its values are in.
     pub const fn unit(self) -> &'static str {
         match self {
-            Self::Utilisation | Self::Loss => "%",
+            Self::Utilisation | Self::Loss | Self::PacketsLost | Self::LostAfterRepair | Self::FeedbackShare | Self::Variation => "%",
             Self::Settles => "s",
-            Self::Ratio | Self::Jain | Self::Preference | Self::Disconnected => "",
-            Self::DelayMedian | Self::Delay95 | Self::Frame95 | Self::Queue95 | Self::SettledQueue95 => "ms",
-            Self::LowestVideo | Self::Tcp => "kbps",
+            Self::Ratio | Self::Jain | Self::MediaByTcp | Self::Preference | Self::Disconnected | Self::Packets => "",
+            Self::DelayMedian | Self::Delay95 | Self::Frame95 | Self::Queue95 | Self::SettledQueue95 | Self::PacketDelay95 => "ms",
+            Self::LowestVideo | Self::Tcp | Self::Rate | Self::Feedback => "kbps",
+            Self::Oscillations => "/min",
+        }
+    }
+
+    /// Who asks for it. RFC 8868 numbers its metrics; how exactly they are read is ours.
+    pub const fn source(self) -> &'static str {
+        match self {
+            Self::Rate => "RFC 8868 section 3, 1",
+            Self::Packets => "RFC 8868 section 3, 2",
+            Self::DelayMedian | Self::Delay95 | Self::PacketDelay95 => "RFC 8868 section 3, 4",
+            Self::Loss | Self::PacketsLost => "RFC 8868 section 3, 5",
+            Self::LostAfterRepair => "RFC 8868 section 3, 6",
+            Self::Ratio | Self::Tcp | Self::MediaByTcp => "RFC 8868 section 3, 7",
+            Self::Settles => "RFC 8868 section 3, 8",
+            Self::Oscillations => "RFC 8868 section 3, 9",
+            Self::Utilisation => "RFC 8868 section 3, 10",
+            Self::Frame95 | Self::Queue95 | Self::SettledQueue95 | Self::Feedback | Self::FeedbackShare | Self::Variation => {
+                "RFC 8867 section 4.1"
+            }
+            Self::LowestVideo => "RFC 8867 section 5.6",
+            Self::Preference => "RFC 8867 section 6.1",
+            Self::Jain => "Jain, Chiu and Hawe (1984)",
+            Self::Disconnected => "ours",
         }
     }
 }
@@ -80,6 +127,8 @@ impl Kind {
 pub struct Reading {
     /// What kind.
     pub kind: Kind,
+    /// Whose: the pair's name, where it is of one flow.
+    pub flow: Option<String>,
     /// What, and of which time.
     pub what: String,
     /// The value; infinite where it never came about.
@@ -100,7 +149,7 @@ pub(super) struct Stretch {
 /// Everything that is read of a case.
 pub fn all(case: &Case, trace: &Trace) -> Vec<Reading> {
     let mut readings = Vec::new();
-    let mut put = |kind: Kind, what: String, value: f64| readings.push(Reading { kind, what, value });
+    let mut put = |kind: Kind, what: String, value: f64| readings.push(Reading { kind, flow: None, what, value });
     let judged: Vec<usize> = (0..case.links.len()).filter(|hop| is_bottleneck(case, *hop)).collect();
     let of = |hop: usize| if judged.len() > 1 { format!(" {}", case.links[hop].name) } else { String::new() };
     let stretches: Vec<(usize, Stretch)> =
@@ -155,10 +204,14 @@ pub fn all(case: &Case, trace: &Trace) -> Vec<Reading> {
     }
     if !case.rivals.is_empty() {
         let from = case.pairs.first().map_or(Instant::ZERO, |pair| pair.starts).saturating_add(SETTLING);
-        put(Kind::Tcp, format!("TCP, {}", times(from, end(case))), rate_bps(trace, from, end(case), |bin| bin.tcp_bytes) / 1e3);
+        let rate = |bytes: &dyn Fn(&super::trace::Bin) -> u64| rate_bps(trace, from, end(case), bytes);
+        let (tcp, media) = (rate(&|bin| bin.tcp_bytes), rate(&|bin| bin.pairs.iter().map(|pair| pair.media_bytes).sum()));
+        put(Kind::Tcp, format!("TCP, {}", times(from, end(case))), tcp / 1e3);
+        put(Kind::MediaByTcp, format!("media by TCP, {}", times(from, end(case))), media / tcp);
     }
     let given_up = trace.pairs.iter().filter(|pair| pair.disconnected).count();
     put(Kind::Disconnected, "connections given up".to_owned(), float(given_up as u64));
+    readings.extend(flow::all(case, trace));
     readings
 }
 
@@ -168,7 +221,7 @@ fn end(case: &Case) -> Instant {
 }
 
 /// Whether some pair has no narrower link on its way.
-fn is_bottleneck(case: &Case, hop: usize) -> bool {
+pub(super) fn is_bottleneck(case: &Case, hop: usize) -> bool {
     let lowest = |hop: usize| case.links[hop].capacity.as_ref().and_then(|steps| steps.iter().map(|step| step.1).min());
     let Some(own) = lowest(hop) else { return false };
     case.pairs
@@ -206,7 +259,7 @@ pub(super) fn stretches(case: &Case, hop: usize) -> Vec<Stretch> {
         .collect()
 }
 
-fn sends(pair: &Pair, at: Instant) -> bool {
+pub(super) fn sends(pair: &Pair, at: Instant) -> bool {
     pair.starts <= at && at < pair.stops && pair.rests.is_none_or(|(from, to)| at < from || to <= at)
 }
 
@@ -257,14 +310,14 @@ fn jain(rates: &[f64]) -> f64 {
     if squares > 0.0 { sum * sum / (float(rates.len() as u64) * squares) } else { f64::NAN }
 }
 
-fn sorted<'a>(values: impl Iterator<Item = &'a u32>) -> Vec<u32> {
+pub(super) fn sorted<'a>(values: impl Iterator<Item = &'a u32>) -> Vec<u32> {
     let mut values: Vec<u32> = values.copied().collect();
     values.sort_unstable();
     values
 }
 
 /// The smallest value that so many percent of all do not exceed.
-fn percentile_ms(sorted: &[u32], percent: usize) -> f64 {
+pub(super) fn percentile_ms(sorted: &[u32], percent: usize) -> f64 {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).map_or(f64::NAN, |us| f64::from(*us) / 1e3)
 }

@@ -1,6 +1,6 @@
 //! Results as text, as Markdown and as JSON.
 
-use core::fmt::Write as _;
+use core::{fmt::Write as _, ops::Range};
 
 use serde_json::{Value, json};
 
@@ -9,6 +9,9 @@ use super::{
     reading::Kind,
     verdict::{Bound, Comparator, Line, Verdict},
 };
+
+/// Flows that a terminal has room for, side by side.
+const ABREAST: usize = 8;
 
 /// A table for a terminal.
 pub fn text(results: &Results) -> String {
@@ -19,21 +22,40 @@ pub fn text(results: &Results) -> String {
         if let Some(why) = case.not_applicable {
             let _infallible = writeln!(text, "    {why}");
         }
-        let rows: Vec<[String; 5]> = verdict.lines.iter().map(row).collect();
-        let widths: Vec<usize> = (0..5).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
-        for row in &rows {
-            let mut line = "    ".to_owned();
-            for (at, (cell, width)) in row.iter().zip(&widths).enumerate() {
-                let pad = " ".repeat(width - cell.chars().count());
-                // Numbers stand at the right.
-                if at == 1 { line.extend([&pad, cell.as_str(), "  "]) } else { line.extend([cell.as_str(), &pad, "  "]) }
-            }
-            text.push_str(line.trim_end());
+        put_rows(&mut text, &verdict.whole().map(|line| row(line).to_vec()).collect::<Vec<_>>(), 1..2);
+        for flows in verdict.flows().chunks(ABREAST) {
             text.push('\n');
+            put_rows(&mut text, &by_flow(flows), 1..flows.len() + 1);
         }
     }
     let _infallible = writeln!(text, "\n{}", sum(results));
     text
+}
+
+/// Rows of a table for a terminal. The columns of numbers stand at the right.
+fn put_rows(text: &mut String, rows: &[Vec<String>], numbers: Range<usize>) {
+    let columns = rows.first().map_or(0, Vec::len);
+    let widths: Vec<usize> = (0..columns).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
+    for row in rows {
+        let mut line = "    ".to_owned();
+        for (at, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let pad = " ".repeat(width - cell.chars().count());
+            if numbers.contains(&at) { line.extend([&pad, cell.as_str(), "  "]) } else { line.extend([cell.as_str(), &pad, "  "]) }
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+}
+
+/// The medians of the flows of a case: a row for each reading, under one of their names; who asks for it comes last.
+pub(super) fn by_flow(flows: &[&[Line]]) -> Vec<Vec<String>> {
+    let row = |what: &str, cells: Vec<String>, source: &str| [vec![what.to_owned()], cells, vec![source.to_owned()]].concat();
+    let head = row("each flow", flows.iter().map(|lines| lines[0].flow.clone().unwrap_or_default()).collect(), "source");
+    let rows = flows.first().into_iter().flat_map(|first| first.iter().enumerate()).map(|(at, line)| {
+        let medians = flows.iter().map(|lines| with_unit(lines[at].median, ""));
+        row(&what_in_unit(line), medians.collect(), line.kind.source())
+    });
+    [head].into_iter().chain(rows).collect()
 }
 
 /// The table of `docs/RFC8867.md`.
@@ -44,7 +66,7 @@ pub fn markdown(results: &Results) -> String {
         let outcome = if verdict.outcome() == super::Outcome::Miss { "**miss**" } else { verdict.outcome().name() };
         let why = verdict.case.not_applicable.unwrap_or_default();
         let _infallible = writeln!(text, "| {name} | {why} |  |  |  |  | {outcome} |");
-        for line in &verdict.lines {
+        for line in verdict.whole() {
             let [what, median, seeds, limit, comparator] = row(line);
             let comparator = comparator.trim_start_matches("SCReAM V2 ");
             let word = match (line.limit, line.passes()) {
@@ -54,6 +76,24 @@ pub fn markdown(results: &Results) -> String {
             };
             let limit = limit.trim_end_matches(" MISS");
             let _infallible = writeln!(text, "|  | {what} | {median} | {seeds} | {limit} | {comparator} | {word} |");
+        }
+    }
+    text
+}
+
+/// The table of the flows in `docs/RFC8867.md`: a line for each, with the medians.
+pub fn flows(results: &Results) -> String {
+    let mut text = String::new();
+    for verdict in &results.verdicts {
+        for lines in verdict.flows() {
+            if text.is_empty() {
+                let names: Vec<String> = lines.iter().map(what_in_unit).collect();
+                let _infallible = writeln!(text, "| case | flow | {} |", names.join(" | "));
+                let _infallible = writeln!(text, "|---|---|{}", "---:|".repeat(lines.len()));
+            }
+            let cells: Vec<String> = lines.iter().map(|line| with_unit(line.median, "")).collect();
+            let name = lines[0].flow.as_deref().unwrap_or_default();
+            let _infallible = writeln!(text, "| **{}** | {name} | {} |", verdict.case.id, cells.join(" | "));
         }
     }
     text
@@ -114,7 +154,9 @@ fn case_json(verdict: &Verdict) -> Value {
     let readings = verdict.lines.iter().map(|line| {
         json!({
             "what": line.what,
+            "flow": line.flow,
             "unit": line.kind.unit(),
+            "source": line.kind.source(),
             "median": number(line.median),
             "by_seed": line.values.iter().copied().map(number).collect::<Vec<_>>(),
             "limit": line.limit.map(|limit| limit.bound),
@@ -152,13 +194,7 @@ pub(super) fn sum(results: &Results) -> String {
 
 /// What, median, spread, limit and comparator.
 pub(super) fn row(line: &Line) -> [String; 5] {
-    let unit = line.kind.unit();
-    let with_unit = |value: f64| match (value.is_finite(), unit) {
-        (false, _) if value.is_nan() => "none".to_owned(),
-        (false, _) => "never".to_owned(),
-        (true, "") => format!("{}", rounded(value)),
-        (true, unit) => format!("{} {unit}", rounded(value)),
-    };
+    let with_unit = |value: f64| with_unit(value, line.kind.unit());
     let (least, most) = line.values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |ends, value| (ends.0.min(*value), ends.1.max(*value)));
     let bare = |value: f64| if value.is_finite() { rounded(value).to_string() } else { "never".to_owned() };
     let spread = if line.values.len() > 1 { format!("{} to {}", bare(least), bare(most)) } else { String::new() };
@@ -175,6 +211,23 @@ pub(super) fn row(line: &Line) -> [String; 5] {
         None => String::new(),
     };
     [line.what.clone(), with_unit(line.median), spread, limit, comparator]
+}
+
+/// What was read, and the unit, where numbers stand without it.
+fn what_in_unit(line: &Line) -> String {
+    match line.kind.unit() {
+        "" => line.what.clone(),
+        unit => format!("{}, {unit}", line.what),
+    }
+}
+
+fn with_unit(value: f64, unit: &str) -> String {
+    match (value.is_finite(), unit) {
+        (false, _) if value.is_nan() => "none".to_owned(),
+        (false, _) => "never".to_owned(),
+        (true, "") => format!("{}", rounded(value)),
+        (true, unit) => format!("{} {unit}", rounded(value)),
+    }
 }
 
 /// Three digits are enough.

@@ -39,6 +39,12 @@ pub struct PairTrace {
     pub sent: u64,
     /// Those of them that were dropped.
     pub dropped: u64,
+    /// Those of them that arrived.
+    pub received: u64,
+    /// Packets of audio and video that the sender made, those sent again not counted anew.
+    pub media_made: u64,
+    /// Those of them that the receiver has in the end, whether or not they had to be sent again.
+    pub media_brought: u64,
     /// One-way delays of packets of media, in microseconds.
     pub delays_us: Vec<u32>,
     /// From the camera to the last packet of each frame, in microseconds.
@@ -76,10 +82,16 @@ pub struct Bin {
 pub struct PairBin {
     /// Bytes that the sender sent, of whatever kind.
     pub sent_bytes: u64,
+    /// Bytes of what arrived, of whatever kind.
+    pub received_bytes: u64,
     /// Bytes of packets of media that arrived.
     pub media_bytes: u64,
     /// Bytes of video in them, without headers.
     pub video_bytes: u64,
+    /// Bytes of audio in them, without headers.
+    pub audio_bytes: u64,
+    /// Bytes of RTCP that the receiver sent.
+    pub feedback_bytes: u64,
     /// What the sender believed at its end.
     pub estimate_bps: BitsPerSecond,
     /// What the encoder aimed at.

@@ -82,6 +82,8 @@ pub const LIMITS: &[Limit] = &[
 /// A reading over all seeds, and the limit that it is held against.
 #[derive(Clone, Debug)]
 pub struct Line {
+    /// Whose: the pair's name, where it is of one flow.
+    pub flow: Option<String>,
     /// What was read.
     pub what: String,
     /// The kind of it.
@@ -155,7 +157,8 @@ impl Verdict {
                 .iter()
                 .find(|limit| judged && limit.kind == reading.kind && (limit.cases.is_empty() || limit.cases.contains(&case.base())));
             let comparator = comparators.iter().find(|(what, _)| *what == reading.what).map(|(_, value)| Comparator::ScreamV2(*value));
-            Line { what: reading.what.clone(), kind: reading.kind, median: median(&values), values, limit, comparator }
+            let Reading { kind, flow, what, .. } = reading.clone();
+            Line { flow, what, kind, median: median(&values), values, limit, comparator }
         });
         Self { lines: lines.collect(), case }
     }
@@ -163,12 +166,23 @@ impl Verdict {
     /// Puts beside its readings of the first link and the first pair what the same case came to without impairment. Those of both ways together are left: nothing holds up the other one there.
     pub(super) fn compare(&mut self, clear: &Self) {
         let (Some(link), Some(pair)) = (self.case.links.first(), self.case.pairs.first()) else { return };
-        for line in self.lines.iter_mut().filter(|line| line.what.contains(link.name) || line.what.contains(&pair.name)) {
+        let is_of = |line: &Line| line.flow.as_ref() == Some(&pair.name) || line.what.contains(link.name) || line.what.contains(&pair.name);
+        for line in self.lines.iter_mut().filter(|line| is_of(line)) {
             // Where one link alone is judged, readings do not name it.
             let unnamed = line.what.replace(&format!(" {}", link.name), "");
-            let same = clear.lines.iter().find(|other| other.what == unnamed);
+            let same = clear.lines.iter().find(|other| other.flow == line.flow && other.what == unnamed);
             line.comparator = same.map(|other| Comparator::Unimpaired(other.median));
         }
+    }
+
+    /// The readings of the case as a whole.
+    pub fn whole(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter().filter(|line| line.flow.is_none())
+    }
+
+    /// The readings of each flow.
+    pub fn flows(&self) -> Vec<&[Line]> {
+        self.lines.chunk_by(|line, next| line.flow == next.flow).filter(|lines| lines[0].flow.is_some()).collect()
     }
 
     /// What became of it.
@@ -226,7 +240,7 @@ mod tests {
         let case = case::all().into_iter().find(|case| case.id == id).expect("it is in the file");
         let readings: Vec<Vec<Reading>> = values
             .iter()
-            .map(|value| vec![Reading { kind: Kind::Utilisation, what: "utilisation, 0–40 s".to_owned(), value: *value }])
+            .map(|value| vec![Reading { kind: Kind::Utilisation, flow: None, what: "utilisation, 0–40 s".to_owned(), value: *value }])
             .collect();
         Verdict::new(case, &readings)
     }
@@ -257,6 +271,7 @@ mod tests {
     #[test]
     fn readings_of_the_impaired_way_stand_beside_those_of_the_clear_one() {
         let line = |what: &str, median: f64| Line {
+            flow: what.strip_suffix(" sends").map(str::to_owned),
             what: what.to_owned(),
             kind: Kind::Utilisation,
             median,
@@ -270,6 +285,8 @@ mod tests {
             line("utilisation B→A, 0–35 s", 70.0),
             line("loss of media packets", 2.0),
             line("lowest video of S1, 10 s", 300.0),
+            line("S1 sends", 500.0),
+            line("S2 sends", 700.0),
         ];
         let mut clear = verdict("5.3-clear", &[1.0]);
         clear.lines = vec![
@@ -277,10 +294,14 @@ mod tests {
             line("utilisation, 0–35 s", 50.0),
             line("loss of media packets", 1.0),
             line("lowest video of S1, 10 s", 400.0),
+            line("S1 sends", 600.0),
+            line("S2 sends", 800.0),
         ];
         limited.compare(&clear);
         let beside: Vec<Option<Comparator>> = limited.lines.iter().map(|line| line.comparator).collect();
-        assert_eq!(beside, [Some(Comparator::Unimpaired(90.0)), None, None, Some(Comparator::Unimpaired(400.0))]);
+        let unimpaired = |value| Some(Comparator::Unimpaired(value));
+        assert_eq!(beside, [unimpaired(90.0), None, None, unimpaired(400.0), unimpaired(600.0), None]);
+        assert_eq!((limited.whole().count(), limited.flows().len()), (4, 2), "what is of one flow stands apart");
     }
 
     #[test]

@@ -273,6 +273,9 @@ impl<'c> World<'c> {
             }
         }
         self.measure(end);
+        for (ends, pair) in self.pairs.iter().zip(&mut self.trace.pairs) {
+            pair.media_made = ends.video_seq + ends.audio_seq;
+        }
     }
 
     fn next(&self) -> Option<Instant> {
@@ -376,6 +379,10 @@ impl<'c> World<'c> {
         match load {
             Load::Datagram(datagram) => {
                 let Some((sender, receiver)) = &mut self.pairs[owner].peers else { return };
+                if outward {
+                    self.trace.pairs[owner].received += 1;
+                    self.bin.pairs[owner].received_bytes += u64::from(wire_bytes);
+                }
                 let peer = if outward { receiver } else { sender };
                 // What is modelled comes at once; of real media, all is polled.
                 peer.handle_datagram(now, &datagram);
@@ -440,9 +447,9 @@ impl<'c> World<'c> {
             let Some((sender, receiver)) = &mut ends.peers else { return brought };
             sender.flush(now);
             receiver.flush(now);
-            let (outward, output) = match (sender.poll_output(), receiver) {
-                (Some(output), _) => (true, output),
-                (None, receiver) => match receiver.poll_output() {
+            let (outward, output) = match sender.poll_output() {
+                Some(output) => (true, output),
+                None => match receiver.poll_output() {
                     Some(output) => (false, output),
                     None => return brought,
                 },
@@ -452,6 +459,8 @@ impl<'c> World<'c> {
                     let wire_bytes = datagram.size_bytes() + UDP_IPV4_OVERHEAD_BYTES;
                     if outward {
                         ends.repeats.sent(now, wire_bytes, sender.is_repeat(&datagram));
+                    } else if receiver.is_report(&datagram) {
+                        self.bin.pairs[at].feedback_bytes += u64::from(wire_bytes);
                     }
                     self.send(now, Cargo { owner: at, outward, sent_at: now, wire_bytes, load: Load::Datagram(datagram) });
                 }
@@ -459,11 +468,14 @@ impl<'c> World<'c> {
                 PeerOutput::Estimate { bps } if outward => ends.estimated(now, bps),
                 PeerOutput::Packet(packet) => {
                     brought = true;
-                    if packet.track.kind == TrackKind::Video {
-                        self.bin.pairs[at].video_bytes += u64::from(packet.size_bytes());
-                        if packet.marker {
-                            self.trace.pairs[at].frames_us.push(micros(now.saturating_since(captured_at(packet.timestamp))));
-                        }
+                    self.trace.pairs[at].media_brought += 1;
+                    let bytes = u64::from(packet.size_bytes());
+                    match packet.track.kind {
+                        TrackKind::Audio => self.bin.pairs[at].audio_bytes += bytes,
+                        TrackKind::Video => self.bin.pairs[at].video_bytes += bytes,
+                    }
+                    if packet.track.kind == TrackKind::Video && packet.marker {
+                        self.trace.pairs[at].frames_us.push(micros(now.saturating_since(captured_at(packet.timestamp))));
                     }
                 }
                 PeerOutput::Disconnected => self.trace.pairs[at].disconnected = true,

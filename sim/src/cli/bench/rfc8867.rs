@@ -38,7 +38,7 @@ pub(super) struct Rfc8867Arguments {
     /// Print JSON
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
-    /// Print the table of docs/RFC8867.md; with --variants, the short one of the variants
+    /// Print the tables of docs/RFC8867.md; with --variants, the short one of the variants
     #[arg(long)]
     markdown: bool,
     /// Write report.html and rfc8867.json there
@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &Rfc8867Arguments) -> Exit {
     if !arguments.cases.is_empty() {
         cases.extend(rfc8867::case::variants());
     }
-    if let Some(unknown) = arguments.cases.iter().find(|asked| cases.iter().all(|case| case.id != asked.trim())) {
+    if let Some(unknown) = arguments.cases.iter().map(|asked| asked.trim()).find(|asked| cases.iter().all(|case| case.id != *asked)) {
         let known: Vec<&str> = cases.iter().map(|case| case.id.as_str()).collect();
         complain(&format_args!("RFC 8867 has no case {unknown:?} that can be run; there are {}", known.join(", ")));
         return Exit::Usage;
@@ -81,7 +81,11 @@ pub(super) fn run(arguments: &Rfc8867Arguments) -> Exit {
     if arguments.json {
         say(&format!("{:#}\n", rfc8867::json(&results)));
     } else if arguments.markdown {
-        say(&if arguments.variants { rfc8867::brief(&results) } else { rfc8867::markdown(&results) });
+        say(&if arguments.variants {
+            rfc8867::brief(&results)
+        } else {
+            format!("{}\n{}", rfc8867::markdown(&results), rfc8867::flows(&results))
+        });
     } else {
         say(&rfc8867::text(&results));
     }

@@ -64,10 +64,14 @@ pub(super) fn retransmission_of(ssrc: Ssrc) -> Ssrc {
     Ssrc::from(*ssrc | 1)
 }
 
-/// Whether a datagram is RTP with such an SSRC, which is readable whether or not the rest is encrypted (RFC 3711 section 3.1). STUN and DTLS begin with other bits, and the second byte of RTCP is above
-/// 191 (RFC 5761 section 4).
+/// Whether a datagram is RTP with such an SSRC, which is readable whether or not the rest is encrypted (RFC 3711 section 3.1).
 pub(in crate::media) fn is_repeat(datagram: &[u8]) -> bool {
-    matches!(datagram, [first, second, _, _, _, _, _, _, _, _, _, last, ..] if first >> 6 == 2 && !(192..224).contains(second) && last & 1 == 1)
+    matches!(datagram, [first, _, _, _, _, _, _, _, _, _, _, last, ..] if first >> 6 == 2 && !is_report(datagram) && last & 1 == 1)
+}
+
+/// Whether a datagram is RTCP, which is readable too (RFC 3711 section 3.4). STUN and DTLS begin with other bits (RFC 7983), and the second byte of RTP is not between 192 and 223 (RFC 5761 section 4).
+pub(in crate::media) fn is_report(datagram: &[u8]) -> bool {
+    matches!(datagram, [first, 192..224, ..] if first >> 6 == 2)
 }
 
 #[cfg(test)]
@@ -83,6 +87,14 @@ mod tests {
         assert!(is_repeat(&rtp(97, retransmission_of(video))) && is_repeat(&rtp(0x61 | 0x80, retransmission_of(video))));
         assert!(!is_repeat(&rtp(96, video)) && !is_repeat(&rtp(205, retransmission_of(video))), "the first time, and a report");
         assert!(!is_repeat(&[0, 1, 0, 8, 0x21, 0x12, 0xA4, 0x42, 1, 1, 1, 1, 1]) && !is_repeat(&[0x90; 11]), "STUN, and too short");
+    }
+
+    #[test]
+    fn reports_are_known_by_their_second_byte() {
+        // A receiver report, transport-wide feedback, a request for a key frame.
+        assert!([201, 205, 206].iter().all(|second| is_report(&[0x81, *second, 0, 7])));
+        let others: [&[u8]; 6] = [&[0x90, 96, 0, 1], &[0x90, 224, 0, 1], &[0, 201, 0, 8], &[22, 254, 253, 0], &[0x80], &[]];
+        assert!(!others.iter().any(|other| is_report(other)), "RTP with and without a marker, what may be STUN, DTLS, and too short");
     }
 
     #[test]
