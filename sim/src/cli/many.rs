@@ -22,10 +22,14 @@ impl JobsArgument {
     }
 }
 
+/// The most seeds of a command, each of which is a simulation: a choice, days of the shortest ones. What is asked for beyond it is a slip, and would take all memory for the list of what is to be done.
+const SEEDS_MAX: u64 = 1_000_000;
+
 /// Reads a range of seeds.
 pub(super) fn seeds(text: &str) -> Result<Range<u64>, String> {
     let range = text.split_once("..").and_then(|(from, to)| Some(from.trim().parse().ok()?..to.trim().parse().ok()?));
-    range.filter(|range: &Range<u64>| !range.is_empty()).ok_or_else(|| "expected a range that is not empty, such as 0..200".to_owned())
+    let range = range.filter(|range: &Range<u64>| !range.is_empty() && range.end - range.start <= SEEDS_MAX);
+    range.ok_or_else(|| format!("expected a range that is not empty, such as 0..200, and has at most {SEEDS_MAX} seeds"))
 }
 
 /// Lets `work` tell how far it is, on a bar that is there while it lasts, and only on a terminal.
@@ -59,7 +63,8 @@ mod tests {
     fn seeds_are_a_half_open_range() {
         assert_eq!(seeds("0..200"), Ok(0..200));
         assert_eq!(seeds("7 .. 8"), Ok(7..8));
-        for wrong in ["7", "8..8", "9..3", "a..b", "-1..3", ".."] {
+        assert_eq!(seeds("5..1000005"), Ok(5..1_000_005));
+        for wrong in ["7", "8..8", "9..3", "a..b", "-1..3", "..", "5..1000006", "0..18446744073709551615"] {
             assert!(seeds(wrong).is_err(), "{wrong}");
         }
     }
