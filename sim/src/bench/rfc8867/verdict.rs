@@ -272,7 +272,7 @@ mod tests {
     fn readings_of_the_impaired_way_stand_beside_those_of_the_clear_one() {
         let line = |what: &str, median: f64| Line {
             flow: what.strip_suffix(" sends").map(str::to_owned),
-            what: what.to_owned(),
+            what: if what.ends_with(" sends") { "sending rate".to_owned() } else { what.to_owned() },
             kind: Kind::Utilisation,
             median,
             values: vec![median],
@@ -294,8 +294,8 @@ mod tests {
             line("utilisation, 0–35 s", 50.0),
             line("loss of media packets", 1.0),
             line("lowest video of S1, 10 s", 400.0),
-            line("S1 sends", 600.0),
             line("S2 sends", 800.0),
+            line("S1 sends", 600.0),
         ];
         limited.compare(&clear);
         let beside: Vec<Option<Comparator>> = limited.lines.iter().map(|line| line.comparator).collect();
