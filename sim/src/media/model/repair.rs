@@ -130,6 +130,7 @@ impl History {
 
 /// Which numbers have not come.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct Gaps {
     highest: Option<u32>,
     /// Numbers below the highest that are missing, oldest first; at most [`HISTORY_PACKETS`].
