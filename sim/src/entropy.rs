@@ -9,6 +9,8 @@
 //! less faithfully.
 //!
 //! A simulation's time does not come from here: it is told, as [`Instant`], and [`std_instant`] translates it for libraries that insist on std's.
+//!
+//! A wish about memory stands here as well, because all that is `unsafe` does: large pages. It changes how long a run takes and nothing in it.
 #![allow(unsafe_code)]
 
 use core::{cell::Cell, mem::MaybeUninit, time::Duration};
