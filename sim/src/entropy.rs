@@ -9,9 +9,11 @@
 //! less faithfully.
 //!
 //! A simulation's time does not come from here: it is told, as [`Instant`], and [`std_instant`] translates it for libraries that insist on std's.
+//!
+//! A wish about memory stands here as well, because all that is `unsafe` does: large pages. It changes how long a run takes and nothing in it.
 #![allow(unsafe_code)]
 
-use core::{cell::Cell, time::Duration};
+use core::{cell::Cell, mem::MaybeUninit, time::Duration};
 use std::{panic::resume_unwind, sync::OnceLock, thread, time::Instant as StdInstant};
 
 use greenroom_core::time::Instant;
@@ -37,6 +39,26 @@ pub fn isolated<T: Send>(seed: u64, stack_bytes: usize, f: impl FnOnce() -> T + 
         });
         run.expect("a machine that runs this can start one more thread").join().unwrap_or_else(|panic| resume_unwind(panic))
     })
+}
+
+/// Asks the kernel to back this memory with pages of 2 MiB, as far as it holds whole ones (madvise(2), `MADV_HUGEPAGE`). A wish, and one that changes no byte: a kernel that has none goes on as before.
+///
+/// Ten thousand pages of 4 KiB came into being one by one while two hundred viewers watched for 20 s, which took a tenth of that run's time; and whoever takes turns with hundreds of clients' memory finds
+/// it sooner when a few pages hold it all.
+pub(crate) fn prefer_large_pages(memory: &mut [MaybeUninit<u8>]) {
+    #[cfg(target_os = "linux")]
+    {
+        // That of x86-64, and a multiple of all smaller ones: what is advised begins and ends with a page.
+        const LARGE_PAGE_BYTES: usize = 2 << 20;
+        let before = memory.as_ptr().align_offset(LARGE_PAGE_BYTES);
+        if let Some(whole) = memory.get_mut(before..) {
+            let bytes = whole.len() / LARGE_PAGE_BYTES * LARGE_PAGE_BYTES;
+            // SAFETY: the range lies in memory that is borrowed for writing, and this advice leaves what is in it as it is. A refusal changes nothing either.
+            unsafe { libc::madvise(whole.as_mut_ptr().cast(), bytes, libc::MADV_HUGEPAGE) };
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _nothing_to_ask = memory;
 }
 
 /// The instant that std's clock shows on simulation threads, and a second more: the epoch of [`std_instant`]. The second is for libraries that take the first clock reading of the process as

@@ -105,10 +105,13 @@ fn gather(scenario: &Scenario, settings: Settings, captures: bool, progress: &Pr
 ///
 /// glibc gives each thread but the first a heap of 64 MiB and opens it to use by a page or two, each time with a call of the kernel: two hundred viewers made four thousand such calls in 20 s. A block
 /// that is larger than its threshold for mappings of their own, when it is given back, raises that threshold and the one for closing a heap again (mallopt(3), `M_MMAP_THRESHOLD`); then two blocks below it
-/// open the heap, and it stays open. These are addresses: memory comes with use. Other allocators do not notice.
+/// open the heap, and it stays open. These are addresses: memory comes with use, and in large pages where the kernel has them. Other allocators do not notice.
 fn take_room() {
     const BLOCK_BYTES: usize = 31 << 20; // thresholds are raised up to 32 MiB, and two blocks fit into a heap
     let block = |bytes| black_box(Vec::<u8>::with_capacity(bytes));
     drop(block(BLOCK_BYTES));
-    drop((block(BLOCK_BYTES - (1 << 20)), block(BLOCK_BYTES - (1 << 20))));
+    let mut blocks = [block(BLOCK_BYTES - (1 << 20)), block(BLOCK_BYTES - (1 << 20))];
+    for block in &mut blocks {
+        entropy::prefer_large_pages(block.spare_capacity_mut());
+    }
 }

@@ -19,6 +19,21 @@ impl Arrival {
     /// What stands in a place that nothing was written to yet.
     const BLANK: Self = Self { at: Instant::ZERO, origin: Origin(0), input: Input::Moved { address: address_of(SERVER) } };
 
+    /// Whether all there is of it lies in its place.
+    #[inline]
+    fn owns_nothing(&self) -> bool {
+        match &self.input {
+            Input::Datagram(datagram) => datagram.payload.few().is_some(),
+            Input::Moved { .. } => true,
+            Input::Signal { .. } => false,
+        }
+    }
+
+    #[cold]
+    fn let_go(&mut self) {
+        *self = Self::BLANK;
+    }
+
     pub(super) const fn key(&self) -> (Instant, Origin) {
         (self.at, self.origin)
     }
@@ -53,11 +68,12 @@ impl Origin {
 
 /// In order of arrival. A sorted queue and no heap: what one sender sends mostly arrives in the order of sending, so the place of a newcomer is at or near the end.
 ///
-/// It is a ring of places that hold something at all times: what was taken is read where it lies, and stays there until it is written over. So nothing is moved or dropped as it is taken, and a datagram
-/// changes places with what it is written over, its time and its sender beside it. To move an arrival in whole would be to read as one what was just written as two (see [`Carrier`](super::Carrier)).
+/// It is a ring of places that hold something at all times: what was taken is read where it lies, and stays there until it is written over, but for what owns memory elsewhere, which is let go at once. So
+/// nothing is moved as it is taken, and a place that is free is written over without a look at it: it was left long ago, and to look is to wait for memory. A datagram goes there in whole, its time and its
+/// sender beside it; to move an arrival in whole would be to read as one what was just written as two (see [`Carrier`](super::Carrier)).
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    /// As many as a power of two.
+    /// As many as a power of two. Those that are free own nothing.
     places: Vec<Arrival>,
     first: u32,
     len: u32,
@@ -90,11 +106,8 @@ impl Inbox {
     pub(super) fn push_datagram(&mut self, at: Instant, origin: Origin, datagram: &mut Datagram) -> bool {
         let place = self.next_place();
         (place.at, place.origin) = (at, origin);
-        if let Input::Datagram(before) = &mut place.input {
-            core::mem::swap(before, datagram);
-        } else {
-            place.input = Input::Datagram(datagram.take());
-        }
+        // What is there owns nothing, and to drop it would be to look at it.
+        core::mem::forget(core::mem::replace(&mut place.input, Input::Datagram(datagram.take())));
         self.len == 1
     }
 
@@ -133,6 +146,12 @@ impl Inbox {
     /// Goes on to the next one: the first was read where it lies.
     #[inline]
     pub(super) fn forget_first(&mut self) {
+        let place = self.place(0);
+        if let Some(first) = self.places.get_mut(place)
+            && !first.owns_nothing()
+        {
+            first.let_go();
+        }
         self.first = self.first.wrapping_add(1);
         self.len -= 1;
         if self.len == 0 {

@@ -45,7 +45,8 @@ pub(super) struct World {
 /// What one node told.
 #[derive(Debug, Default)]
 struct Told {
-    entries: VecDeque<Entry>,
+    /// As they came: who remembers this much moves it once, when all is told.
+    entries: VecDeque<Box<Entry>>,
     /// As they were told, each portion at one time, which stands beside it: to look for it in there would mean to fetch what was written long ago.
     samples: VecDeque<(Instant, Vec<Sample>)>,
 }
@@ -112,7 +113,7 @@ impl World {
                 deliver(to, at, connection, Signal::Closed)
             }
             Output::Entry(entry) => {
-                self.told[usize::from(from)].entries.push_back(*entry);
+                self.told[usize::from(from)].entries.push_back(entry);
                 Ok(())
             }
             Output::Samples(samples) => {
@@ -260,7 +261,7 @@ impl World {
         let told = &mut self.told[usize::from(SERVER)].samples;
         self.last_miles.complete(told);
         let (entries, samples) = self.told.into_iter().map(|told| (told.entries, told.samples)).unzip();
-        let entries = merged(entries, |entry| entry.at);
+        let entries = merged(entries, |entry| entry.at).into_iter().map(|entry| *entry).collect();
         let samples = Samples::of(merged(samples, |(at, _)| *at).into_iter().map(|(_, portion)| portion).collect());
         let captured = self.tap.map_or_else(Vec::new, |tap| tap.captured());
         Collected { entries, samples, network: self.network, ledger: self.ledger, struck, captured }

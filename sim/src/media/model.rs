@@ -43,8 +43,9 @@ pub(super) struct Peer {
     state: State,
     now: Instant,
     sending: Sending,
-    receiving: Receiving,
+    /// What a packet that has come asks first is whether there is something to say: it stands beside what is received.
     queue: VecDeque<PeerOutput>,
+    receiving: Receiving,
     config: PeerConfig,
     estimate_said: Option<BitsPerSecond>,
     checks: Checks,
@@ -86,11 +87,13 @@ struct Sending {
 }
 
 #[derive(Debug)]
+#[repr(C)]
 struct Receiving {
     /// What datagrams for this end begin with.
     token: u32,
-    tracks: Tracks,
     gaps: Gaps,
+    tracks: Tracks,
+    /// Last: what a packet needs of it stands in its front.
     meter: Meter,
 }
 

@@ -178,6 +178,7 @@ fn of(part: f64, whole: f64) -> f64 {
 
 /// Loss as it happens, packet by packet.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(super) struct Process {
     model: Loss,
     /// The state of the chain: 0 good and 1 bad, or one less than its number.

@@ -84,14 +84,20 @@ pub struct ClientNode {
     voices: Voices,
     session_due: Option<Instant>,
     peer: Option<Peer>,
+    /// What is looked at ten times a second follows here.
+    statistics: Statistics,
+    quality: Quality,
+    /// What it publishes: a camera, a screen, or both.
+    cameras: BTreeMap<StreamKind, Camera>,
+    /// Actions not yet taken, the next one first, and when that is to be taken.
+    script: VecDeque<(Instant, Action)>,
+    next_action: Instant,
     config: ClientConfig,
     session: Session,
     /// Peers made so far: each draws from a stream of its own.
     peers_made: u64,
     /// The number of the stay that the transport was made for.
     stay: Option<MemberId>,
-    /// What it publishes: a camera, a screen, or both.
-    cameras: BTreeMap<StreamKind, Camera>,
     /// Whom it watches at present.
     watch: Watch,
     /// Videos are asked for as one list: what is watched says more than whose, or has changed.
@@ -100,8 +106,6 @@ pub struct ClientNode {
     list_due: bool,
     /// Streams whose videos that list ends.
     gone: Vec<StreamName>,
-    /// Actions not yet taken, the next one first.
-    script: VecDeque<(Instant, Action)>,
     /// Actions that wait for the answer to one before.
     parked: VecDeque<Action>,
     calls: BTreeMap<CallId, Asked>,
@@ -109,8 +113,6 @@ pub struct ClientNode {
     join_called: Instant,
     standing: Standing,
     owed: BTreeSet<Owed>,
-    statistics: Statistics,
-    quality: Quality,
 }
 
 /// Where the user stands, as far as it knows.
@@ -132,7 +134,7 @@ impl ClientNode {
         let mut session_config = session::Config::default();
         session_config.seed = config.seed ^ u64::from(config.node) ^ (u64::from(config.starts) << 32);
         session_config.after_window = config.after_window;
-        let script = config.user.actions.iter().cloned().collect();
+        let script: VecDeque<_> = config.user.actions.iter().cloned().collect();
         Self {
             session: Session::new(now, session_config),
             session_due: None,
@@ -149,6 +151,7 @@ impl ClientNode {
             watch: config.user.watch.clone(),
             views: Views::default(),
             voices: Voices::default(),
+            next_action: first_action(&script),
             script,
             parked: VecDeque::new(),
             calls: BTreeMap::new(),
@@ -180,7 +183,10 @@ impl ClientNode {
     /// Lets everything that is due happen, until nothing is left to do at this instant.
     fn settle(&mut self) {
         loop {
-            while let Some(output) = self.session.poll_output() {
+            // A session that nothing was told has nothing to say.
+            while self.stirred
+                && let Some(output) = self.session.poll_output()
+            {
                 self.obey(output);
             }
             if let Some(peer) = &mut self.peer {
@@ -202,16 +208,17 @@ impl ClientNode {
 
     /// Finds out when something other than the media transport is due next.
     fn look_ahead(&mut self) {
-        let action = self.script.front().map(|(at, _)| *at);
         let cameras = self.cameras.values().filter(|_| self.peer.is_some()).filter_map(Camera::poll_timeout);
         let pictures = self.views.iter().filter(|view| !view.info.video_muted).filter_map(|view| view.pictures.poll_timeout());
-        let others = [action, self.session_due].into_iter().flatten();
-        self.next_due = others.chain(cameras).chain(pictures).fold(self.next_sample, Instant::min);
+        let others = self.session_due.into_iter().chain(cameras).chain(pictures);
+        self.next_due = others.fold(self.next_sample.min(self.next_action), Instant::min);
     }
 
     fn take_actions(&mut self) {
-        while self.script.front().is_some_and(|(at, _)| *at <= self.now) {
-            let (_, action) = self.script.pop_front().expect("looked at above");
+        while self.next_action <= self.now
+            && let Some((_, action)) = self.script.pop_front()
+        {
+            self.next_action = first_action(&self.script);
             match action {
                 Action::Leave if self.standing == Standing::Leaving => self.parked.clear(),
                 Action::Leave => self.leave(),
@@ -602,6 +609,11 @@ impl Node for ClientNode {
         let media = self.peer.as_ref().and_then(Peer::poll_timeout).unwrap_or(Instant::MAX);
         Some(self.next_due.min(media))
     }
+}
+
+/// When the first action is to be taken; [`Instant::MAX`] where there is none.
+fn first_action(script: &VecDeque<(Instant, Action)>) -> Instant {
+    script.front().map_or(Instant::MAX, |(at, _)| *at)
 }
 
 fn name(stream: &StreamInfo) -> StreamName {

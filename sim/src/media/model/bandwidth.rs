@@ -53,22 +53,23 @@ pub(super) struct Report {
     pub(super) received: u16,
 }
 
-/// The receiver's part: measures what arrives.
+/// The receiver's part: measures what arrives. What each packet needs stands in front, and what its trains and reports need behind that.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Meter {
-    train: Option<Train>,
-    /// Rates of stretched trains, oldest first.
-    samples: VecDeque<(Instant, BitsPerSecond)>,
-    floor_bps: BitsPerSecond,
-    base: LeastDelay,
+    bytes: u64,
     /// Least delay in this interval.
     least_ns: Option<i64>,
-    bytes: u64,
-    received: u32,
+    base: LeastDelay,
     /// Highest packet number, and what it was at the last report.
     highest: Option<u32>,
+    received: u32,
     reported: u32,
+    train: Option<Train>,
     reported_at: Instant,
+    floor_bps: BitsPerSecond,
+    /// Rates of stretched trains, oldest first.
+    samples: VecDeque<(Instant, BitsPerSecond)>,
     /// All that the reports said.
     passage: Passage,
 }

@@ -92,7 +92,11 @@ impl Unacknowledged {
 }
 
 impl History {
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "through memory, what is passed would be read in larger pieces than it was just written in: a thirteenth of the time of a run with 200 viewers"
+    )]
+    #[inline(always)]
     pub(super) fn push(&mut self, newest: Unacknowledged) {
         if self.oldest == self.packets.len() {
             self.make_place();
@@ -126,6 +130,7 @@ impl History {
 
 /// Which numbers have not come.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct Gaps {
     highest: Option<u32>,
     /// Numbers below the highest that are missing, oldest first; at most [`HISTORY_PACKETS`].

@@ -2,7 +2,10 @@
 //!
 //! Every datagram begins with its kind and the token that its receiver put into its description; what lacks the token is garbage. Numbers are big-endian.
 
-use core::net::{Ipv4Addr, SocketAddrV4};
+use core::{
+    iter,
+    net::{Ipv4Addr, SocketAddrV4},
+};
 
 use greenroom_core::{
     audio::AudioLevel,
@@ -160,8 +163,8 @@ impl Stencil {
     #[expect(clippy::inline_always, reason = "called at one place, for every packet that a server sends")]
     #[inline(always)]
     pub(super) fn copy(&self, out: &mut Vec<Datagram>, [src, dst]: [SocketAddrV4; 2], token: u32, numbers: Numbers) {
-        out.push(Datagram::empty(src, dst));
         // All is written where it is to lie: see [`Carried::place`].
+        out.extend(iter::once(Datagram::empty(src, dst))); // which the compiler makes in its place, where `push` has it made elsewhere and moved
         let datagram = out.last_mut().expect("it was just put there");
         datagram.absent_bytes = self.absent_bytes;
         let place = datagram.payload.place(self.len);

@@ -34,8 +34,9 @@ pub(super) struct Way {
     chance: Box<Chance>,
 }
 
-/// Where luck comes from.
+/// Where luck comes from. What each draw needs stands in the first line of each stream.
 #[derive(Clone, Debug)]
+#[repr(C)]
 struct Chance {
     loss: Process,
     jitter: Stream,

@@ -25,7 +25,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// A client's counts.
 #[derive(Debug)]
 pub(super) struct Statistics {
-    parts: BTreeMap<Key, Counts>,
+    /// In order of their keys. A sorted list: there are few, and two hundred clients look them up ten times a second.
+    parts: Vec<(Key, Counts)>,
     next: Instant,
 }
 
@@ -43,7 +44,7 @@ struct Counts {
 
 impl Statistics {
     pub(super) fn new(now: Instant) -> Self {
-        Self { parts: BTreeMap::new(), next: now.saturating_add(INTERVAL) }
+        Self { parts: Vec::new(), next: now.saturating_add(INTERVAL) }
     }
 
     /// A packet is sent.
@@ -59,10 +60,11 @@ impl Statistics {
     /// This has arrived since last told, that much is missing, and so unevenly it came, where that is known.
     pub(super) fn received(&mut self, stream: StreamId, kind: TrackKind, flow: Flow, lost_packets: u64, jitter: Option<Duration>) {
         let key = (TrackId { stream, kind }, LayerId(0), Direction::Received);
-        if flow.packets == 0 && !self.parts.contains_key(&key) {
-            return; // a part that was never there
-        }
-        let reading = self.reading(key);
+        let reading = match self.find(key) {
+            Ok(at) => &mut self.parts[at].1.reading,
+            Err(_) if flow.packets == 0 => return, // a part that was never there
+            Err(_) => self.reading(key),
+        };
         reading.bytes += flow.bytes;
         reading.packets += flow.packets;
         reading.packets_lost = i64::try_from(lost_packets).ok();
@@ -72,7 +74,8 @@ impl Statistics {
     /// This was reported of what is sent.
     fn reported(&mut self, reported: &Reported) {
         let key = (reported.track, reported.layer, Direction::Sent);
-        if let Some(counts) = self.parts.get_mut(&key) {
+        if let Ok(at) = self.find(key) {
+            let counts = &mut self.parts[at].1;
             // 24 bits with a sign: more may have come than was sent, where packets came twice.
             let lost = i64::from((reported.report.lost << 8).cast_signed() >> 8);
             counts.reading.packets_lost = Some(counts.lost_before.saturating_add(lost));
@@ -81,14 +84,22 @@ impl Statistics {
 
     /// The transport is another one from here on: the other end's counts begin anew.
     pub(super) fn restart(&mut self) {
-        for counts in self.parts.values_mut() {
+        for (_, counts) in &mut self.parts {
             counts.lost_before = counts.reading.packets_lost.unwrap_or(0);
         }
     }
 
     fn reading(&mut self, key: Key) -> &mut Reading {
-        let fresh = || Counts { reading: Reading::default(), stats: PartStats::new(key.2), lost_before: 0 };
-        &mut self.parts.entry(key).or_insert_with(fresh).reading
+        let at = self.find(key).unwrap_or_else(|at| {
+            self.parts.insert(at, (key, Counts { reading: Reading::default(), stats: PartStats::new(key.2), lost_before: 0 }));
+            at
+        });
+        &mut self.parts[at].1.reading
+    }
+
+    /// Where the part is, or where it would be.
+    fn find(&self, key: Key) -> Result<usize, usize> {
+        self.parts.binary_search_by_key(&key, |(known, _)| *known)
     }
 }
 
@@ -109,7 +120,7 @@ impl ClientNode {
         }
         let rids: BTreeMap<_, _> = self.cameras.values().map(|camera| (camera.stream(), camera.rids())).collect();
         // What was a part of a stream that has ended is no part of the one that follows it.
-        self.statistics.parts.retain(|(track, ..), _| names.contains_key(&track.stream));
+        self.statistics.parts.retain(|((track, ..), _)| names.contains_key(&track.stream));
         let mut samples = Vec::new();
         for ((track, layer, direction), Counts { reading, stats, .. }) in &mut self.statistics.parts {
             stats.read(now, reading).expect("what a node counts does not fall");
