@@ -7,7 +7,7 @@ use crate::{
     code::Code,
     id::{LayerId, MemberId, SessionId, StreamId, UserId, UserName},
     role::Role,
-    select::{Layer, Trust},
+    select::{Layer, Pace},
     stream::{BitsPerSecond, LayerSet, StreamKind},
     time::Instant,
     wire::{AudioMode, MediaDescription, VideoWish},
@@ -45,7 +45,7 @@ pub struct Member {
     /// What the server can send it, in bits per second; none before the first estimate.
     pub estimate_bps: Option<BitsPerSecond>,
     /// How far its estimates are believed.
-    pub trust: Trust,
+    pub pace: Pace,
     /// When its plan is made again, because more is believed then.
     pub replan_at: Option<Instant>,
     /// What bounds all that it sends and receives, where it asked for that.

@@ -14,17 +14,23 @@
 
 mod allocate;
 mod chain;
+mod gate;
 mod keyframe;
 mod ladder;
+mod pace;
 mod policy;
+mod queue;
 mod steady;
 mod trust;
 
 pub use self::{
     allocate::{Allocation, Budget, Choice, Demand, Priority, Reason, allocate},
     chain::Planner,
+    gate::{Against, Backoff, Gate, Gated},
     keyframe::KeyFrameRequests,
     ladder::{Layer, Offer, Rung, Source, Wish, arrange},
+    pace::Pace,
     policy::Policy,
+    steady::counted_bps,
     trust::{Estimate, Trust},
 };

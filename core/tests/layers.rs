@@ -104,6 +104,70 @@ fn a_plan_that_was_lowered_rests_before_it_rises() {
     assert_eq!(layers(&hall.media()), [Some(HIGH)]);
 }
 
+/// Packets to a member take so long for so many tenths of a second.
+fn delay(hall: &mut Hall, member: MemberId, millis: i64, tenths: u32) {
+    for _ in 0..tenths {
+        hall.pass_alive(SECOND / 10, &[1, 2]);
+        hall.tell(Input::Media(MediaInput::Delay { member, delay_ns: millis * 1_000_000 }));
+    }
+}
+
+#[test]
+fn a_queue_that_stands_is_drained_and_nothing_added_to_it() {
+    // Given a viewer whose estimate carries what it gets, by clocks that are 3 s apart,
+    let (mut hall, stream, bob) = ada_and_bob();
+    hall.estimate(bob, 2_000_000);
+    switched(&mut hall, bob, stream, HIGH);
+    delay(&mut hall, bob, -2960, 10);
+    hall.pass_alive(limits::UP_HOLD, &[1, 2]);
+    hall.hush();
+
+    // when packets wait for less than half a second, nothing happens,
+    delay(&mut hall, bob, -2760, 5);
+    assert_eq!(layers(&hall.media()), []);
+    delay(&mut hall, bob, -2960, 5);
+    assert_eq!(layers(&hall.media()), []);
+    // when they wait for longer, less is sent, though the estimate says otherwise,
+    delay(&mut hall, bob, -2760, 7);
+    let orders = hall.media();
+    assert_eq!(layers(&orders), [Some(MIDDLE)]);
+    // and nothing is raised while they do, whatever is estimated.
+    hall.estimate(bob, 9_000_000);
+    delay(&mut hall, bob, -2760, 1);
+    assert_eq!(layers(&hall.media()), []);
+    // As soon as the queue is short, the new line is believed.
+    delay(&mut hall, bob, -2950, 1);
+    assert_eq!(layers(&hall.media()), [Some(HIGH)]);
+}
+
+#[test]
+fn nobodys_picture_ends_for_a_queue() {
+    let (mut hall, stream, bob) = ada_and_bob();
+    hall.estimate(bob, 200_000);
+    switched(&mut hall, bob, stream, LOW);
+    delay(&mut hall, bob, 40, 10);
+    hall.hush();
+    delay(&mut hall, bob, 1040, 100);
+    assert_eq!(layers(&hall.media()), []);
+}
+
+#[test]
+fn of_a_screen_half_is_counted() {
+    // Given a screen of 1000 kbps,
+    let mut hall = Hall::new();
+    hall.join(1, "ada");
+    let stream = hall.publish(1, screen());
+    let bob = hall.join_as(2, "bob", Role::Player);
+    hall.connect_media(2, bob);
+    hall.subscribe(2, stream);
+    hall.hush();
+    // then it is not sent with less than half of that, and with half it is.
+    hall.estimate(bob, 499_000);
+    assert_eq!(layers(&hall.media()), []);
+    hall.estimate(bob, 500_000);
+    assert_eq!(layers(&hall.media()), [Some(LOW)]);
+}
+
 #[test]
 fn a_line_that_is_half_as_large_again_is_another_line() {
     let (mut hall, _, bob) = ada_and_bob();
@@ -398,11 +462,11 @@ fn a_layer_that_is_silent_because_it_is_muted_is_kept() {
 
 #[test]
 fn the_end_of_one_stream_is_room_for_the_others() {
-    // Given a viewer of a camera and a screen, who can receive 1400 kbps,
+    // Given a viewer of a camera and a screen, of which half is counted, who can receive 1000 kbps,
     let (mut hall, stream, bob) = ada_and_bob();
     let shared = hall.publish(1, screen());
     hall.subscribe(2, shared);
-    hall.estimate(bob, 1_400_000);
+    hall.estimate(bob, 1_000_000);
     let target = |hall: &Hall| {
         hall.room.member(bob).expect("he is there").subscriptions[&stream].video.clone().and_then(|v| v.target).map(|target| target.spatial)
     };

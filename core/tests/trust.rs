@@ -78,7 +78,7 @@ impl Viewer {
             budget = self.trust.lowered(now);
             layers = self.allocate(budget);
         }
-        if let Some(less) = self.trust.to_drain(now, budget) {
+        if let Some(less) = self.trust.to_drain(now, budget, self.held_bps(), 0) {
             let used_bps = self.used_bps;
             let drained = self.allocate(less);
             if live(&drained) == live(&layers) && self.used_bps < used_bps {
@@ -100,6 +100,10 @@ impl Viewer {
             }
             self.layers[at] = layer;
         }
+    }
+
+    fn held_bps(&self) -> BitsPerSecond {
+        (0..self.layers.len()).filter_map(|at| Some(self.ladders[at][self.place(at, self.layers[at])?].bps)).sum()
     }
 
     fn place(&self, stream: usize, layer: Option<Layer>) -> Option<usize> {

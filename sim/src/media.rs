@@ -559,6 +559,11 @@ pub enum PeerOutput {
         /// In bits per second.
         bps: BitsPerSecond,
     },
+    /// How long the quickest of some packets that this end sent took lately.
+    Delay {
+        /// In nanoseconds, by the other end's clock less this one's: both start where they like.
+        delay_ns: i64,
+    },
     /// The connection is given up: nothing of the other end was heard for [some 15 seconds](self#silence). This peer is over, and a new one is needed on both ends.
     Disconnected,
 }

@@ -1,8 +1,7 @@
 //! How other servers share a connection, restated, so that a run can be repeated with theirs in place of ours: `--set sfu.policy=jvb`.
 //!
-//! Each is the published *order of steps* of its server and nothing else: which layer of which stream is tried next, and what happens when it does not fit. Everything around it (the estimate, how
-//! far it is trusted, key frames, forwarding, probing) is greenroom's for all of them, and links draw the same numbers; so what differs between two runs is the order alone. All of them are
-//! given the same answer to noise, too: what a stream has already must fit what may be kept, and what is new must fit what may be climbed to.
+//! Each is what its server publishes of two things: the *order of steps* (which layer of which stream is tried next, and what happens when it does not fit), and its *gate* (which estimates it acts on, and when). Everything
+//! around them (the estimate, key frames, forwarding, probing) is greenroom's for all of them, and links draw the same numbers; so what differs between two runs is the rule alone.
 //!
 //! Restated from what the projects publish (source text and documentation), in our own words, and held against tables of their answers (`sim/tests/policies.rs`). What one of them knows and we do
 //! not tell it is said in its file.
@@ -17,11 +16,11 @@ use greenroom_core::{
 };
 
 /// Jitsi Videobridge's.
-pub const JVB: Policy = Policy::new("jvb", jvb::allocate);
+pub const JVB: Policy = Policy::new("jvb", jvb::allocate).gated(jvb::GATE);
 /// `LiveKit`'s, with pausing allowed.
-pub const LIVEKIT: Policy = Policy::new("livekit", livekit::allocate);
+pub const LIVEKIT: Policy = Policy::new("livekit", livekit::allocate).gated(livekit::GATE);
 /// mediasoup's.
-pub const MEDIASOUP: Policy = Policy::new("mediasoup", mediasoup::allocate);
+pub const MEDIASOUP: Policy = Policy::new("mediasoup", mediasoup::allocate).gated(mediasoup::GATE);
 
 /// All of them, ours first.
 pub const ALL: [Policy; 4] = [Policy::CHAIN, JVB, LIVEKIT, MEDIASOUP];

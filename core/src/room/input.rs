@@ -114,6 +114,13 @@ pub enum MediaInput {
         /// Whether so little was sent that the estimator cannot know: see [`Estimate`](crate::select::Estimate).
         application_limited: bool,
     },
+    /// How long packets to a member took lately.
+    Delay {
+        /// To whom.
+        member: MemberId,
+        /// The quickest of some, in nanoseconds: a round trip, or one way by clocks that need not agree. What is more than at other times has waited in queues.
+        delay_ns: i64,
+    },
     /// How loud a packet of a member's audio is. Told for each packet, of every member that sends audio.
     Level {
         /// Whose.

@@ -9,7 +9,7 @@ use crate::{
     id::{MemberId, RequestId, SessionId, UserId},
     limits,
     member::{Bandwidth, Key, MediaState, Member, Presence},
-    select::Trust,
+    select::Pace,
     time::Instant,
     wire::{Accepted, ClientMessage, LeaveReason, MediaDescription, MemberInfo, ServerMessage, Version, Versions},
 };
@@ -137,7 +137,7 @@ impl Room {
                 published: BTreeMap::new(),
                 subscriptions: BTreeMap::new(),
                 estimate_bps: None,
-                trust: Trust::new(self.config.start_estimate_bps),
+                pace: Pace::new(&self.config.policy, self.config.start_estimate_bps),
                 replan_at: None,
                 cap: None,
                 bandwidth: Bandwidth::default(),
@@ -317,7 +317,7 @@ impl Room {
         member.media = MediaState::Opening;
         member.media_answer = None;
         member.estimate_bps = None;
-        member.trust = Trust::new(self.config.start_estimate_bps);
+        member.pace = Pace::new(&self.config.policy, self.config.start_estimate_bps);
         member.bandwidth = Bandwidth::default();
         self.media(MediaOutput::Open { member: id, description });
         self.pause_all(id);

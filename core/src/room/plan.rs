@@ -16,7 +16,7 @@ use crate::{
     limits,
     member::{Bandwidth, MediaState, VideoPlan},
     select::{Allocation, Budget, Choice, Demand, Estimate, Layer, Offer, Priority, Rung, Source, Wish},
-    stream::{BitsPerSecond, StreamKind},
+    stream::BitsPerSecond,
     time::Instant,
     wire::{MediaDescription, ServerMessage},
 };
@@ -49,8 +49,14 @@ impl Room {
             }
             MediaInput::Estimate { member, bps, application_limited } => {
                 if let Some(known) = self.members.get_mut(&member).filter(|m| m.media != MediaState::Absent) {
-                    known.trust.handle_estimate(self.now, Estimate { bps, application_limited });
-                    known.estimate_bps = Some(known.trust.estimate_bps());
+                    known.pace.handle_estimate(self.now, Estimate { bps, application_limited });
+                    known.estimate_bps = Some(known.pace.estimate_bps());
+                    self.plan(member);
+                }
+            }
+            MediaInput::Delay { member, delay_ns } => {
+                let changes = self.members.get_mut(&member).is_some_and(|known| known.pace.handle_delay(self.now, delay_ns));
+                if changes {
                     self.plan(member);
                 }
             }
@@ -141,39 +147,43 @@ impl Room {
             let is_lower = |(choice, wanted): (&Choice, &Wanted)| wanted.place(choice.layer) < wanted.place(wanted.target);
             allocation.choices.iter().zip(&wanted).any(is_lower)
         };
-        let mut trust = member.trust.clone();
-        let mut budget = trust.budget(now);
+        let mut pace = member.pace.clone();
+        let mut budget = pace.budget(now);
+        if pace.is_full() {
+            budget.climb_bps = budget.climb_bps.min(held_bps);
+        }
         let mut allocation = allocate(budget);
-        let is_short = held_bps > trust.estimate_bps() && lowers(&allocation);
+        let is_short = held_bps > budget.keep_bps && lowers(&allocation);
         if is_short {
-            budget = trust.lowered(now);
+            budget = pace.lowered(now);
             allocation = allocate(budget);
         }
+        let floor_bps = wanted.iter().fold(audio_bps, |sum: BitsPerSecond, wanted| sum.saturating_add(wanted.floor_bps()));
         // A full queue drains only if less is sent than the line carries; but nobody's picture ends for that.
-        if let Some(drained) = trust.to_drain(now, budget).map(allocate)
+        if let Some(drained) = pace.to_drain(now, budget, held_bps, floor_bps).map(allocate)
             && drained.live() == allocation.live()
             && drained.used_bps < allocation.used_bps
         {
             if !is_short && lowers(&drained) {
-                let _also_less = trust.lowered(now);
+                let _also_less = pace.lowered(now);
             }
             allocation = drained;
         }
         let Allocation { choices, used_bps, minimum_bps, desired_bps } = allocation;
         if choices.iter().zip(&wanted).any(|(choice, wanted)| wanted.place(choice.layer) > wanted.place(wanted.target)) {
-            trust.raised(now);
+            pace.raised(now);
         }
-        let next_bps = if minimum_bps > used_bps { trust.estimate_needed(now, minimum_bps.saturating_add(audio_bps)) } else { 0 };
+        let next_bps = if minimum_bps > used_bps { pace.estimate_needed(now, minimum_bps.saturating_add(audio_bps)) } else { 0 };
         let desired_bps = permille(desired_bps, DESIRED_PERMILLE).saturating_add(audio_bps).max(next_bps).min(cap_bps);
-        // While the line drains no step up is looked for, so nothing is padded. What is wanted stays wanted: the aim of the estimator is not capped.
+        // While the line is full, or drains, no step up is looked for, so nothing is padded. What is wanted stays wanted: the aim of the estimator is not capped.
         let used_bps = used_bps.saturating_add(audio_bps);
-        let floor_bps = if trust.is_draining(now) { used_bps } else { used_bps.max(next_bps) };
+        let floor_bps = if pace.is_full() || pace.is_draining(now) { used_bps } else { used_bps.max(next_bps) };
         let bandwidth = Bandwidth { minimum_bps: floor_bps.min(desired_bps), desired_bps };
-        let replan_at = trust.poll_timeout(now).filter(|_| next_bps > 0);
-        let estimate_bps = trust.estimate_bps().min(cap_bps);
+        let replan_at = pace.poll_timeout(now, next_bps > 0);
+        let estimate_bps = pace.estimate_bps().min(cap_bps);
         self.plan_again_at(id, replan_at);
         let member = self.members.get_mut(&id).expect("looked up above");
-        member.trust = trust;
+        member.pace = pace;
         let told = core::mem::replace(&mut member.bandwidth, bandwidth);
 
         for Choice { stream, layer, reason } in choices {
@@ -194,10 +204,7 @@ impl Room {
         if known.info.video_muted {
             return None;
         }
-        let source = match known.info.offer.kind {
-            StreamKind::Main => Source::Camera,
-            StreamKind::Aux => Source::Screen,
-        };
+        let source = Source::from(known.info.offer.kind);
         let top = plan.layers.highest_of(limits::LAYERS_PER_STREAM).map_or(0, |top| usize::from(top.0) + 1);
         let mut offers = Vec::new();
         for (spatial, (layer, measured)) in (0..).map(LayerId).zip(known.info.offer.layers.iter().zip(&known.measured)).take(top) {
@@ -335,6 +342,11 @@ impl Wanted {
     /// Where a layer stands among those that can be had; lower than all where it is none of them.
     fn place(&self, layer: Option<Layer>) -> Option<usize> {
         self.rungs.iter().position(|rung| Some(rung.layer) == layer)
+    }
+
+    /// The least that this picture takes, if it is there.
+    fn floor_bps(&self) -> BitsPerSecond {
+        self.target.and(self.rungs.first()).map_or(0, |rung| rung.bps)
     }
 
     /// What the layer decided before needs now.

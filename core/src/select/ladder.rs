@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::{
     id::{LayerId, TemporalId},
-    stream::BitsPerSecond,
+    stream::{BitsPerSecond, StreamKind},
 };
 
 /// What flows when it is chosen: one spatial layer, with its temporal layers up to one.
@@ -39,6 +39,15 @@ pub enum Source {
     Camera,
     /// Text that stands still.
     Screen,
+}
+
+impl From<StreamKind> for Source {
+    fn from(kind: StreamKind) -> Self {
+        match kind {
+            StreamKind::Main => Self::Camera,
+            StreamKind::Aux => Self::Screen,
+        }
+    }
 }
 
 /// Puts the layers of a stream in the order in which they are worth having, the least first.

@@ -2,7 +2,7 @@
 
 use core::{fmt, hash};
 
-use super::{Allocation, Budget, Demand, steady::allocate_steadily};
+use super::{Allocation, Budget, Demand, Gate, steady::allocate_steadily};
 
 /// How a connection is shared among streams over time: a function that is asked as [`allocate`](super::allocate()) is, again and again, and a name for it.
 ///
@@ -14,6 +14,7 @@ use super::{Allocation, Budget, Demand, steady::allocate_steadily};
 pub struct Policy {
     name: &'static str,
     allocate: fn(Budget, &[Demand<'_>]) -> Allocation,
+    gate: Option<Gate>,
 }
 
 impl Policy {
@@ -22,7 +23,18 @@ impl Policy {
 
     /// Another one. Its answers have a choice for each demand, in order of the streams' ids, each of a layer that flows.
     pub const fn new(name: &'static str, allocate: fn(Budget, &[Demand<'_>]) -> Allocation) -> Self {
-        Self { name, allocate }
+        Self { name, allocate, gate: None }
+    }
+
+    /// With its own answer to the question when an estimate is acted on, in place of [`Trust`](super::Trust).
+    #[must_use]
+    pub const fn gated(self, gate: Gate) -> Self {
+        Self { gate: Some(gate), ..self }
+    }
+
+    /// That answer, where it has one.
+    pub const fn gate(&self) -> Option<Gate> {
+        self.gate
     }
 
     /// What it is called.

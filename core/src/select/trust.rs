@@ -11,10 +11,11 @@
 //! | a plan was lowered, and the line has not been calm since | that, less a margin of 15 % |
 //! | a plan was lowered within [`limits::UP_RETRY`] after it had risen: the rise failed, and neither [`limits::UP_RETRY`] is over, nor [`limits::UP_RETRY_FIRST`] (twice as long for each failure before on this line) and the line calm as long as that | no more than was there when it failed |
 //!
-//! A line is calm while no estimate is lower by a twentieth than the highest of [`limits::UP_HOLD`]; for a margin to fall away it must be so for [`limits::UP_RETRY`]. And all of this is forgotten when the estimate is half as large again as it was at the lowering: that is another line.
+//! A line is calm while no estimate is lower by a twentieth than the highest of [`limits::UP_HOLD`]; for a margin to fall away it must be so for [`limits::UP_RETRY`]. And all of this is forgotten when the estimate is half as large again as the lowest within
+//! [`limits::UP_HOLD`] after the lowering, or stays two fifths above what it was at the lowering itself for as long: that is another line.
 //!
-//! A plan that is lowered within [`limits::UP_HOLD`] after it rose, or on a line whose estimates waver, is made for two thirds of the highest estimate of that time: a line whose estimates waver by ±20 % has its lowest
-//! there, and what must be lowered is lowered once. A line wavers when it turns up by a tenth more often than once a second, which no congestion control does that probes as slowly as GCC (8 % a second).
+//! A plan that is lowered on a line whose estimates waver, or that nobody knows yet, is made for two thirds of the highest estimate of [`limits::UP_HOLD`]: a line whose estimates waver by ±20 % has its lowest
+//! there, and what must be lowered is lowered once. On a line that is steady a lowering costs a margin. A line wavers when it turns up by a tenth more often than once a second, which no congestion control does that probes as slowly as GCC (8 % a second).
 //!
 //! # What follows
 //!
@@ -23,9 +24,13 @@
 //! - **No flapping.** However an estimate wavers by up to ±20 %, ten times a second, and wherever the rungs lie in it, a stream switches at most twice in any minute. Measured for every rung of the ladders of a camera and
 //!   of four of them, by `core/tests/trust.rs`. What comes and goes in waves of seconds looks like one clean rise after another; of such a line a stream begins to
 //!   rise once a minute at most, as soon as it has failed three times.
-//! - **Up in time.** When a line gets better, the best that it carries is back at once if it is half as large again as at the lowering; within [`limits::UP_HOLD`], or once it is calm for [`limits::UP_RETRY_FIRST`] after a rise
+//! - **Up in time.** When a line gets better, the best that it carries is back at once if it is half as large again as the lowest that it fell to; within [`limits::UP_HOLD`], or once it is calm for [`limits::UP_RETRY_FIRST`] after a rise
 //!   that failed ([`limits::UP_RETRY`] after the fourth), if it has 15 % to spare; and if it has less than that, [`limits::UP_RETRY`] after the last estimate that fell.
 //! - **Nothing is trapped.** All memory ends with time, [`Trust::poll_timeout`] says when, and while anything is wanted the plan asks the prober for more than it uses.
+//!
+//! # Queues that stand
+//!
+//! What GCC is not told by delays that do not change, [`Trust::handle_delay`] is: a queue that has stood for [`limits::QUEUE_PATIENCE`] is drained (`queue.rs`), and nothing is added to it meanwhile.
 //!
 //! # Application-limited estimates
 //!
@@ -34,7 +39,7 @@
 
 use core::time::Duration;
 
-use super::Budget;
+use super::{Budget, queue::Queue};
 use crate::{limits, stream::BitsPerSecond, time::Instant};
 
 /// What climbing takes off after a plan was lowered, in thousandths of what it is allowed: 15 % is the change of estimate that Jitsi Videobridge waits for before it allocates anew.
@@ -49,6 +54,8 @@ const TURN: BitsPerSecond = 10;
 /// So many turns upwards, one a second forgiven, are often; and so many are remembered. Choices: estimates that are spread evenly over ±20 %, ten times a second, turn two to three times a second.
 const TURNS_OFTEN: u8 = 3;
 const TURNS_MAX: u8 = 8;
+/// How long a line must be known before it may be said not to waver: such estimates have turned often by then.
+const KNOWN_AFTER: Duration = Duration::from_secs(2);
 /// Parts that [`limits::UP_HOLD`] is cut into, so as to forget estimates a part at a time.
 const PARTS: usize = 6;
 #[expect(clippy::cast_possible_truncation, reason = "half a second")]
@@ -66,6 +73,7 @@ pub struct Trust {
     fell_at: Option<Instant>,
     raised: Option<Raised>,
     lowered: Option<Lowered>,
+    queue: Queue,
 }
 
 /// The last time that a plan was raised.
@@ -86,6 +94,8 @@ struct Lowered {
     failed_bps: Option<BitsPerSecond>,
     /// How many rises failed one after the other.
     failures: u32,
+    /// The lowest estimate since, within [`limits::UP_HOLD`]: a plan is lowered in the middle of a fall.
+    trough_bps: BitsPerSecond,
     /// Since when every estimate was so much above it that this may be another line.
     much_since: Option<Instant>,
 }
@@ -110,7 +120,13 @@ impl Trust {
             fell_at: None,
             raised: None,
             lowered: None,
+            queue: Queue::NONE,
         }
+    }
+
+    /// Takes in how long packets took lately, the quickest of some, in nanoseconds by clocks that need not agree: a round trip, or one way. Answers whether that changes what may be sent.
+    pub fn handle_delay(&mut self, now: Instant, delay_ns: i64) -> bool {
+        self.queue.handle_delay(now, delay_ns)
     }
 
     /// Takes in an estimate.
@@ -124,7 +140,10 @@ impl Trust {
         if let Some(lowered) = &mut self.lowered {
             let much = bps > scaled(lowered.bps, MUCH_PERMILLE, 1000);
             lowered.much_since = lowered.much_since.filter(|_| much).or(much.then_some(now));
-            if exceeds_by_half(bps, lowered.bps) {
+            if now.saturating_since(lowered.at) < limits::UP_HOLD {
+                lowered.trough_bps = lowered.trough_bps.min(bps);
+            }
+            if exceeds_by_half(bps, lowered.trough_bps.saturating_add(lowered.trough_bps / 100)) {
                 (self.lowered, self.recent) = (None, Recent::NONE);
             }
         }
@@ -145,7 +164,8 @@ impl Trust {
     /// Says that the plan does not fit any more. Answers what the lower one is to be made for.
     pub fn lowered(&mut self, now: Instant) -> Budget {
         let rose_within = |span: Duration| self.raised.is_some_and(|raised| now.saturating_since(raised.at) < span);
-        let highest_bps = self.recent.highest(now).filter(|_| rose_within(limits::UP_HOLD) || self.waver.is_often(now));
+        let highest_bps =
+            self.recent.highest(now).filter(|_| self.waver.is_often(now) || (rose_within(limits::UP_HOLD) && !self.waver.is_known(now)));
         let least_bps = highest_bps.map_or(self.estimate_bps, two_thirds).min(self.estimate_bps);
         let keep_bps = if rose_within(limits::UP_HOLD) { least_bps } else { self.estimate_bps };
         let failed_before = self.failed_bps(now);
@@ -159,7 +179,7 @@ impl Trust {
             .filter(|_| failed_before.is_some())
             .map_or(self.estimate_bps, |lowered| lowered.bps.min(self.estimate_bps));
         let failed_bps = failed_before.into_iter().chain(failed_now).min();
-        self.lowered = Some(Lowered { at: now, bps, failed_bps, failures, much_since: None });
+        self.lowered = Some(Lowered { at: now, bps, failed_bps, failures, trough_bps: bps, much_since: None });
         Budget { keep_bps, ..self.budget(now) }
     }
 
@@ -183,16 +203,25 @@ impl Trust {
         Budget { keep_bps, climb_bps: climb_bps.min(self.limited_bps.unwrap_or(climb_bps)) }
     }
 
-    /// That budget, less what a line needs so that its queue drains: for whoever loses no picture by it. None while there is nothing to drain.
-    pub fn to_drain(&self, now: Instant, budget: Budget) -> Option<Budget> {
-        let less_bps = less_margin(budget.keep_bps);
-        let keep_bps = self.failed_bps(now).map_or(less_bps, |failed| failed.min(less_bps));
-        self.is_draining(now).then(|| Budget { keep_bps, climb_bps: budget.climb_bps.min(keep_bps) })
+    /// That budget, less what a line needs so that its queue drains, where so much is planned now and every picture that there is takes so much at least: for whoever loses no picture by it. None while there is nothing to drain.
+    pub fn to_drain(&mut self, now: Instant, budget: Budget, planned_bps: BitsPerSecond, floor_bps: BitsPerSecond) -> Option<Budget> {
+        let after_fall = self.is_draining(now).then(|| {
+            let less_bps = less_margin(budget.keep_bps);
+            self.failed_bps(now).map_or(less_bps, |failed| failed.min(less_bps))
+        });
+        let relief = self.queue.relief(now, planned_bps).map(|relief| relief.max(floor_bps));
+        let keep_bps = after_fall.into_iter().chain(relief).min()?.min(budget.keep_bps);
+        Some(Budget { keep_bps, climb_bps: budget.climb_bps.min(keep_bps) })
     }
 
     /// What must be estimated for that much to be climbed to.
     pub fn estimate_needed(&self, now: Instant, bps: BitsPerSecond) -> BitsPerSecond {
         if self.is_cautious(now) { with_margin(bps) } else { bps }
+    }
+
+    /// Whether packets wait so long that no more should be sent than now.
+    pub const fn is_full(&self) -> bool {
+        self.queue.is_full()
     }
 
     /// Whether a plan was lowered so lately that the line should drain rather than be filled up.
@@ -212,9 +241,9 @@ impl Trust {
             lowered(limits::UP_HOLD),
             retry,
             lowered(limits::UP_RETRY),
+            much,
             calm(limits::UP_RETRY_FIRST),
             calm(limits::UP_RETRY),
-            much,
             self.recent.next_change(now),
         ];
         changes.into_iter().flatten().filter(|at| *at > now).min()
@@ -254,15 +283,18 @@ struct Waver {
     /// The highest since they turned up, or the lowest since they turned down.
     extreme_bps: BitsPerSecond,
     falls: bool,
+    /// Since when there are estimates.
+    since: Option<Instant>,
     /// Turns upwards that are not forgiven yet, and until when they are counted.
     turns: u8,
     counted: Instant,
 }
 
 impl Waver {
-    const NONE: Self = Self { extreme_bps: 0, falls: false, turns: 0, counted: Instant::ZERO };
+    const NONE: Self = Self { extreme_bps: 0, falls: false, since: None, turns: 0, counted: Instant::ZERO };
 
     fn note(&mut self, now: Instant, bps: BitsPerSecond) {
+        self.since.get_or_insert(now);
         let turns = if self.falls {
             bps > self.extreme_bps.saturating_add(self.extreme_bps / TURN)
         } else {
@@ -277,6 +309,11 @@ impl Waver {
         } else {
             self.extreme_bps = if self.falls { self.extreme_bps.min(bps) } else { self.extreme_bps.max(bps) };
         }
+    }
+
+    /// Whether there were estimates for long enough to tell.
+    fn is_known(&self, now: Instant) -> bool {
+        self.since.is_some_and(|since| now.saturating_since(since) >= KNOWN_AFTER)
     }
 
     fn is_often(&self, now: Instant) -> bool {

@@ -235,7 +235,8 @@ impl RoomWorld {
             7 | 8 => MediaInput::LayerRate { stream, layer: layer(choices), bps: bps(choices) },
             9 => MediaInput::KeyFrame { stream, layer: layer(choices) },
             10 => MediaInput::KeyFrameNeeded { member, stream },
-            11..=14 => MediaInput::Level { member, level: level(choices) },
+            11..=13 => MediaInput::Level { member, level: level(choices) },
+            14 => MediaInput::Delay { member, delay_ns: (i64::from(choices.byte()) - 64) << 22 }, // about 4 ms, up to 800
             _ => MediaInput::Switched { member, stream, layer: Layer::whole(layer(choices)) },
         }
     }

@@ -116,10 +116,10 @@ impl World {
             6 => {
                 let (room, member) = (self.room(choices), MemberId(u32::from(choices.below(4)) + 1));
                 let level = AudioLevel::from_extension(choices.byte());
-                let input = if choices.flag() {
-                    MediaInput::Level { member, level }
-                } else {
-                    MediaInput::Estimate { member, bps: u64::from(choices.bits()), application_limited: false }
+                let input = match choices.below(4) {
+                    0 | 1 => MediaInput::Level { member, level },
+                    2 => MediaInput::Delay { member, delay_ns: i64::from(choices.bits()) },
+                    _ => MediaInput::Estimate { member, bps: u64::from(choices.bits()), application_limited: false },
                 };
                 Input::Media { room, input }
             }

@@ -5,7 +5,7 @@ use crate::record::{Counted, What};
 
 /// At every decision, and at every sample between decisions: a plan that was right must not outlive its estimate.
 ///
-/// Audio alone may exceed it: it is sent whatever the estimate says, since a call without it is none.
+/// Of a screen counts what plans count of it ([`counted_bps`](greenroom_core::select::counted_bps)), so that by its allowance the estimate is exceeded. Audio alone may exceed it: it is sent whatever the estimate says, since a call without it is none.
 pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
     let mut decisions = 0;
     for entry in evidence.entries {

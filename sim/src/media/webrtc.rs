@@ -492,7 +492,11 @@ impl Inner {
             Event::RawPacket(raw) => {
                 self.timing.passed(self.now, &raw);
                 match &*raw {
-                    RawPacket::RtcpRx(rtcp) => self.reports.received(rtcp),
+                    RawPacket::RtcpRx(rtcp) => {
+                        self.reports.received(rtcp);
+                        let quickest = self.timing.take_quickest().filter(|_| self.config.end == End::Server);
+                        self.queue.extend(quickest.map(|delay_ns| PeerOutput::Delay { delay_ns }));
+                    }
                     // Padding and what is sent again for probing among them: what str0m hands over as a packet is less than what came.
                     RawPacket::RtpRx(header, _) => {
                         if let Some(number) = header.ext_vals.transport_cc {
@@ -571,7 +575,7 @@ fn rtc(now: Instant, config: &PeerConfig) -> Rtc {
         .enable_vp8(true)
         .enable_opus(true, false)
         .set_stats_interval(config.estimate_every)
-        .enable_raw_packets(config.end == End::Client) // for the reports and numbers among them, which str0m keeps to itself
+        .enable_raw_packets(true) // for the reports, feedback and numbers among them, which str0m keeps to itself
         .set_send_buffer_video(RETRANSMIT_PACKETS);
     builder.set_max_stun_retransmits(ICE_RETRANSMITS);
     if let Some(bps) = config.estimate_from {

@@ -482,7 +482,7 @@ impl ClientNode {
                     }
                 }
             }
-            PeerOutput::Estimate { .. } => {} // clients send what they are asked for: adapting the camera is the publisher's own business
+            PeerOutput::Estimate { .. } | PeerOutput::Delay { .. } => {} // clients send what they are asked for: adapting the camera is the publisher's own business
             PeerOutput::Disconnected => self.replace_transport(),
         }
     }

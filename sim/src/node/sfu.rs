@@ -10,7 +10,7 @@ use greenroom_core::{
     id::{MemberId, RequestId, Rid, RoomId, SessionId, StreamId, UserId},
     member::Member,
     room::{self, Event, MediaInput, MediaOutput, Numbers, Room},
-    select::Layer,
+    select::{Layer, counted_bps},
     stream::{BitsPerSecond, StreamInfo, StreamOffer, TrackKind},
     time::Instant,
     wire::{ClientFrame, ClientMessage, MediaDescription},
@@ -388,6 +388,7 @@ impl SfuNode {
             PeerOutput::Estimate { bps } => {
                 self.tell_room(room::Input::Media(MediaInput::Estimate { member, bps, application_limited: false }));
             }
+            PeerOutput::Delay { delay_ns } => self.tell_room(room::Input::Media(MediaInput::Delay { member, delay_ns })),
             // The member describes another transport when it has one; until then its media rests.
             PeerOutput::Disconnected => {}
         }
@@ -527,7 +528,7 @@ impl SfuNode {
         self.outputs.push_back(Output::Samples(samples));
     }
 
-    /// What everything that is planned for a member needs, by its publishers' own declarations.
+    /// What everything that is planned for a member needs, by its publishers' own declarations, screens as plans count them.
     fn planned(&self, member: &Member) -> Planned {
         let mut planned = Planned::default();
         for (stream, subscription) in &member.subscriptions {
@@ -539,7 +540,7 @@ impl SfuNode {
             }
             // What was decided of a muted video stands until it is back; it takes nothing meanwhile.
             let target = subscription.video.as_ref().filter(|_| !video_muted).and_then(|plan| plan.target);
-            planned.video_bps += target.map_or(0, |target| declared_bps(offer, target));
+            planned.video_bps += target.map_or(0, |target| counted_bps(offer.kind.into(), declared_bps(offer, target)));
         }
         planned
     }

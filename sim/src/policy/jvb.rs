@@ -8,11 +8,20 @@
 
 use greenroom_core::{
     id::LayerId,
-    select::{Allocation, Budget, Demand, Priority, Source},
+    select::{Against, Allocation, Budget, Demand, Gate, Priority, Source},
     stream::BitsPerSecond,
 };
 
 use super::{Climb, Purse, allocation};
+
+/// An estimate is acted on when it differs by more than 15 % from the one acted on last (`bwe-change-threshold = 0.15` of `reference.conf`; `bweChangeIsLargerThanThreshold` of `BandwidthAllocator.kt`, 7df20296), the first at once.
+///
+/// What differs by less is never acted on. There is a periodic run, five seconds after the last (`max-time-between-calculations = 5 seconds` of `reference.conf`, 005d85e8), and a comment in the source says that
+/// what is ignored is ignored for a few seconds; but `bandwidthChanged` does not store what it ignores, and that run shares the estimate acted on before. So it makes no difference here, where plans are made anew with
+/// whatever else changes.
+///
+/// Left out: its estimator, its probing towards the ideal, and that estimates are not heeded at all for the first seconds of media (`initial-ignore-bwe-period`: 10 s with its older estimator, read in a port of its defaults only).
+pub(super) const GATE: Gate = Gate { against: Against::Acted, rise_permille: 1150, fall_permille: 850, every: None, retry: None };
 
 /// By how much a share on stage may exceed the estimate (`bandwidth-estimation.max-oversend`).
 const OVERSEND_BPS: BitsPerSecond = 500_000;

@@ -295,7 +295,7 @@ impl Call {
                     self.sides[at].source.allowed_bps = (bps * USED_PCT / 100).saturating_sub(AUDIO_BPS);
                 }
                 PeerOutput::Disconnected => self.is_over = true,
-                PeerOutput::Connected | PeerOutput::KeyFrameRequested { .. } => {}
+                PeerOutput::Connected | PeerOutput::Delay { .. } | PeerOutput::KeyFrameRequested { .. } => {}
             }
         }
     }

@@ -480,7 +480,7 @@ impl<'c> World<'c> {
                 }
                 PeerOutput::Disconnected => self.trace.pairs[at].disconnected = true,
                 // The encoder makes large frames when its target jumps; a decoder that is lost is not part of these cases.
-                PeerOutput::Connected | PeerOutput::Estimate { .. } | PeerOutput::KeyFrameRequested { .. } => {}
+                PeerOutput::Connected | PeerOutput::Estimate { .. } | PeerOutput::Delay { .. } | PeerOutput::KeyFrameRequested { .. } => {}
             }
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! | reading | what it is |
 //! |---|---|
-//! | delivered | bits of video that reached a viewer, by what could have: second by second the smaller of what it wished and what its line had beside the audio it hears |
+//! | delivered | bits of video that reached a viewer while its picture moved, by what could have: second by second the smaller of what it wished and what its line had beside the audio it hears |
+//! | arrived | the same with what came while it stood still; not judged |
 //! | still | time in which a video that was wished showed no new picture, in milliseconds of each minute of each video |
 //! | dark | the part of it that was decided: no layer of the video was to be sent |
 //! | switches | how often the size of a picture changed, or a video went dark, in a minute of each video |
@@ -11,6 +12,7 @@
 //! A picture *stands still* as W3C's webrtc-stats defines a freeze (`freezeCount`): none was shown for three times the mean interval of the last thirty, or for the mean and 150 ms more, whichever is longer. And a video stands still
 //! while it is dark, since its viewer has nothing to look at, whatever the reason.
 //!
+//! Bits that come while a picture stands still show a viewer nothing: they are what a full queue is made of, repairs that come too late, and pictures that rest on what was lost. So they do not count as delivered.
 //! A page that stands still is delivered without bits. So a screen counts as what the layer that flows declares, as long as its picture does not stand still in the sense above, and its wish as what its largest layer declares.
 //!
 //! Everything is read after [`STARTUP`], but for losses, which are those of the whole run.
@@ -39,11 +41,16 @@ const _: () = assert!(SAMPLE_INTERVAL.as_millis() == 100);
 /// How finely capacity is looked at.
 const GRAIN: Duration = Duration::from_millis(50);
 
+/// When which video stood still.
+type Still<'a> = BTreeMap<&'a StreamName, Vec<Span>>;
+
 /// What the viewers of one run had: means over them.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Reading {
     /// Delivered video by what could have been, from 0 to 1.
     pub delivered: f64,
+    /// The same with what came while pictures stood still.
+    pub arrived: f64,
     /// Milliseconds without a new picture, per minute of a video.
     pub still_ms: f64,
     /// Of these, milliseconds in which none was to come.
@@ -72,12 +79,15 @@ pub fn read(scenario: &Scenario, collected: &Collected) -> Reading {
         let window = (whole_second(entry.saturating_add(STARTUP)), end);
         let own: Vec<&Entry> = collected.entries.iter().filter(|entry| entry.user.as_ref() == Some(&user.id)).collect();
         let (seen, still) = seen(&own, window);
-        let delivered = cameras(collected, &user.id, window) + screens(scenario, collected, &user.id, &still, window);
+        let (cameras, cameras_arrived) = cameras(collected, &user.id, &still, window);
+        let screens = screens(scenario, collected, &user.id, &still, window);
+        let (delivered, arrived) = (cameras + screens, cameras_arrived + screens);
         let possible = possible(scenario, user, &watches, &own, window);
         let account = collected.ledger.accounts().find(|(at, direction, _)| *at == place && *direction == Direction::Down);
         let (sent, dropped) = account.map_or((0, 0), |(_, _, account)| (account.sent, account.dropped.values().sum::<u64>()));
         let minutes = (seen.watched.as_secs_f64() / 60.0).max(f64::MIN_POSITIVE);
         sum.delivered += delivered as f64 / possible.max(1) as f64;
+        sum.arrived += arrived as f64 / possible.max(1) as f64;
         sum.still_ms += seen.still.as_secs_f64() * 1e3 / minutes;
         sum.dark_ms += seen.dark.as_secs_f64() * 1e3 / minutes;
         sum.switches += f64::from(seen.switches) / minutes;
@@ -87,6 +97,7 @@ pub fn read(scenario: &Scenario, collected: &Collected) -> Reading {
     let mean = |sum: f64| if viewers > 0.0 { sum / viewers } else { 0.0 };
     Reading {
         delivered: mean(sum.delivered),
+        arrived: mean(sum.arrived),
         still_ms: mean(sum.still_ms),
         dark_ms: mean(sum.dark_ms),
         switches: mean(sum.switches),
@@ -104,10 +115,10 @@ fn watches(user: &User) -> Vec<(Instant, &Watch)> {
     [(Instant::ZERO, &user.watch)].into_iter().chain(changes).collect()
 }
 
-/// Bits of cameras that a user received in the window, by its own statistics.
-fn cameras(collected: &Collected, user: &UserId, window: Span) -> u64 {
+/// Bits of cameras that a user received in the window while their pictures moved, and all of them, by its own statistics.
+fn cameras(collected: &Collected, user: &UserId, still: &Still<'_>, window: Span) -> (u64, u64) {
     let mut last: BTreeMap<&StreamName, u64> = BTreeMap::new();
-    let mut bytes = 0;
+    let (mut seen_bytes, mut bytes) = (0, 0);
     for sample in collected.samples.iter().filter(|sample| sample.user == *user) {
         let Counted::Part(part) = &sample.what else { continue };
         if sample.stream.kind != StreamKind::Main || part.kind != TrackKind::Video || part.direction != stats::Direction::Received {
@@ -119,24 +130,27 @@ fn cameras(collected: &Collected, user: &UserId, window: Span) -> u64 {
         let more = total.checked_sub(before).unwrap_or(total);
         if window.0 < sample.at && sample.at <= window.1 {
             bytes += more;
+            seen_bytes += if stands_still(still, &sample.stream, sample.at) { 0 } else { more };
         }
     }
-    bytes * 8
+    (seen_bytes * 8, bytes * 8)
 }
 
 /// What the layers of screens declare that were shown to a user in the window, in bits.
-fn screens(scenario: &Scenario, collected: &Collected, user: &UserId, still: &BTreeMap<&StreamName, Vec<Span>>, window: Span) -> u64 {
+fn screens(scenario: &Scenario, collected: &Collected, user: &UserId, still: &Still<'_>, window: Span) -> u64 {
     let mut bits = 0;
     for sample in collected.samples.iter().filter(|sample| sample.user == *user && sample.stream.kind == StreamKind::Aux) {
         let Counted::Sent { layer: Some(rid), .. } = &sample.what else { continue };
-        let stands_still =
-            still.get(&sample.stream).is_some_and(|spans| spans.iter().any(|(from, to)| *from < sample.at && sample.at <= *to));
-        if window.0 < sample.at && sample.at <= window.1 && !stands_still {
+        if window.0 < sample.at && sample.at <= window.1 && !stands_still(still, &sample.stream, sample.at) {
             let declared_bps = scenario.screen.layers.iter().find(|layer| layer.rid == *rid).map_or(0, |layer| layer.max_bps);
             bits += declared_bps / SAMPLES_PER_SECOND;
         }
     }
     bits
+}
+
+fn stands_still(still: &Still<'_>, stream: &StreamName, at: Instant) -> bool {
+    still.get(stream).is_some_and(|spans| spans.iter().any(|(from, to)| *from < at && at <= *to))
 }
 
 /// Bits of video that a user could have received in the window.
@@ -202,7 +216,7 @@ struct View {
 }
 
 /// And when each video stood still.
-fn seen<'a>(own: &[&'a Entry], window: Span) -> (Seen, BTreeMap<&'a StreamName, Vec<Span>>) {
+fn seen<'a>(own: &[&'a Entry], window: Span) -> (Seen, Still<'a>) {
     let inside = |at: Instant| window.0 <= at && at < window.1;
     let mut views: BTreeMap<&'a StreamName, View> = BTreeMap::new();
     let mut seen = Seen::default();

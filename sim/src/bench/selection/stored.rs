@@ -27,7 +27,7 @@ pub fn stored(settings: Settings, text: &str) -> Result<Results, String> {
             expect(&format!("{path}.policy"), &of_rule["policy"], policy.name().into())?;
             let by_seed = settings.seeds.clone().enumerate().map(|(nth, _)| &of_rule["by_seed"][nth]);
             let read: Option<Vec<Reading>> = by_seed.map(reading).collect();
-            by_policy.push(read.ok_or_else(|| format!("{path}.by_seed: expected a reading of each seed, with five numbers"))?);
+            by_policy.push(read.ok_or_else(|| format!("{path}.by_seed: expected a reading of each seed, with six numbers"))?);
         }
         readings.push(by_policy);
     }
@@ -38,6 +38,7 @@ fn reading(value: &Value) -> Option<Reading> {
     let number = |key: &str| value[key].as_f64();
     Some(Reading {
         delivered: number("delivered")?,
+        arrived: number("arrived")?,
         still_ms: number("still_ms_per_min")?,
         dark_ms: number("dark_ms_per_min")?,
         switches: number("switches_per_min")?,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Duel, Measure, Outcome, Reading, Results, duels, goals};
 
 /// Columns of both tables.
-const HEAD: [&str; 8] = ["scene", "rule", "delivered", "still, ms/min", "of it dark", "switches/min", "lost", "against ours"];
+const HEAD: [&str; 9] = ["scene", "rule", "delivered", "arrived", "still, ms/min", "of it dark", "switches/min", "lost", "against ours"];
 
 /// A table for a terminal.
 pub fn text(results: &Results) -> String {
@@ -16,14 +16,14 @@ pub fn text(results: &Results) -> String {
         "selection, {} media, direct engine, means over seeds {}..{}\n\n",
         settings.media, settings.seeds.start, settings.seeds.end
     );
-    let rows: Vec<[String; 8]> = [HEAD.map(str::to_owned)].into_iter().chain(rows(results)).collect();
+    let rows: Vec<[String; 9]> = [HEAD.map(str::to_owned)].into_iter().chain(rows(results)).collect();
     let widths: Vec<usize> = (0..HEAD.len()).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
     for row in &rows {
         let mut line = String::new();
         for (at, (cell, width)) in row.iter().zip(&widths).enumerate() {
             let pad = " ".repeat(width - cell.chars().count());
             // Numbers stand at the right.
-            if (2..7).contains(&at) { line.extend([&pad, cell.as_str(), "  "]) } else { line.extend([cell.as_str(), &pad, "  "]) }
+            if (2..8).contains(&at) { line.extend([&pad, cell.as_str(), "  "]) } else { line.extend([cell.as_str(), &pad, "  "]) }
         }
         text.push_str(line.trim_end());
         text.push('\n');
@@ -37,10 +37,10 @@ pub fn text(results: &Results) -> String {
 
 /// The table of `docs/SELECTION.md`.
 pub fn markdown(results: &Results) -> String {
-    let mut text = format!("| {} |\n|---|---|---:|---:|---:|---:|---:|---|\n", HEAD.join(" | "));
+    let mut text = format!("| {} |\n|---|---|---:|---:|---:|---:|---:|---:|---|\n", HEAD.join(" | "));
     for (at, mut row) in rows(results).into_iter().enumerate() {
         if at % results.settings.policies.len() == 0 {
-            for cell in row.iter_mut().skip(1).take(6) {
+            for cell in row.iter_mut().skip(1).take(7) {
                 *cell = format!("**{cell}**");
             }
         }
@@ -53,7 +53,7 @@ pub fn markdown(results: &Results) -> String {
     text
 }
 
-fn rows(results: &Results) -> Vec<[String; 8]> {
+fn rows(results: &Results) -> Vec<[String; 9]> {
     let duels = duels(results);
     let mut rows = Vec::new();
     for (at, scene) in results.settings.scenes.iter().enumerate() {
@@ -65,6 +65,7 @@ fn rows(results: &Results) -> Vec<[String; 8]> {
                 if policy == 0 { scene.name.to_owned() } else { String::new() },
                 name.to_owned(),
                 format!("{:.1} %", mean.delivered * 100.0),
+                format!("{:.1} %", mean.arrived * 100.0),
                 format!("{:.0}", mean.still_ms),
                 format!("{:.0}", mean.dark_ms),
                 format!("{:.1}", mean.switches),
@@ -93,6 +94,7 @@ fn mean(readings: &[Reading]) -> Reading {
     let of = |value: fn(&Reading) -> f64| readings.iter().map(value).sum::<f64>() / readings.len().max(1) as f64;
     Reading {
         delivered: of(|reading| reading.delivered),
+        arrived: of(|reading| reading.arrived),
         still_ms: of(|reading| reading.still_ms),
         dark_ms: of(|reading| reading.dark_ms),
         switches: of(|reading| reading.switches),
@@ -104,8 +106,8 @@ fn mean(readings: &[Reading]) -> Reading {
 pub fn json(results: &Results) -> Value {
     let settings = &results.settings;
     let reading = |reading: &Reading| {
-        let Reading { delivered, still_ms, dark_ms, switches, lost } = *reading;
-        json!({ "delivered": delivered, "still_ms_per_min": still_ms, "dark_ms_per_min": dark_ms, "switches_per_min": switches, "lost": lost })
+        let Reading { delivered, arrived, still_ms, dark_ms, switches, lost } = *reading;
+        json!({ "delivered": delivered, "arrived": arrived, "still_ms_per_min": still_ms, "dark_ms_per_min": dark_ms, "switches_per_min": switches, "lost": lost })
     };
     let scenes = settings.scenes.iter().zip(&results.readings).map(|(scene, by_policy)| {
         let rules = settings.policies.iter().zip(by_policy).map(|(policy, readings)| {

@@ -26,6 +26,8 @@ pub(super) struct Timing {
     under_way: VecDeque<(u16, Instant)>,
     /// Sender reports that left: the middle 32 bits of their NTP time, and when.
     reports: VecDeque<(u32, Instant)>,
+    /// Of the packets that the newest feedback tells of, the quickest, until it is taken.
+    quickest_ns: Option<i64>,
 }
 
 /// Most packets that are waited for: more than three seconds of the highest rate here, after which feedback on them does not come any more.
@@ -87,8 +89,15 @@ impl Timing {
             // It may be told twice: when it is told again, it waits no longer.
             let Some(place) = self.under_way.iter().position(|(waits, _)| *waits == number) else { continue };
             let Some((_, left)) = self.under_way.remove(place) else { continue };
-            self.delays.up.push(difference(entropy::instant(at), left));
+            let took_ns = difference(entropy::instant(at), left);
+            self.delays.up.push(took_ns);
+            self.quickest_ns = Some(self.quickest_ns.map_or(took_ns, |quickest| quickest.min(took_ns)));
         }
+    }
+
+    /// How long the quickest packet took of which feedback came since this was asked last: by the other end's clock, less this one's.
+    pub(super) const fn take_quickest(&mut self) -> Option<i64> {
+        self.quickest_ns.take()
     }
 
     /// The other end tells which of our reports it knows, and for how long.
