@@ -79,15 +79,9 @@ fn what_is_stored_is_what_runs_give() {
 }
 
 #[test]
-fn nowhere_is_ours_worse_in_both_measures() {
-    // Where less is delivered than by another rule, pictures stand still for less time.
-    let results = results();
-    let duels = selection::duels(&results);
-    for worse in duels.iter().filter(|duel| duel.outcome() == Outcome::Worse) {
-        let other = duels.iter().find(|duel| (duel.scene, duel.rival) == (worse.scene, worse.rival) && duel.measure != worse.measure);
-        let scene = results.settings.scenes[worse.scene].name;
-        assert_eq!(other.map(Duel::outcome), Some(Outcome::Better), "{scene}: {worse:?}");
-    }
+fn nowhere_is_ours_worse_and_on_most_scenes_it_is_better() {
+    let missed: Vec<_> = selection::goals(&results()).into_iter().filter(|(.., met)| !met).collect();
+    assert_eq!(missed, []);
 }
 
 #[test]
@@ -109,8 +103,8 @@ fn a_rule_against_itself_is_even_and_runs_repeat() {
 fn readings_are_what_they_can_be() {
     let results = selection::run(short(&[Policy::CHAIN, policy::JVB]), &|_, _| {}).expect("engines keep their promises");
     for reading in results.readings.iter().flatten().flatten() {
-        let Reading { delivered, still_ms, dark_ms, switches, lost } = *reading;
-        assert!(delivered > 0.2 && delivered < 1.1, "{reading:?}");
+        let Reading { delivered, arrived, still_ms, dark_ms, switches, lost } = *reading;
+        assert!(delivered > 0.2 && delivered <= arrived && arrived < 1.1, "{reading:?}");
         // The tunnel takes two seconds of each video.
         assert!((1_500.0..60_000.0).contains(&still_ms) && dark_ms <= still_ms, "{reading:?}");
         assert!((0.0..60.0).contains(&switches) && lost > 0.0 && lost < 0.5, "{reading:?}");
