@@ -9,7 +9,7 @@ use std::{
 
 use greenroom_core::select::Policy;
 use greenroom_sim::{
-    bench::selection::{self, Duel, Outcome, Reading, Results, Settings},
+    bench::selection::{self, Outcome, Reading, Results, Settings},
     media::Fidelity,
     policy,
 };
