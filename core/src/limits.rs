@@ -99,7 +99,7 @@ pub const UP_RETRY_FIRST: Duration = Duration::from_secs(10);
 /// The longest that a rise which failed again and again is not tried on the same line, and how long a line must be calm before a rise takes no margin any more. A choice: whoever goes up once a minute and down after it switches twice a minute, which is what a viewer is asked to bear.
 pub const UP_RETRY: Duration = Duration::from_secs(60);
 /// How much of what a screen share declares is not counted in a plan, at most: by so much a plan may exceed what it is made for. Jitsi Videobridge lets one on stage exceed the estimate by as much
-/// (`bandwidth-estimation.max-oversend-bitrate` is 500 kbps).
+/// (`videobridge.cc.max-oversend-bitrate` is 500 kbps).
 pub const SCREEN_ALLOWANCE_BPS: u64 = 500_000;
 /// What may wait in the queues of a line before that is too much: no more than 100 ms, as RFC 6817 section 2.5 bounds its target.
 pub const QUEUE_TARGET: Duration = Duration::from_millis(100);

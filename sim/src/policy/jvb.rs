@@ -23,7 +23,7 @@ use super::{Climb, Purse, allocation};
 /// Left out: its estimator, its probing towards the ideal, and that estimates are not heeded at all for the first seconds of media (`initial-ignore-bwe-period`: 10 s with its older estimator, read in a port of its defaults only).
 pub(super) const GATE: Gate = Gate { against: Against::Acted, rise_permille: 1150, fall_permille: 850, every: None, retry: None };
 
-/// By how much a share on stage may exceed the estimate (`bandwidth-estimation.max-oversend`).
+/// By how much a share on stage may exceed the estimate (`videobridge.cc.max-oversend-bitrate`).
 const OVERSEND_BPS: BitsPerSecond = 500_000;
 /// The preferred camera layer.
 const PREFERRED: LayerId = LayerId(1);
