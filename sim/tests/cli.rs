@@ -195,6 +195,18 @@ fn json_is_the_summary_and_nothing_else() {
 }
 
 #[test]
+fn another_servers_rule_is_not_held_to_our_promise() {
+    let scratch = Scratch::new();
+    let printed = |policy: &str| {
+        let run = run(&scratch, CALL, &["--set", &format!("sfu.policy={policy}")]);
+        assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+        text(&run.stdout)
+    };
+    assert!(printed("jvb").contains("not promised by jvb"));
+    assert!(printed("chain").contains(" decisions and "));
+}
+
+#[test]
 fn quiet_is_silent() {
     let scratch = Scratch::new();
     let output = run(&scratch, CALL, &["--quiet"]);
