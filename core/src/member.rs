@@ -44,7 +44,7 @@ pub struct Member {
     pub subscriptions: BTreeMap<StreamId, Subscription>,
     /// What the server can send it, in bits per second; none before the first estimate.
     pub estimate_bps: Option<BitsPerSecond>,
-    /// How far its estimates are believed.
+    /// How its estimates become budgets.
     pub pace: Pace,
     /// When its plan is made again, because more is believed then.
     pub replan_at: Option<Instant>,

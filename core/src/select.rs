@@ -31,6 +31,5 @@ pub use self::{
     ladder::{Layer, Offer, Rung, Source, Wish, arrange},
     pace::Pace,
     policy::Policy,
-    steady::counted_bps,
     trust::{Estimate, Trust},
 };

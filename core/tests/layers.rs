@@ -141,6 +141,21 @@ fn a_queue_that_stands_is_drained_and_nothing_added_to_it() {
 }
 
 #[test]
+fn a_queue_is_drained_beside_a_screen_that_takes_all_it_declares() {
+    // Given a viewer of a screen, of which half is counted, and of a camera, on a line that carries what is counted and no more,
+    let (mut hall, stream, bob) = ada_and_bob();
+    let shared = hall.publish(1, screen());
+    hall.subscribe(2, shared);
+    hall.estimate(bob, 1_100_000);
+    switched(&mut hall, bob, stream, MIDDLE);
+    delay(&mut hall, bob, 40, 10);
+    hall.hush();
+    // when the screen shows a film, so that a queue stands, then less is sent.
+    delay(&mut hall, bob, 240, 7);
+    assert_eq!(layers(&hall.media()), [Some(LOW)]);
+}
+
+#[test]
 fn nobodys_picture_ends_for_a_queue() {
     let (mut hall, stream, bob) = ada_and_bob();
     hall.estimate(bob, 200_000);

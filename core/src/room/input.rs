@@ -118,8 +118,7 @@ pub enum MediaInput {
     Delay {
         /// To whom.
         member: MemberId,
-        /// The quickest of some, in nanoseconds: a round trip, or one way by clocks that need not agree. What is more than at other times has waited in queues. Whoever tells it goes on telling it:
-        /// nothing is raised while the last that was told is long.
+        /// The quickest of some, in nanoseconds: a round trip, or one way by clocks that need not agree. What is more than at other times has waited in queues.
         delay_ns: i64,
     },
     /// How loud a packet of a member's audio is. Told for each packet, of every member that sends audio.

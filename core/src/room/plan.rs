@@ -149,7 +149,7 @@ impl Room {
         };
         let mut pace = member.pace.clone();
         let mut budget = pace.budget(now);
-        if pace.is_full() {
+        if pace.is_full(now) {
             budget.climb_bps = budget.climb_bps.min(held_bps);
         }
         let mut allocation = allocate(budget);
@@ -177,7 +177,7 @@ impl Room {
         let desired_bps = permille(desired_bps, DESIRED_PERMILLE).saturating_add(audio_bps).max(next_bps).min(cap_bps);
         // While the line is full, or drains, no step up is looked for, so nothing is padded. What is wanted stays wanted: the aim of the estimator is not capped.
         let used_bps = used_bps.saturating_add(audio_bps);
-        let floor_bps = if pace.is_full() || pace.is_draining(now) { used_bps } else { used_bps.max(next_bps) };
+        let floor_bps = if pace.is_full(now) || pace.is_draining(now) { used_bps } else { used_bps.max(next_bps) };
         let bandwidth = Bandwidth { minimum_bps: floor_bps.min(desired_bps), desired_bps };
         let replan_at = pace.poll_timeout(now, next_bps > 0);
         let estimate_bps = pace.estimate_bps().min(cap_bps);
@@ -212,7 +212,8 @@ impl Room {
             let shares = layer.temporal_layers.shares_permille();
             for (temporal, share) in (1..).zip(shares) {
                 let temporal = if usize::from(temporal) < shares.len() { TemporalId(temporal - 1) } else { TemporalId::TOP };
-                let rung = Rung { layer: Layer { spatial, temporal }, bps: permille(bps, *share) };
+                let counted_bps = self.config.policy.counted_bps(source, permille(bps, *share));
+                let rung = Rung { layer: Layer { spatial, temporal }, bps: counted_bps };
                 offers.push(Offer { rung, short_side: layer.short_side() });
             }
         }

@@ -72,8 +72,8 @@ impl Pace {
     }
 
     /// See [`Trust::is_full`].
-    pub const fn is_full(&self) -> bool {
-        self.gated.is_none() && self.trust.is_full()
+    pub fn is_full(&self, now: Instant) -> bool {
+        self.gated.is_none() && self.trust.is_full(now)
     }
 
     /// See [`Trust::is_draining`].

@@ -2,7 +2,8 @@
 
 use core::{fmt, hash};
 
-use super::{Allocation, Budget, Demand, Gate, steady::allocate_steadily};
+use super::{Allocation, Budget, Demand, Gate, Source, steady::allocate_steadily};
+use crate::{limits, stream::BitsPerSecond};
 
 /// How a connection is shared among streams over time: a function that is asked as [`allocate`](super::allocate()) is, again and again, and a name for it.
 ///
@@ -15,15 +16,16 @@ pub struct Policy {
     name: &'static str,
     allocate: fn(Budget, &[Demand<'_>]) -> Allocation,
     gate: Option<Gate>,
+    screen_allowance_bps: BitsPerSecond,
 }
 
 impl Policy {
-    /// Ours: the longest beginning of a fixed order of steps, less what is not worth its key frames now (`steady.rs`).
-    pub const CHAIN: Self = Self::new("chain", allocate_steadily);
+    /// Ours: the longest beginning of a fixed order of steps, less what is not worth its key frames now (`steady.rs`), with half of a screen ([`Policy::counted_bps`]).
+    pub const CHAIN: Self = Self { screen_allowance_bps: limits::SCREEN_ALLOWANCE_BPS, ..Self::new("chain", allocate_steadily) };
 
     /// Another one. Its answers have a choice for each demand, in order of the streams' ids, each of a layer that flows.
     pub const fn new(name: &'static str, allocate: fn(Budget, &[Demand<'_>]) -> Allocation) -> Self {
-        Self { name, allocate, gate: None }
+        Self { name, allocate, gate: None, screen_allowance_bps: 0 }
     }
 
     /// With its own answer to the question when an estimate is acted on, in place of [`Trust`](super::Trust).
@@ -40,6 +42,17 @@ impl Policy {
     /// What it is called.
     pub const fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// What is counted of what a layer takes by its publisher's word, in all that is planned with this rule.
+    ///
+    /// A page that was turned takes that much for a moment, and nothing until the next. So ours does not count half of a screen, up to [`limits::SCREEN_ALLOWANCE_BPS`]: by so much a plan may exceed its budget, and by nothing
+    /// else. The others' pictures come first all the same; and should the screen show a film, the queue tells ([`Trust::handle_delay`](super::Trust::handle_delay)).
+    pub fn counted_bps(&self, source: Source, bps: BitsPerSecond) -> BitsPerSecond {
+        match source {
+            Source::Camera => bps,
+            Source::Screen => bps - (bps / 2).min(self.screen_allowance_bps),
+        }
     }
 
     /// Asks it.

@@ -10,7 +10,7 @@
 //! | has held more for [`limits::QUEUE_PATIENCE`] | 0.85 of what was planned, the cut of GCC after overuse (draft-ietf-rmcat-gcc-02 section 5.5) |
 //! | after a second of that is not shorter by an eighth | 0.85 of that, and so on |
 //! | is no shorter after six such cuts | what the plan says: it is not ours, or the way has become longer |
-//! | holds less than half of the target | what the plan says |
+//! | holds less than half of the target, or was not heard of for [`limits::UP_HOLD`] | what the plan says |
 
 use core::time::Duration;
 
@@ -28,13 +28,14 @@ const VAIN: u8 = 6;
 const BASE: Duration = Duration::from_secs(60);
 
 /// A line's queue, as far as delays tell. A plain value of fixed size.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Queue {
     /// The least delay of this stretch of [`BASE`] and of the one before, in nanoseconds.
     least_ns: [Option<i64>; 2],
     stretch: u64,
-    /// What packets waited, by the last delay.
+    /// What packets waited, by the last delay, and when that was told.
     waited_ns: u64,
+    heard_at: Instant,
     above_since: Option<Instant>,
     drain: Option<Drain>,
     /// A cut is due, as soon as it is known what is sent.
@@ -53,10 +54,13 @@ struct Drain {
 
 impl Queue {
     /// Before anything is known.
-    pub(super) const NONE: Self = Self { least_ns: [None; 2], stretch: 0, waited_ns: 0, above_since: None, drain: None, is_due: false };
+    pub(super) const NONE: Self =
+        Self { least_ns: [None; 2], stretch: 0, waited_ns: 0, heard_at: Instant::ZERO, above_since: None, drain: None, is_due: false };
 
     /// Packets took so long lately, the quickest of them, by clocks that need not agree. Answers whether that changes what may be sent.
     pub(super) fn handle_delay(&mut self, now: Instant, delay_ns: i64) -> bool {
+        self.forget_if_unheard(now);
+        self.heard_at = now;
         let stretch = now.as_nanos() / nanos(BASE);
         if stretch != self.stretch {
             self.least_ns = [None, self.least_ns[0].filter(|_| stretch == self.stretch + 1)];
@@ -79,12 +83,28 @@ impl Queue {
     }
 
     /// Whether it holds so much that nothing should be added.
-    pub(super) const fn is_full(&self) -> bool {
-        self.above_since.is_some()
+    pub(super) fn is_full(&self, now: Instant) -> bool {
+        self.above_since.is_some() && !self.is_unheard(now)
+    }
+
+    /// When it is forgotten unless a delay is told before: whoever falls silent says nothing of a queue.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        (self.above_since.is_some() || self.drain.is_some()).then(|| self.heard_at.saturating_add(limits::UP_HOLD))
+    }
+
+    fn is_unheard(&self, now: Instant) -> bool {
+        self.poll_timeout().is_some_and(|at| at <= now)
+    }
+
+    fn forget_if_unheard(&mut self, now: Instant) {
+        if self.is_unheard(now) {
+            (self.above_since, self.drain, self.is_due) = (None, None, false);
+        }
     }
 
     /// What may be sent so that it drains, where `planned_bps` are planned now. None while nothing needs to drain.
     pub(super) fn relief(&mut self, now: Instant, planned_bps: BitsPerSecond) -> Option<BitsPerSecond> {
+        self.forget_if_unheard(now);
         if core::mem::take(&mut self.is_due) {
             self.cut(now, planned_bps);
         }
@@ -101,7 +121,7 @@ impl Queue {
             }
             Some(drain) if drain.in_vain + 1 < VAIN => Some(cut(drain.bps.min(planned_bps), drain.in_vain + 1)),
             Some(_) => {
-                *self = Self { stretch: self.stretch, ..Self::NONE };
+                *self = Self { stretch: self.stretch, heard_at: now, ..Self::NONE };
                 None
             }
         };
@@ -147,13 +167,13 @@ mod tests {
         let waits = play(&mut queue, 1000, &[-4800; 7], MBPS);
         // then nothing happens for half a second but that no more may be sent, and then a cut is made, once.
         assert_eq!(waits, [None, None, None, None, None, Some(850_000), Some(850_000)]);
-        assert!(queue.is_full());
+        assert!(queue.is_full(Instant::from_millis(1600)));
         // When it drains, the cut holds until half of the target is left, and no other one is made.
         let drains: Vec<i64> = (0..20).map(|step| -4800 - 10 * step).collect();
         let allowed = play(&mut queue, 1700, &drains, 850_000);
         assert_eq!(allowed.iter().filter(|bps| **bps == Some(850_000)).count(), 16, "{allowed:?}");
         assert_eq!(allowed.last(), Some(&None));
-        assert!(!queue.is_full());
+        assert!(!queue.is_full(Instant::from_millis(3600)));
     }
 
     #[test]
@@ -178,7 +198,7 @@ mod tests {
             cuts
         });
         assert_eq!(cuts, [None, Some(850_000), Some(722_500), Some(614_125), Some(522_006), Some(443_705), Some(377_149), None]);
-        assert!(!queue.is_full());
+        assert!(!queue.is_full(Instant::from_secs(10)));
     }
 
     #[test]
@@ -196,12 +216,28 @@ mod tests {
     }
 
     #[test]
+    fn who_falls_silent_says_nothing_of_a_queue() {
+        // Given a queue that is drained, and then no word of it,
+        let mut queue = Queue::NONE;
+        play(&mut queue, 0, &[40; 5], MBPS);
+        play(&mut queue, 500, &[300; 10], MBPS);
+        let last = Instant::from_millis(1400);
+        let until = queue.poll_timeout().expect("it stands");
+        assert_eq!(until, last.saturating_add(limits::UP_HOLD));
+        let before = Instant::from_nanos(until.as_nanos() - 1);
+        // then it stands until then, and no longer, and there is nothing to wait for.
+        assert!(queue.is_full(before) && queue.relief(before, MBPS).is_some());
+        assert!(!queue.is_full(until) && queue.relief(until, MBPS).is_none());
+        assert_eq!(queue.poll_timeout(), None);
+    }
+
+    #[test]
     fn clocks_that_drift_apart_are_no_queue() {
         // 200 ppm for an hour: 720 ms.
         let mut queue = Queue::NONE;
         for second in 0..3600 {
             assert!(!queue.handle_delay(Instant::from_secs(second), i64::try_from(second).unwrap() * 200_000));
         }
-        assert!(!queue.is_full());
+        assert!(!queue.is_full(Instant::from_secs(3600)));
     }
 }

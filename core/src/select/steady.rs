@@ -2,14 +2,12 @@
 //!
 //! [`allocate`](super::allocate()) answers for one moment. Whoever asks again with every estimate pays for the way between its answers, too: a stream that gets a larger picture, or a smaller one, begins with a key frame, which
 //! is several times an ordinary picture, and many at once are a burst that fills a queue. A bandwidth estimator sees that queue, and takes back what the burst was sent for. So two things are left out here that a moment
-//! would take, and one is put in:
+//! would take:
 //!
 //! 1. **Rungs that are not worth a key frame.** A larger picture that brings less than a quarter more bits than the smaller one (150 kbps at 30 pictures a second, then 165 kbps at 7.5 pictures of four times the size), and one
 //!    that the way up would lead back from (495 kbps of 720 lines, then 500 kbps of 360). The floor and the highest rung stay.
 //! 2. **Key frames that would come all at once.** Of the streams that are to have larger pictures only as many go ahead as their key frames take a twentieth of a second of the line, but one always: the highest
 //!    priority first, then the smallest. The others wait for the next plan, and move up within their size meanwhile. What goes down goes at once.
-//! 3. **Half of a screen.** A page that was turned takes what its layer declares for a moment, and nothing until the next. So half of what a screen declares is not counted, up to
-//!    [`limits::SCREEN_ALLOWANCE_BPS`]: by so much a plan may exceed its budget, and by nothing else. The others' pictures come first all the same, and should the screen show a film, the [queue](super::Trust::handle_delay) tells.
 //!
 //! What is promised of the chain holds of its answers here, with the rungs that are left: nobody is lowered because the budget rose, as waiting is for the next plan what was there before, and less is needed than was
 //! allowed.
@@ -18,7 +16,7 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use super::{Allocation, Budget, Choice, Demand, Priority, Reason, Rung, Source, allocate};
-use crate::{id::LayerId, limits, stream::BitsPerSecond};
+use crate::{id::LayerId, stream::BitsPerSecond};
 
 /// A larger picture brings at least this part more. A choice: less is within what the same pictures take from one second to the next (RFC 8593 table 1 has a scale of 15 %).
 const WORTH: BitsPerSecond = 4;
@@ -38,7 +36,7 @@ pub(super) fn allocate_steadily(budget: Budget, demands: &[Demand<'_>]) -> Alloc
 fn worthwhile(demand: &Demand<'_>) -> Vec<Rung> {
     let flowing = demand.rungs.iter().copied().filter(|rung| rung.bps > 0);
     if demand.source == Source::Screen {
-        return flowing.map(|rung| Rung { bps: counted_bps(Source::Screen, rung.bps), ..rung }).collect();
+        return flowing.collect();
     }
     let mut kept: Vec<Rung> = Vec::with_capacity(demand.rungs.len());
     let mut top = None;
@@ -60,14 +58,6 @@ fn worthwhile(demand: &Demand<'_>) -> Vec<Rung> {
         kept.extend(top);
     }
     kept
-}
-
-/// What a plan counts of what a layer declares: of a camera's all, of a screen's all but half, or but [`limits::SCREEN_ALLOWANCE_BPS`] where that is less.
-pub fn counted_bps(source: Source, bps: BitsPerSecond) -> BitsPerSecond {
-    match source {
-        Source::Camera => bps,
-        Source::Screen => bps - (bps / 2).min(limits::SCREEN_ALLOWANCE_BPS),
-    }
 }
 
 /// Leaves those that are to have larger pictures, but for the first few, at the size that they have.
@@ -143,9 +133,7 @@ mod tests {
         assert_eq!(kbps(&worthwhile(&demand(1, &rungs, None))), [50, 99, 150, 330, 500, 990, 1500]);
         // A screen is read, so its size is worth a key frame whatever its rate.
         let screen = Demand { source: Source::Screen, ..demand(1, &rungs, None) };
-        assert_eq!(worthwhile(&screen).len(), rungs.len());
-        // Half of it is counted, and of more than a megabit all but half a megabit.
-        assert_eq!(kbps(&worthwhile(&Demand { rungs: &[rung(0, 0, 100), rung(1, 0, 350), rung(2, 0, 2500)], ..screen })), [50, 175, 2000]);
+        assert_eq!(worthwhile(&screen), rungs);
     }
 
     #[test]

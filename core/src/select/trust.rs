@@ -220,8 +220,8 @@ impl Trust {
     }
 
     /// Whether packets wait so long that no more should be sent than now.
-    pub const fn is_full(&self) -> bool {
-        self.queue.is_full()
+    pub fn is_full(&self, now: Instant) -> bool {
+        self.queue.is_full(now)
     }
 
     /// Whether a plan was lowered so lately that the line should drain rather than be filled up.
@@ -245,6 +245,7 @@ impl Trust {
             calm(limits::UP_RETRY_FIRST),
             calm(limits::UP_RETRY),
             self.recent.next_change(now),
+            self.queue.poll_timeout(),
         ];
         changes.into_iter().flatten().filter(|at| *at > now).min()
     }

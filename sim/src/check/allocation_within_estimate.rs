@@ -1,16 +1,18 @@
 //! What is planned for a viewer never exceeds its estimate.
 
+use greenroom_core::select::Policy;
+
 use super::{Evidence, Verdict, Violation};
 use crate::record::{Counted, What};
 
 /// At every decision, and at every sample between decisions: a plan that was right must not outlive its estimate.
 ///
-/// Of a screen counts what plans count of it ([`counted_bps`](greenroom_core::select::counted_bps)), so that by its allowance the estimate is exceeded. Audio alone may exceed it: it is sent whatever the estimate says, since a call without it is none.
+/// Of a screen counts what plans count of it ([`Policy::counted_bps`]), so that by its allowance the estimate is exceeded. Audio alone may exceed it: it is sent whatever the estimate says, since a call without it is none.
 ///
 /// It is what our rule promises. Another server's acts on some estimates and not on others, and is not held to what it does not promise.
 pub(super) fn check(evidence: &Evidence<'_>) -> Verdict {
     let policy = evidence.scenario.sfu.policy;
-    if policy.gate().is_some() {
+    if policy != Policy::CHAIN {
         return Ok(format!("not promised by {}", policy.name()));
     }
     let mut decisions = 0;

@@ -107,6 +107,7 @@ impl Inbox {
         let place = self.next_place();
         (place.at, place.origin) = (at, origin);
         // What is there owns nothing, and to drop it would be to look at it.
+        debug_assert!(place.owns_nothing(), "a place was left full");
         core::mem::forget(core::mem::replace(&mut place.input, Input::Datagram(datagram.take())));
         self.len == 1
     }

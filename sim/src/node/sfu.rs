@@ -10,7 +10,7 @@ use greenroom_core::{
     id::{MemberId, RequestId, Rid, RoomId, SessionId, StreamId, UserId},
     member::Member,
     room::{self, Event, MediaInput, MediaOutput, Numbers, Room},
-    select::{Layer, counted_bps},
+    select::Layer,
     stream::{BitsPerSecond, StreamInfo, StreamOffer, TrackKind},
     time::Instant,
     wire::{ClientFrame, ClientMessage, MediaDescription},
@@ -528,7 +528,7 @@ impl SfuNode {
         self.outputs.push_back(Output::Samples(samples));
     }
 
-    /// What everything that is planned for a member needs, by its publishers' own declarations, screens as plans count them.
+    /// What everything that is planned for a member needs, by its publishers' own declarations, as far as plans count it.
     fn planned(&self, member: &Member) -> Planned {
         let mut planned = Planned::default();
         for (stream, subscription) in &member.subscriptions {
@@ -540,7 +540,8 @@ impl SfuNode {
             }
             // What was decided of a muted video stands until it is back; it takes nothing meanwhile.
             let target = subscription.video.as_ref().filter(|_| !video_muted).and_then(|plan| plan.target);
-            planned.video_bps += target.map_or(0, |target| counted_bps(offer.kind.into(), declared_bps(offer, target)));
+            planned.video_bps +=
+                target.map_or(0, |target| self.config.settings.policy.counted_bps(offer.kind.into(), declared_bps(offer, target)));
         }
         planned
     }
