@@ -8,6 +8,7 @@
 //! with its choices and the results, is `docs/RFC8867.md`.
 
 pub mod case;
+mod ends;
 mod flow;
 mod page;
 mod reading;
@@ -144,7 +145,7 @@ mod tests {
         let first = trace.bins.iter().position(|bin| bin.pairs[0].media_bytes > 0).expect("media flow");
         let audio_packets = 10.0 * reading::float((trace.bins.len() - first) as u64);
         let headers = (media - video - f64::from(source::AUDIO_BYTES) * audio_packets) / packets;
-        assert!((headers - f64::from(world::HEADERS_BYTES)).abs() < 1.0, "{headers} bytes in each of {packets} packets");
+        assert!((headers - f64::from(ends::HEADERS_BYTES)).abs() < 1.0, "{headers} bytes in each of {packets} packets");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The SFU: a [`Room`] with a media transport for each member, and a forwarder for each pair of track and viewer.
 
 mod routes;
+mod samples;
+mod transports;
 mod voices;
 
 use core::net::SocketAddrV4;
@@ -18,6 +20,7 @@ use greenroom_core::{
 
 use self::{
     routes::{Forwarded, Routes},
+    transports::{Transport, Transports},
     voices::Voices,
 };
 use super::{Connection, Input, Message, Node, Output, Signal, send};
@@ -67,111 +70,6 @@ pub struct SfuNode {
     /// What the packet at hand makes for its viewers, when it need not wait for their transports.
     fanned_out: Vec<Datagram>,
     now: Instant,
-}
-
-/// Layers are measured once in so many samples: twice a second, so that a frame more or less does not matter.
-const SAMPLES_PER_MEASUREMENT: u64 = 5;
-
-/// Every member's media transport.
-///
-/// Transports stand in slots, so that forwarding a packet finds its viewer's without a search.
-#[derive(Debug, Default)]
-struct Transports {
-    slots: Vec<Option<Transport>>,
-    of_member: BTreeMap<MemberId, usize>,
-    of_address: BTreeMap<SocketAddrV4, usize>,
-    /// Slots that are known by addresses which nobody described.
-    moved: BTreeSet<usize>,
-    /// When each transport wants to be told the time.
-    timers: BTreeSet<(Instant, usize)>,
-    /// Slots that were written to or told something, and are to be flushed and heard.
-    touched: Vec<usize>,
-    /// By slot, whether it is one of those.
-    is_touched: Vec<bool>,
-}
-
-/// The peer in front: what a packet needs of it begins with a cache line. Nothing behind it has room for a mark of its own that tells an empty slot, so that this is told in front as well.
-#[derive(Debug)]
-#[repr(C, align(64))]
-struct Transport {
-    peer: Peer,
-    member: MemberId,
-    /// When its timer is set to, or [`Instant::MAX`].
-    armed: Instant,
-}
-
-impl Transports {
-    fn open(&mut self, member: MemberId, peer: Peer) -> usize {
-        self.close(member);
-        let slot = self.slots.iter().position(Option::is_none).unwrap_or_else(|| {
-            self.slots.push(None);
-            self.is_touched.push(false);
-            self.slots.len() - 1
-        });
-        if let Some(address) = peer.remote_address() {
-            self.of_address.insert(address, slot);
-        }
-        self.of_member.insert(member, slot);
-        self.slots[slot] = Some(Transport { member, peer, armed: Instant::MAX });
-        self.touch(slot);
-        slot
-    }
-
-    fn close(&mut self, member: MemberId) {
-        let Some(slot) = self.of_member.remove(&member) else {
-            return;
-        };
-        let Some(Transport { peer, armed, .. }) = self.slots[slot].take() else {
-            return;
-        };
-        self.timers.remove(&(armed, slot));
-        self.is_touched[slot] = false;
-        if let Some(address) = peer.remote_address() {
-            self.of_address.remove(&address);
-        }
-        if self.moved.remove(&slot) {
-            self.of_address.retain(|_, other| *other != slot);
-        }
-    }
-
-    /// The transport that a datagram is for. One from an address that nobody is known by may come of a member that is behind a translator, or has moved: media transport can tell.
-    fn slot_for(&mut self, datagram: &Datagram) -> Option<usize> {
-        if let Some(&slot) = self.of_address.get(&datagram.src) {
-            return Some(slot);
-        }
-        let accepts = |slot: &Option<Transport>| slot.as_ref().is_some_and(|transport| transport.peer.accepts(datagram));
-        let slot = self.slots.iter().position(accepts)?;
-        self.of_address.insert(datagram.src, slot);
-        self.moved.insert(slot);
-        Some(slot)
-    }
-
-    /// The transport in a slot, to be changed: whoever takes it owes it a flush, which is noted.
-    fn touch(&mut self, slot: usize) -> Option<&mut Transport> {
-        let transport = self.slots.get_mut(slot)?.as_mut()?;
-        if !core::mem::replace(&mut self.is_touched[slot], true) {
-            self.touched.push(slot);
-        }
-        Some(transport)
-    }
-
-    /// The member's transport, to be changed.
-    fn of(&mut self, member: MemberId) -> Option<&mut Peer> {
-        let slot = *self.of_member.get(&member)?;
-        self.touch(slot).map(|transport| &mut transport.peer)
-    }
-
-    fn arm(&mut self, slot: usize) {
-        let Some(Some(transport)) = self.slots.get_mut(slot) else { return };
-        let at = transport.peer.poll_timeout().unwrap_or(Instant::MAX);
-        if at != transport.armed {
-            self.timers.remove(&(transport.armed, slot));
-            if at < Instant::MAX {
-                self.timers.insert((at, slot));
-            }
-            transport.armed = at;
-        }
-    }
 }
 
 impl SfuNode {
@@ -480,77 +378,6 @@ impl SfuNode {
     fn rid(&self, stream: StreamId, layer: greenroom_core::id::LayerId) -> Option<Rid> {
         self.room.stream(stream)?.offer.rid_of(layer).cloned()
     }
-
-    fn take_samples(&mut self) {
-        if self.next_sample > self.now {
-            return;
-        }
-        self.next_sample = self.next_sample.saturating_add(SAMPLE_INTERVAL);
-        self.samples_taken += 1;
-        let streams: Vec<StreamId> = self.routes.streams().collect();
-        for stream in streams {
-            self.sample_stream(stream);
-        }
-        if self.samples_taken.is_multiple_of(SAMPLES_PER_MEASUREMENT) {
-            let interval = SAMPLE_INTERVAL * u32::try_from(SAMPLES_PER_MEASUREMENT).expect("it is 5");
-            for (stream, layer, bps) in self.routes.measure(interval) {
-                self.tell_room(room::Input::Media(MediaInput::LayerRate { stream, layer, bps }));
-            }
-        }
-    }
-
-    /// Tells what of a stream came in and went out since the last time.
-    fn sample_stream(&mut self, stream: StreamId) {
-        let Some((publisher, ingress)) = self.routes.take_ingress(stream) else {
-            return;
-        };
-        let (at, stream_name) = (self.now, self.name(stream));
-        let owner = self.users.get(&publisher).cloned().unwrap_or_else(|| stream_name.user.clone());
-        let egress = self.routes.take_egress(stream);
-        let mut samples = Vec::with_capacity(1 + egress.len());
-        samples.push(Sample { at, user: owner, stream: stream_name.clone(), what: Counted::Ingress(ingress) });
-        for (viewer, flow, layer) in egress {
-            let Some(user) = self.users.get(&viewer).cloned() else { continue };
-            let (estimate_bps, plan) =
-                self.room.member(viewer).map_or((None, Planned::default()), |member| (member.estimate_bps, self.planned(member)));
-            let layer = layer.and_then(|layer| self.rid(stream, layer));
-            let budget_bps = estimate_bps.unwrap_or(self.config.settings.start_estimate_bps);
-            let what = Counted::Sent {
-                flow,
-                layer,
-                estimate_bps,
-                budget_bps,
-                planned_bps: plan.audio_bps + plan.video_bps,
-                planned_video_bps: plan.video_bps,
-            };
-            samples.push(Sample { at, user, stream: stream_name.clone(), what });
-        }
-        self.outputs.push_back(Output::Samples(samples));
-    }
-
-    /// What everything that is planned for a member needs, by its publishers' own declarations, as far as plans count it.
-    fn planned(&self, member: &Member) -> Planned {
-        let mut planned = Planned::default();
-        for (stream, subscription) in &member.subscriptions {
-            let Some(StreamInfo { offer, video_muted, .. }) = self.room.stream(*stream) else {
-                continue;
-            };
-            if subscription.audio {
-                planned.audio_bps += offer.audio_bps.unwrap_or(0);
-            }
-            // What was decided of a muted video stands until it is back; it takes nothing meanwhile.
-            let target = subscription.video.as_ref().filter(|_| !video_muted).and_then(|plan| plan.target);
-            planned.video_bps +=
-                target.map_or(0, |target| self.config.settings.policy.counted_bps(offer.kind.into(), declared_bps(offer, target)));
-        }
-        planned
-    }
-}
-
-#[derive(Clone, Copy, Default)]
-struct Planned {
-    audio_bps: BitsPerSecond,
-    video_bps: BitsPerSecond,
 }
 
 impl Node for SfuNode {
@@ -609,14 +436,6 @@ impl Node for SfuNode {
         let transport = self.transports.timers.first().map(|(at, _)| *at);
         [transport, self.room.poll_timeout(), Some(self.next_sample)].into_iter().flatten().min()
     }
-}
-
-/// What a layer needs, by its publisher's own declaration.
-fn declared_bps(offer: &StreamOffer, layer: Layer) -> BitsPerSecond {
-    let Some(declared) = offer.layers.get(usize::from(layer.spatial.0)) else { return 0 };
-    let shares = declared.temporal_layers.shares_permille();
-    let share = shares.get(usize::from(layer.temporal.0)).copied().unwrap_or(1000);
-    declared.max_bps.saturating_mul(share) / 1000
 }
 
 fn name(stream: &StreamInfo) -> StreamName {

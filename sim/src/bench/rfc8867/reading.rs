@@ -21,9 +21,9 @@ use greenroom_core::{stream::BitsPerSecond, time::Instant};
 
 use super::{
     case::{Case, Load, Pair},
+    ends::MEDIA_MAX_BPS,
     flow,
     trace::{BIN, BIN_NS, QUEUE_SAMPLE_NS, Trace},
-    world::MEDIA_MAX_BPS,
 };
 
 /// How long rates have to settle before utilisation is read.

@@ -21,7 +21,7 @@ use core::{iter, time::Duration};
 use greenroom_core::{stream::BitsPerSecond, time::Instant};
 
 use super::{Capacity, Case, Flood, Hop, Jitter, LinkConfig, Load, Pair, Queue, QueueLimit, Rival, Spread};
-use crate::{bench::rfc8867::world::AUDIO_WIRE_BPS, net::tcp::Algorithm};
+use crate::{bench::rfc8867::ends::AUDIO_WIRE_BPS, net::tcp::Algorithm};
 
 /// RFC 8867 sections 5.1 and 5.2: the other delay of media.
 const FAR: Duration = Duration::from_millis(100);
