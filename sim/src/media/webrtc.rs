@@ -18,12 +18,12 @@ mod timing;
 
 use core::{
     fmt::Write as _,
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    net::{SocketAddr, SocketAddrV4},
     time::Duration,
 };
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Once},
+    sync::Arc,
 };
 
 use greenroom_core::{
@@ -35,7 +35,7 @@ use greenroom_core::{
 use str0m::{
     Candidate, Event, IceConnectionState, IceCreds, Input, Output, Rtc, RtcError,
     bwe::{Bitrate, BweKind},
-    config::{CryptoProvider, Fingerprint},
+    config::Fingerprint,
     format::Codec,
     media::{KeyframeRequestKind, MediaKind, Mid, Pt},
     net::{Protocol, Receive, Transmit},
@@ -51,8 +51,8 @@ use self::{
     timing::Timing,
 };
 use super::{
-    Counters, Delays, Description, End, Fidelity, MediaError, MediaPacket, PAYLOAD_BYTES, Passage, PeerConfig, PeerOutput, Reported,
-    TrackId, Vp8Rewrite, passage::Numbers,
+    Counters, Delays, Description, End, MediaError, MediaPacket, PAYLOAD_BYTES, Passage, PeerConfig, PeerOutput, Reported, TrackId,
+    Vp8Rewrite, passage::Numbers,
 };
 use crate::{
     entropy::{self, Draws, std_instant},

@@ -11,10 +11,9 @@ use core::net::SocketAddrV4;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use greenroom_core::{
-    code::Code,
     id::{MemberId, RoomId, StreamId},
     role::Role,
-    session::{self, AfterWindow, Call, CallId, ConnectionId, JoinCall, Session},
+    session::{self, AfterWindow, Call, CallId, ConnectionId, Session},
     stream::{StreamInfo, StreamKind, TrackKind},
     time::Instant,
     wire::MediaDescription,
@@ -28,11 +27,7 @@ use self::{
     views::{Views, expect_tracks},
     voices::Voices,
 };
-use super::{
-    Connection, Input, Message, Node, Output, Signal,
-    camera::{self, Camera},
-    send,
-};
+use super::{Connection, Input, Message, Node, Output, Signal, camera::Camera, send};
 use crate::{
     media::{End, Fidelity, Peer, PeerConfig, PeerOutput, TrackId},
     record::{Entry, StreamName, What, next_sample},

@@ -6,14 +6,13 @@ mod transports;
 mod voices;
 
 use core::net::SocketAddrV4;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use greenroom_core::{
     id::{MemberId, RequestId, Rid, RoomId, SessionId, StreamId, UserId},
-    member::Member,
     room::{self, Event, MediaInput, MediaOutput, Numbers, Room},
     select::Layer,
-    stream::{BitsPerSecond, StreamInfo, StreamOffer, TrackKind},
+    stream::{StreamInfo, TrackKind},
     time::Instant,
     wire::{ClientFrame, ClientMessage, MediaDescription},
 };
@@ -28,7 +27,7 @@ use crate::{
     media::{End, Fidelity, MediaPacket, Peer, PeerConfig, PeerOutput, TrackId, Written},
     net::Datagram,
     random::Stream,
-    record::{Counted, Entry, SAMPLE_INTERVAL, Sample, StreamName, What, next_sample},
+    record::{Entry, StreamName, What, next_sample},
     scenario::SfuSettings,
 };
 

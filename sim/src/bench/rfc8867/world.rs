@@ -10,27 +10,21 @@
 
 use core::{
     cmp::{Ordering, Reverse},
-    net::{Ipv4Addr, SocketAddrV4},
     time::Duration,
 };
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
 
-use greenroom_core::{
-    id::{LayerId, StreamId},
-    stream::{BitsPerSecond, TrackKind},
-    time::Instant,
-    vp8,
-};
+use greenroom_core::{stream::TrackKind, time::Instant};
 
 use super::{
-    case::{Case, FLOOD_BYTES, Pair},
-    reading::float,
+    case::{Case, FLOOD_BYTES},
+    ends::{Ends, Repeats, Sending},
     rival::{ACK_WIRE_BYTES, SEGMENT_WIRE_BYTES, Transfer},
-    source::{AUDIO_BYTES, AUDIO_INTERVAL, Encoder, VIDEO_MAX_BPS, VIDEO_MIN_BPS},
+    source::Encoder,
     trace::{BIN, Bin, HopTrace, PairTrace, QUEUE_SAMPLE, Trace},
 };
 use crate::{
-    media::{End, Fidelity, MediaPacket, Payload, Peer, PeerConfig, PeerOutput, TrackId},
+    media::{Fidelity, PeerOutput},
     net::{
         Datagram,
         link::{Link, UDP_IPV4_OVERHEAD_BYTES, Verdict},

@@ -8,8 +8,11 @@ use greenroom_core::{
     stream::{BitsPerSecond, StreamInfo, StreamOffer},
 };
 
-use super::{super::Output, SfuNode};
-use crate::record::{Counted, SAMPLE_INTERVAL, Sample};
+use super::SfuNode;
+use crate::{
+    node::Output,
+    record::{Counted, SAMPLE_INTERVAL, Sample},
+};
 
 /// Layers are measured once in so many samples: twice a second, so that a frame more or less does not matter.
 const SAMPLES_PER_MEASUREMENT: u64 = 5;
@@ -34,7 +37,7 @@ impl SfuNode {
     }
 
     /// Tells what of a stream came in and went out since the last time.
-    fn sample_stream(&mut self, stream: StreamId) {
+    pub(super) fn sample_stream(&mut self, stream: StreamId) {
         let Some((publisher, ingress)) = self.routes.take_ingress(stream) else {
             return;
         };

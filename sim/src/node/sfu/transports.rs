@@ -13,7 +13,7 @@ use crate::{media::Peer, net::Datagram};
 #[derive(Debug, Default)]
 pub(super) struct Transports {
     pub(super) slots: Vec<Option<Transport>>,
-    of_member: BTreeMap<MemberId, usize>,
+    pub(super) of_member: BTreeMap<MemberId, usize>,
     of_address: BTreeMap<SocketAddrV4, usize>,
     /// Slots that are known by addresses which nobody described.
     moved: BTreeSet<usize>,
