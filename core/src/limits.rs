@@ -105,6 +105,8 @@ pub const SCREEN_ALLOWANCE_BPS: u64 = 500_000;
 pub const QUEUE_TARGET: Duration = Duration::from_millis(100);
 /// How long so much must wait before less is sent. A choice: a key frame's burst and what GCC itself does about it are over by then; half of it was as good.
 pub const QUEUE_PATIENCE: Duration = Duration::from_millis(500);
+/// The same beside a screen. A choice: a page that is turned fills a queue for as long as it takes, which goes by itself, and a film stands there for longer. Between 4 s and 8 s nothing differs but by chance.
+pub const SCREEN_QUEUE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a window of network quality lasts, unless whoever measures says otherwise. Agora and Tencent tell of quality every two seconds, and five RTCP intervals of video (RFC 3550 section 6.2, reduced
 /// to 360 kbit a second) lie in it.
 pub const QUALITY_WINDOW: Duration = Duration::from_secs(2);

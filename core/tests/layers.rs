@@ -150,8 +150,12 @@ fn a_queue_is_drained_beside_a_screen_that_takes_all_it_declares() {
     switched(&mut hall, bob, stream, MIDDLE);
     delay(&mut hall, bob, 40, 10);
     hall.hush();
-    // when the screen shows a film, so that a queue stands, then less is sent.
-    delay(&mut hall, bob, 240, 7);
+    // when a page is turned, so that a queue stands for a moment, then nothing comes of it;
+    delay(&mut hall, bob, 240, 30);
+    delay(&mut hall, bob, 40, 3);
+    assert_eq!(layers(&hall.media()), []);
+    // when the screen shows a film, so that it stands, then less is sent.
+    delay(&mut hall, bob, 240, 52);
     assert_eq!(layers(&hall.media()), [Some(LOW)]);
 }
 

@@ -78,7 +78,7 @@ impl Viewer {
             budget = self.trust.lowered(now);
             layers = self.allocate(budget);
         }
-        if let Some(less) = self.trust.to_drain(now, budget, self.held_bps(), 0) {
+        if let Some(less) = self.trust.to_drain(now, budget, self.held_bps(), 0, limits::QUEUE_PATIENCE) {
             let used_bps = self.used_bps;
             let drained = self.allocate(less);
             if live(&drained) == live(&layers) && self.used_bps < used_bps {

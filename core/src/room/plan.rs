@@ -159,8 +159,11 @@ impl Room {
             allocation = allocate(budget);
         }
         let floor_bps = wanted.iter().fold(audio_bps, |sum: BitsPerSecond, wanted| sum.saturating_add(wanted.floor_bps()));
+        // A page that was turned fills a queue for a moment, which goes by itself.
+        let shows_screen = wanted.iter().any(|wanted| wanted.source == Source::Screen && wanted.target.is_some());
+        let patience = if shows_screen { limits::SCREEN_QUEUE_PATIENCE } else { limits::QUEUE_PATIENCE };
         // A full queue drains only if less is sent than the line carries; but nobody's picture ends for that.
-        if let Some(drained) = pace.to_drain(now, budget, held_bps, floor_bps).map(allocate)
+        if let Some(drained) = pace.to_drain(now, budget, held_bps, floor_bps, patience).map(allocate)
             && drained.live() == allocation.live()
             && drained.used_bps < allocation.used_bps
         {

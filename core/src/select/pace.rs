@@ -1,6 +1,7 @@
 //! How a member's estimates become budgets: as far as they are trusted, or through another server's gate.
 
 use alloc::boxed::Box;
+use core::time::Duration;
 
 use super::{Budget, Estimate, Gate, Policy, Trust, gate::Gated};
 use crate::{stream::BitsPerSecond, time::Instant};
@@ -67,8 +68,15 @@ impl Pace {
     }
 
     /// See [`Trust::to_drain`].
-    pub fn to_drain(&mut self, now: Instant, budget: Budget, planned_bps: BitsPerSecond, floor_bps: BitsPerSecond) -> Option<Budget> {
-        if self.gated.is_some() { None } else { self.trust.to_drain(now, budget, planned_bps, floor_bps) }
+    pub fn to_drain(
+        &mut self,
+        now: Instant,
+        budget: Budget,
+        planned_bps: BitsPerSecond,
+        floor_bps: BitsPerSecond,
+        patience: Duration,
+    ) -> Option<Budget> {
+        if self.gated.is_some() { None } else { self.trust.to_drain(now, budget, planned_bps, floor_bps, patience) }
     }
 
     /// See [`Trust::is_full`].

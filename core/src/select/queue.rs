@@ -7,7 +7,7 @@
 //! |---|---|
 //! | holds less than [`limits::QUEUE_TARGET`] | what the plan says |
 //! | has held more | no more than now |
-//! | has held more for [`limits::QUEUE_PATIENCE`] | 0.85 of what was planned, the cut of GCC after overuse (draft-ietf-rmcat-gcc-02 section 5.5) |
+//! | has held more for [`limits::QUEUE_PATIENCE`], beside a screen for [`limits::SCREEN_QUEUE_PATIENCE`] | 0.85 of what was planned, the cut of GCC after overuse (draft-ietf-rmcat-gcc-02 section 5.5) |
 //! | after a second of that is not shorter by an eighth | 0.85 of that, and so on |
 //! | is no shorter after six such cuts | what the plan says: it is not ours, or the way has become longer |
 //! | holds less than half of the target, or was not heard of for [`limits::UP_HOLD`] | what the plan says |
@@ -102,10 +102,10 @@ impl Queue {
         }
     }
 
-    /// What may be sent so that it drains, where `planned_bps` are planned now. None while nothing needs to drain.
-    pub(super) fn relief(&mut self, now: Instant, planned_bps: BitsPerSecond) -> Option<BitsPerSecond> {
+    /// What may be sent so that it drains, where `planned_bps` are planned now. None while nothing needs to drain: what has stood for less than `patience`, and no less than [`limits::QUEUE_PATIENCE`], may go by itself.
+    pub(super) fn relief(&mut self, now: Instant, planned_bps: BitsPerSecond, patience: Duration) -> Option<BitsPerSecond> {
         self.forget_if_unheard(now);
-        if core::mem::take(&mut self.is_due) {
+        if core::mem::take(&mut self.is_due) && self.above_since.is_some_and(|since| now.saturating_since(since) >= patience) {
             self.cut(now, planned_bps);
         }
         self.drain.map(|drain| drain.bps)
@@ -151,7 +151,7 @@ mod tests {
         for (at, delay_ms) in (0..).map(|step| Instant::from_millis(from_ms + 100 * step)).zip(delays_ms) {
             let changes = queue.handle_delay(at, delay_ms * 1_000_000);
             let before = queue.drain;
-            let relief = queue.relief(at, planned_bps);
+            let relief = queue.relief(at, planned_bps, limits::QUEUE_PATIENCE);
             assert!(changes || before == queue.drain, "nothing is cut without a word");
             planned_bps = relief.map_or(planned_bps, |bps| bps.min(planned_bps));
             allowed.push(relief);
@@ -209,7 +209,7 @@ mod tests {
         for step in 1..100 {
             let at = Instant::from_millis(100 * step);
             queue.handle_delay(at, 900_000_000);
-            let relief = queue.relief(at, MBPS);
+            let relief = queue.relief(at, MBPS, limits::QUEUE_PATIENCE);
             // then what it is told to be stays what it was first.
             assert!(relief.is_none_or(|bps| bps == 850_000), "{relief:?}");
         }
@@ -226,8 +226,8 @@ mod tests {
         assert_eq!(until, last.saturating_add(limits::UP_HOLD));
         let before = Instant::from_nanos(until.as_nanos() - 1);
         // then it stands until then, and no longer, and there is nothing to wait for.
-        assert!(queue.is_full(before) && queue.relief(before, MBPS).is_some());
-        assert!(!queue.is_full(until) && queue.relief(until, MBPS).is_none());
+        assert!(queue.is_full(before) && queue.relief(before, MBPS, limits::QUEUE_PATIENCE).is_some());
+        assert!(!queue.is_full(until) && queue.relief(until, MBPS, limits::QUEUE_PATIENCE).is_none());
         assert_eq!(queue.poll_timeout(), None);
     }
 

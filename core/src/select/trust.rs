@@ -203,13 +203,20 @@ impl Trust {
         Budget { keep_bps, climb_bps: climb_bps.min(self.limited_bps.unwrap_or(climb_bps)) }
     }
 
-    /// That budget, less what a line needs so that its queue drains, where so much is planned now and every picture that there is takes so much at least: for whoever loses no picture by it. None while there is nothing to drain.
-    pub fn to_drain(&mut self, now: Instant, budget: Budget, planned_bps: BitsPerSecond, floor_bps: BitsPerSecond) -> Option<Budget> {
+    /// That budget, less what a line needs so that its queue drains, where so much is planned now and every picture that there is takes so much at least: for whoever loses no picture by it. None while there is nothing to drain, or it has stood for less than `patience`.
+    pub fn to_drain(
+        &mut self,
+        now: Instant,
+        budget: Budget,
+        planned_bps: BitsPerSecond,
+        floor_bps: BitsPerSecond,
+        patience: Duration,
+    ) -> Option<Budget> {
         let after_fall = self.is_draining(now).then(|| {
             let less_bps = less_margin(budget.keep_bps);
             self.failed_bps(now).map_or(less_bps, |failed| failed.min(less_bps))
         });
-        let relief = self.queue.relief(now, planned_bps).map(|relief| relief.max(floor_bps));
+        let relief = self.queue.relief(now, planned_bps, patience).map(|relief| relief.max(floor_bps));
         let keep_bps = after_fall.into_iter().chain(relief).min()?.min(budget.keep_bps);
         Some(Budget { keep_bps, climb_bps: budget.climb_bps.min(keep_bps) })
     }
