@@ -213,7 +213,7 @@ fn room(seconds: u64) -> u64 {
         "#
     );
     let scenario = Scenario::parse("room", &text, &[]).expect("a scenario");
-    let settings = Settings { engine: Engine::Direct, media: Fidelity::Model, seed: 1 };
+    let settings = Settings { engine: Engine::Direct, media: Fidelity::Model, seed: 1, ..Settings::default() };
     run::collect(&scenario, settings, &Progress::default()).expect("it runs").network.datagrams()
 }
 

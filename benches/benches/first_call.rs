@@ -103,7 +103,7 @@ fn instructions(at: usize, row: &Row) -> Option<u64> {
 
 /// Plays a row and says what it came to, so that a faster run can be seen to be the same one. No more: what is told of the run takes instructions too.
 fn play(row: &Row) -> ExitCode {
-    let settings = Settings { engine: row.engine, media: row.media, seed: 1 };
+    let settings = Settings { engine: row.engine, media: row.media, seed: 1, processors: 1 };
     let played =
         load(row.scenario).and_then(|scenario| run::collect(&scenario, settings, &Progress::default()).map_err(|error| error.to_string()));
     match played {
@@ -119,7 +119,7 @@ fn play(row: &Row) -> ExitCode {
 }
 
 fn once(scenario: &Scenario, row: &Row) -> Result<Summary, String> {
-    let settings = Settings { engine: row.engine, media: row.media, seed: 1 };
+    let settings = Settings { engine: row.engine, media: row.media, seed: 1, ..Settings::default() };
     let record = run::run(scenario, settings, &Progress::default()).map_err(|error| error.to_string())?;
     match record.summary.checks.iter().find(|check| !check.ok) {
         Some(failed) => Err(format!("check {} failed: {}", failed.name, failed.detail)),

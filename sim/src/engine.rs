@@ -137,38 +137,62 @@ pub struct Collected {
     pub captured: Vec<Captured>,
 }
 
-/// Runs a scenario to its end, and keeps every datagram if `captures` says so. To be called on a thread of its own that [`entropy`](crate::entropy) rules.
+/// Runs a scenario to its end on as many processors at most, which changes nothing in it, and keeps every datagram if `captures` says so. To be called on a thread of its own that
+/// [`entropy`](crate::entropy) rules.
 pub fn run(
     scenario: &Scenario,
     engine: Engine,
     fidelity: Fidelity,
     seed: u64,
+    processors: usize,
     captures: bool,
     progress: &Progress,
 ) -> Result<Collected, EngineError> {
-    let nodes = nodes(scenario, fidelity, seed);
-    let world = World::new(scenario, seed, captures);
-    let end = Instant::ZERO.saturating_add(scenario.duration);
+    let plan = Plan { scenario, fidelity, seed, captures };
     match engine {
-        Engine::Turmoil => turmoil::run(nodes, world, end, seed, progress),
-        Engine::Direct => direct::run(nodes, world, end, progress).map_err(|error| *error),
+        Engine::Turmoil => turmoil::run(plan, progress),
+        Engine::Direct => direct::run(plan, processors, progress).map_err(|error| *error),
     }
 }
 
-fn nodes(scenario: &Scenario, fidelity: Fidelity, seed: u64) -> Vec<Driver> {
-    let room = RoomId::new("stage").expect("five printable characters");
-    let sfu = SfuConfig { address: address_of(SERVER), room: room.clone(), settings: scenario.sfu.clone(), fidelity, seed, starts: 0 };
-    let mut nodes = vec![Driver::new(SERVER, Blueprint::Sfu(sfu), scenario)];
-    for (place, user) in (1_u16..).zip(&scenario.users) {
-        let (user, room, camera, screen) = (user.clone(), room.clone(), scenario.camera.clone(), scenario.screen.clone());
-        let address = if user.nat.is_some() { inside_of(place) } else { address_of(place) };
-        let after_window = scenario.client.after_window;
-        let config = ClientConfig { node: place, address, room, user, camera, screen, fidelity, seed, after_window, starts: 0 };
-        nodes.push(Driver::new(place, Blueprint::Client(Box::new(config)), scenario));
+/// What is to be run: nodes and worlds are made of it, by the thread that plays them.
+#[derive(Clone, Copy, Debug)]
+struct Plan<'s> {
+    scenario: &'s Scenario,
+    fidelity: Fidelity,
+    seed: u64,
+    captures: bool,
+}
+
+impl Plan<'_> {
+    fn end(&self) -> Instant {
+        Instant::ZERO.saturating_add(self.scenario.duration)
     }
-    let first_router = u16::try_from(nodes.len()).expect("places have 16 bits");
-    nodes.extend((first_router..).zip(&scenario.shared).map(|(place, _)| Driver::router(place, scenario)));
-    nodes
+
+    fn world(&self) -> World {
+        World::new(self.scenario, self.seed, self.captures)
+    }
+
+    /// All nodes, by place: the server, the clients, and the routers of shared lines. Where `lives_here` says no, there is nobody.
+    fn nodes(&self, lives_here: impl Fn(u16) -> bool) -> Vec<Driver> {
+        let scenario = self.scenario;
+        let places = SERVER..=u16::try_from(scenario.users.len() + scenario.shared.len()).expect("places have 16 bits");
+        places.map(|place| if lives_here(place) { self.node(place) } else { Driver::nobody(place) }).collect()
+    }
+
+    fn node(&self, place: u16) -> Driver {
+        let Self { scenario, fidelity, seed, .. } = *self;
+        let room = RoomId::new("stage").expect("five printable characters");
+        let Some(at) = usize::from(place).checked_sub(1) else {
+            let sfu = SfuConfig { address: address_of(SERVER), room, settings: scenario.sfu.clone(), fidelity, seed, starts: 0 };
+            return Driver::new(SERVER, Blueprint::Sfu(sfu), scenario);
+        };
+        let Some(user) = scenario.users.get(at).cloned() else { return Driver::router(place, scenario) };
+        let (camera, screen, after_window) = (scenario.camera.clone(), scenario.screen.clone(), scenario.client.after_window);
+        let address = if user.nat.is_some() { inside_of(place) } else { address_of(place) };
+        let config = ClientConfig { node: place, address, room, user, camera, screen, fidelity, seed, after_window, starts: 0 };
+        Driver::new(place, Blueprint::Client(Box::new(config)), scenario)
+    }
 }
 
 /// What comes of carrying. An error is boxed: this is the answer to every datagram, and hardly ever one.

@@ -10,10 +10,10 @@
 //!
 //! A simulation's time does not come from here: it is told, as [`Instant`], and [`std_instant`] translates it for libraries that insist on std's.
 //!
-//! A wish about memory stands here as well, because all that is `unsafe` does: large pages. It changes how long a run takes and nothing in it.
+//! Wishes about memory stand here as well, because all that is `unsafe` does: much of it at once, in large pages. They change how long a run takes and nothing in it.
 #![allow(unsafe_code)]
 
-use core::{cell::Cell, mem::MaybeUninit, time::Duration};
+use core::{cell::Cell, hint::black_box, mem::MaybeUninit, time::Duration};
 use std::{panic::resume_unwind, sync::OnceLock, thread, time::Instant as StdInstant};
 
 use greenroom_core::time::Instant;
@@ -41,11 +41,26 @@ pub fn isolated<T: Send>(seed: u64, stack_bytes: usize, f: impl FnOnce() -> T + 
     })
 }
 
+/// Has this thread's allocator take addresses for what a large room needs at once.
+///
+/// glibc gives each thread but the first a heap of 64 MiB and opens it to use by a page or two, each time with a call of the kernel: two hundred viewers made four thousand such calls in 20 s. A block
+/// that is larger than its threshold for mappings of their own, when it is given back, raises that threshold and the one for closing a heap again (mallopt(3), `M_MMAP_THRESHOLD`); then two blocks below it
+/// open the heap, and it stays open. These are addresses: memory comes with use, and in large pages where the kernel has them. Other allocators do not notice.
+pub(crate) fn take_room() {
+    const BLOCK_BYTES: usize = 31 << 20; // thresholds are raised up to 32 MiB, and two blocks fit into a heap
+    let block = |bytes| black_box(Vec::<u8>::with_capacity(bytes));
+    drop(block(BLOCK_BYTES));
+    let mut blocks = [block(BLOCK_BYTES - (1 << 20)), block(BLOCK_BYTES - (1 << 20))];
+    for block in &mut blocks {
+        prefer_large_pages(block.spare_capacity_mut());
+    }
+}
+
 /// Asks the kernel to back this memory with pages of 2 MiB, as far as it holds whole ones (madvise(2), `MADV_HUGEPAGE`). A wish, and one that changes no byte: a kernel that has none goes on as before.
 ///
 /// Ten thousand pages of 4 KiB came into being one by one while two hundred viewers watched for 20 s, which took a tenth of that run's time; and whoever takes turns with hundreds of clients' memory finds
 /// it sooner when a few pages hold it all.
-pub(crate) fn prefer_large_pages(memory: &mut [MaybeUninit<u8>]) {
+fn prefer_large_pages(memory: &mut [MaybeUninit<u8>]) {
     #[cfg(target_os = "linux")]
     {
         // That of x86-64, and a multiple of all smaller ones: what is advised begins and ends with a page.

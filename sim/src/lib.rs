@@ -27,7 +27,7 @@
 //!     link = "fibre"
 //!     join = "200 ms"
 //! "#, &[])?;
-//! let settings = Settings { engine: Engine::Direct, media: Fidelity::Model, seed: 7 };
+//! let settings = Settings { engine: Engine::Direct, media: Fidelity::Model, seed: 7, ..Settings::default() };
 //! let record = run::run(&scenario, settings, &Progress::default())?;
 //!
 //! assert!(record.summary.checks.iter().all(|check| check.ok));

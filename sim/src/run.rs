@@ -3,8 +3,8 @@
 mod story;
 mod tables;
 
-use core::hint::black_box;
-use std::time::Instant as WallInstant;
+use core::num::NonZero;
+use std::{thread::available_parallelism, time::Instant as WallInstant};
 
 use crate::{
     check,
@@ -24,11 +24,13 @@ pub struct Settings {
     pub media: Fidelity,
     /// The seed of everything that is left to chance.
     pub seed: u64,
+    /// Processors that the run may take up, at least one. It changes no result: a large room with modelled media takes two, everything else one.
+    pub processors: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { engine: Engine::default(), media: Fidelity::WebRtc, seed: 1 }
+        Self { engine: Engine::default(), media: Fidelity::WebRtc, seed: 1, processors: available_parallelism().map_or(1, NonZero::get) }
     }
 }
 
@@ -51,7 +53,7 @@ pub fn run_captured(scenario: &Scenario, settings: Settings, progress: &Progress
 }
 
 fn record(scenario: &Scenario, settings: Settings, started: WallInstant, collected: Collected) -> Record {
-    let Settings { engine, media, seed } = settings;
+    let Settings { engine, media, seed, .. } = settings;
     let wall_seconds = started.elapsed().as_secs_f64();
 
     let checks = check::all(&check::Evidence {
@@ -94,24 +96,9 @@ pub fn collect(scenario: &Scenario, settings: Settings, progress: &Progress) -> 
 }
 
 fn gather(scenario: &Scenario, settings: Settings, captures: bool, progress: &Progress) -> Result<Collected, EngineError> {
-    let Settings { engine, media, seed } = settings;
+    let Settings { engine, media, seed, processors } = settings;
     entropy::isolated(seed, STACK_BYTES, || {
-        take_room();
-        engine::run(scenario, engine, media, seed, captures, progress)
+        entropy::take_room();
+        engine::run(scenario, engine, media, seed, processors, captures, progress)
     })
-}
-
-/// Has this thread's allocator take addresses for what a large room needs at once.
-///
-/// glibc gives each thread but the first a heap of 64 MiB and opens it to use by a page or two, each time with a call of the kernel: two hundred viewers made four thousand such calls in 20 s. A block
-/// that is larger than its threshold for mappings of their own, when it is given back, raises that threshold and the one for closing a heap again (mallopt(3), `M_MMAP_THRESHOLD`); then two blocks below it
-/// open the heap, and it stays open. These are addresses: memory comes with use, and in large pages where the kernel has them. Other allocators do not notice.
-fn take_room() {
-    const BLOCK_BYTES: usize = 31 << 20; // thresholds are raised up to 32 MiB, and two blocks fit into a heap
-    let block = |bytes| black_box(Vec::<u8>::with_capacity(bytes));
-    drop(block(BLOCK_BYTES));
-    let mut blocks = [block(BLOCK_BYTES - (1 << 20)), block(BLOCK_BYTES - (1 << 20))];
-    for block in &mut blocks {
-        entropy::prefer_large_pages(block.spare_capacity_mut());
-    }
 }

@@ -61,7 +61,8 @@ fn first_call(engine: Engine, media: Fidelity) -> Record {
 fn run_of(name: &str, engine: Engine, media: Fidelity) -> Record {
     let path = repository().join("scenarios").join(name).with_extension("toml");
     let scenario = Scenario::load(&path, &[]).unwrap_or_else(|error| panic!("{error}"));
-    run::run(&scenario, Settings { engine, media, seed: 1 }, &Progress::default()).unwrap_or_else(|error| panic!("{error}"))
+    run::run(&scenario, Settings { engine, media, seed: 1, ..Settings::default() }, &Progress::default())
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]

@@ -15,7 +15,8 @@ use greenroom_sim::{
 mod lab;
 
 fn collect(scenario: &Scenario, engine: Engine, media: Fidelity) -> Collected {
-    run::collect(scenario, Settings { engine, media, seed: 1 }, &Progress::default()).unwrap_or_else(|error| panic!("{error}"))
+    run::collect(scenario, Settings { engine, media, seed: 1, ..Settings::default() }, &Progress::default())
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Whom each user heard between two times.

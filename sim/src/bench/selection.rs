@@ -106,7 +106,7 @@ pub fn play(scene: &Scene, policy: Policy, media: Fidelity, seed: u64) -> Result
     let mut scenario = varied(&scene.scenario, seed);
     scenario.sfu.policy = policy;
     let collected =
-        entropy::isolated(seed, STACK_BYTES, || engine::run(&scenario, Engine::Direct, media, seed, false, &Progress::default()))?;
+        entropy::isolated(seed, STACK_BYTES, || engine::run(&scenario, Engine::Direct, media, seed, 1, false, &Progress::default()))?;
     Ok(read(&scenario, &collected))
 }
 

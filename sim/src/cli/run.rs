@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &RunArguments) -> Exit {
             return Exit::Usage;
         }
     };
-    let settings = Settings { engine: arguments.engine, media: arguments.media, seed: arguments.seed };
+    let settings = Settings { engine: arguments.engine, media: arguments.media, seed: arguments.seed, ..Settings::default() };
     let directory = arguments.out.clone().unwrap_or_else(|| Path::new("out").join(&scenario.name));
     // Before the run: who waits a minute for a report wants to know now that it cannot be written.
     if let Err(error) = files::prepare(&directory) {

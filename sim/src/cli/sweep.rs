@@ -72,7 +72,7 @@ pub(super) fn run(arguments: &SweepArguments) -> Exit {
     let cells: Vec<Settings> = arguments
         .seeds
         .clone()
-        .flat_map(|seed| engines.iter().map(move |engine| Settings { engine: *engine, media: arguments.media, seed }))
+        .flat_map(|seed| engines.iter().map(move |engine| Settings { engine: *engine, media: arguments.media, seed, processors: 1 }))
         .collect();
     let outcomes = watched(&scenario.name, |progress| {
         spread(&cells, arguments.jobs.count(), progress, |settings| outcome(&scenario, *settings))

@@ -1,85 +1,115 @@
-use core::time::Duration;
+//! The direct engine: whoever is due first does what is due, in integer nanoseconds.
+//!
+//! Nothing that a node is sent arrives sooner than the shortest delay of the links that end at it. So the node that is due first may go on for that long before anyone else is asked, without
+//! missing anything: conservative lookahead (Chandy and Misra 1979). Each node sees its events in the same order as if all took turns, and its memory stays warm for several of
+//! them; the record is put in order afterwards, as after any engine.
+//!
+//! By the same rule a large room is played [in two halves](halves), each on a processor of its own.
 
-use greenroom_core::time::Instant;
+mod halves;
+mod part;
 
-use super::{
-    Carrying, Collected, Progress,
-    driver::Driver,
-    inbox::{Arrival, Origin},
-    schedule::Schedule,
-    world::{Carrier, World},
-};
-use crate::{
-    net::Datagram,
-    node::{Connection, Input, Signal},
-};
+use self::part::Part;
+use super::{Carrying, Collected, Plan, Progress};
 
-/// Runs until nothing is due before `end`.
-pub(super) fn run(mut nodes: Vec<Driver>, mut world: World, end: Instant, progress: &Progress) -> Carrying<Collected> {
-    let mut schedule = Schedule::new(nodes.len());
-    for node in &nodes {
-        schedule.set(node.place, node.next());
+/// Runs until nothing is due before the end.
+pub(super) fn run(plan: Plan<'_>, processors: usize, progress: &Progress) -> Carrying<Collected> {
+    match halves::hall(plan).filter(|_| processors > 1) {
+        Some(hall) => halves::run(plan, &hall, progress),
+        None => alone(plan, progress),
     }
-    let lookaheads: Vec<Duration> = nodes.iter().map(|node| world.network.shortest_delay_to(node.place)).collect();
-    while let Some((at, place)) = schedule.first().filter(|(at, _)| *at < end) {
+}
+
+/// Runs all nodes on this thread.
+fn alone(plan: Plan<'_>, progress: &Progress) -> Carrying<Collected> {
+    let (mut all, end) = (Part::new(plan, |_| true), plan.end());
+    while let Some(at) = all.next().filter(|at| *at < end) {
         progress.set(at);
-        // At least what is due now: with links of no delay the turn ends there.
-        let until = at.saturating_add(lookaheads[usize::from(place)]).min(end).max(at.saturating_add(Duration::from_nanos(1)));
-        let here = usize::from(place);
-        while let Some(now) = nodes[here].go_on(until)? {
-            while let Some((count, output)) = nodes[here].poll_output() {
-                let mut neighbours = Neighbours { nodes: &mut nodes, schedule: &mut schedule, at_work: place };
-                world.dispatch(now, place, count, output, &mut neighbours)?;
-            }
-            if world.network.decides_later() {
-                let mut neighbours = Neighbours { nodes: &mut nodes, schedule: &mut schedule, at_work: place };
-                nodes[here].queue = world.decide(now, place, &mut neighbours)?;
-            }
-        }
-        schedule.set(place, nodes[here].next());
+        all.turn(end, |_| {})?;
     }
     progress.set(end);
-    Ok(world.collect(nodes))
+    Ok(all.collect())
 }
 
-/// All nodes, who may be due sooner for what is carried to them.
-struct Neighbours<'n> {
-    nodes: &'n mut [Driver],
-    schedule: &'n mut Schedule,
-    /// Who is at work now is asked afterwards.
-    at_work: u16,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{media::Fidelity, scenario::Scenario};
 
-impl Neighbours<'_> {
-    /// Something lies in a node's inbox. Behind something that arrives sooner, it makes nobody due sooner.
-    #[expect(clippy::inline_always, reason = "for every datagram")]
-    #[inline(always)]
-    fn handed_over(&mut self, to: u16, is_first: bool) {
-        if is_first && to != self.at_work {
-            self.put_forward(to);
+    /// Many people on lines that draw lots, two publishers of whom one comes late and leaves, and a line that all but ends.
+    const CROWD: &str = r#"
+        title = "a crowd"
+        duration = "4 s"
+        link.studio.delay = "3 ms"
+        link.wifi = { rate = "5 Mbps", delay = "10 ms", jitter = "6 ms", loss = "3 %" }
+        link.mobile = { delay = "35 ms", jitter = "10 ms", rate = [{ at = "0 s", is = "3 Mbps" }, { at = "2 s", is = "500 kbps" }], queue = "60 ms" }
+        [[user]]
+        id = "ada"
+        role = "joiner"
+        link = "studio"
+        publish = true
+        [[user]]
+        id = "cafe"
+        count = 40
+        role = "player"
+        link = "wifi"
+        join = "100 ms"
+        every = "7 ms"
+        [[user]]
+        id = "bus"
+        count = 40
+        role = "player"
+        link = "mobile"
+        join = "100 ms"
+        every = "9 ms"
+        [[user]]
+        id = "bea"
+        role = "joiner"
+        link = "mobile"
+        join = "500 ms"
+        publish = true
+        [[event]]
+        at = "3 s"
+        user = "bea"
+        do = "leave"
+    "#;
+
+    fn crowd() -> Scenario {
+        Scenario::parse("crowd", CROWD, &[]).expect("it is right")
+    }
+
+    fn plan(scenario: &Scenario) -> Plan<'_> {
+        Plan { scenario, fidelity: Fidelity::Model, seed: 7, captures: false }
+    }
+
+    #[test]
+    fn two_halves_make_the_same_run_as_one_whole() {
+        let scenario = crowd();
+        let plan = plan(&scenario);
+        let whole = alone(plan, &Progress::default()).expect("it runs");
+        let hall = halves::hall(plan).expect("a crowd is worth two threads");
+        for _ in 0..3 {
+            let halves = halves::run(plan, &hall, &Progress::default()).expect("it runs");
+            assert_eq!(halves.network.trace_hash(), whole.network.trace_hash());
+            assert_eq!(halves.network.datagrams(), whole.network.datagrams());
+            assert_eq!(halves.entries, whole.entries);
+            assert_eq!(halves.samples, whole.samples);
+            assert_eq!(halves.ledger, whole.ledger);
         }
     }
 
-    #[inline(never)]
-    fn put_forward(&mut self, to: u16) {
-        self.schedule.set(to, self.nodes[usize::from(to)].next());
-    }
-}
-
-impl Carrier for Neighbours<'_> {
-    #[expect(clippy::inline_always, reason = "for every datagram")]
-    #[inline(always)]
-    fn take_datagram(&mut self, to: u16, at: Instant, origin: Origin, datagram: &mut Datagram) -> Carrying {
-        let Some(node) = self.nodes.get_mut(usize::from(to)) else { return Ok(()) };
-        let is_first = node.take_in(at, origin, datagram)?;
-        self.handed_over(to, is_first);
-        Ok(())
-    }
-
-    fn take_signal(&mut self, to: u16, at: Instant, origin: Origin, connection: Connection, signal: Signal) -> Carrying {
-        let Some(node) = self.nodes.get_mut(usize::from(to)) else { return Ok(()) };
-        let is_first = node.expect(Arrival { at, origin, input: Input::Signal { connection, signal } })?;
-        self.handed_over(to, is_first);
-        Ok(())
+    #[test]
+    fn what_is_looked_at_from_everywhere_stays_whole() {
+        let scenario = crowd();
+        let is_divided = |plan| halves::hall(plan).is_some();
+        assert!(is_divided(plan(&scenario)));
+        assert!(!is_divided(Plan { fidelity: Fidelity::WebRtc, ..plan(&scenario) }), "what str0m draws hangs on the thread");
+        assert!(!is_divided(Plan { captures: true, ..plan(&scenario) }));
+        let mut few = scenario.clone();
+        few.users.truncate(10);
+        assert!(!is_divided(plan(&few)));
+        let fault = "[[event]]\nat = \"1 s\"\nhost = \"ada\"\ndo = \"partition\"\nfor = \"1 s\"\n";
+        let faulty = Scenario::parse("faulty", &[CROWD, fault].concat(), &[]).expect("it is right");
+        assert!(!is_divided(plan(&faulty)));
     }
 }

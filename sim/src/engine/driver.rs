@@ -95,6 +95,11 @@ impl Driver {
         Self::plain(place, Machine::Router(Box::default()), scenario.users.len())
     }
 
+    /// Nobody: whoever has this place is elsewhere.
+    pub(super) fn nobody(place: u16) -> Self {
+        Self::plain(place, Machine::Down, 0)
+    }
+
     /// A node that nothing stands before, and that hears from so many others besides the one that all hear from.
     fn plain(place: u16, machine: Machine, senders: usize) -> Self {
         Self {

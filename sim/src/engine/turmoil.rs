@@ -26,7 +26,7 @@ use turmoil::net::{
 };
 
 use super::{
-    Carrying, Collected, EngineError, Progress,
+    Carrying, Collected, EngineError, Plan, Progress,
     driver::Driver,
     inbox::{Arrival, Origin},
     world::{Carrier, World},
@@ -72,7 +72,8 @@ struct Post {
 }
 
 /// Runs all nodes as tasks until `end`.
-pub(super) fn run(nodes: Vec<Driver>, world: World, end: Instant, seed: u64, progress: &Progress) -> Result<Collected, EngineError> {
+pub(super) fn run(plan: Plan<'_>, progress: &Progress) -> Result<Collected, EngineError> {
+    let (nodes, world, end, seed) = (plan.nodes(|_| true), plan.world(), plan.end(), plan.seed);
     let routers = world.network.routers();
     let clients = *routers.start() - 1;
     let post = |driver| Post { driver: RefCell::new(driver), wake: Notify::new(), writers: RefCell::default(), address: Cell::new(None) };

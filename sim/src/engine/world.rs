@@ -1,8 +1,9 @@
 //! The world: the network and the record. What nodes say goes here, and what arrives of it is handed to the engine, which carries it.
 
+use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
-use greenroom_core::{id::UserId, time::Instant};
+use greenroom_core::{id::UserId, stream::BitsPerSecond, time::Instant};
 
 use super::{
     Carrying, Collected,
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     net::{
         Datagram,
-        link::{Drops, Verdict},
+        link::{Drops, Link, Verdict},
         network::{Carried, Network, SERVER, node_at},
     },
     node::{Connection, Input, Output, Signal},
@@ -37,10 +38,28 @@ pub(super) struct World {
     ledger: Ledger,
     tap: Option<Box<Tap>>,
     last_miles: LastMiles,
+    /// Where some lines are in the world of another thread, those.
+    elsewhere: Option<Box<Elsewhere>>,
+    /// What others asked to be told of lines that are here.
+    looked: Vec<Look>,
     /// What befalls links, where anything does.
     weather: Option<Box<Weather>>,
     end: Instant,
 }
+
+/// Lines that are in another world, and what samples want to know of them.
+#[derive(Debug)]
+struct Elsewhere {
+    /// By place.
+    lines: Vec<bool>,
+    /// The portion among those that the server told, and the sample in it, of each that lacks its link's state.
+    wanted: Vec<(usize, usize)>,
+    /// Whose lines the last of them are.
+    to_look_at: Option<(Instant, Vec<u16>)>,
+}
+
+/// The state of a link at a moment.
+type Look = (Option<BitsPerSecond>, Duration);
 
 /// What one node told.
 #[derive(Debug, Default)]
@@ -56,6 +75,12 @@ struct Told {
 /// It is told whereto, when and whose one by one, and puts an arrival together where it is to lie: of a value that is put together first and moved then, two numbers of eight bytes that were just written
 /// are read as one of sixteen, for which a processor waits until they are in the cache. That took a twentieth of the time of a run with two hundred viewers.
 pub(super) trait Carrier {
+    /// Takes a datagram whose line is in the world of another thread, and says whether it is.
+    #[expect(clippy::inline_always, reason = "for every datagram")]
+    #[inline(always)]
+    fn passes_on(&mut self, _line: u16, _at: Instant, _from: u16, _count: u64, _datagram: &mut Datagram) -> bool {
+        false
+    }
     /// Takes a datagram. It is lent, and moves once: from where it was written to where it waits.
     fn take_datagram(&mut self, to: u16, at: Instant, origin: Origin, datagram: &mut Datagram) -> Carrying;
     /// Takes what happens on a signalling connection.
@@ -72,6 +97,8 @@ impl World {
             ledger: Ledger::new(scenario.users.len() + scenario.shared.len()),
             tap: captures.then(|| Box::new(Tap::default())),
             last_miles: LastMiles::default(),
+            elsewhere: None,
+            looked: Vec::new(),
             weather: (!scenario.faults.is_empty()).then(|| Box::new(Weather::new(&scenario.faults, scenario.users.len()))),
             end: Instant::ZERO.saturating_add(scenario.duration),
         }
@@ -124,20 +151,23 @@ impl World {
     }
 
     /// Sends a datagram into its link, hands `carrier` what comes out of it, and enters it into the books.
-    #[expect(clippy::inline_always, reason = "called at one place, for every datagram")]
+    #[expect(clippy::inline_always, reason = "called at two places, for every datagram")]
     #[inline(always)]
-    fn send(&mut self, now: Instant, from: u16, count: u64, datagram: &mut Datagram, carrier: &mut impl Carrier) -> Carrying {
+    pub(super) fn send(&mut self, now: Instant, from: u16, count: u64, datagram: &mut Datagram, carrier: &mut impl Carrier) -> Carrying {
         let Some(to) = node_at(datagram.dst) else {
             self.ledger.nowhere += 1;
             return Ok(());
         };
         let hop = self.network.hop(from, to);
+        if carrier.passes_on(hop.line, now, from, count, datagram) {
+            return Ok(());
+        }
         let (to, client, direction) = (hop.to, hop.line, if hop.goes_down { Direction::Down } else { Direction::Up });
         let Some(account) = self.ledger.account(client, direction) else { return Ok(()) };
         account.sent += 1;
         let is_watched = self.tap.is_some() || self.weather.is_some() || from != SERVER && direction == Direction::Down;
         let tapped = if is_watched && self.tap.is_some() { Some(tapped(&self.network, now, client, direction, datagram)) } else { None };
-        let verdict = self.network.carry(now, from, hop, count, datagram);
+        let verdict = self.network.carry(now, hop, count, datagram);
         let (end, origin) = (self.end, Origin::new(from, count));
         let delivered = match verdict {
             Verdict::Deliver { at } => {
@@ -239,8 +269,13 @@ impl World {
         }
         for sample in samples.iter().filter(|sample| from == SERVER && matches!(sample.what, Counted::Sent { .. })) {
             let Some(place) = place_of(&self.places, &mut self.told_of, downlinks.len(), &sample.user) else { continue };
-            let Some(link) = self.network.downlink(place) else { continue };
-            let (mut capacity_bps, mut queue_delay) = (link.capacity_bps(sample.at), link.queue_delay(sample.at));
+            let (mut capacity_bps, mut queue_delay) = match &mut self.elsewhere {
+                Some(elsewhere) if elsewhere.has(place) => elsewhere.want(sample.at, place, (portion, downlinks.len())),
+                _ => match self.network.downlink(place) {
+                    Some(link) => look(link, sample.at),
+                    None => continue,
+                },
+            };
             if let Some(shared) = self.network.router_of(place).and_then(|router| self.network.downlink(router)) {
                 capacity_bps = [capacity_bps, shared.capacity_bps(sample.at)].into_iter().flatten().min();
                 queue_delay = shared.queue_delay(sample.at);
@@ -251,6 +286,37 @@ impl World {
         }
         let told = &mut self.told[usize::from(from)].samples;
         told.extend([downlinks, samples].into_iter().filter_map(|portion| Some((portion.first()?.at, portion))));
+    }
+
+    /// From now on the lines of those places are in another world.
+    pub(super) fn lines_are_elsewhere(&mut self, lines: Vec<bool>) {
+        self.elsewhere = Some(Box::new(Elsewhere { lines, wanted: Vec::new(), to_look_at: None }));
+    }
+
+    /// Of which lines that are elsewhere the state at a moment is wanted, since the last time.
+    pub(super) fn take_look(&mut self) -> Option<(Instant, Vec<u16>)> {
+        self.elsewhere.as_mut()?.to_look_at.take()
+    }
+
+    /// Takes down the state of lines that are here, for the samples of another world.
+    pub(super) fn look(&mut self, at: Instant, places: &[u16]) {
+        let Self { network, looked, .. } = self;
+        looked.extend(places.iter().filter_map(|place| network.downlink(*place)).map(|link| look(link, at)));
+    }
+
+    /// Makes a whole of this world and the one in which the lines are that are elsewhere.
+    pub(super) fn join(&mut self, other: Self) {
+        let Some(elsewhere) = self.elsewhere.take() else { return };
+        let Self { network, ledger, told, looked, .. } = other;
+        self.network.join(network, |place| elsewhere.has(place));
+        self.ledger.join(ledger, |place| elsewhere.has(place));
+        for (at, theirs) in told.into_iter().enumerate().filter(|(at, _)| elsewhere.lines[*at]) {
+            self.told[at] = theirs;
+        }
+        let samples = &mut self.told[usize::from(SERVER)].samples;
+        for ((portion, sample), (capacity_bps, queue_delay)) in elsewhere.wanted.iter().zip(looked) {
+            samples[*portion].1[*sample].what = Counted::Downlink { capacity_bps, queue_delay };
+        }
     }
 
     /// The record, in order of time, then of node; what one node told at one time stays in its order.
@@ -310,6 +376,23 @@ impl World {
             }
         }
     }
+}
+
+impl Elsewhere {
+    fn has(&self, line: u16) -> bool {
+        self.lines.get(usize::from(line)).copied().unwrap_or(false)
+    }
+
+    /// Takes note of a sample that wants the state of a line, and answers with what stands there until that is known.
+    fn want(&mut self, at: Instant, line: u16, sample: (usize, usize)) -> Look {
+        self.wanted.push(sample);
+        self.to_look_at.get_or_insert_with(|| (at, Vec::new())).1.push(line);
+        (None, Duration::ZERO)
+    }
+}
+
+fn look(link: &Link, at: Instant) -> Look {
+    (link.capacity_bps(at), link.queue_delay(at))
 }
 
 /// Hands `carrier` a datagram and a copy of it.

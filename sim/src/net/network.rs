@@ -11,7 +11,6 @@
 //! Both engines ask the same [`Network`] when a datagram arrives; they differ only in how they let that time pass.
 
 use core::{
-    fmt,
     net::{Ipv4Addr, SocketAddrV4},
     ops::RangeInclusive,
     time::Duration,
@@ -19,10 +18,10 @@ use core::{
 use std::collections::BTreeMap;
 
 use greenroom_core::time::Instant;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::{
-    CARRIED_IN_PLACE, Datagram, fq_codel,
+    Datagram, fq_codel,
     link::{DropReason, Link, LinkConfig, Verdict},
 };
 use crate::scenario::Scenario;
@@ -71,8 +70,8 @@ pub struct Network {
     /// By client, the router that its link ends at, if it does not end at the server. Empty where no line is shared.
     routers: Vec<Option<u16>>,
     clients: usize,
-    /// By sender, so that the hash does not depend on how an engine interleaves nodes.
-    sent: Vec<Sent>,
+    /// By line, like `access`, those up before those down.
+    traces: Vec<[Trace; 2]>,
     /// What waits in queues that decide later, by link and by its place among all that were offered to it.
     waiting: BTreeMap<(Way, u64), Waiting>,
     /// By sender, the links with such a queue that it sends into.
@@ -127,19 +126,11 @@ pub struct Carried {
     pub datagram: Datagram,
 }
 
-#[derive(Default)]
-struct Sent {
+/// What was sent into one line in one direction, so that the hash does not depend on how an engine interleaves nodes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Trace {
     datagrams: u64,
-    hash: Xxh3,
-    /// What is to be hashed, in the first `pending_bytes`: a kilobyte at once takes a fraction of the time that its datagrams take one by one.
-    pending: Vec<u8>,
-    pending_bytes: usize,
-}
-
-impl fmt::Debug for Sent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sent").field("datagrams", &self.datagrams).finish_non_exhaustive()
-    }
+    hash: u64,
 }
 
 impl Network {
@@ -168,7 +159,7 @@ impl Network {
             }
         }
         Self {
-            sent: (0..=access.len()).map(|_| Sent::default()).collect(),
+            traces: vec![<_>::default(); access.len()],
             any_decides_later: deciding.iter().any(|ways| !ways.is_empty()),
             access,
             routers,
@@ -204,14 +195,13 @@ impl Network {
         reason = "called at one place; through memory, its verdict waited for itself in every twentieth nanosecond of a large room"
     )]
     #[inline(always)]
-    pub fn carry(&mut self, now: Instant, from: u16, hop: Hop, count: u64, datagram: &Datagram) -> Verdict {
-        let Hop { to, line, goes_down } = hop;
-        if let Some(sent) = self.sent.get_mut(usize::from(from)) {
-            sent.record(now, from, to, datagram);
-        }
-        let Some(access) = usize::from(line).checked_sub(1).and_then(|at| self.access.get_mut(at)) else {
+    pub fn carry(&mut self, now: Instant, hop: Hop, count: u64, datagram: &Datagram) -> Verdict {
+        let Hop { line, goes_down, .. } = hop;
+        let at = usize::from(line).wrapping_sub(1);
+        let (Some(access), Some(traces)) = (self.access.get_mut(at), self.traces.get_mut(at)) else {
             return Verdict::Drop(DropReason::Outage);
         };
+        traces[usize::from(goes_down)].record(now, datagram);
         let link = if goes_down { &mut access.down } else { &mut access.up };
         let flow = if link.tells_flows_apart() { fq_codel::flow_of(datagram.src, datagram.dst, self.seed) } else { 0 };
         let verdict = link.offer_in_flow(now, datagram.size_bytes(), flow);
@@ -326,7 +316,7 @@ impl Network {
     }
 
     /// The shortest delay of the links that end at the node at that place: nothing that others send arrives there sooner. The longest time there is, where no link does.
-    pub fn shortest_delay_to(&self, place: u16) -> Duration {
+    pub fn shortest_delay_to(&self, place: u16, counts: impl Fn(u16) -> bool) -> Duration {
         let ends_here = |way: &Way| match way {
             (client, Direction::Down) => *client == place,
             (client, Direction::Up) => self.next_hop(*client, SERVER) == place,
@@ -334,7 +324,18 @@ impl Network {
         let links = (1_u16..)
             .zip(&self.access)
             .flat_map(|(client, access)| [((client, Direction::Up), &access.up), ((client, Direction::Down), &access.down)]);
-        links.filter(|(way, _)| ends_here(way)).map(|(_, link)| link.config().shortest_delay()).min().unwrap_or(Duration::MAX)
+        links
+            .filter(|(way, _)| ends_here(way) && counts(self.begins(*way)))
+            .map(|(_, link)| link.config().shortest_delay())
+            .min()
+            .unwrap_or(Duration::MAX)
+    }
+
+    fn begins(&self, (line, direction): Way) -> u16 {
+        match direction {
+            Direction::Up => line,
+            Direction::Down => self.router_of(line).unwrap_or(SERVER),
+        }
     }
 
     /// The places of the routers.
@@ -348,20 +349,25 @@ impl Network {
         *self.routers.get(usize::from(client).checked_sub(1)?)?
     }
 
-    /// Datagrams sent by all nodes; one that crosses two lines was sent twice.
-    pub fn datagrams(&self) -> u64 {
-        self.sent.iter().map(|sent| sent.datagrams).sum()
+    /// Makes one network of two that carried on different lines: this one gets those of the other one's that are `theirs`.
+    pub fn join(&mut self, other: Self, theirs: impl Fn(u16) -> bool) {
+        let Self { access, traces, .. } = other;
+        for (at, (line, trace)) in access.into_iter().zip(traces).enumerate() {
+            if u16::try_from(at + 1).is_ok_and(&theirs) {
+                (self.access[at], self.traces[at]) = (line, trace);
+            }
+        }
     }
 
-    /// A hash over every datagram: its time in ns, source, destination and bytes, in order of time for each sender.
+    /// Datagrams sent by all nodes; one that crosses two lines was sent twice.
+    pub fn datagrams(&self) -> u64 {
+        self.traces.iter().flatten().map(|trace| trace.datagrams).sum()
+    }
+
+    /// A hash over every datagram: when it was sent in ns, source, destination, size and bytes, in order of time for each line and direction.
     pub fn trace_hash(&self) -> u64 {
-        let mut hash = Xxh3::new();
-        for sent in &self.sent {
-            let mut whole = sent.hash.clone();
-            whole.update(&sent.pending[..sent.pending_bytes]);
-            hash.update(&whole.digest().to_le_bytes());
-        }
-        hash.digest()
+        let lines: Vec<u8> = self.traces.iter().flatten().flat_map(|trace| trace.hash.to_le_bytes()).collect();
+        xxh3_64(&lines)
     }
 }
 
@@ -377,41 +383,19 @@ fn across(config: &LinkConfig, now: Instant) -> Instant {
     config.holds.iter().find(|hold| hold.from <= arrives && arrives < hold.to).map_or(arrives, |hold| hold.to)
 }
 
-/// Bytes that are hashed before those of a datagram: time, places of sender and receiver, size.
-const HASH_HEAD_BYTES: usize = 16;
-/// Bytes that wait to be hashed together, in the first-level cache. A choice.
-const PENDING_BYTES: usize = 1024;
-
-impl Sent {
+impl Trace {
+    /// Chains a datagram to those before it, by taking their hash for its seed.
     #[expect(clippy::inline_always, reason = "called at one place, for every datagram")]
     #[inline(always)]
-    fn record(&mut self, now: Instant, from: u16, to: u16, datagram: &Datagram) {
+    fn record(&mut self, now: Instant, datagram: &Datagram) {
+        let Datagram { src, dst, payload, .. } = datagram;
+        let addresses = u64::from(src.ip().to_bits()) << 32 | u64::from(dst.ip().to_bits());
+        let ports_and_size = u64::from(src.port()) << 48 | u64::from(dst.port()) << 32 | u64::from(datagram.size_bytes());
+        let mut head = [0; 24];
+        for (place, number) in head.as_chunks_mut().0.iter_mut().zip([now.as_nanos(), addresses, ports_and_size]) {
+            *place = number.to_le_bytes();
+        }
         self.datagrams += 1;
-        if PENDING_BYTES - self.pending_bytes < HASH_HEAD_BYTES + CARRIED_IN_PLACE {
-            self.hash_pending();
-        }
-        if self.pending.is_empty() {
-            self.pending.resize(PENDING_BYTES, 0); // at the first datagram: not everybody sends
-        }
-        let place = self.pending[self.pending_bytes..].first_chunk_mut::<{ HASH_HEAD_BYTES + CARRIED_IN_PLACE }>();
-        let place = place.expect("room was made above");
-        place[..8].copy_from_slice(&now.as_nanos().to_le_bytes());
-        place[8..10].copy_from_slice(&from.to_le_bytes());
-        place[10..12].copy_from_slice(&to.to_le_bytes());
-        place[12..HASH_HEAD_BYTES].copy_from_slice(&datagram.size_bytes().to_le_bytes());
-        self.pending_bytes += HASH_HEAD_BYTES;
-        if let Some((few, len)) = datagram.payload.few() {
-            place[HASH_HEAD_BYTES..].copy_from_slice(few); // what is beyond its length is written over by the next
-            self.pending_bytes += len;
-        } else {
-            self.hash_pending();
-            self.hash.update(&datagram.payload);
-        }
-    }
-
-    #[inline(never)]
-    fn hash_pending(&mut self) {
-        self.hash.update(&self.pending[..self.pending_bytes]);
-        self.pending_bytes = 0;
+        self.hash = xxh3_64_with_seed(payload, xxh3_64_with_seed(&head, self.hash));
     }
 }

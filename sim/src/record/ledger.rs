@@ -107,6 +107,16 @@ impl Ledger {
         self.accounts.get_mut(client * 2 + usize::from(direction == Direction::Down))
     }
 
+    /// Makes one set of books of two: this one gets the accounts of the other one's that are `theirs`.
+    pub fn join(&mut self, other: Self, theirs: impl Fn(u16) -> bool) {
+        self.nowhere += other.nowhere;
+        for (at, account) in other.accounts.into_iter().enumerate() {
+            if u16::try_from(at / 2 + 1).is_ok_and(&theirs) {
+                self.accounts[at] = account;
+            }
+        }
+    }
+
     /// Every account, with the client's place and the direction.
     pub fn accounts(&self) -> impl Iterator<Item = (u16, Direction, &Account)> {
         let ways = (1_u16..).flat_map(|client| [(client, Direction::Up), (client, Direction::Down)]);

@@ -25,7 +25,8 @@ pub(crate) fn shipped(name: &str) -> Scenario {
 
 /// Runs a scenario.
 pub(crate) fn run(scenario: &Scenario, engine: Engine, media: Fidelity, seed: u64) -> Record {
-    run::run(scenario, Settings { engine, media, seed }, &Progress::default()).unwrap_or_else(|error| panic!("{error}"))
+    run::run(scenario, Settings { engine, media, seed, ..Settings::default() }, &Progress::default())
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Runs a scenario the short way: the direct engine with modelled media.
@@ -35,7 +36,7 @@ pub(crate) fn run_model(scenario: &Scenario) -> Record {
 
 /// Runs a scenario the short way, for what it brought rather than what it comes to.
 pub(crate) fn collect(scenario: &Scenario, media: Fidelity) -> Collected {
-    let settings = Settings { engine: Engine::Direct, media, seed: 1 };
+    let settings = Settings { engine: Engine::Direct, media, seed: 1, ..Settings::default() };
     run::collect(scenario, settings, &Progress::default()).unwrap_or_else(|error| panic!("{error}"))
 }
 

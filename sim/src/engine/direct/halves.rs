@@ -1,0 +1,194 @@
+//! A large room in two halves, each on a thread of its own: the *stage*, where the server is, and the *hall*.
+//!
+//! Clients talk to the server alone, and nothing that either half says arrives in the other one sooner than the shortest delay of the hall's lines, the *window*. So whoever has
+//! heard all that the other half says before some time may go on until that time and the window beyond it. Each half tells the other how far it is in *letters*: "this is
+//! what was said to you, and you know now all that we say before *t*". That is Chandy and Misra's algorithm with null messages ("Distributed simulation", IEEE TSE 1979) for two
+//! processes. It cannot come to a standstill: a half that waits has told that it says nothing within a window after what it heard, so of two that wait each lets the other go on.
+//!
+//! **Threads change no result.** Every node is alone with its inbox, which is in order of time, sender and the sender's count, whoever put things there when. Every line is in the half of its client, with its
+//! account and its hash; it has one sender each way, and letters come in the order of sending. What is told is put in order by time and teller when both halves are done. Nothing else is shared. Had
+//! something come late after all, the run would end with [`EngineError::Late`](crate::engine::EngineError::Late), as in every engine.
+//!
+//! The work divides although the server is one node: while it goes through a publisher's two hundred viewers with a packet, the hall works out when the copies arrive that came before, and then both
+//! halves let their viewers take them in. So the stage has fewer viewers than the hall.
+
+use core::{hint::spin_loop, iter, mem::replace, time::Duration};
+use std::{
+    panic::resume_unwind,
+    sync::mpsc::{Receiver, RecvError, Sender, TryRecvError, channel},
+    thread,
+};
+
+use greenroom_core::time::Instant;
+
+use super::part::{Letter, Part};
+use crate::{
+    engine::{Carrying, Collected, Plan, Progress},
+    entropy,
+    media::Fidelity,
+    scenario::User,
+};
+
+/// From so many clients on a room is divided. A choice: a window of it has work for some tens of microseconds, where a letter costs less than one.
+const CROWD: usize = 64;
+/// Of so many clients ...
+const ROW: usize = 10;
+/// ... as many stay on the stage: the fastest of those tried on two processors, from none to six.
+const ON_STAGE: usize = 3;
+
+/// Who is in the hall, by place, and how long it takes at least from there to the server or back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hall {
+    is_there: Vec<bool>,
+    window: Duration,
+}
+
+/// The hall of a run, if there is reason to have one.
+pub(super) fn hall(plan: Plan<'_>) -> Option<Hall> {
+    let Plan { scenario, fidelity, captures, .. } = plan;
+    // What str0m draws from hangs on the thread; modelled media draw from streams of their own. Shared lines, faults and captures are looked at from everywhere.
+    let is_plain = fidelity == Fidelity::Model && !captures && scenario.shared.is_empty() && scenario.faults.is_empty();
+    if !is_plain || scenario.users.len() < CROWD {
+        return None;
+    }
+    let delay = |user: &User| user.up.shortest_delay().min(user.down.shortest_delay());
+    let mut delays: Vec<Duration> = scenario.users.iter().map(delay).collect();
+    delays.sort_unstable();
+    // At least half of them could be there. The longer the window, the fewer the letters; the more could be there, the more even are the halves.
+    let window = delays[delays.len() / 2];
+    let mut could = 0_usize;
+    let is_there = scenario.users.iter().map(|user| {
+        let can = delay(user) >= window;
+        could += usize::from(can);
+        can && could * ON_STAGE % ROW >= ON_STAGE // spread evenly
+    });
+    let is_there = iter::once(false).chain(is_there).collect();
+    (!window.is_zero()).then_some(Hall { is_there, window })
+}
+
+/// Stack of the hall's thread: modelled media needs little.
+const STACK_BYTES: usize = 8 << 20;
+
+/// Runs both halves until nothing is due before the end.
+pub(super) fn run(plan: Plan<'_>, hall: &Hall, progress: &Progress) -> Carrying<Collected> {
+    let is_there = |place: u16| hall.is_there.get(usize::from(place)).copied().unwrap_or(false);
+    let (to_hall, from_stage) = channel();
+    let (to_stage, from_hall) = channel();
+    let (stage, hall) = thread::scope(|scope| {
+        // A thread that belongs to the simulation like this one; nodes are made where they are played.
+        let hall_thread = scope.spawn(|| {
+            entropy::isolated(plan.seed, STACK_BYTES, move || {
+                entropy::take_room();
+                Half::new(Part::new(plan, is_there), hall.window, to_stage, from_stage).play(|_| {})
+            })
+        });
+        let stage = Half::new(Part::new(plan, |place| !is_there(place)), hall.window, to_hall, from_hall);
+        let stage = stage.play(|now| progress.set(now));
+        (stage, hall_thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    // One that went wrong leaves the other in the middle: then neither counts.
+    let (mut stage, hall) = (stage?, hall?);
+    stage.join(hall);
+    progress.set(plan.end());
+    Ok(stage.collect())
+}
+
+/// What one half tells the other: all that is said before `until` is in this letter or in an earlier one.
+#[derive(Debug)]
+struct Told {
+    until: Instant,
+    letter: Letter,
+}
+
+/// So many datagrams go off before the turn is over: the other half has something to do meanwhile. A choice: half of what one packet to two hundred viewers makes.
+const LETTER: usize = 64;
+/// The other half is told how far this one is when such a part of a window has passed: a choice, since it waits for that, and each letter takes time.
+const TELLINGS_IN_A_WINDOW: u32 = 4;
+/// How often to look for a letter before the thread goes to sleep. A choice: most come soon, and with a tenth of it threads went to sleep more than twice as often.
+const LOOKS: u32 = 20_000;
+/// Most read letters that are kept to be written on again: more than are on the way at any time.
+const BLANK: usize = 256;
+
+/// One half, as its thread sees it.
+#[derive(Debug)]
+struct Half {
+    part: Part,
+    window: Duration,
+    to: Sender<Told>,
+    from: Receiver<Told>,
+    /// All that the others say before this is known here.
+    heard: Instant,
+    /// All that is said here before this is known there.
+    told: Instant,
+    /// Read letters, to write new ones on: the allocator has no work with them, and they lie in memory that is at hand.
+    blank: Vec<Letter>,
+}
+
+impl Half {
+    fn new(part: Part, window: Duration, to: Sender<Told>, from: Receiver<Told>) -> Self {
+        Self { part, window, to, from, heard: Instant::ZERO, told: Instant::ZERO, blank: Vec::new() }
+    }
+
+    fn play(mut self, progress: impl Fn(Instant)) -> Carrying<Part> {
+        let end = self.part.end();
+        loop {
+            let next = self.part.next().unwrap_or(end);
+            // Something may arrive before that, and no sooner than this.
+            let until = next.min(self.heard.saturating_add(self.window)).min(end);
+            let waits = !self.part.may_go_on(self.heard);
+            if waits || until.saturating_since(self.told) >= self.window / TELLINGS_IN_A_WINDOW {
+                self.tell(until);
+                progress(until);
+            }
+            if !waits {
+                let Self { told, heard, ref to, ref mut blank, ref mut part, .. } = self;
+                part.turn(heard, |letter| {
+                    if letter.sent.len() >= LETTER || letter.look.is_some() {
+                        let letter = replace(letter, blank.pop().unwrap_or_default());
+                        let _gone_wrong_there = to.send(Told { until: told, letter });
+                    }
+                })?;
+                while let Ok(told) = self.from.try_recv() {
+                    self.hear(told)?;
+                }
+            } else if self.heard >= end {
+                return Ok(self.part);
+            } else if let Ok(told) = self.listen() {
+                self.hear(told)?;
+            } else {
+                return Ok(self.part); // it went wrong there, and is told there
+            }
+        }
+    }
+
+    /// Tells the other half how far this one is, unless it knows.
+    fn tell(&mut self, until: Instant) {
+        if until > self.told || !self.part.letter.is_empty() {
+            self.told = until;
+            let letter = replace(&mut self.part.letter, self.blank.pop().unwrap_or_default());
+            let _gone_wrong_there = self.to.send(Told { until, letter });
+        }
+    }
+
+    fn hear(&mut self, told: Told) -> Carrying {
+        let Told { until, mut letter } = told;
+        self.heard = self.heard.max(until);
+        self.part.receive(&mut letter)?;
+        if self.blank.len() < BLANK {
+            self.blank.push(letter);
+        }
+        Ok(())
+    }
+
+    /// Waits for a letter: awake at first, since most come soon, and then asleep.
+    fn listen(&self) -> Result<Told, RecvError> {
+        for _ in 0..LOOKS {
+            match self.from.try_recv() {
+                Ok(letter) => return Ok(letter),
+                Err(TryRecvError::Empty) => spin_loop(),
+                Err(TryRecvError::Disconnected) => return Err(RecvError),
+            }
+        }
+        self.from.recv()
+    }
+}

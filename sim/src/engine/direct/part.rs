@@ -1,0 +1,223 @@
+//! A part of the nodes, with their lines: what one thread plays.
+
+use core::time::Duration;
+
+use greenroom_core::time::Instant;
+
+use crate::{
+    engine::{
+        Carrying, Collected, Plan,
+        driver::Driver,
+        inbox::{Arrival, Origin},
+        schedule::Schedule,
+        world::{Carrier, World},
+    },
+    net::Datagram,
+    node::{Connection, Input, Signal},
+};
+
+/// Some of a run's nodes, or all of them. A client's line is where the client is, and so is its account; a shared line, and the record of whoever tells something, are where the server is.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// By place. In the places of those who are elsewhere there is nobody.
+    nodes: Vec<Driver>,
+    schedule: Schedule,
+    /// By place, how long nothing can arrive there that is sent here, or elsewhere.
+    lookaheads: Vec<[Duration; 2]>,
+    world: World,
+    end: Instant,
+    /// By place, who is elsewhere; empty where nobody is.
+    elsewhere: Vec<bool>,
+    /// What was said to those.
+    pub(super) letter: Letter,
+}
+
+/// What one part says to the other.
+#[derive(Debug, Default)]
+pub(super) struct Letter {
+    /// Datagrams for lines that are there, in the order of sending.
+    pub(super) sent: Vec<Sent>,
+    /// What will arrive there.
+    pub(super) arrivals: Vec<(u16, Arrival)>,
+    /// After all that was sent, when, and whose lines are to be looked at.
+    pub(super) look: Option<(Instant, Vec<u16>)>,
+}
+
+/// A datagram as it was sent, with the sender's count of it.
+#[derive(Debug)]
+pub(super) struct Sent {
+    at: Instant,
+    from: u16,
+    count: u64,
+    datagram: Datagram,
+}
+
+impl Letter {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.sent.is_empty() && self.arrivals.is_empty() && self.look.is_none()
+    }
+}
+
+impl Part {
+    /// The part of those who live here.
+    pub(super) fn new(plan: Plan<'_>, lives_here: impl Fn(u16) -> bool) -> Self {
+        let (nodes, mut world) = (plan.nodes(&lives_here), plan.world());
+        let mut schedule = Schedule::new(nodes.len());
+        for node in &nodes {
+            schedule.set(node.place, node.next());
+        }
+        let mut elsewhere: Vec<bool> = nodes.iter().map(|node| !lives_here(node.place)).collect();
+        if elsewhere.contains(&true) {
+            world.lines_are_elsewhere(elsewhere.clone());
+        } else {
+            elsewhere.clear();
+        }
+        let lookahead =
+            |node: &Driver| [true, false].map(|here| world.network.shortest_delay_to(node.place, |from| lives_here(from) == here));
+        let lookaheads = nodes.iter().map(lookahead).collect();
+        Self { nodes, schedule, lookaheads, world, end: plan.end(), elsewhere, letter: Letter::default() }
+    }
+
+    /// When the first of them has something to do.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.schedule.first().map(|(at, _)| at)
+    }
+
+    /// Whether that node may go on, where all is known that was said elsewhere before `heard`.
+    pub(super) fn may_go_on(&self, heard: Instant) -> bool {
+        self.schedule.first().is_some_and(|(at, place)| at < heard.saturating_add(self.lookaheads[usize::from(place)][1]).min(self.end))
+    }
+
+    /// Lets the node that is due first do all that it can before anyone could reach it, up to `horizon`. After each step `post` may take what was said to those who are elsewhere, and
+    /// takes a letter that ends with a look.
+    pub(super) fn turn(&mut self, heard: Instant, mut post: impl FnMut(&mut Letter)) -> Carrying {
+        let Some((at, place)) = self.schedule.first() else { return Ok(()) };
+        let here = usize::from(place);
+        // At least what is due now: with links of no delay the turn ends there.
+        let [near, far] = self.lookaheads[here];
+        let until = at.saturating_add(near).min(heard.saturating_add(far)).min(self.end).max(at.saturating_add(Duration::from_nanos(1)));
+        while let Some(now) = self.nodes[here].go_on(until)? {
+            while let Some((count, output)) = self.nodes[here].poll_output() {
+                let Self { nodes, schedule, world, elsewhere, letter, .. } = self;
+                world.dispatch(now, place, count, output, &mut Neighbours { nodes, schedule, elsewhere, letter, at_work: Some(place) })?;
+                if let Some(look) = world.take_look() {
+                    letter.look = Some(look);
+                    post(letter); // before anything else is sent
+                }
+            }
+            if self.world.network.decides_later() {
+                let Self { nodes, schedule, world, elsewhere, letter, .. } = self;
+                let queue = world.decide(now, place, &mut Neighbours { nodes, schedule, elsewhere, letter, at_work: Some(place) })?;
+                self.nodes[here].queue = queue;
+            }
+            post(&mut self.letter);
+        }
+        self.schedule.set(place, self.nodes[here].next());
+        Ok(())
+    }
+
+    /// Takes in what was said elsewhere. The letter is empty afterwards.
+    pub(super) fn receive(&mut self, said: &mut Letter) -> Carrying {
+        let Self { nodes, schedule, world, elsewhere, letter, .. } = self;
+        let mut neighbours = Neighbours { nodes, schedule, elsewhere, letter, at_work: None };
+        for Sent { at, from, count, mut datagram } in said.sent.drain(..) {
+            world.send(at, from, count, &mut datagram, &mut neighbours)?;
+        }
+        for (to, arrival) in said.arrivals.drain(..) {
+            neighbours.take(to, arrival)?;
+        }
+        if let Some((at, places)) = said.look.take() {
+            world.look(at, &places);
+        }
+        Ok(())
+    }
+
+    /// Makes a whole of this part and the other one, in which those live who are elsewhere.
+    pub(super) fn join(&mut self, mut other: Self) {
+        for (at, _) in self.elsewhere.iter().enumerate().filter(|(_, is_elsewhere)| **is_elsewhere) {
+            core::mem::swap(&mut self.nodes[at], &mut other.nodes[at]);
+        }
+        self.world.join(other.world);
+    }
+
+    /// What they brought, when all is over.
+    pub(super) fn collect(self) -> Collected {
+        self.world.collect(self.nodes)
+    }
+
+    /// When the run is over.
+    pub(super) const fn end(&self) -> Instant {
+        self.end
+    }
+}
+
+/// All nodes, who may be due sooner for what is carried to them.
+struct Neighbours<'n> {
+    nodes: &'n mut [Driver],
+    schedule: &'n mut Schedule,
+    elsewhere: &'n [bool],
+    letter: &'n mut Letter,
+    /// Who is at work now is asked afterwards.
+    at_work: Option<u16>,
+}
+
+impl Neighbours<'_> {
+    #[inline]
+    fn is_elsewhere(&self, place: u16) -> bool {
+        self.elsewhere.get(usize::from(place)).copied().unwrap_or(false)
+    }
+
+    /// Something lies in a node's inbox. Behind something that arrives sooner, it makes nobody due sooner.
+    #[expect(clippy::inline_always, reason = "for every datagram")]
+    #[inline(always)]
+    fn handed_over(&mut self, to: u16, is_first: bool) {
+        if is_first && Some(to) != self.at_work {
+            self.put_forward(to);
+        }
+    }
+
+    #[inline(never)]
+    fn put_forward(&mut self, to: u16) {
+        self.schedule.set(to, self.nodes[usize::from(to)].next());
+    }
+
+    fn take(&mut self, to: u16, arrival: Arrival) -> Carrying {
+        if self.is_elsewhere(to) {
+            self.letter.arrivals.push((to, arrival));
+            return Ok(());
+        }
+        let Some(node) = self.nodes.get_mut(usize::from(to)) else { return Ok(()) };
+        let is_first = node.expect(arrival)?;
+        self.handed_over(to, is_first);
+        Ok(())
+    }
+}
+
+impl Carrier for Neighbours<'_> {
+    #[expect(clippy::inline_always, reason = "for every datagram")]
+    #[inline(always)]
+    fn passes_on(&mut self, line: u16, at: Instant, from: u16, count: u64, datagram: &mut Datagram) -> bool {
+        let is_elsewhere = self.is_elsewhere(line);
+        if is_elsewhere {
+            self.letter.sent.push(Sent { at, from, count, datagram: datagram.take() });
+        }
+        is_elsewhere
+    }
+
+    #[expect(clippy::inline_always, reason = "for every datagram")]
+    #[inline(always)]
+    fn take_datagram(&mut self, to: u16, at: Instant, origin: Origin, datagram: &mut Datagram) -> Carrying {
+        if self.is_elsewhere(to) {
+            self.letter.arrivals.push((to, Arrival { at, origin, input: Input::Datagram(datagram.take()) }));
+            return Ok(());
+        }
+        let Some(node) = self.nodes.get_mut(usize::from(to)) else { return Ok(()) };
+        let is_first = node.take_in(at, origin, datagram)?;
+        self.handed_over(to, is_first);
+        Ok(())
+    }
+
+    fn take_signal(&mut self, to: u16, at: Instant, origin: Origin, connection: Connection, signal: Signal) -> Carrying {
+        self.take(to, Arrival { at, origin, input: Input::Signal { connection, signal } })
+    }
+}
