@@ -28,7 +28,7 @@ fn alone(plan: Plan<'_>, progress: &Progress) -> Carrying<Collected> {
         all.turn(end, |_| {})?;
     }
     progress.set(end);
-    Ok(all.collect())
+    Ok(all.into_world().collect())
 }
 
 #[cfg(test)]

@@ -112,8 +112,10 @@ pub(super) fn run(plan: Plan<'_>, progress: &Progress) -> Result<Collected, Engi
     drop(sim);
     let shared = Rc::into_inner(shared).ok_or_else(|| EngineError::Turmoil("a task outlived the simulation".to_owned()))?;
     progress.set(end);
-    let nodes = shared.nodes.into_iter().map(|post| post.driver.into_inner()).collect();
-    Ok(shared.world.into_inner().collect(nodes))
+    let nodes: Vec<Driver> = shared.nodes.into_iter().map(|post| post.driver.into_inner()).collect();
+    let mut world = shared.world.into_inner();
+    world.close(&nodes);
+    Ok(world.collect())
 }
 
 /// The server's host: one task for the node, one that takes connections.

@@ -44,6 +44,8 @@ pub(super) struct World {
     looked: Vec<Look>,
     /// What befalls links, where anything does.
     weather: Option<Box<Weather>>,
+    /// How often each fault struck, when the books are closed.
+    struck: Vec<u64>,
     end: Instant,
 }
 
@@ -64,8 +66,8 @@ type Look = (Option<BitsPerSecond>, Duration);
 /// What one node told.
 #[derive(Debug, Default)]
 struct Told {
-    /// As they came: who remembers this much moves it once, when all is told.
-    entries: VecDeque<Box<Entry>>,
+    /// Side by side: each would be far away otherwise when all is told and they are put in order.
+    entries: VecDeque<Entry>,
     /// As they were told, each portion at one time, which stands beside it: to look for it in there would mean to fetch what was written long ago.
     samples: VecDeque<(Instant, Vec<Sample>)>,
 }
@@ -100,6 +102,7 @@ impl World {
             elsewhere: None,
             looked: Vec::new(),
             weather: (!scenario.faults.is_empty()).then(|| Box::new(Weather::new(&scenario.faults, scenario.users.len()))),
+            struck: Vec::new(),
             end: Instant::ZERO.saturating_add(scenario.duration),
         }
     }
@@ -140,7 +143,7 @@ impl World {
                 deliver(to, at, connection, Signal::Closed)
             }
             Output::Entry(entry) => {
-                self.told[usize::from(from)].entries.push_back(entry);
+                self.told[usize::from(from)].entries.push_back(*entry);
                 Ok(())
             }
             Output::Samples(samples) => {
@@ -319,18 +322,22 @@ impl World {
         }
     }
 
-    /// The record, in order of time, then of node; what one node told at one time stays in its order.
-    pub(super) fn collect(mut self, nodes: Vec<Driver>) -> Collected {
-        self.balance(&nodes);
+    /// Closes the books when all that nodes do is done.
+    pub(super) fn close(&mut self, nodes: &[Driver]) {
+        self.balance(nodes);
         let hosts = nodes.iter().filter_map(|node| node.host.as_deref());
-        let struck = self.weather.map_or_else(Vec::new, |weather| weather.tally(hosts.flat_map(Host::struck)));
+        self.struck = self.weather.take().map_or_else(Vec::new, |weather| weather.tally(hosts.flat_map(Host::struck)));
+    }
+
+    /// The record, in order of time, then of node; what one node told at one time stays in its order. The books are closed.
+    pub(super) fn collect(mut self) -> Collected {
         let told = &mut self.told[usize::from(SERVER)].samples;
         self.last_miles.complete(told);
         let (entries, samples) = self.told.into_iter().map(|told| (told.entries, told.samples)).unzip();
-        let entries = merged(entries, |entry| entry.at).into_iter().map(|entry| *entry).collect();
+        let entries = merged(entries, |entry| entry.at);
         let samples = Samples::of(merged(samples, |(at, _)| *at).into_iter().map(|(_, portion)| portion).collect());
         let captured = self.tap.map_or_else(Vec::new, |tap| tap.captured());
-        Collected { entries, samples, network: self.network, ledger: self.ledger, struck, captured }
+        Collected { entries, samples, network: self.network, ledger: self.ledger, struck: self.struck, captured }
     }
 
     /// Enters into the books what links dropped, and what came of the rest at the other end.

@@ -86,6 +86,14 @@ impl Account {
         (self.shortest_ns < u64::MAX).then(|| Duration::from_nanos(self.shortest_ns))
     }
 
+    fn come_to_the_end(&mut self, delivered: u64, in_flight: u64, dropped: BTreeMap<&'static str, u64>) {
+        self.delivered += delivered;
+        self.in_flight += in_flight;
+        for (cause, datagrams) in dropped {
+            self.drop(cause, datagrams);
+        }
+    }
+
     /// Enters datagrams that did not arrive.
     pub fn drop(&mut self, cause: &'static str, datagrams: u64) {
         if datagrams > 0 {
@@ -107,12 +115,13 @@ impl Ledger {
         self.accounts.get_mut(client * 2 + usize::from(direction == Direction::Down))
     }
 
-    /// Makes one set of books of two: this one gets the accounts of the other one's that are `theirs`.
+    /// Makes one set of books of two: this one gets the accounts of the other one's that are `theirs`. What came of their datagrams at the other end may stand in either.
     pub fn join(&mut self, other: Self, theirs: impl Fn(u16) -> bool) {
         self.nowhere += other.nowhere;
         for (at, account) in other.accounts.into_iter().enumerate() {
             if u16::try_from(at / 2 + 1).is_ok_and(&theirs) {
-                self.accounts[at] = account;
+                let Account { delivered, in_flight, dropped, .. } = core::mem::replace(&mut self.accounts[at], account);
+                self.accounts[at].come_to_the_end(delivered, in_flight, dropped);
             }
         }
     }

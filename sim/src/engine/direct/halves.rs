@@ -23,7 +23,7 @@ use greenroom_core::time::Instant;
 
 use super::part::{Letter, Part};
 use crate::{
-    engine::{Carrying, Collected, Plan, Progress},
+    engine::{Carrying, Collected, Plan, Progress, world::World},
     entropy,
     media::Fidelity,
     scenario::User,
@@ -129,7 +129,7 @@ impl Half {
         Self { part, window, to, from, heard: Instant::ZERO, told: Instant::ZERO, blank: Vec::new() }
     }
 
-    fn play(mut self, progress: impl Fn(Instant)) -> Carrying<Part> {
+    fn play(mut self, progress: impl Fn(Instant)) -> Carrying<World> {
         let end = self.part.end();
         loop {
             let next = self.part.next().unwrap_or(end);
@@ -152,11 +152,11 @@ impl Half {
                     self.hear(told)?;
                 }
             } else if self.heard >= end {
-                return Ok(self.part);
+                return Ok(self.part.into_world());
             } else if let Ok(told) = self.listen() {
                 self.hear(told)?;
             } else {
-                return Ok(self.part); // it went wrong there, and is told there
+                return Ok(self.part.into_world()); // it went wrong there, and is told there
             }
         }
     }

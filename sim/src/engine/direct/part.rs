@@ -6,7 +6,7 @@ use greenroom_core::time::Instant;
 
 use crate::{
     engine::{
-        Carrying, Collected, Plan,
+        Carrying, Plan,
         driver::Driver,
         inbox::{Arrival, Origin},
         schedule::Schedule,
@@ -47,8 +47,7 @@ pub(super) struct Letter {
 #[derive(Debug)]
 pub(super) struct Sent {
     at: Instant,
-    from: u16,
-    count: u64,
+    origin: Origin,
     datagram: Datagram,
 }
 
@@ -120,8 +119,8 @@ impl Part {
     pub(super) fn receive(&mut self, said: &mut Letter) -> Carrying {
         let Self { nodes, schedule, world, elsewhere, letter, .. } = self;
         let mut neighbours = Neighbours { nodes, schedule, elsewhere, letter, at_work: None };
-        for Sent { at, from, count, mut datagram } in said.sent.drain(..) {
-            world.send(at, from, count, &mut datagram, &mut neighbours)?;
+        for Sent { at, origin, mut datagram } in said.sent.drain(..) {
+            world.send(at, origin.place(), origin.count(), &mut datagram, &mut neighbours)?;
         }
         for (to, arrival) in said.arrivals.drain(..) {
             neighbours.take(to, arrival)?;
@@ -132,17 +131,10 @@ impl Part {
         Ok(())
     }
 
-    /// Makes a whole of this part and the other one, in which those live who are elsewhere.
-    pub(super) fn join(&mut self, mut other: Self) {
-        for (at, _) in self.elsewhere.iter().enumerate().filter(|(_, is_elsewhere)| **is_elsewhere) {
-            core::mem::swap(&mut self.nodes[at], &mut other.nodes[at]);
-        }
-        self.world.join(other.world);
-    }
-
-    /// What they brought, when all is over.
-    pub(super) fn collect(self) -> Collected {
-        self.world.collect(self.nodes)
+    /// The world that they leave when all is over.
+    pub(super) fn into_world(mut self) -> World {
+        self.world.close(&self.nodes);
+        self.world
     }
 
     /// When the run is over.
@@ -199,7 +191,7 @@ impl Carrier for Neighbours<'_> {
     fn passes_on(&mut self, line: u16, at: Instant, from: u16, count: u64, datagram: &mut Datagram) -> bool {
         let is_elsewhere = self.is_elsewhere(line);
         if is_elsewhere {
-            self.letter.sent.push(Sent { at, from, count, datagram: datagram.take() });
+            self.letter.sent.push(Sent { at, origin: Origin::new(from, count), datagram: datagram.take() });
         }
         is_elsewhere
     }
