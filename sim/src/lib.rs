@@ -56,7 +56,7 @@
 //!
 //! # Limits
 //!
-//! Exact repetition across processes is promised on 64-bit Linux with the GNU C library: [`entropy::IN_FORCE`] tells. A simulation runs on one thread; simulations side by side do not touch.
+//! Exact repetition across processes is promised on 64-bit Linux with the GNU C library: [`entropy::IN_FORCE`] tells. A simulation runs on one thread, a large room with modelled media on two, which changes nothing; simulations side by side do not touch.
 #![deny(unsafe_code)] // but in `entropy`, which answers for the C library
 
 pub mod bench;

@@ -69,15 +69,15 @@ pub(super) fn run(arguments: &SweepArguments) -> Exit {
         }
     };
     let engines: Vec<Engine> = arguments.engine.map_or_else(|| Engine::ALL.to_vec(), |engine| vec![engine]);
+    let jobs = arguments.jobs.count();
+    let processors = (Settings::default().processors / jobs.max(1)).max(1);
     let cells: Vec<Settings> = arguments
         .seeds
         .clone()
-        .flat_map(|seed| engines.iter().map(move |engine| Settings { engine: *engine, media: arguments.media, seed, processors: 1 }))
+        .flat_map(|seed| engines.iter().map(move |engine| Settings { engine: *engine, media: arguments.media, seed, processors }))
         .collect();
     let outcomes = watched(&scenario.name, |progress| {
-        spread(&cells, arguments.jobs.count(), progress, |settings| outcome(&scenario, *settings))
-            .into_iter()
-            .collect::<Result<Vec<_>, _>>()
+        spread(&cells, jobs, progress, |settings| outcome(&scenario, *settings)).into_iter().collect::<Result<Vec<_>, _>>()
     });
     let outcomes = match outcomes {
         Ok(outcomes) => outcomes,

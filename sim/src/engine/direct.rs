@@ -42,7 +42,7 @@ mod tests {
         duration = "4 s"
         link.studio.delay = "3 ms"
         link.wifi = { rate = "5 Mbps", delay = "10 ms", jitter = "6 ms", loss = "3 %" }
-        link.mobile = { delay = "35 ms", jitter = "10 ms", rate = [{ at = "0 s", is = "3 Mbps" }, { at = "2 s", is = "500 kbps" }], queue = "60 ms" }
+        link.mobile = { delay = "35 ms", jitter = "10 ms", rate = [{ at = "0 s", is = "3 Mbps" }, { at = "2 s", is = "500 kbps" }], queue = "60 ms", nat = {} }
         [[user]]
         id = "ada"
         role = "joiner"
@@ -105,6 +105,9 @@ mod tests {
         assert!(is_divided(plan(&scenario)));
         assert!(!is_divided(Plan { fidelity: Fidelity::WebRtc, ..plan(&scenario) }), "what str0m draws hangs on the thread");
         assert!(!is_divided(Plan { captures: true, ..plan(&scenario) }));
+        let codel = CROWD.replace(r#"queue = "60 ms""#, r#"queue = { kind = "fq_codel" }"#);
+        let queues = Scenario::parse("queues", &codel, &[]).expect("it is right");
+        assert!(!is_divided(plan(&queues)), "a queue decides as the server sends");
         let mut few = scenario.clone();
         few.users.truncate(10);
         assert!(!is_divided(plan(&few)));

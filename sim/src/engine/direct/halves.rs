@@ -46,8 +46,14 @@ pub(super) struct Hall {
 /// The hall of a run, if there is reason to have one.
 pub(super) fn hall(plan: Plan<'_>) -> Option<Hall> {
     let Plan { scenario, fidelity, captures, .. } = plan;
-    // What str0m draws from hangs on the thread; modelled media draw from streams of their own. Shared lines, faults and captures are looked at from everywhere.
-    let is_plain = fidelity == Fidelity::Model && !captures && scenario.shared.is_empty() && scenario.faults.is_empty();
+    // What str0m draws from hangs on the thread; modelled media draw from streams of their own. Shared lines, faults and captures are looked at from everywhere, and queues that decide later by whoever
+    // sends into them.
+    let decides_later = |user: &User| user.up.decides_later() || user.down.decides_later();
+    let is_plain = fidelity == Fidelity::Model
+        && !captures
+        && scenario.shared.is_empty()
+        && scenario.faults.is_empty()
+        && !scenario.users.iter().any(decides_later);
     if !is_plain || scenario.users.len() < CROWD {
         return None;
     }

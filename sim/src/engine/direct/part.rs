@@ -82,13 +82,13 @@ impl Part {
         self.schedule.first().map(|(at, _)| at)
     }
 
-    /// Whether that node may go on, where all is known that was said elsewhere before `heard`.
+    /// Whether that one may go on, where all is known that was said elsewhere before `heard`.
     pub(super) fn may_go_on(&self, heard: Instant) -> bool {
         self.schedule.first().is_some_and(|(at, place)| at < heard.saturating_add(self.lookaheads[usize::from(place)][1]).min(self.end))
     }
 
-    /// Lets the node that is due first do all that it can before anyone could reach it, up to `horizon`. After each step `post` may take what was said to those who are elsewhere, and
-    /// takes a letter that ends with a look.
+    /// Lets the node that is due first do all that it can before anyone could reach it, where all is known that was said elsewhere before `heard`. After each step `post` may take what was said to those who
+    /// are elsewhere, and takes a letter that ends with a look.
     pub(super) fn turn(&mut self, heard: Instant, mut post: impl FnMut(&mut Letter)) -> Carrying {
         let Some((at, place)) = self.schedule.first() else { return Ok(()) };
         let here = usize::from(place);
