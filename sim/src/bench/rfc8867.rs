@@ -112,7 +112,7 @@ mod tests {
     }
 
     fn first(seconds: u64, id: &str, seed: u64) -> Trace {
-        let case = case::all().into_iter().find(|case| case.id == id).expect("it is in the file");
+        let case = case::numbered(id);
         simulate(&case, Fidelity::WebRtcNull, seed, Duration::from_secs(seconds))
     }
 

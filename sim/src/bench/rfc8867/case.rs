@@ -181,6 +181,12 @@ impl Hop {
     }
 }
 
+/// The case of that number.
+#[cfg(test)]
+pub(super) fn numbered(id: &str) -> Case {
+    all().into_iter().find(|case| case.id == id).expect("it is in the file")
+}
+
 /// All cases, in the document's order.
 pub fn all() -> Vec<Case> {
     let file: File = serde_json::from_str(JSON).expect("the cases are read in a test");
@@ -432,10 +438,6 @@ impl RawRival {
 mod tests {
     use super::*;
 
-    fn case(id: &str) -> Case {
-        all().into_iter().find(|case| case.id == id).expect("it is in the file")
-    }
-
     #[test]
     fn all_cases_of_sections_5_and_6_are_there() {
         let ids: Vec<String> = all().into_iter().map(|case| case.id).collect();
@@ -444,7 +446,7 @@ mod tests {
 
     #[test]
     fn case_5_1_has_the_capacities_of_table_2() {
-        let case = case("5.1");
+        let case = numbered("5.1");
         let phases = case.links[0].phases(Instant::from_secs(99));
         let read: Vec<(u64, u64, u64)> =
             phases.iter().map(|(from, to, bps)| (from.as_nanos() / 1_000_000_000, to.as_nanos() / 1_000_000_000, *bps)).collect();
@@ -455,14 +457,14 @@ mod tests {
 
     #[test]
     fn media_of_case_5_3_go_both_ways_and_share_the_links_with_the_feedback() {
-        let case = case("5.3");
+        let case = numbered("5.3");
         let ways: Vec<(&[usize], &[usize])> = case.pairs.iter().map(|pair| (&pair.route[..], &pair.back[..])).collect();
         assert_eq!(ways, [(&[0][..], &[1][..]), (&[1][..], &[0][..])]);
     }
 
     #[test]
     fn case_5_3_stands_beside_one_whose_feedback_is_not_held_up() {
-        let (limited, clear) = (case("5.3"), case("5.3-clear"));
+        let (limited, clear) = (numbered("5.3"), numbered("5.3-clear"));
         assert_eq!(clear.clear_of.as_deref(), Some("5.3"));
         assert!(limited.links[1].capacity.is_some() && clear.links[1].capacity.is_none());
         assert_eq!((&limited.links[0].capacity, limited.pairs.len()), (&clear.links[0].capacity, clear.pairs.len()));
@@ -470,22 +472,22 @@ mod tests {
 
     #[test]
     fn the_parking_lot_has_one_long_flow_and_two_short_ones() {
-        let case = case("6.3");
+        let case = numbered("6.3");
         assert_eq!(case.pairs.iter().map(|pair| pair.route.clone()).collect::<Vec<_>>(), [vec![0, 1, 2], vec![0], vec![2]]);
     }
 
     #[test]
     fn two_of_the_ten_short_transfers_begin_at_once() {
-        let rivals = case("5.7").rivals;
+        let rivals = numbered("5.7").rivals;
         let on = rivals.iter().filter(|rival| matches!(rival.load, Load::Files { begins_on: true, .. })).count();
         assert_eq!((rivals.len(), on), (10, 2));
     }
 
     #[test]
     fn what_is_based_on_another_case_has_its_flows_and_says_why_it_is_not_judged() {
-        let priority = case("6.1");
+        let priority = numbered("6.1");
         assert_eq!((priority.pairs.len(), priority.duration), (3, Duration::from_secs(120)));
-        assert!(priority.not_applicable.is_some() && case("6.2").pairs.is_empty() && case("6.2").not_applicable.is_some());
+        assert!(priority.not_applicable.is_some() && numbered("6.2").pairs.is_empty() && numbered("6.2").not_applicable.is_some());
         assert!(all().iter().filter(|case| case.not_applicable.is_some()).count() == 2);
     }
 }

@@ -123,33 +123,9 @@ fn variation(calm: &[Vec<u64>]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{
-            case,
-            trace::{Bin, HopTrace, PairTrace},
-        },
+        super::{case::numbered, trace::PairTrace},
         *,
     };
-    use crate::media::Fidelity;
-
-    fn case(id: &str) -> Case {
-        case::all().into_iter().find(|case| case.id == id).expect("it is in the file")
-    }
-
-    /// A run in which each pair's bins are what `bin` makes of the instant at which they end.
-    fn trace(case: &Case, pair: PairTrace, bin: impl Fn(Instant) -> PairBin) -> Trace {
-        let bins = (1..=case.duration.as_secs() * 5).map(|n| {
-            let ends = Instant::from_millis(n * 200);
-            Bin { ends, pairs: vec![bin(ends); case.pairs.len()], ..Bin::new(0, case.links.len()) }
-        });
-        Trace {
-            media: Fidelity::WebRtcNull,
-            bins: bins.collect(),
-            pairs: vec![pair; case.pairs.len()],
-            hops: vec![HopTrace::default(); case.links.len()],
-            tcp_sent: 0,
-            tcp_dropped: 0,
-        }
-    }
 
     fn read(case: &Case, trace: &Trace, flow: &str, what: &str) -> f64 {
         let of = |reading: &Reading| reading.flow.as_deref() == Some(flow) && reading.what == what;
@@ -164,7 +140,7 @@ mod tests {
     fn rates_and_overhead_are_those_of_what_was_counted() {
         // Given five times a second, of 25,000 bytes sent and 24,000 received, 20,000 of media with 16,000 of video and 250 of audio in them, and 260 of feedback on them.
         let (case, bin) = (
-            case("5.8"),
+            numbered("5.8"),
             PairBin {
                 sent_bytes: 25_000,
                 received_bytes: 24_000,
@@ -177,7 +153,7 @@ mod tests {
         );
         // And nothing while S2 rests, from 40 s to 60 s.
         let pause = Instant::from_secs(40)..Instant::from_secs(60);
-        let trace = trace(&case, PairTrace::default(), |ends| {
+        let trace = Trace::of(&case, PairTrace::default(), |_, ends| {
             let begins = Instant::from_nanos(ends.as_nanos() - BIN_NS);
             if pause.contains(&begins) { PairBin::default() } else { bin }
         });
@@ -193,9 +169,9 @@ mod tests {
 
     #[test]
     fn what_was_dropped_on_the_way_may_still_arrive_in_the_end() {
-        let case = case("5.1");
+        let case = numbered("5.1");
         let counted = PairTrace { sent: 1000, received: 940, dropped: 50, media_made: 900, media_brought: 891, ..PairTrace::default() };
-        let trace = trace(&case, counted, |_| PairBin::default());
+        let trace = Trace::of(&case, counted, |_, _| PairBin::default());
         let s1 = |what| read(&case, &trace, "S1", what);
         near(s1("packets sent"), 1000.0);
         near(s1("packets received"), 940.0);
@@ -228,13 +204,13 @@ mod tests {
 
     #[test]
     fn a_rate_that_follows_the_capacity_does_not_oscillate() {
-        let case = case("5.1");
+        let case = numbered("5.1");
         let steps = case.links[0].capacity.clone().expect("5.1 has one");
         // It takes nine seconds to settle.
         let target = |ends: Instant| steps.iter().rfind(|step| step.0 < ends).map_or(0, |step| step.1);
         let settled = |ends: Instant| steps.iter().all(|step| ends <= step.0 || ends.saturating_since(step.0).as_secs() >= 9);
         let rate = |ends: Instant| if settled(ends) { target(ends) / 40 } else { 1 };
-        let trace = trace(&case, PairTrace::default(), |ends| PairBin { sent_bytes: rate(ends), ..PairBin::default() });
+        let trace = Trace::of(&case, PairTrace::default(), |_, ends| PairBin { sent_bytes: rate(ends), ..PairBin::default() });
         let s1 = |what| read(&case, &trace, "S1", what);
         near(s1("sending rate varies"), 0.0);
         near(s1("oscillations, ±10 %"), 0.0);

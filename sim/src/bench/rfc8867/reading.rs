@@ -341,35 +341,19 @@ pub(super) fn bin_bps(bytes: u64) -> u64 {
 mod tests {
     use super::{
         super::{
-            case,
-            trace::{Bin, HopTrace, PairTrace},
+            case::numbered,
+            trace::{PairBin, PairTrace},
         },
         *,
     };
-    use crate::media::Fidelity;
 
-    fn case(id: &str) -> Case {
-        case::all().into_iter().find(|case| case.id == id).expect("it is in the file")
-    }
-
+    /// A run in which each pair got so many bytes of pictures in each bin.
     fn trace(case: &Case, bytes: impl Fn(usize, Instant) -> u64) -> Trace {
-        let bins = (1..=case.duration.as_secs() * 5).map(|n| {
-            let mut bin = Bin::new(case.pairs.len(), case.links.len());
-            bin.ends = Instant::from_millis(n * 200);
-            for (at, pair) in bin.pairs.iter_mut().enumerate() {
-                pair.media_bytes = bytes(at, bin.ends);
-                pair.video_bytes = pair.media_bytes;
-            }
-            bin
-        });
-        Trace {
-            media: Fidelity::WebRtcNull,
-            pairs: vec![PairTrace { sent: 100, dropped: 2, ..PairTrace::default() }; case.pairs.len()],
-            hops: vec![HopTrace::default(); case.links.len()],
-            bins: bins.collect(),
-            tcp_sent: 0,
-            tcp_dropped: 0,
-        }
+        Trace::of(case, PairTrace { sent: 100, dropped: 2, ..PairTrace::default() }, |at, ends| PairBin {
+            media_bytes: bytes(at, ends),
+            video_bytes: bytes(at, ends),
+            ..PairBin::default()
+        })
     }
 
     fn read(case: &Case, trace: &Trace, kind: Kind) -> Vec<(String, f64)> {
@@ -378,7 +362,7 @@ mod tests {
 
     #[test]
     fn utilisation_leaves_the_settling_out_and_is_of_what_media_can_use() {
-        let case = case("5.1");
+        let case = numbered("5.1");
         // 800 kbps but for the first ten seconds: 80 % of 1 Mbps, less of what media can make, more than 600 kbps.
         let trace = trace(&case, |_, ends| if ends <= Instant::from_secs(10) { 0 } else { 20_000 });
         let read = read(&case, &trace, Kind::Utilisation);
@@ -392,7 +376,7 @@ mod tests {
 
     #[test]
     fn t80_is_the_first_of_three_seconds_and_may_never_come() {
-        let case = case("5.1");
+        let case = numbered("5.1");
         let trace = trace(&case, |_, ends| if ends <= Instant::from_secs(7) { 15_000 } else { 20_000 });
         let settles: Vec<f64> = read(&case, &trace, Kind::Settles).into_iter().map(|read| read.1).collect();
         assert_eq!(settles, [7.0, f64::INFINITY, 0.0, 0.0]);
@@ -400,7 +384,7 @@ mod tests {
 
     #[test]
     fn fairness_is_of_the_second_half_of_each_stretch() {
-        let case = case("5.8");
+        let case = numbered("5.8");
         let trace = trace(&case, |pair, ends| if pair == 1 && ends > Instant::from_secs(60) { 10_000 } else { 20_000 });
         let ratios = read(&case, &trace, Kind::Ratio);
         assert_eq!(ratios.iter().map(|read| read.1).collect::<Vec<_>>(), [1.0, 1.0, 2.0]);
@@ -411,7 +395,7 @@ mod tests {
 
     #[test]
     fn only_links_that_are_somebodys_narrowest_are_judged() {
-        let case = case("6.3");
+        let case = numbered("6.3");
         assert_eq!((0..4).map(|hop| is_bottleneck(&case, hop)).collect::<Vec<_>>(), [true, false, true, false]);
         let pairs = |hop| stretches(&case, hop)[0].pairs.clone();
         assert_eq!((pairs(0), pairs(2)), (vec![0, 1], vec![0, 2]));

@@ -4,6 +4,8 @@ use core::time::Duration;
 
 use greenroom_core::{stream::BitsPerSecond, time::Instant};
 
+#[cfg(test)]
+use super::case::Case;
 use crate::media::Fidelity;
 
 /// How long a bin is: RFC 8868 section 3 samples rates every 200 ms.
@@ -101,6 +103,25 @@ pub struct PairBin {
 impl Bin {
     pub(super) fn new(pairs: usize, hops: usize) -> Self {
         Self { ends: Instant::ZERO, pairs: vec![PairBin::default(); pairs], tcp_bytes: 0, queue_us: vec![0; hops] }
+    }
+}
+
+#[cfg(test)]
+impl Trace {
+    /// A run of a case in which each pair came to `pair`, and its bins to what `bin` makes of the pair's place and the instant at which they end.
+    pub(super) fn of(case: &Case, pair: PairTrace, bin: impl Fn(usize, Instant) -> PairBin) -> Self {
+        let bins = (1..=case.duration.as_secs() * 5).map(|n| {
+            let ends = Instant::from_millis(n * 200);
+            Bin { ends, pairs: (0..case.pairs.len()).map(|at| bin(at, ends)).collect(), ..Bin::new(0, case.links.len()) }
+        });
+        Self {
+            media: Fidelity::WebRtcNull,
+            bins: bins.collect(),
+            pairs: vec![pair; case.pairs.len()],
+            hops: vec![HopTrace::default(); case.links.len()],
+            tcp_sent: 0,
+            tcp_dropped: 0,
+        }
     }
 }
 

@@ -237,7 +237,7 @@ mod tests {
     use crate::bench::rfc8867::case;
 
     fn verdict(id: &str, values: &[f64]) -> Verdict {
-        let case = case::all().into_iter().find(|case| case.id == id).expect("it is in the file");
+        let case = case::numbered(id);
         let readings: Vec<Vec<Reading>> = values
             .iter()
             .map(|value| vec![Reading { kind: Kind::Utilisation, flow: None, what: "utilisation, 0–40 s".to_owned(), value: *value }])
