@@ -36,7 +36,7 @@ mod tests {
     use super::*;
     use crate::{media::Fidelity, scenario::Scenario};
 
-    /// Many people on lines that draw lots, two publishers of whom one comes late and leaves, and a line that all but ends.
+    /// Many people on lines that draw lots, two publishers, near and far, of whom one comes later than the other and stays longer, and a line that all but ends.
     const CROWD: &str = r#"
         title = "a crowd"
         duration = "4 s"
@@ -69,32 +69,48 @@ mod tests {
         join = "500 ms"
         publish = true
         [[event]]
+        at = "1500 ms"
+        user = "ada"
+        do = "leave"
+        [[event]]
         at = "3 s"
         user = "bea"
         do = "leave"
     "#;
 
-    fn crowd() -> Scenario {
+    pub(super) fn crowd() -> Scenario {
         Scenario::parse("crowd", CROWD, &[]).expect("it is right")
     }
 
-    fn plan(scenario: &Scenario) -> Plan<'_> {
+    /// The same people, all of them near: nobody sees far.
+    pub(super) fn near() -> Scenario {
+        let near = CROWD
+            .replace(r#"delay = "10 ms", jitter = "6 ms""#, r#"delay = "3 ms""#)
+            .replace(r#"delay = "35 ms", jitter = "10 ms""#, r#"delay = "3 ms""#);
+        Scenario::parse("near", &near, &[]).expect("it is right")
+    }
+
+    pub(super) fn plan(scenario: &Scenario) -> Plan<'_> {
         Plan { scenario, fidelity: Fidelity::Model, seed: 7, captures: false }
+    }
+
+    /// What came of a run in two halves is what comes of it in one.
+    pub(super) fn alone_and_divided(plan: Plan<'_>, divided: &Collected) {
+        let whole = alone(plan, &Progress::default()).expect("it runs");
+        assert_eq!(divided.network.trace_hash(), whole.network.trace_hash());
+        assert_eq!(divided.network.datagrams(), whole.network.datagrams());
+        assert_eq!(divided.entries, whole.entries);
+        assert_eq!(divided.samples, whole.samples);
+        assert_eq!(divided.ledger, whole.ledger);
     }
 
     #[test]
     fn two_halves_make_the_same_run_as_one_whole() {
         let scenario = crowd();
         let plan = plan(&scenario);
-        let whole = alone(plan, &Progress::default()).expect("it runs");
         let hall = halves::hall(plan).expect("a crowd is worth two threads");
         for _ in 0..3 {
-            let halves = halves::run(plan, &hall, &Progress::default()).expect("it runs");
-            assert_eq!(halves.network.trace_hash(), whole.network.trace_hash());
-            assert_eq!(halves.network.datagrams(), whole.network.datagrams());
-            assert_eq!(halves.entries, whole.entries);
-            assert_eq!(halves.samples, whole.samples);
-            assert_eq!(halves.ledger, whole.ledger);
+            alone_and_divided(plan, &halves::run(plan, &hall, &Progress::default()).expect("it runs"));
         }
     }
 

@@ -115,6 +115,17 @@ const LOOKS: u32 = 20_000;
 /// Most read letters that are kept to be written on again: more than are on the way at any time.
 const BLANK: usize = 256;
 
+/// What came of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Somebody went on.
+    Goes,
+    /// Nobody may, until more is heard.
+    Waits,
+    /// All is played.
+    Done,
+}
+
 /// One half, as its thread sees it.
 #[derive(Debug)]
 struct Half {
@@ -135,36 +146,52 @@ impl Half {
         Self { part, window, to, from, heard: Instant::ZERO, told: Instant::ZERO, blank: Vec::new() }
     }
 
+    /// Goes on until all is played.
     fn play(mut self, progress: impl Fn(Instant)) -> Carrying<World> {
-        let end = self.part.end();
         loop {
-            let next = self.part.next().unwrap_or(end);
-            // Something may arrive before that, and no sooner than this.
-            let until = next.min(self.heard.saturating_add(self.window)).min(end);
-            let waits = !self.part.may_go_on(self.heard);
-            if waits || until.saturating_since(self.told) >= self.window / TELLINGS_IN_A_WINDOW {
-                self.tell(until);
-                progress(until);
-            }
-            if !waits {
-                let Self { told, heard, ref to, ref mut blank, ref mut part, .. } = self;
-                part.turn(heard, |letter| {
-                    if letter.sent.len() >= LETTER || letter.look.is_some() {
-                        let letter = replace(letter, blank.pop().unwrap_or_default());
-                        let _gone_wrong_there = to.send(Told { until: told, letter });
-                    }
-                })?;
-                while let Ok(told) = self.from.try_recv() {
+            match self.step()? {
+                Step::Goes => {
+                    progress(self.told);
+                    self.hear_what_came()?;
+                }
+                Step::Waits => {
+                    let Ok(told) = self.listen() else { break }; // it went wrong there, and is told there
                     self.hear(told)?;
                 }
-            } else if self.heard >= end {
-                return Ok(self.part.into_world());
-            } else if let Ok(told) = self.listen() {
-                self.hear(told)?;
-            } else {
-                return Ok(self.part.into_world()); // it went wrong there, and is told there
+                Step::Done => break,
             }
         }
+        Ok(self.part.into_world())
+    }
+
+    /// Lets one node go on, if one may, and tells the other half how far this one is, if it is time.
+    fn step(&mut self) -> Carrying<Step> {
+        let end = self.part.end();
+        let next = self.part.next().unwrap_or(end);
+        // Something may arrive before that, and no sooner than this.
+        let until = next.min(self.heard.saturating_add(self.window)).min(end);
+        let may_go_on = self.part.may_go_on(self.heard);
+        if !may_go_on || until.saturating_since(self.told) >= self.window / TELLINGS_IN_A_WINDOW {
+            self.tell(until);
+        }
+        if !may_go_on {
+            return Ok(if self.heard < end { Step::Waits } else { Step::Done });
+        }
+        let Self { told, heard, ref to, ref mut blank, ref mut part, .. } = *self;
+        part.turn(heard, |letter| {
+            if letter.sent.len() >= LETTER || letter.look.is_some() {
+                let letter = replace(letter, blank.pop().unwrap_or_default());
+                let _gone_wrong_there = to.send(Told { until: told, letter });
+            }
+        })?;
+        Ok(Step::Goes)
+    }
+
+    fn hear_what_came(&mut self) -> Carrying {
+        while let Ok(told) = self.from.try_recv() {
+            self.hear(told)?;
+        }
+        Ok(())
     }
 
     /// Tells the other half how far this one is, unless it knows.
@@ -196,5 +223,52 @@ impl Half {
             }
         }
         self.from.recv()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::direct::tests::{alone_and_divided, crowd, near, plan};
+
+    /// Plays both halves on this thread, by turns that hang on `seed`: each goes on for a while, and hears what came now and then.
+    fn by_turns(plan: Plan<'_>, hall: &Hall, seed: u64) -> Carrying<Collected> {
+        let is_there = |place: u16| hall.is_there[usize::from(place)];
+        let ((to_hall, from_stage), (to_stage, from_hall)) = (channel(), channel());
+        let mut halves = [
+            Half::new(Part::new(plan, |place| !is_there(place)), hall.window, to_hall, from_hall),
+            Half::new(Part::new(plan, is_there), hall.window, to_stage, from_stage),
+        ];
+        let mut draws = fastrand::Rng::with_seed(seed);
+        let mut came_to = [Step::Goes; 2];
+        while came_to != [Step::Done; 2] {
+            let at = draws.usize(..2);
+            for _ in 0..draws.u32(1..2000) {
+                if draws.bool() {
+                    halves[at].hear_what_came()?;
+                }
+                came_to[at] = halves[at].step()?;
+                if came_to[at] != Step::Goes {
+                    halves[at].hear_what_came()?;
+                    break;
+                }
+            }
+        }
+        let [stage, hall] = halves.map(|half| half.part.into_world());
+        let mut whole = stage;
+        whole.join(hall);
+        Ok(whole.collect())
+    }
+
+    #[test]
+    fn whichever_half_is_faster_the_run_is_the_same() {
+        for scenario in [crowd(), near()] {
+            let plan = plan(&scenario);
+            let hall = hall(plan).expect("a crowd is worth two threads");
+            for seed in 0..8 {
+                let divided = by_turns(plan, &hall, seed).unwrap_or_else(|error| panic!("{}, turns of {seed}: {error}", scenario.name));
+                alone_and_divided(plan, &divided);
+            }
+        }
     }
 }

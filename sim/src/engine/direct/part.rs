@@ -22,14 +22,23 @@ pub(super) struct Part {
     /// By place. In the places of those who are elsewhere there is nobody.
     nodes: Vec<Driver>,
     schedule: Schedule,
-    /// By place, how long nothing can arrive there that is sent here, or elsewhere.
-    lookaheads: Vec<[Duration; 2]>,
+    /// By place, how far a node sees.
+    lookaheads: Vec<Lookahead>,
     world: World,
     end: Instant,
     /// By place, who is elsewhere; empty where nobody is.
     elsewhere: Vec<bool>,
     /// What was said to those.
     pub(super) letter: Letter,
+}
+
+/// How far a node sees: how long nothing can arrive there.
+#[derive(Clone, Copy, Debug)]
+struct Lookahead {
+    /// Of what is sent here, after whoever is due first.
+    here: Duration,
+    /// Of what is sent elsewhere, after what is known of that; or of what is sent here because of it.
+    elsewhere: Duration,
 }
 
 /// What one part says to the other.
@@ -71,8 +80,12 @@ impl Part {
         } else {
             elsewhere.clear();
         }
-        let lookahead =
-            |node: &Driver| [true, false].map(|here| world.network.shortest_delay_to(node.place, |from| lives_here(from) == here));
+        let delay_to = |node: &Driver, is_here: bool| world.network.shortest_delay_to(node.place, |from| lives_here(from) == is_here);
+        let from_elsewhere = nodes.iter().map(|node| delay_to(node, false)).min().unwrap_or(Duration::MAX);
+        let lookahead = |node: &Driver| {
+            let here = delay_to(node, true);
+            Lookahead { here, elsewhere: delay_to(node, false).min(from_elsewhere.saturating_add(here)) }
+        };
         let lookaheads = nodes.iter().map(lookahead).collect();
         Self { nodes, schedule, lookaheads, world, end: plan.end(), elsewhere, letter: Letter::default() }
     }
@@ -84,7 +97,9 @@ impl Part {
 
     /// Whether that one may go on, where all is known that was said elsewhere before `heard`.
     pub(super) fn may_go_on(&self, heard: Instant) -> bool {
-        self.schedule.first().is_some_and(|(at, place)| at < heard.saturating_add(self.lookaheads[usize::from(place)][1]).min(self.end))
+        self.schedule
+            .first()
+            .is_some_and(|(at, place)| at < heard.saturating_add(self.lookaheads[usize::from(place)].elsewhere).min(self.end))
     }
 
     /// Lets the node that is due first do all that it can before anyone could reach it, where all is known that was said elsewhere before `heard`. After each step `post` may take what was said to those who
@@ -93,8 +108,9 @@ impl Part {
         let Some((at, place)) = self.schedule.first() else { return Ok(()) };
         let here = usize::from(place);
         // At least what is due now: with links of no delay the turn ends there.
-        let [near, far] = self.lookaheads[here];
-        let until = at.saturating_add(near).min(heard.saturating_add(far)).min(self.end).max(at.saturating_add(Duration::from_nanos(1)));
+        let sees = self.lookaheads[here];
+        let until = at.saturating_add(sees.here).min(heard.saturating_add(sees.elsewhere)).min(self.end);
+        let until = until.max(at.saturating_add(Duration::from_nanos(1)));
         while let Some(now) = self.nodes[here].go_on(until)? {
             while let Some((count, output)) = self.nodes[here].poll_output() {
                 let Self { nodes, schedule, world, elsewhere, letter, .. } = self;
