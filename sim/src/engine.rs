@@ -18,6 +18,7 @@ mod driver;
 mod host;
 mod inbox;
 mod last_mile;
+mod letter;
 mod machine;
 mod schedule;
 mod tap;

@@ -14,7 +14,12 @@
 #![allow(unsafe_code)]
 
 use core::{cell::Cell, hint::black_box, mem::MaybeUninit, time::Duration};
-use std::{panic::resume_unwind, sync::OnceLock, thread, time::Instant as StdInstant};
+use std::{
+    panic::resume_unwind,
+    sync::OnceLock,
+    thread::{self, Scope, ScopedJoinHandle},
+    time::Instant as StdInstant,
+};
 
 use greenroom_core::time::Instant;
 
@@ -30,15 +35,28 @@ thread_local! {
 ///
 /// Two runs with equal seeds see the same in there; and so, side by side, do two threads.
 pub fn isolated<T: Send>(seed: u64, stack_bytes: usize, f: impl FnOnce() -> T + Send) -> T {
-    thread::scope(|scope| {
-        let run = thread::Builder::new().name(format!("simulation {seed}")).stack_size(stack_bytes).spawn_scoped(scope, move || {
-            overrides::keep();
-            SIMULATED.set(Some(seed));
-            fastrand::seed(seed);
-            f()
-        });
-        run.expect("a machine that runs this can start one more thread").join().unwrap_or_else(|panic| resume_unwind(panic))
-    })
+    thread::scope(|scope| joined(beside(scope, seed, stack_bytes, f)))
+}
+
+/// The same beside the thread that calls, until `scope` ends.
+pub(crate) fn beside<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    seed: u64,
+    stack_bytes: usize,
+    f: impl FnOnce() -> T + Send + 'scope,
+) -> ScopedJoinHandle<'scope, T> {
+    let run = thread::Builder::new().name(format!("simulation {seed}")).stack_size(stack_bytes).spawn_scoped(scope, move || {
+        overrides::keep();
+        SIMULATED.set(Some(seed));
+        fastrand::seed(seed);
+        f()
+    });
+    run.expect("a machine that runs this can start one more thread")
+}
+
+/// What a thread came to. A panic in it is passed on.
+pub(crate) fn joined<T>(run: ScopedJoinHandle<'_, T>) -> T {
+    run.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// Has this thread's allocator take addresses for what a large room needs at once.

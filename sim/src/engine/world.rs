@@ -11,6 +11,7 @@ use super::{
     host::Host,
     inbox::Origin,
     last_mile::LastMiles,
+    letter::{Letter, Sent},
     schedule::Schedule,
     tap::{Tap, drops_of},
     weather::{Door, Weather},
@@ -38,9 +39,9 @@ pub(super) struct World {
     ledger: Ledger,
     tap: Option<Box<Tap>>,
     last_miles: LastMiles,
-    /// Where some lines are in the world of another thread, those.
-    elsewhere: Option<Box<Elsewhere>>,
-    /// What others asked to be told of lines that are here.
+    /// Samples that lack the state of a line which is in another world: the portion among those that the server told, and the place in it.
+    wanted: Vec<(usize, usize)>,
+    /// What the other world asked of lines that are here, in the order of asking.
     looked: Vec<Look>,
     /// What befalls links, where anything does.
     weather: Option<Box<Weather>>,
@@ -49,18 +50,7 @@ pub(super) struct World {
     end: Instant,
 }
 
-/// Lines that are in another world, and what samples want to know of them.
-#[derive(Debug)]
-struct Elsewhere {
-    /// By place.
-    lines: Vec<bool>,
-    /// The portion among those that the server told, and the sample in it, of each that lacks its link's state.
-    wanted: Vec<(usize, usize)>,
-    /// Whose lines the last of them are.
-    to_look_at: Option<(Instant, Vec<u16>)>,
-}
-
-/// The state of a link at a moment.
+/// The state of a link at a moment: its capacity, and what a packet would wait.
 type Look = (Option<BitsPerSecond>, Duration);
 
 /// What one node told.
@@ -77,11 +67,11 @@ struct Told {
 /// It is told whereto, when and whose one by one, and puts an arrival together where it is to lie: of a value that is put together first and moved then, two numbers of eight bytes that were just written
 /// are read as one of sixteen, for which a processor waits until they are in the cache. That took a twentieth of the time of a run with two hundred viewers.
 pub(super) trait Carrier {
-    /// Takes a datagram whose line is in the world of another thread, and says whether it is.
+    /// What is said to the world that has the line of that place; none where it is this one.
     #[expect(clippy::inline_always, reason = "for every datagram")]
     #[inline(always)]
-    fn passes_on(&mut self, _line: u16, _at: Instant, _from: u16, _count: u64, _datagram: &mut Datagram) -> bool {
-        false
+    fn letter_for(&mut self, _line: u16) -> Option<&mut Letter> {
+        None
     }
     /// Takes a datagram. It is lent, and moves once: from where it was written to where it waits.
     fn take_datagram(&mut self, to: u16, at: Instant, origin: Origin, datagram: &mut Datagram) -> Carrying;
@@ -99,7 +89,7 @@ impl World {
             ledger: Ledger::new(scenario.users.len() + scenario.shared.len()),
             tap: captures.then(|| Box::new(Tap::default())),
             last_miles: LastMiles::default(),
-            elsewhere: None,
+            wanted: Vec::new(),
             looked: Vec::new(),
             weather: (!scenario.faults.is_empty()).then(|| Box::new(Weather::new(&scenario.faults, scenario.users.len()))),
             struck: Vec::new(),
@@ -109,9 +99,7 @@ impl World {
 
     /// Does what a node wants done: hands `carrier` what is to be carried, and keeps the rest.
     pub(super) fn dispatch(&mut self, now: Instant, from: u16, count: u64, output: Output, carrier: &mut impl Carrier) -> Carrying {
-        let mut deliver = |to: u16, at: Instant, connection: Connection, signal: Signal| {
-            carrier.take_signal(to, at, Origin::new(from, count), connection, signal)
-        };
+        let origin = Origin::new(from, count);
         match output {
             Output::Datagrams(mut datagrams) => {
                 for (count, datagram) in (count..).zip(&mut datagrams) {
@@ -128,26 +116,26 @@ impl World {
                 }
                 let syn_ack = self.signal(syn, SERVER, from);
                 if door == Door::Refused {
-                    return deliver(from, syn_ack, connection, Signal::Closed);
+                    return carrier.take_signal(from, syn_ack, origin, connection, Signal::Closed);
                 }
                 let ack = self.signal(syn_ack, from, from);
-                deliver(from, syn_ack, connection, Signal::Opened)?;
-                deliver(SERVER, ack, connection, Signal::Opened)
+                carrier.take_signal(from, syn_ack, origin, connection, Signal::Opened)?;
+                carrier.take_signal(SERVER, ack, origin, connection, Signal::Opened)
             }
             Output::Message { connection, message } => {
                 let (to, at) = self.other_end(now, from, connection);
-                deliver(to, at, connection, Signal::Message(message))
+                carrier.take_signal(to, at, origin, connection, Signal::Message(message))
             }
             Output::Close { connection } => {
                 let (to, at) = self.other_end(now, from, connection);
-                deliver(to, at, connection, Signal::Closed)
+                carrier.take_signal(to, at, origin, connection, Signal::Closed)
             }
             Output::Entry(entry) => {
                 self.told[usize::from(from)].entries.push_back(*entry);
                 Ok(())
             }
             Output::Samples(samples) => {
-                self.keep(from, samples);
+                self.keep(from, samples, carrier);
                 Ok(())
             }
         }
@@ -162,7 +150,8 @@ impl World {
             return Ok(());
         };
         let hop = self.network.hop(from, to);
-        if carrier.passes_on(hop.line, now, from, count, datagram) {
+        if let Some(letter) = carrier.letter_for(hop.line) {
+            letter.sent.push(Sent { at: now, origin: Origin::new(from, count), datagram: datagram.take() });
             return Ok(());
         }
         let (to, client, direction) = (hop.to, hop.line, if hop.goes_down { Direction::Down } else { Direction::Up });
@@ -264,7 +253,7 @@ impl World {
     }
 
     /// Keeps samples; before those that tell what the server sent go some that tell the state of the links it went into.
-    fn keep(&mut self, from: u16, samples: Vec<Sample>) {
+    fn keep(&mut self, from: u16, samples: Vec<Sample>, carrier: &mut impl Carrier) {
         let mut downlinks = Vec::new();
         let portion = self.told[usize::from(from)].samples.len();
         if from == SERVER {
@@ -272,13 +261,12 @@ impl World {
         }
         for sample in samples.iter().filter(|sample| from == SERVER && matches!(sample.what, Counted::Sent { .. })) {
             let Some(place) = place_of(&self.places, &mut self.told_of, downlinks.len(), &sample.user) else { continue };
-            let (mut capacity_bps, mut queue_delay) = match &mut self.elsewhere {
-                Some(elsewhere) if elsewhere.has(place) => elsewhere.want(sample.at, place, (portion, downlinks.len())),
-                _ => match self.network.downlink(place) {
-                    Some(link) => look(link, sample.at),
-                    None => continue,
-                },
-            };
+            if let Some(letter) = carrier.letter_for(place) {
+                letter.ask(sample.at, place);
+                self.wanted.push((portion, downlinks.len()));
+            }
+            let Some(link) = self.network.downlink(place) else { continue };
+            let (mut capacity_bps, mut queue_delay) = look(link, sample.at);
             if let Some(shared) = self.network.router_of(place).and_then(|router| self.network.downlink(router)) {
                 capacity_bps = [capacity_bps, shared.capacity_bps(sample.at)].into_iter().flatten().min();
                 queue_delay = shared.queue_delay(sample.at);
@@ -291,34 +279,25 @@ impl World {
         told.extend([downlinks, samples].into_iter().filter_map(|portion| Some((portion.first()?.at, portion))));
     }
 
-    /// From now on the lines of those places are in another world.
-    pub(super) fn lines_are_elsewhere(&mut self, lines: Vec<bool>) {
-        self.elsewhere = Some(Box::new(Elsewhere { lines, wanted: Vec::new(), to_look_at: None }));
-    }
-
-    /// Of which lines that are elsewhere the state at a moment is wanted, since the last time.
-    pub(super) fn take_look(&mut self) -> Option<(Instant, Vec<u16>)> {
-        self.elsewhere.as_mut()?.to_look_at.take()
-    }
-
     /// Takes down the state of lines that are here, for the samples of another world.
-    pub(super) fn look(&mut self, at: Instant, places: &[u16]) {
+    pub(super) fn look(&mut self, at: Instant, lines: &[u16]) {
         let Self { network, looked, .. } = self;
-        looked.extend(places.iter().filter_map(|place| network.downlink(*place)).map(|link| look(link, at)));
+        looked.extend(lines.iter().filter_map(|line| network.downlink(*line)).map(|link| look(link, at)));
     }
 
-    /// Makes a whole of this world and the one in which the lines are that are elsewhere.
-    pub(super) fn join(&mut self, other: Self) {
-        let Some(elsewhere) = self.elsewhere.take() else { return };
+    /// Makes a whole of this world and the other one, which has the lines of those that are `theirs`.
+    pub(super) fn join(&mut self, other: Self, theirs: impl Fn(u16) -> bool) {
         let Self { network, ledger, told, looked, .. } = other;
-        self.network.join(network, |place| elsewhere.has(place));
-        self.ledger.join(ledger, |place| elsewhere.has(place));
-        for (at, theirs) in told.into_iter().enumerate().filter(|(at, _)| elsewhere.lines[*at]) {
-            self.told[at] = theirs;
+        self.network.join(network, &theirs);
+        self.ledger.join(ledger, &theirs);
+        for ((at, ours), told) in (SERVER..).zip(&mut self.told).zip(told) {
+            if theirs(at) {
+                *ours = told;
+            }
         }
         let samples = &mut self.told[usize::from(SERVER)].samples;
-        for ((portion, sample), (capacity_bps, queue_delay)) in elsewhere.wanted.iter().zip(looked) {
-            samples[*portion].1[*sample].what = Counted::Downlink { capacity_bps, queue_delay };
+        for ((portion, sample), (capacity_bps, queue_delay)) in self.wanted.drain(..).zip(looked) {
+            samples[portion].1[sample].what = Counted::Downlink { capacity_bps, queue_delay };
         }
     }
 
@@ -382,19 +361,6 @@ impl World {
                 enter(*from, &|account| account.drop(cause, *datagrams));
             }
         }
-    }
-}
-
-impl Elsewhere {
-    fn has(&self, line: u16) -> bool {
-        self.lines.get(usize::from(line)).copied().unwrap_or(false)
-    }
-
-    /// Takes note of a sample that wants the state of a line, and answers with what stands there until that is known.
-    fn want(&mut self, at: Instant, line: u16, sample: (usize, usize)) -> Look {
-        self.wanted.push(sample);
-        self.to_look_at.get_or_insert_with(|| (at, Vec::new())).1.push(line);
-        (None, Duration::ZERO)
     }
 }
 

@@ -14,16 +14,15 @@
 
 use core::{hint::spin_loop, iter, mem::replace, time::Duration};
 use std::{
-    panic::resume_unwind,
     sync::mpsc::{Receiver, RecvError, Sender, TryRecvError, channel},
     thread,
 };
 
 use greenroom_core::time::Instant;
 
-use super::part::{Letter, Part};
+use super::part::Part;
 use crate::{
-    engine::{Carrying, Collected, Plan, Progress, world::World},
+    engine::{Carrying, Collected, Plan, Progress, letter::Letter, world::World},
     entropy,
     media::Fidelity,
     scenario::User,
@@ -36,11 +35,14 @@ const ROW: usize = 10;
 /// ... as many stay on the stage: the fastest of those tried on two processors, from none to six.
 const ON_STAGE: usize = 3;
 
-/// Who is in the hall, by place, and how long it takes at least from there to the server or back.
+/// Who is in the hall, by place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Hall {
-    is_there: Vec<bool>,
-    window: Duration,
+pub(super) struct Hall(Vec<bool>);
+
+impl Hall {
+    fn has(&self, place: u16) -> bool {
+        self.0.get(usize::from(place)).copied().unwrap_or(false)
+    }
 }
 
 /// The hall of a run, if there is reason to have one.
@@ -68,8 +70,8 @@ pub(super) fn hall(plan: Plan<'_>) -> Option<Hall> {
         could += usize::from(can);
         can && could * ON_STAGE % ROW >= ON_STAGE // spread evenly
     });
-    let is_there = iter::once(false).chain(is_there).collect();
-    (!window.is_zero()).then_some(Hall { is_there, window })
+    let hall = Hall(iter::once(false).chain(is_there).collect());
+    (!window.is_zero()).then_some(hall)
 }
 
 /// Stack of the hall's thread: modelled media needs little.
@@ -77,24 +79,20 @@ const STACK_BYTES: usize = 8 << 20;
 
 /// Runs both halves until nothing is due before the end.
 pub(super) fn run(plan: Plan<'_>, hall: &Hall, progress: &Progress) -> Carrying<Collected> {
-    let is_there = |place: u16| hall.is_there.get(usize::from(place)).copied().unwrap_or(false);
     let (to_hall, from_stage) = channel();
     let (to_stage, from_hall) = channel();
-    let (stage, hall) = thread::scope(|scope| {
+    let (stage, theirs) = thread::scope(|scope| {
         // A thread that belongs to the simulation like this one; nodes are made where they are played.
-        let hall_thread = scope.spawn(|| {
-            entropy::isolated(plan.seed, STACK_BYTES, move || {
-                entropy::take_room();
-                Half::new(Part::new(plan, is_there), hall.window, to_stage, from_stage).play(|_| {})
-            })
+        let in_hall = entropy::beside(scope, plan.seed, STACK_BYTES, move || {
+            entropy::take_room();
+            Half::new(Part::new(plan, |place| hall.has(place)), to_stage, from_stage).play(|_| {})
         });
-        let stage = Half::new(Part::new(plan, |place| !is_there(place)), hall.window, to_hall, from_hall);
-        let stage = stage.play(|now| progress.set(now));
-        (stage, hall_thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        let stage = Half::new(Part::new(plan, |place| !hall.has(place)), to_hall, from_hall).play(|now| progress.set(now));
+        (stage, entropy::joined(in_hall))
     });
     // One that went wrong leaves the other in the middle: then neither counts.
-    let (mut stage, hall) = (stage?, hall?);
-    stage.join(hall);
+    let (mut stage, theirs) = (stage?, theirs?);
+    stage.join(theirs, |place| hall.has(place));
     progress.set(plan.end());
     Ok(stage.collect())
 }
@@ -130,7 +128,6 @@ enum Step {
 #[derive(Debug)]
 struct Half {
     part: Part,
-    window: Duration,
     to: Sender<Told>,
     from: Receiver<Told>,
     /// All that the others say before this is known here.
@@ -142,8 +139,8 @@ struct Half {
 }
 
 impl Half {
-    fn new(part: Part, window: Duration, to: Sender<Told>, from: Receiver<Told>) -> Self {
-        Self { part, window, to, from, heard: Instant::ZERO, told: Instant::ZERO, blank: Vec::new() }
+    fn new(part: Part, to: Sender<Told>, from: Receiver<Told>) -> Self {
+        Self { part, to, from, heard: Instant::ZERO, told: Instant::ZERO, blank: Vec::new() }
     }
 
     /// Goes on until all is played.
@@ -166,20 +163,17 @@ impl Half {
 
     /// Lets one node go on, if one may, and tells the other half how far this one is, if it is time.
     fn step(&mut self) -> Carrying<Step> {
-        let end = self.part.end();
-        let next = self.part.next().unwrap_or(end);
-        // Something may arrive before that, and no sooner than this.
-        let until = next.min(self.heard.saturating_add(self.window)).min(end);
+        let until = self.part.silent_until(self.heard);
         let may_go_on = self.part.may_go_on(self.heard);
-        if !may_go_on || until.saturating_since(self.told) >= self.window / TELLINGS_IN_A_WINDOW {
+        if !may_go_on || until.saturating_since(self.told) >= self.part.window() / TELLINGS_IN_A_WINDOW {
             self.tell(until);
         }
         if !may_go_on {
-            return Ok(if self.heard < end { Step::Waits } else { Step::Done });
+            return Ok(if self.heard < self.part.end() { Step::Waits } else { Step::Done });
         }
         let Self { told, heard, ref to, ref mut blank, ref mut part, .. } = *self;
         part.turn(heard, |letter| {
-            if letter.sent.len() >= LETTER || letter.look.is_some() {
+            if letter.sent.len() >= LETTER || letter.question.is_some() {
                 let letter = replace(letter, blank.pop().unwrap_or_default());
                 let _gone_wrong_there = to.send(Told { until: told, letter });
             }
@@ -233,11 +227,10 @@ mod tests {
 
     /// Plays both halves on this thread, by turns that hang on `seed`: each goes on for a while, and hears what came now and then.
     fn by_turns(plan: Plan<'_>, hall: &Hall, seed: u64) -> Carrying<Collected> {
-        let is_there = |place: u16| hall.is_there[usize::from(place)];
         let ((to_hall, from_stage), (to_stage, from_hall)) = (channel(), channel());
         let mut halves = [
-            Half::new(Part::new(plan, |place| !is_there(place)), hall.window, to_hall, from_hall),
-            Half::new(Part::new(plan, is_there), hall.window, to_stage, from_stage),
+            Half::new(Part::new(plan, |place| !hall.has(place)), to_hall, from_hall),
+            Half::new(Part::new(plan, |place| hall.has(place)), to_stage, from_stage),
         ];
         let mut draws = fastrand::Rng::with_seed(seed);
         let mut came_to = [Step::Goes; 2];
@@ -254,9 +247,8 @@ mod tests {
                 }
             }
         }
-        let [stage, hall] = halves.map(|half| half.part.into_world());
-        let mut whole = stage;
-        whole.join(hall);
+        let [mut whole, theirs] = halves.map(|half| half.part.into_world());
+        whole.join(theirs, |place| hall.has(place));
         Ok(whole.collect())
     }
 

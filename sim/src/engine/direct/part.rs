@@ -9,6 +9,7 @@ use crate::{
         Carrying, Plan,
         driver::Driver,
         inbox::{Arrival, Origin},
+        letter::{Letter, Sent},
         schedule::Schedule,
         world::{Carrier, World},
     },
@@ -24,11 +25,13 @@ pub(super) struct Part {
     schedule: Schedule,
     /// By place, how far a node sees.
     lookaheads: Vec<Lookahead>,
+    /// How long nothing can arrive anywhere here that is sent elsewhere, after what is known of that.
+    window: Duration,
     world: World,
     end: Instant,
-    /// By place, who is elsewhere; empty where nobody is.
+    /// By place, who is elsewhere.
     elsewhere: Vec<bool>,
-    /// What was said to those.
+    /// What is said to those.
     pub(super) letter: Letter,
 }
 
@@ -41,58 +44,34 @@ struct Lookahead {
     elsewhere: Duration,
 }
 
-/// What one part says to the other.
-#[derive(Debug, Default)]
-pub(super) struct Letter {
-    /// Datagrams for lines that are there, in the order of sending.
-    pub(super) sent: Vec<Sent>,
-    /// What will arrive there.
-    pub(super) arrivals: Vec<(u16, Arrival)>,
-    /// After all that was sent, when, and whose lines are to be looked at.
-    pub(super) look: Option<(Instant, Vec<u16>)>,
-}
-
-/// A datagram as it was sent, with the sender's count of it.
-#[derive(Debug)]
-pub(super) struct Sent {
-    at: Instant,
-    origin: Origin,
-    datagram: Datagram,
-}
-
-impl Letter {
-    pub(super) const fn is_empty(&self) -> bool {
-        self.sent.is_empty() && self.arrivals.is_empty() && self.look.is_none()
-    }
-}
-
 impl Part {
     /// The part of those who live here.
     pub(super) fn new(plan: Plan<'_>, lives_here: impl Fn(u16) -> bool) -> Self {
-        let (nodes, mut world) = (plan.nodes(&lives_here), plan.world());
+        let (nodes, world) = (plan.nodes(&lives_here), plan.world());
         let mut schedule = Schedule::new(nodes.len());
         for node in &nodes {
             schedule.set(node.place, node.next());
         }
-        let mut elsewhere: Vec<bool> = nodes.iter().map(|node| !lives_here(node.place)).collect();
-        if elsewhere.contains(&true) {
-            world.lines_are_elsewhere(elsewhere.clone());
-        } else {
-            elsewhere.clear();
-        }
         let delay_to = |node: &Driver, is_here: bool| world.network.shortest_delay_to(node.place, |from| lives_here(from) == is_here);
-        let from_elsewhere = nodes.iter().map(|node| delay_to(node, false)).min().unwrap_or(Duration::MAX);
+        let window = nodes.iter().map(|node| delay_to(node, false)).min().unwrap_or(Duration::MAX);
         let lookahead = |node: &Driver| {
             let here = delay_to(node, true);
-            Lookahead { here, elsewhere: delay_to(node, false).min(from_elsewhere.saturating_add(here)) }
+            Lookahead { here, elsewhere: delay_to(node, false).min(window.saturating_add(here)) }
         };
         let lookaheads = nodes.iter().map(lookahead).collect();
-        Self { nodes, schedule, lookaheads, world, end: plan.end(), elsewhere, letter: Letter::default() }
+        let elsewhere = nodes.iter().map(|node| !lives_here(node.place)).collect();
+        Self { nodes, schedule, lookaheads, window, world, end: plan.end(), elsewhere, letter: Letter::default() }
     }
 
     /// When the first of them has something to do.
     pub(super) fn next(&self) -> Option<Instant> {
         self.schedule.first().map(|(at, _)| at)
+    }
+
+    /// Before when nothing more is said here, where all is known that was said elsewhere before `heard`.
+    pub(super) fn silent_until(&self, heard: Instant) -> Instant {
+        // What arrives from there may be sooner than what is due.
+        self.next().unwrap_or(self.end).min(heard.saturating_add(self.window)).min(self.end)
     }
 
     /// Whether that one may go on, where all is known that was said elsewhere before `heard`.
@@ -103,7 +82,7 @@ impl Part {
     }
 
     /// Lets the node that is due first do all that it can before anyone could reach it, where all is known that was said elsewhere before `heard`. After each step `post` may take what was said to those who
-    /// are elsewhere, and takes a letter that ends with a look.
+    /// are elsewhere, and takes a letter that ends with a question.
     pub(super) fn turn(&mut self, heard: Instant, mut post: impl FnMut(&mut Letter)) -> Carrying {
         let Some((at, place)) = self.schedule.first() else { return Ok(()) };
         let here = usize::from(place);
@@ -115,8 +94,7 @@ impl Part {
             while let Some((count, output)) = self.nodes[here].poll_output() {
                 let Self { nodes, schedule, world, elsewhere, letter, .. } = self;
                 world.dispatch(now, place, count, output, &mut Neighbours { nodes, schedule, elsewhere, letter, at_work: Some(place) })?;
-                if let Some(look) = world.take_look() {
-                    letter.look = Some(look);
+                if letter.question.is_some() {
                     post(letter); // before anything else is sent
                 }
             }
@@ -141,8 +119,8 @@ impl Part {
         for (to, arrival) in said.arrivals.drain(..) {
             neighbours.take(to, arrival)?;
         }
-        if let Some((at, places)) = said.look.take() {
-            world.look(at, &places);
+        if let Some((at, lines)) = said.question.take() {
+            world.look(at, &lines);
         }
         Ok(())
     }
@@ -151,6 +129,11 @@ impl Part {
     pub(super) fn into_world(mut self) -> World {
         self.world.close(&self.nodes);
         self.world
+    }
+
+    /// How long nothing can arrive here that is sent elsewhere.
+    pub(super) const fn window(&self) -> Duration {
+        self.window
     }
 
     /// When the run is over.
@@ -204,12 +187,8 @@ impl Neighbours<'_> {
 impl Carrier for Neighbours<'_> {
     #[expect(clippy::inline_always, reason = "for every datagram")]
     #[inline(always)]
-    fn passes_on(&mut self, line: u16, at: Instant, from: u16, count: u64, datagram: &mut Datagram) -> bool {
-        let is_elsewhere = self.is_elsewhere(line);
-        if is_elsewhere {
-            self.letter.sent.push(Sent { at, origin: Origin::new(from, count), datagram: datagram.take() });
-        }
-        is_elsewhere
+    fn letter_for(&mut self, line: u16) -> Option<&mut Letter> {
+        if self.is_elsewhere(line) { Some(self.letter) } else { None }
     }
 
     #[expect(clippy::inline_always, reason = "for every datagram")]
